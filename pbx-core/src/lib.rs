@@ -1,0 +1,13 @@
+//! The words, the rules, the SIP and media side of Nightbell.
+//!
+//! Reading order: [`model`] (the words), [`switchboard::input`] (every way the world can change the core),
+//! [`switchboard::output`] (every effect the core can ask for), then [`registrar`] and [`call`].
+//! Everything outside the features `net`, `media` and `store` is pure: it takes `(input, now)` and gives outputs;
+//! it holds no clock, no socket, no task and no random source.
+
+pub mod model;
+pub mod sip;
+pub mod switchboard;
+
+#[cfg(feature = "store")]
+pub mod store;

@@ -1,0 +1,39 @@
+//! The glossary: one word for each thing, valid by construction.
+//!
+//! | word | meaning |
+//! |---|---|
+//! | extension | an internal number and its owner |
+//! | device | one phone or one app installation, known by its instance id |
+//! | live binding | record 1: where the device can be reached this minute |
+//! | wake target | record 2: how the device can be woken; outlives binding, flow and restart |
+//! | wake | asking a sleeping device to come and register, for one call |
+//! | verdict | what a provider's answer means to us |
+//!
+//! Only std, serde, thiserror and uuid are used here. Values are parsed at the edge; the inside cannot hold bad ones.
+
+mod call_log;
+mod credential;
+mod device;
+mod extension;
+mod flow;
+mod ids;
+mod number;
+mod redacted;
+mod settings;
+mod time;
+mod wake;
+
+pub use call_log::{CallEnding, CallRecord, TimelineEntry, TimelineStep};
+pub use credential::{CredentialError, Ha1Md5, Ha1Sha256, SipCredential, SipUsername};
+pub use device::{BindingState, DeviceKey, DeviceSummary, LiveBindingSummary, Presence};
+pub use extension::{DisplayName, EmailAddress, Extension, ExtensionError, NewExtension};
+pub use flow::{ConnectionId, Flow, Transport};
+pub use ids::{BranchId, CallId, CallUuid, DeviceId, WakeId};
+pub use number::{ExtensionNumber, NumberError};
+pub use redacted::Redacted;
+pub use settings::{EarlyRinging, PortRange, Settings, SettingsError};
+pub use time::{Moment, Now, UnixMillis};
+pub use wake::{
+    Environment, LastWake, PushProvider, SwitchedOffBy, TargetHealth, Verdict, WakeEvent, WakeKind, WakeReport,
+    WakeRequest, WakeState, WakeTarget,
+};

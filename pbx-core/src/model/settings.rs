@@ -1,0 +1,118 @@
+//! Live settings: changed in the UI or the API, in force at once, no restart.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// When the caller starts to hear ringing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EarlyRinging {
+    /// As soon as a provider has accepted a push, or a phone rings.
+    WhenPushAccepted,
+    /// Only when a phone really rings.
+    WhenPhoneRings,
+}
+
+/// UDP ports for sound, both ends included; even ports carry RTP, the next odd one RTCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortRange {
+    /// First port.
+    pub first: u16,
+    /// Last port.
+    pub last: u16,
+}
+
+/// Everything that can be changed while the switchboard runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// The digest realm; fixed once accounts exist, because their digests contain it.
+    pub realm: String,
+    /// Live devices an extension may have; 1 means that the last phone to register wins.
+    pub devices_per_extension: u16,
+    /// When the caller starts to hear ringing.
+    pub early_ringing: EarlyRinging,
+    /// Seconds a call rings, and so the seconds a waking phone is waited for.
+    pub ring_seconds: u16,
+    /// Milliseconds a device with a live flow has for its first sign before it is pushed as well.
+    pub grace_ms: u32,
+    /// UDP ports for sound.
+    pub rtp_ports: PortRange,
+    /// Seconds without any sound packet from either side after which a call is ended.
+    pub rtp_silence_seconds: u32,
+    /// Shortest registration granted, in seconds; a shorter wish gets 423.
+    pub min_expires: u32,
+    /// Longest registration granted, in seconds.
+    pub max_expires: u32,
+    /// Registration granted when the phone names none, in seconds.
+    pub default_expires: u32,
+    /// Whether MD5 is offered beside SHA-256 in digest challenges.
+    pub allow_md5: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            realm: "nightbell".into(),
+            devices_per_extension: 8,
+            early_ringing: EarlyRinging::WhenPushAccepted,
+            ring_seconds: 30,
+            grace_ms: 2000,
+            rtp_ports: PortRange { first: 10_000, last: 20_000 },
+            rtp_silence_seconds: 60,
+            min_expires: 60,
+            max_expires: 86_400,
+            default_expires: 3600,
+            allow_md5: true,
+        }
+    }
+}
+
+/// Which setting is out of range, and what is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{field}: {problem}")]
+pub struct SettingsError {
+    /// The setting's name in the API and in the form.
+    pub field: &'static str,
+    /// What is wrong and what to give instead.
+    pub problem: &'static str,
+}
+
+impl Settings {
+    /// Refuses values the switchboard could not work with.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let refuse = |field, problem| Err(SettingsError { field, problem });
+        if self.realm.is_empty()
+            || self.realm.len() > 64
+            || self.realm.bytes().any(|b| !(0x20..0x7f).contains(&b) || b == b'"' || b == b'\\')
+        {
+            return refuse("realm", "give 1 to 64 plain characters without quotes or backslashes");
+        }
+        if !(1..=12).contains(&self.devices_per_extension) {
+            return refuse("devices_per_extension", "give a number from 1 to 12");
+        }
+        if !(5..=180).contains(&self.ring_seconds) {
+            return refuse("ring_seconds", "give 5 to 180 seconds");
+        }
+        if !(200..=10_000).contains(&self.grace_ms) {
+            return refuse("grace_ms", "give 200 to 10000 milliseconds");
+        }
+        if self.rtp_ports.first < 1024
+            || self.rtp_ports.first >= self.rtp_ports.last
+            || self.rtp_ports.last - self.rtp_ports.first < 7
+        {
+            return refuse("rtp_ports", "give a range of at least 8 ports above 1023, for example 10000 to 20000");
+        }
+        if !(10..=3600).contains(&self.rtp_silence_seconds) {
+            return refuse("rtp_silence_seconds", "give 10 to 3600 seconds");
+        }
+        if self.min_expires == 0
+            || self.min_expires > self.default_expires
+            || self.default_expires > self.max_expires
+            || self.max_expires > 31 * 86_400
+        {
+            return refuse("max_expires", "the shortest, usual and longest registration must rise, up to 31 days");
+        }
+        Ok(())
+    }
+}
