@@ -6,6 +6,7 @@
 //! it holds no clock, no socket, no task and no random source.
 
 pub mod model;
+pub mod registrar;
 pub mod sip;
 pub mod switchboard;
 
