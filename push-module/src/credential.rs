@@ -3,19 +3,41 @@
 //! A credential is validated before anything is stored, sealed before it is written, and write-only from then on: pages
 //! and the API see a [`CredentialSummary`] with a fingerprint, never the key.
 
+#[cfg(feature = "providers")]
 mod apns_key;
+#[cfg(feature = "providers")]
 mod der;
+#[cfg(feature = "providers")]
 mod endpoint;
+#[cfg(feature = "providers")]
 mod error;
+#[cfg(feature = "providers")]
 mod fcm_account;
+#[cfg(feature = "providers")]
 mod pem;
+#[cfg(feature = "providers")]
 mod sealed;
 mod summary;
+#[cfg(feature = "providers")]
+mod validate;
 
 use pbx_core::model::Redacted;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "providers")]
+pub use apns_key::ApnsKey;
+#[cfg(feature = "providers")]
+pub use endpoint::{APNS_PRODUCTION, APNS_SANDBOX, BaseUrl, FCM_BASE};
+#[cfg(feature = "providers")]
 pub use error::CredentialError;
+#[cfg(feature = "providers")]
+pub use fcm_account::FcmAccount;
+#[cfg(feature = "providers")]
+pub(crate) use endpoint::roots;
+#[cfg(feature = "providers")]
+pub(crate) use sealed::{CREDENTIALS, CredentialStore, KeptToken, Loaded};
+#[cfg(feature = "providers")]
+pub(crate) use validate::{ApnsDetails, Details, FcmDetails, Key, validate};
 
 pub use summary::{ApnsEnvironment, CheckOutcome, CredentialId, CredentialState, CredentialSummary};
 

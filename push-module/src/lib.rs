@@ -7,11 +7,10 @@
 //!
 //! Nothing here knows SIP. No token, key or provider token is ever logged or put into an error text.
 
+pub mod credential;
 pub mod delivery;
 pub mod payload;
 
-#[cfg(feature = "providers")]
-pub mod credential;
 #[cfg(feature = "providers")]
 pub mod gateway;
 #[cfg(feature = "providers")]
