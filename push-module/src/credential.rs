@@ -35,7 +35,7 @@ pub use fcm_account::FcmAccount;
 #[cfg(feature = "providers")]
 pub(crate) use endpoint::roots;
 #[cfg(feature = "providers")]
-pub(crate) use sealed::{CREDENTIALS, CredentialStore, KeptToken, Loaded};
+pub(crate) use sealed::{CredentialStore, KeptToken, Loaded};
 #[cfg(feature = "providers")]
 pub(crate) use validate::{ApnsDetails, Details, FcmDetails, Key, validate};
 

@@ -271,7 +271,31 @@ fn of_credential(reason: &ErrorReason, host: &str, token_age: Duration) -> Answe
             "apns_topic",
             format!("the push key may not be used for this app ({reason:?}); the key and the app must belong to the same team at Apple, and the bundle id must be right"),
         ),
-        _ => fault(
+        R::BadCertificate
+        | R::BadCertificateEnvironment
+        | R::MissingProviderToken
+        | R::Forbidden
+        | R::InternalServerError
+        | R::ServiceUnavailable
+        | R::Shutdown
+        | R::IdleTimeout
+        | R::BadDeviceToken
+        | R::DeviceTokenNotForTopic
+        | R::Unregistered
+        | R::ExpiredToken
+        | R::TooManyRequests
+        | R::BadCollapseId
+        | R::BadExpirationDate
+        | R::BadMessageId
+        | R::BadPriority
+        | R::DuplicateHeaders
+        | R::InvalidPushType
+        | R::MissingDeviceToken
+        | R::MissingTopic
+        | R::PayloadEmpty
+        | R::BadPath
+        | R::MethodNotAllowed
+        | R::PayloadTooLarge => fault(
             "apns_forbidden",
             format!("Apple refuses the push key ({reason:?}); check at Apple that it is enabled for Apple Push Notifications service"),
         ),
