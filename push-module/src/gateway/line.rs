@@ -6,7 +6,7 @@ use std::time::Duration;
 use pbx_core::model::{Moment, Now, Redacted, UnixMillis, Verdict};
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::credential::{ApnsDetails, ApnsKey, BaseUrl, Details, FcmAccount, FcmDetails, Key, KeptToken, Loaded};
+use crate::credential::{ApnsDetails, ApnsKey, BaseUrl, Details, FcmAccount, FcmDetails, KeptToken, Key, Loaded};
 use crate::delivery::{Answer, Attempt, Connection, Outcome, Refusal};
 use crate::provider::client::{Protocol, build};
 use crate::provider::fcm::{AccessError, AccessToken};
@@ -166,9 +166,8 @@ impl Line {
         access: &AsyncMutex<Option<Access>>,
         now: Now,
     ) -> Result<(), AccessError> {
-        let client = self
-            .client(Connection::Usual, now.mono)
-            .map_err(|why| AccessError::Unreachable(SendError(why)))?;
+        let client =
+            self.client(Connection::Usual, now.mono).map_err(|why| AccessError::Unreachable(SendError(why)))?;
         let token = fcm::fetch_access(&client, account, now.wall).await?;
         *access.lock().await = Some(Access { token, fetched_at: now.wall });
         Ok(())
@@ -178,7 +177,11 @@ impl Line {
     pub(super) fn apns_parts(&self, now: UnixMillis) -> Option<Result<ApnsParts<'_>, Answer>> {
         match &self.provider {
             Provider::Apns { key, details, token } => {
-                Some(provider_token(key, token, now, false).map(|(bearer, minted)| ApnsParts { details, bearer, minted }))
+                Some(provider_token(key, token, now, false).map(|(bearer, minted)| ApnsParts {
+                    details,
+                    bearer,
+                    minted,
+                }))
             }
             Provider::Fcm { .. } => None,
         }
@@ -273,4 +276,39 @@ async fn access_token(
     let bearer = token.token.clone();
     *cell = Some(Access { token, fetched_at: now });
     Ok(bearer)
+}
+
+#[cfg(all(test, feature = "standin"))]
+impl Line {
+    /// As if the provider token had been issued then; says whether there was one.
+    pub(super) fn backdate_provider_token(&self, issued_at: i64) -> bool {
+        match &self.provider {
+            Provider::Apns { key, token, .. } => {
+                let mut token = token.lock().unwrap();
+                let older = key.provider_token(issued_at).map(|token| KeptToken { token, issued_at });
+                token.is_some() && std::mem::replace(&mut *token, older).is_some()
+            }
+            Provider::Fcm { .. } => false,
+        }
+    }
+
+    /// As if the access token had been fetched a minute ago.
+    pub(super) async fn backdate_access_token(&self) {
+        match &self.provider {
+            Provider::Apns { .. } => {}
+            Provider::Fcm { access, .. } => {
+                if let Some(access) = access.lock().await.as_mut() {
+                    access.fetched_at = access.fetched_at - Duration::from_secs(60);
+                }
+            }
+        }
+    }
+
+    /// As after a restart.
+    pub(super) async fn forget_access_token(&self) {
+        match &self.provider {
+            Provider::Apns { .. } => {}
+            Provider::Fcm { access, .. } => *access.lock().await = None,
+        }
+    }
 }
