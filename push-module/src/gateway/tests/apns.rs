@@ -308,3 +308,29 @@ async fn a_silent_provider_does_not_delay_another_credential() {
     assert!(took < Duration::from_secs(2), "took {took:?}");
     assert_eq!(google.requests().len(), 1);
 }
+
+#[tokio::test]
+async fn an_apple_that_cannot_be_reached_is_named_without_the_token() {
+    let mut office = Office::open().await;
+    let apple = apple(&office).await;
+    let url = apple.url(Environment::Production);
+    drop(apple);
+    let events = office.wake(WakeKind::Call, apns_target()).await;
+    let Some(WakeEvent::GaveUp { code, why }) = events.last() else { panic!("{events:?}") };
+    assert_eq!(code, "unreachable");
+    assert!(why.contains(&url), "{why}");
+    assert!(!why.contains(CALL_TOKEN) && !why.contains("eyJ"), "{why}");
+    assert_eq!(office.gateway.health()[0].state.as_str(), "failing");
+}
+
+#[tokio::test]
+async fn health_shows_the_last_success() {
+    let mut office = Office::open().await;
+    let _apple = apple(&office).await;
+    assert_eq!(office.gateway.health()[0].state.as_str(), "untried");
+    assert_eq!(verdicts(&office.wake(WakeKind::Call, apns_target()).await), [Verdict::Accepted]);
+    let health = office.gateway.health();
+    assert_eq!(health[0].state.as_str(), "working");
+    assert!(health[0].last_success.is_some());
+    assert_eq!((health[0].waiting, health[0].sending), (0, 0));
+}
