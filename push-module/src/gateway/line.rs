@@ -284,7 +284,7 @@ impl Line {
     pub(super) fn backdate_provider_token(&self, issued_at: i64) -> bool {
         match &self.provider {
             Provider::Apns { key, token, .. } => {
-                let mut token = token.lock().unwrap();
+                let mut token = token.lock().unwrap_or_else(PoisonError::into_inner);
                 let older = key.provider_token(issued_at).map(|token| KeptToken { token, issued_at });
                 token.is_some() && std::mem::replace(&mut *token, older).is_some()
             }
