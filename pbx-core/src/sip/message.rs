@@ -120,13 +120,7 @@ impl Headers {
 
     /// Appends a line. CR, LF and NUL in `value` are replaced by blanks: no value can make a header of its own.
     pub fn push(&mut self, name: HeaderName, value: impl Into<BytesStr>) {
-        let value = value.into();
-        let value = if value.bytes().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
-            BytesStr::from(value.replace(['\r', '\n', '\0'], " "))
-        } else {
-            value
-        };
-        self.0.push(Header { name, value });
+        self.0.push(Header { name, value: clean(value.into()) });
     }
 
     /// The first value of this name.
@@ -148,9 +142,23 @@ impl Headers {
                     index += 1;
                     header.name != name || index - 1 == at
                 });
-                self.0[at].value = value.into();
+                self.0[at].value = clean(value.into());
             }
             None => self.push(name, value),
+        }
+    }
+
+    /// Puts a line before all others, as a new top Via must be (RFC 3261 section 8.1.1.7).
+    pub fn push_front(&mut self, name: HeaderName, value: impl Into<BytesStr>) {
+        self.push(name, value);
+        self.0.rotate_right(1);
+    }
+
+    /// Replaces the value of the first line of this name and leaves the others; nothing happens when there is none.
+    pub fn set_first(&mut self, name: &HeaderName, value: impl Into<BytesStr>) {
+        let value = clean(value.into());
+        if let Some(header) = self.0.iter_mut().find(|header| header.name == *name) {
+            header.value = value;
         }
     }
 
@@ -281,6 +289,14 @@ pub fn tag_of(value: &str) -> Option<&str> {
         let (name, tag) = param.split_once('=')?;
         name.trim().eq_ignore_ascii_case("tag").then(|| tag.trim())
     })
+}
+
+fn clean(value: BytesStr) -> BytesStr {
+    if value.bytes().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
+        BytesStr::from(value.replace(['\r', '\n', '\0'], " "))
+    } else {
+        value
+    }
 }
 
 fn start(headers: &Headers, body: &Bytes) -> BytesMut {
