@@ -1,1 +1,7 @@
-fn main() {}
+//! The `nightbell` binary: arguments in, exit code out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    nightbell::cli::main()
+}

@@ -3,7 +3,6 @@
 use crate::call::{BranchEnd, CallInput, CallOutput};
 use crate::media::sdp;
 use crate::model::{BranchId, CallEnding, CallId, DeviceId, Flow, Now, TimelineEntry, WakeKind};
-use crate::sip::dialog::Dialog;
 use crate::sip::message::{HeaderName, Method, Request, Response};
 use crate::sip::uri;
 
@@ -131,10 +130,7 @@ impl Switchboard {
             self.tell_call(id, CallInput::FlowDead { branch }, now);
             return;
         };
-        let Some(tx) = self.transactions.request(flow, request.clone(), now.mono) else {
-            self.tell_call(id, CallInput::FlowDead { branch }, now);
-            return;
-        };
+        let tx = self.transactions.request(flow, request.clone(), now.mono);
         self.client_txs.insert(tx, ClientUse::Invite { call: id, branch });
         self.dialogs.insert(tag.clone(), (id, LegName::Callee(branch)));
         let leg = CalleeLeg { device, flow, tx: Some(tx), invite: request, tag, dialog: None, answer: None, ack: None, end: None };
@@ -147,10 +143,10 @@ impl Switchboard {
     fn invite_request(&self, id: CallId, device: DeviceId, tag: &str) -> Option<(Request, Flow)> {
         let live = self.calls.get(&id)?;
         let device = self.registrar.device(device)?;
-        let binding = device.binding()?;
+        let binding = device.live_binding()?;
         let flow = binding.flow();
         let host = uri::host_port_text(self.our_ip(flow), flow.local.port());
-        let mut request = Request::new(Method::Invite, binding.target_uri().to_owned());
+        let mut request = Request::new(Method::Invite, binding.request_uri());
         for route in binding.path() {
             request.headers.push(HeaderName::Route, route.to_string());
         }
@@ -190,7 +186,7 @@ impl Switchboard {
     fn flow_silent(&mut self, id: CallId, branch: BranchId, device: DeviceId, now: Now) {
         let flow = self.calls.get(&id).and_then(|live| live.callees.get(&branch)).map(|leg| leg.flow);
         if let Some(flow) = flow {
-            self.registrar.binding_failed(device, flow, crate::registrar::BindingFailure::NoSign, now);
+            self.registrar.binding_failed(device, flow, crate::registrar::BindingFailure::NoAnswer, now);
         }
     }
 
@@ -257,7 +253,7 @@ impl Switchboard {
         self.outputs.push_back(Output::AimRelay {
             relay: relay.id,
             side,
-            announced: announced.rtp,
+            announced: announced.aim(),
             signalled_from: flow.remote.ip(),
             rtcp_mux: announced.rtcp_mux,
         });
@@ -277,7 +273,7 @@ impl Switchboard {
         let Some(live) = self.calls.get_mut(&id) else { return };
         let Some(flow) = live.flow(leg) else { return };
         let Some(dialog) = live.dialog_mut(leg) else { return };
-        let mut bye = Dialog::request(dialog, Method::Bye);
+        let mut bye = dialog.request(Method::Bye);
         bye.headers.push(HeaderName::UserAgent, PRODUCT);
         if let LegName::Callee(branch) = leg {
             let end = live.callees.get(&branch).and_then(|leg| leg.end);
@@ -285,9 +281,8 @@ impl Switchboard {
                 bye.headers.push(HeaderName::Reason, reason);
             }
         }
-        if let Some(tx) = self.transactions.request(flow, bye, now.mono) {
-            self.client_txs.insert(tx, ClientUse::Farewell);
-        }
+        let tx = self.transactions.request(flow, bye, now.mono);
+        self.client_txs.insert(tx, ClientUse::Farewell);
     }
 
     fn call_ended(&mut self, id: CallId, ending: CallEnding, reason: String, now: Now, changes: &mut Vec<Change>) {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::model::{Flow, Now, WakeRequest};
-use crate::registrar::RegistrarEvent;
+use crate::registrar::{RegistrarEvent, Saving};
 
 use super::Switchboard;
 use super::command::{CommandError, CommandResult};
@@ -23,6 +23,8 @@ pub(super) enum Holding {
     },
     /// What the registrar said while it bound, to be acted on after the phone has its answer.
     Event(RegistrarEvent),
+    /// Which device records the save makes durable.
+    Registration(Vec<Saving>),
     /// The answer to a command.
     Command {
         /// Whose.
@@ -40,6 +42,7 @@ impl Switchboard {
             match holding {
                 Holding::Answer { flow, bytes, .. } => self.transactions.send(flow, bytes),
                 Holding::Event(event) => self.registrar_event(event, now),
+                Holding::Registration(saving) => self.registrar.saved(&saving),
                 Holding::Command { token, result } => self.outputs.push_back(Output::Answer { token, result: *result }),
                 Holding::Wake(request) => self.send_wake(*request, now),
             }
@@ -51,6 +54,7 @@ impl Switchboard {
             match holding {
                 Holding::Answer { flow, failed, .. } => self.transactions.send(flow, failed),
                 Holding::Event(event) => self.registrar_event(event, now),
+                Holding::Registration(_) => {}
                 Holding::Command { token, .. } => {
                     self.outputs.push_back(Output::Answer { token, result: Err(CommandError::NotSaved) });
                 }

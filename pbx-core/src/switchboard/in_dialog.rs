@@ -100,11 +100,11 @@ impl Switchboard {
         let other_flow = live.flow(other);
         let Some(((dialog, other_flow), port)) = live.dialog_mut(other).zip(other_flow).zip(port) else { return };
         let mut carried = dialog.request(request.method.clone());
-        let cseq = dialog.local_cseq();
+        let cseq = dialog.local_cseq;
         if let Some(dialog) = live.dialog_mut(leg)
             && matches!(request.method, Method::Invite | Method::Update)
         {
-            dialog.refresh_target(&request.headers);
+            dialog.refresh(&request.headers);
         }
         carried.headers.push(HeaderName::Contact, self.contact(other_flow, ""));
         carried.headers.push(HeaderName::UserAgent, PRODUCT);
@@ -119,11 +119,7 @@ impl Switchboard {
             self.transactions.respond(answer_to, &Response::to(&request, 100, "Trying", tag), now.mono);
         }
         let late_offer = request.body.is_empty();
-        let Some(tx) = self.transactions.request(other_flow, carried, now.mono) else {
-            let tag = request.headers.get(&HeaderName::To).and_then(|to| tag_of(to)).unwrap_or("");
-            self.transactions.respond(answer_to, &Response::to(&request, 503, "Too Many Calls", tag), now.mono);
-            return;
-        };
+        let tx = self.transactions.request(other_flow, carried, now.mono);
         let asked = Box::new(request);
         self.client_txs.insert(tx, ClientUse::Carried { call, from: leg, answer_to, asked });
         if let (true, Some(live)) = (is_invite, self.calls.get_mut(&call)) {
@@ -169,13 +165,12 @@ impl Switchboard {
         let Some(((dialog, flow), port)) = live.dialog_mut(to).zip(flow).zip(port) else { return };
         let mut ack = dialog.ack(cseq);
         self.carry_body(call, (from, port), &request.headers, &request.body, &mut (&mut ack.headers, &mut ack.body));
-        let ack = self.transactions.stamp(flow, ack);
+        let ack = self.transactions.send_ack(flow, ack);
         if let (LegName::Callee(branch), Some(live)) = (to, self.calls.get_mut(&call))
             && let Some(leg) = live.callees.get_mut(&branch)
         {
-            leg.ack = Some(ack.clone());
+            leg.ack = Some(ack);
         }
-        self.transactions.send(flow, ack);
     }
 
     /// The caller's stream died: while it rings there is nobody left to ring for.

@@ -1,5 +1,6 @@
 //! A new call: prove who calls, find whom they want, take ports, start the call machine.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -53,10 +54,13 @@ impl Switchboard {
             return;
         };
         let tag = self.draw_tag();
-        let (Some(dialog), Some(tx)) =
-            (Dialog::uas(&request, &tag, flow), self.transactions.accept(flow, &request, now.mono))
-        else {
-            self.ports.add(vec![caller_port, callee_port]);
+        let Ok(dialog) = Dialog::of_received(flow, &request, &tag) else {
+            self.ports.give_back(caller_port, callee_port);
+            self.answer(flow, &request, 400, "Bad Request");
+            return;
+        };
+        let Some(tx) = self.transactions.accept(flow, &request, now.mono) else {
+            self.ports.give_back(caller_port, callee_port);
             self.busy(flow, &request, "Too Many Calls");
             return;
         };
@@ -121,7 +125,7 @@ impl Switchboard {
             self.outputs.push_back(Output::AimRelay {
                 relay: relay.id,
                 side: Side::Caller,
-                announced: announced.rtp,
+                announced: announced.aim(),
                 signalled_from: caller.flow.remote.ip(),
                 rtcp_mux: announced.rtcp_mux,
             });
@@ -154,14 +158,14 @@ impl Switchboard {
     fn candidates(&self, number: ExtensionNumber, caller: Flow) -> Vec<Candidate> {
         self.registrar
             .devices_of(number)
-            .filter_map(|device| match device.binding() {
+            .filter_map(|device| match device.live_binding() {
                 Some(binding) if binding.flow() == caller => None,
                 Some(binding) => Some(Candidate::Live {
                     device: device.id(),
                     flow: binding.flow(),
-                    can_be_woken: device.can_be_woken(),
+                    can_be_woken: device.usable_target().is_some(),
                 }),
-                None if device.can_be_woken() => Some(Candidate::Sleeping { device: device.id() }),
+                None if device.usable_target().is_some() => Some(Candidate::Sleeping { device: device.id() }),
                 None => None,
             })
             .collect()
@@ -173,11 +177,11 @@ impl Switchboard {
             self.answer(flow, request, 400, "Bad Request-URI");
             return None;
         };
-        if !uri.host().is_empty() && !self.is_our_host(uri.host()) {
+        if !uri.host.is_empty() && !self.is_our_host(uri.host) {
             self.answer(flow, request, 403, "Not Relaying");
             return None;
         }
-        let user = uri.user().map(|user| user.into_owned()).unwrap_or_default();
+        let user = uri.decoded_user().map(Cow::into_owned).unwrap_or_default();
         // What a person dialled, cut to what a call log line can show.
         let shown: String = user.chars().filter(|c| !c.is_control()).take(64).collect();
         let number = user.parse::<ExtensionNumber>().ok().filter(|number| self.registrar.extension(*number).is_some());

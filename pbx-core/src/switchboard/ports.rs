@@ -24,6 +24,11 @@ impl PortStock {
         self.free.extend(ports);
     }
 
+    /// Two ports taken for a call that did not begin.
+    pub(super) fn give_back(&mut self, one: RelayPort, other: RelayPort) {
+        self.free.extend([one, other]);
+    }
+
     /// Two ports for a call.
     pub(super) fn take_pair(&mut self) -> Option<(RelayPort, RelayPort)> {
         if self.free.len() < 2 {

@@ -44,20 +44,21 @@ impl Switchboard {
             username: credential.username,
             flow,
             call_id: text(&HeaderName::CallId).into(),
-            cseq: request.headers.get(&HeaderName::CSeq).and_then(|value| cseq::number(value)).unwrap_or(0),
+            cseq: cseq::of(&request.headers).map_or(0, |cseq| cseq.number),
             user_agent: text(&HeaderName::UserAgent).into(),
             path: translate::path(request),
             contacts,
         };
         let outcome = self.registrar.register(registration, now);
-        self.answer_register(flow, request, outcome, now);
+        self.answer_register(flow, request, outcome);
     }
 
-    fn answer_register(&mut self, flow: Flow, request: &Request, outcome: RegisterOutcome, now: Now) {
+    fn answer_register(&mut self, flow: Flow, request: &Request, outcome: RegisterOutcome) {
         match outcome {
             RegisterOutcome::Refused(refusal) => {
-                self.answer_with(flow, request, refusal.status, refusal.reason, |response| {
-                    if let Some(min) = refusal.min_expires {
+                let (status, reason) = refusal.status();
+                self.answer_with(flow, request, status, reason, |response| {
+                    if let Some(min) = refusal.min_expires() {
                         response.headers.push(HeaderName::MinExpires, min.to_string());
                     }
                 });
@@ -72,7 +73,7 @@ impl Switchboard {
                 for path in request.headers.all(&HeaderName::Path) {
                     response.headers.push(HeaderName::Path, path.clone());
                 }
-                for provider in &bound.feature_caps {
+                for provider in bound.feature_caps {
                     response.headers.push(HeaderName::FeatureCaps, format!("*;+sip.pns=\"{provider}\""));
                 }
                 response.headers.push(HeaderName::Server, PRODUCT);
@@ -85,9 +86,9 @@ impl Switchboard {
                 failed.headers.push(HeaderName::RetryAfter, "10");
                 let mut holding =
                     vec![Holding::Answer { flow, bytes: response.to_bytes(), failed: failed.to_bytes() }];
+                holding.push(Holding::Registration(bound.saving));
                 holding.extend(std::iter::from_fn(|| self.registrar.poll_event()).map(Holding::Event));
                 self.save_and_hold(bound.changes, holding);
-                let _ = now;
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What a SIP message starts: transactions first, then dialogs, then the methods that begin something new.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::call::CallInput;
@@ -28,7 +30,7 @@ pub(super) enum Realm {
 impl Switchboard {
     pub(super) fn sip_message(&mut self, flow: Flow, mut message: Message, raw: &Bytes, now: Now) {
         if let Message::Request(request) = &mut message {
-            via::stamp(request, flow);
+            via::stamp(request, &flow);
         }
         match self.transactions.receive(flow, message, now.mono) {
             Incoming::Request { request } => self.request(flow, request, raw, now),
@@ -173,7 +175,6 @@ pub(super) fn unsupported(request: &Request, known: &[&str]) -> Option<String> {
 
 /// The user part of a From or To value's URI, percent-decoded.
 pub(super) fn user_of(value: &str) -> Option<String> {
-    let address = uri::NameAddr::parse(value).ok()?;
-    let uri = uri::Uri::parse(address.uri()).ok()?;
-    uri.user().map(|user| user.into_owned())
+    let uri = uri::NameAddr::parse(value).ok()?.parsed_uri().ok()?;
+    uri.decoded_user().map(Cow::into_owned)
 }

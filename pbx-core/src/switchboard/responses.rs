@@ -2,7 +2,7 @@
 
 use crate::call::{CallInput, Rejection};
 use crate::media::sdp;
-use crate::model::{BranchId, CallId, Now};
+use crate::model::{BranchId, CallEnding, CallId, Now};
 use crate::registrar::BindingFailure;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{HeaderName, Request, Response};
@@ -63,15 +63,13 @@ impl Switchboard {
             return;
         }
         leg.tx = None;
-        let Some(mut dialog) = Dialog::uac(&leg.invite, response, flow) else {
+        let Ok(dialog) = Dialog::of_sent(flow, &leg.invite, response) else {
             self.tell_call(call, CallInput::Rejected { branch, rejection: Rejection::Failed { status: 500 } }, now);
             return;
         };
         let ended = leg.end.is_some();
         if !late_offer || ended {
-            let ack = self.transactions.stamp(flow, dialog.ack(1));
-            leg.ack = Some(ack.clone());
-            self.transactions.send(flow, ack);
+            leg.ack = Some(self.transactions.send_ack(flow, dialog.ack(1)));
         }
         leg.answer = Some(response.body.clone());
         leg.dialog = Some(dialog);
@@ -132,13 +130,11 @@ impl Switchboard {
             return;
         }
         let Some((dialog, flow)) = live.dialog_mut(other).zip(flow) else { return };
-        dialog.refresh_target(&response.headers);
-        let ack = dialog.ack(cseq);
-        let ack = self.transactions.stamp(flow, ack);
-        if let Some(carried) = self.calls.get_mut(&call).and_then(|live| live.reinvite.as_mut()) {
-            carried.ack = Some(ack.clone());
+        dialog.refresh(&response.headers);
+        let ack = self.transactions.send_ack(flow, dialog.ack(cseq));
+        if let Some(carried) = live.reinvite.as_mut() {
+            carried.ack = Some(ack);
         }
-        self.transactions.send(flow, ack);
     }
 
     /// Copies a body to the other side: SDP through our relay, anything else as it is.
@@ -166,7 +162,14 @@ impl Switchboard {
     pub(super) fn transaction_event(&mut self, event: TxEvent, now: Now) {
         match event {
             TxEvent::TimedOut { tx } => self.unanswered(tx, BindingFailure::NoAnswer, now),
-            TxEvent::TransportFailed { tx } => self.unanswered(tx, BindingFailure::Transport, now),
+            TxEvent::TransportFailed { tx } => self.unanswered(tx, BindingFailure::TransportError, now),
+            // Ringing ends every call long before; an INVITE left open is a bug that must not hang a caller.
+            TxEvent::Unanswered { tx } => {
+                if let Some(call) = self.caller_txs.get(&tx).copied() {
+                    let reason = "The call rang for ever.".into();
+                    self.tell_call(call, CallInput::EndNow { ending: CallEnding::Failed, reason }, now);
+                }
+            }
             TxEvent::AckMissing { tx } => {
                 if let Some(call) = self.caller_txs.get(&tx).copied() {
                     let reason = "The caller never confirmed the answer (no ACK).".into();
@@ -183,7 +186,7 @@ impl Switchboard {
                 let Some(leg) = self.calls.get_mut(&call).and_then(|live| live.callees.get_mut(&branch)) else { return };
                 leg.tx = None;
                 let (device, flow, given_up) = (leg.device, leg.flow, leg.end.is_some());
-                if !given_up || failure == BindingFailure::Transport {
+                if !given_up || failure == BindingFailure::TransportError {
                     self.registrar.binding_failed(device, flow, failure, now);
                 }
                 self.tell_call(call, CallInput::FlowDead { branch }, now);

@@ -20,7 +20,7 @@ impl Switchboard {
                 continue;
             }
             let Ok(Message::Request(mut invite)) = guard::check(call.invite, Transport::Udp) else { continue };
-            via::stamp(&mut invite, call.flow);
+            via::stamp(&mut invite, &call.flow);
             let Some(tx) = self.transactions.accept(call.flow, &invite, now.mono) else { continue };
             let mut response = Response::to(&invite, 503, "Nightbell Was Restarted", &call.to_tag);
             response.headers.push(HeaderName::RetryAfter, "2");

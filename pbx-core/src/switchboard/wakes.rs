@@ -1,6 +1,5 @@
 //! Wakes: orders to the push side, its reports, and the moment the device really comes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::CallInput;
@@ -26,8 +25,7 @@ impl Switchboard {
         let wake_id = self.draw_wake_id();
         let live = self.calls.get(&call)?;
         let view = self.registrar.device(device)?;
-        let target = view.wake_target().filter(|_| view.can_be_woken());
-        let Some(target) = target.cloned() else {
+        let Some(target) = view.usable_target().cloned() else {
             let why = "push was switched off or the token is gone".to_owned();
             let gone = WakeEvent::GaveUp { code: "no_target".into(), why };
             if kind == WakeKind::Call {
@@ -46,7 +44,7 @@ impl Switchboard {
             kind,
             device,
             extension: view.extension(),
-            target: Arc::new(target),
+            target,
             caller_number: live.record.caller.clone(),
             caller_name: live.record.caller_name.clone(),
             sent_at: now.wall,
@@ -160,7 +158,7 @@ impl Switchboard {
     /// Parked branches of the device are released; a device that comes late gets its branch.
     pub(super) fn release_parked(&mut self, extension: ExtensionNumber, device: DeviceId, flow: Flow, now: Now) {
         let Some(calls) = self.called.get(&extension) else { return };
-        let can_be_woken = self.registrar.device(device).is_some_and(|view| view.can_be_woken());
+        let can_be_woken = self.registrar.device(device).is_some_and(|view| view.usable_target().is_some());
         for call in calls.clone() {
             if self.calls.get(&call).is_some_and(|live| live.caller.flow == flow) {
                 continue;
@@ -174,8 +172,7 @@ impl Switchboard {
         let targets: Vec<_> = self
             .registrar
             .devices_of(extension)
-            .filter(|device| device.can_be_woken())
-            .filter_map(|device| Some((device.id(), device.wake_target()?.clone())))
+            .filter_map(|device| Some((device.id(), device.usable_target()?.clone())))
             .collect();
         let mut pushed = Vec::new();
         for (device, target) in targets {
@@ -186,7 +183,7 @@ impl Switchboard {
                 kind: WakeKind::Test,
                 device,
                 extension,
-                target: Arc::new(target),
+                target,
                 caller_number: String::new(),
                 caller_name: "Nightbell".into(),
                 sent_at: now.wall,
