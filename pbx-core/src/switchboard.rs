@@ -107,7 +107,7 @@ impl std::fmt::Debug for Switchboard {
 
 impl Switchboard {
     /// A switchboard from what the store holds; the only constructor.
-    pub fn restore(config: SwitchboardConfig, restored: Restored, now: Now) -> Self {
+    pub fn restore(config: SwitchboardConfig, mut restored: Restored, now: Now) -> Self {
         let mut random = ChaCha12Rng::from_seed(config.seed);
         let authenticator = Authenticator::new(restored.settings.realm.clone(), draw_seed(&mut random));
         let mut transactions = Transactions::new(draw_seed(&mut random));
@@ -140,8 +140,8 @@ impl Switchboard {
             registrar: Registrar::new(&restored.settings),
             config,
         };
-        let parked = restored.parked.clone();
-        switchboard.registrar = Registrar::restore(restored, now);
+        let parked = std::mem::take(&mut restored.parked);
+        switchboard.registrar = Registrar::restore(&mut restored, now);
         switchboard.want_ports();
         switchboard.end_calls_of_last_run(parked, now);
         switchboard.settle(now);

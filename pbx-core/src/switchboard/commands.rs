@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use crate::call::CallInput;
 use crate::model::{CallEnding, DeviceId, ExtensionNumber, Now, Settings, SipCredential, SipUsername};
 
-use super::Switchboard;
+use super::{Switchboard, draw_seed};
+use crate::sip::digest::Authenticator;
 use super::command::{
     ActiveCall, Command, CommandError, ExtensionChange, ExtensionDetail, ExtensionLine, ExtensionPage,
     NewAccount, Reply, Status,
 };
 use super::held::Holding;
 use super::output::{Change, CommandToken, Notice, Output};
+use crate::registrar::MAX_EXTENSIONS;
 
-/// Extensions an installation may hold: what one process was measured with.
-const MAX_EXTENSIONS: usize = 200_000;
 /// Lines of one page of a list.
 const MAX_PAGE: usize = 1000;
 
@@ -39,12 +39,12 @@ impl Switchboard {
     fn carry_out(&mut self, command: Command, now: Now) -> Result<Outcome, CommandError> {
         match command {
             Command::AddExtensions(accounts) => self.add_extensions(accounts, now),
-            Command::ChangeExtension { number, change } => self.change_extension(number, change, now),
+            Command::ChangeExtension { number, change } => self.change_extension(number, change),
             Command::RemoveExtension(number) => self.remove_extension(number, now),
             Command::PutCredential(credential) => self.put_credential(credential),
-            Command::RemoveCredential(username) => self.remove_credential(&username, now),
-            Command::SetDevicePush { device, enabled } => self.set_device_push(device, enabled, now),
-            Command::RemoveDevice(device) => self.remove_device(device, now),
+            Command::RemoveCredential(username) => self.remove_credential(&username),
+            Command::SetDevicePush { device, enabled } => self.set_device_push(device, enabled),
+            Command::RemoveDevice(device) => self.remove_device(device),
             Command::TestPush(number) => self.test_push_command(number, now),
             Command::ChangeSettings(settings) => self.change_settings(settings),
             Command::HangUp(call) => {
@@ -61,7 +61,7 @@ impl Switchboard {
             }
             Command::ShowExtension(number) => self.show_extension(number),
             Command::ListDevices { after, limit } => {
-                Ok(Outcome::Now(Reply::Devices(self.registrar.list_devices(after, limit.min(MAX_PAGE), now))))
+                Ok(Outcome::Now(Reply::Devices(self.registrar.list_devices(after, limit.min(MAX_PAGE)))))
             }
             Command::ListCalls => Ok(Outcome::Now(Reply::Calls(self.list_calls()))),
             Command::Status => Ok(Outcome::Now(Reply::Status(self.status()))),
@@ -82,8 +82,8 @@ impl Switchboard {
                 return Err(CommandError::UsernameTaken(account.credential.username.clone()));
             }
         }
-        if self.registrar.extension_count() + accounts.len() > MAX_EXTENSIONS {
-            return Err(CommandError::Full("200,000 extensions"));
+        if self.registrar.counts().extensions + accounts.len() > MAX_EXTENSIONS {
+            return Err(CommandError::Full("100,000 extensions"));
         }
         let mut changes = Vec::with_capacity(accounts.len() * 2);
         for NewAccount { extension, credential } in accounts {
@@ -94,10 +94,9 @@ impl Switchboard {
                 push_enabled: true,
                 created_at: now.wall,
             };
-            changes.push(Change::PutExtension(extension.clone()));
-            changes.push(Change::PutCredential(credential.clone()));
             self.notice(Notice::Extension(extension.number));
-            self.registrar.add_extension(extension);
+            changes.push(self.registrar.add_extension(extension)?);
+            changes.push(Change::PutCredential(credential.clone()));
             self.credentials.insert(credential.username.as_str().into(), credential);
         }
         Ok(Outcome::WhenSaved(Reply::Done, changes))
@@ -107,22 +106,10 @@ impl Switchboard {
         &mut self,
         number: ExtensionNumber,
         change: ExtensionChange,
-        now: Now,
     ) -> Result<Outcome, CommandError> {
-        let mut extension =
-            self.registrar.extension(number).cloned().ok_or(CommandError::NoSuchExtension(number))?;
-        if let Some(name) = change.name {
-            extension.name = name;
-        }
-        if let Some(email) = change.email {
-            extension.email = email;
-        }
-        if let Some(push) = change.push_enabled {
-            extension.push_enabled = push;
-        }
-        self.registrar.change_extension(extension.clone(), now);
+        let saved = self.registrar.change_extension(number, &change)?;
         self.notice(Notice::Extension(number));
-        Ok(Outcome::WhenSaved(Reply::Done, vec![Change::PutExtension(extension)]))
+        Ok(Outcome::WhenSaved(Reply::Done, saved.into_iter().collect()))
     }
 
     fn remove_extension(&mut self, number: ExtensionNumber, now: Now) -> Result<Outcome, CommandError> {
@@ -140,10 +127,10 @@ impl Switchboard {
             let reason = format!("Extension {number} was removed.");
             self.tell_call(call, CallInput::EndNow { ending: CallEnding::Failed, reason }, now);
         }
-        self.registrar.remove_extension(number, now);
+        let change = self.registrar.remove_extension(number)?;
         self.credentials.retain(|_, credential| credential.extension != number);
         self.notice(Notice::Extension(number));
-        Ok(Outcome::WhenSaved(Reply::Done, vec![Change::DeleteExtension(number)]))
+        Ok(Outcome::WhenSaved(Reply::Done, vec![change]))
     }
 
     fn put_credential(&mut self, credential: SipCredential) -> Result<Outcome, CommandError> {
@@ -162,25 +149,24 @@ impl Switchboard {
         Ok(Outcome::WhenSaved(Reply::Done, vec![Change::PutCredential(credential)]))
     }
 
-    fn remove_credential(&mut self, username: &SipUsername, now: Now) -> Result<Outcome, CommandError> {
+    fn remove_credential(&mut self, username: &SipUsername) -> Result<Outcome, CommandError> {
         let Some(credential) = self.credentials.remove(username.as_str()) else {
             return Err(CommandError::NoSuchCredential(username.clone()));
         };
-        let mut changes = self.registrar.remove_account(credential.extension, username, now);
+        let mut changes = self.registrar.remove_account(username);
         changes.push(Change::DeleteCredential(username.clone()));
         self.notice(Notice::Extension(credential.extension));
         Ok(Outcome::WhenSaved(Reply::Done, changes))
     }
 
-    fn set_device_push(&mut self, device: DeviceId, enabled: bool, now: Now) -> Result<Outcome, CommandError> {
-        let changes =
-            self.registrar.set_device_push(device, enabled, now).ok_or(CommandError::NoSuchDevice(device))?;
-        Ok(Outcome::WhenSaved(Reply::Done, changes))
+    fn set_device_push(&mut self, device: DeviceId, enabled: bool) -> Result<Outcome, CommandError> {
+        let change = self.registrar.set_device_push(device, enabled)?;
+        Ok(Outcome::WhenSaved(Reply::Done, change.into_iter().collect()))
     }
 
-    fn remove_device(&mut self, device: DeviceId, now: Now) -> Result<Outcome, CommandError> {
-        let changes = self.registrar.remove_device(device, now).ok_or(CommandError::NoSuchDevice(device))?;
-        Ok(Outcome::WhenSaved(Reply::Done, changes))
+    fn remove_device(&mut self, device: DeviceId) -> Result<Outcome, CommandError> {
+        let change = self.registrar.remove_device(device)?;
+        Ok(Outcome::WhenSaved(Reply::Done, vec![change]))
     }
 
     fn test_push_command(&mut self, number: ExtensionNumber, now: Now) -> Result<Outcome, CommandError> {
@@ -200,7 +186,7 @@ impl Switchboard {
             return Err(CommandError::RealmInUse);
         }
         if settings.realm != self.settings.realm {
-            self.authenticator.set_realm(settings.realm.clone());
+            self.authenticator = Authenticator::new(settings.realm.clone(), draw_seed(&mut self.random));
         }
         self.registrar.apply_settings(&settings);
         self.settings = settings.clone();
@@ -220,19 +206,18 @@ impl Switchboard {
                     || one.number.to_string().contains(&search)
                     || one.name.as_str().to_lowercase().contains(&search)
             })
-            .map(|one| self.registrar.line(one));
+            .filter_map(|one| self.registrar.extension_line(one.number));
         let extensions: Vec<ExtensionLine> = lines.by_ref().take(limit).collect();
         let more = lines.next().is_some();
-        ExtensionPage { extensions, total: self.registrar.extension_count(), more }
+        ExtensionPage { extensions, total: self.registrar.counts().extensions, more }
     }
 
     fn show_extension(&self, number: ExtensionNumber) -> Result<Outcome, CommandError> {
-        let extension = self.registrar.extension(number).ok_or(CommandError::NoSuchExtension(number))?;
-        let device_list =
-            self.registrar.devices_of(number).filter_map(|device| self.registrar.summary(device.id())).collect();
+        let line = self.registrar.extension_line(number).ok_or(CommandError::NoSuchExtension(number))?;
+        let device_list = self.registrar.devices_of(number).map(|device| device.summary()).collect();
         let accounts =
             self.credentials.values().filter(|one| one.extension == number).map(|one| one.username.clone()).collect();
-        let detail = ExtensionDetail { line: self.registrar.line(extension), device_list, accounts };
+        let detail = ExtensionDetail { line, device_list, accounts };
         Ok(Outcome::Now(Reply::Extension(Box::new(detail))))
     }
 

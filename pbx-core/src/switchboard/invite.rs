@@ -157,7 +157,8 @@ impl Switchboard {
     /// The devices of an extension that can take part, without the one that calls.
     fn candidates(&self, number: ExtensionNumber, caller: Flow) -> Vec<Candidate> {
         self.registrar
-            .devices_of(number)
+            .callable_devices(number)
+            .into_iter()
             .filter_map(|device| match device.live_binding() {
                 Some(binding) if binding.flow() == caller => None,
                 Some(binding) => Some(Candidate::Live {

@@ -120,21 +120,11 @@ impl Switchboard {
 
     /// Who sent this request, or `None` after it was answered with a challenge.
     pub(super) fn authenticate(&mut self, flow: Flow, request: &Request, realm: Realm, now: Now) -> Option<SipCredential> {
-        let name = match realm {
-            Realm::Registrar => HeaderName::Authorization,
-            Realm::Exchange => HeaderName::ProxyAuthorization,
-        };
         let credentials = &self.credentials;
         let allow_md5 = self.settings.allow_md5;
-        let verification = self.authenticator.verify(
-            request.headers.all(&name),
-            request.method.as_str(),
-            &request.uri,
-            |username| credentials.get(username),
-            crate::sip::digest::Policy { allow_md5, now },
-        );
+        let verification = self.authenticator.verify(request, allow_md5, |username| credentials.get(username), now);
         let stale = match verification {
-            Verification::Accepted { username } => return self.credentials.get(username.as_str()).cloned(),
+            Verification::Accepted(credential) => return Some(credential.clone()),
             Verification::Stale => true,
             Verification::Missing | Verification::Rejected(_) => false,
         };

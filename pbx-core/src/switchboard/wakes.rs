@@ -99,7 +99,7 @@ impl Switchboard {
 
     pub(super) fn wake_report(&mut self, report: WakeReport, now: Now) {
         if let WakeEvent::Answered { verdict, .. } = &report.event {
-            self.registrar.wake_verdict(report.device, &report.target, verdict, report.at, now);
+            self.registrar.wake_verdict(&report, verdict);
         }
         if let Some(call) = report.call {
             self.note_report(call, &report);
@@ -109,8 +109,7 @@ impl Switchboard {
             pending.last_wake.accepted |= accepted;
             let (extension, last_wake) = (pending.extension, pending.last_wake.clone());
             if !matches!(report.event, WakeEvent::Sent { .. }) {
-                self.registrar.note_last_wake(report.device, last_wake.clone());
-                self.save_behind(vec![Change::PutLastWake { device: report.device, last_wake }]);
+                self.registrar.note_last_wake(report.device, last_wake);
             }
             self.notice(Notice::Extension(extension));
         }
@@ -147,8 +146,7 @@ impl Switchboard {
         pending.last_wake.woke_after_ms = Some(u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
         pending.last_wake.outcome = format!("woke up and registered after {} ms", after.as_millis());
         let (extension, last_wake, call) = (pending.extension, pending.last_wake.clone(), pending.call);
-        self.registrar.note_last_wake(device, last_wake.clone());
-        self.save_behind(vec![Change::PutLastWake { device, last_wake }]);
+        self.registrar.note_last_wake(device, last_wake);
         self.notice(Notice::Extension(extension));
         if let Some(call) = call {
             self.notice(Notice::Call(call));
