@@ -1,1 +1,3 @@
-//! x
+//! The nightbell program as a library: what the binary, the demo and the tests share.
+
+pub mod phone;
