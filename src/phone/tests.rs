@@ -31,8 +31,9 @@ async fn a_call_is_made_answered_heard_held_resumed_and_ended() {
     assert_eq!(bell.heard(10, SOON).await.unwrap().speaker, "101");
 
     call.hold(SOON).await.unwrap();
-    assert!(!bell.view().on_hold, "sendonly still sends to the other side");
+    bell.wait("hold", SOON, |view| view.on_hold).await.unwrap();
     call.resume(SOON).await.unwrap();
+    bell.wait("the end of hold", SOON, |view| !view.on_hold).await.unwrap();
     assert_eq!(bell.view().renegotiated, 2);
     call.heard(5, SOON).await.unwrap();
 
