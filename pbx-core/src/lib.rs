@@ -5,6 +5,7 @@
 //! Everything outside the features `net`, `media` and `store` is pure: it takes `(input, now)` and gives outputs;
 //! it holds no clock, no socket, no task and no random source.
 
+pub mod call;
 pub mod model;
 pub mod registrar;
 pub mod sip;
