@@ -48,7 +48,7 @@ impl Switchboard {
             Command::TestPush(number) => self.test_push_command(number, now),
             Command::ChangeSettings(settings) => self.change_settings(settings),
             Command::HangUp(call) => {
-                if !self.calls.get(&call).is_some_and(|live| !live.call.is_ended()) {
+                if self.calls.get(&call).is_none_or(|live| live.call.is_ended()) {
                     return Err(CommandError::NoSuchCall(call));
                 }
                 let reason = "An admin ended the call.".into();

@@ -73,7 +73,6 @@ impl Switchboard {
         self.start_call(caller, &credential, dialled, callee, relay, now);
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is a different thing a call is made of, once")]
     fn start_call(
         &mut self,
         caller: CallerLeg,

@@ -31,6 +31,10 @@ impl Switchboard {
     }
 
     fn invite_response(&mut self, call: CallId, branch: BranchId, response: &Response, now: Now) {
+        if let Some(leg) = self.calls.get(&call).and_then(|live| live.callees.get(&branch)) {
+            let (device, flow) = (leg.device, leg.flow);
+            self.registrar.binding_answered(device, flow, now);
+        }
         match response.status {
             180 => self.tell_call(call, CallInput::Rings { branch }, now),
             0..200 => self.tell_call(call, CallInput::Progress { branch }, now),
