@@ -16,15 +16,12 @@ impl Switchboard {
     pub(super) fn response(&mut self, tx: ClientTx, response: Response, now: Now) {
         match self.client_txs.get(&tx).cloned() {
             Some(ClientUse::Invite { call, branch }) => self.invite_response(call, branch, &response, now),
+            Some(ClientUse::Carried { .. } | ClientUse::Farewell) if response.status < 200 => {}
             Some(ClientUse::Carried { call, from, answer_to, asked }) => {
-                if response.status >= 200 {
-                    self.carried_response(call, from, (answer_to, &asked), response, now);
-                }
+                self.carried_response(call, from, (answer_to, &asked), response, now);
             }
             Some(ClientUse::Farewell) => {
-                if response.status >= 200 {
-                    self.client_txs.remove(&tx);
-                }
+                self.client_txs.remove(&tx);
             }
             None => {}
         }

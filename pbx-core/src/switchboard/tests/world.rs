@@ -176,10 +176,9 @@ impl World {
     }
 
     pub(super) fn status(&mut self) -> Status {
-        match self.ask(Command::Status) {
-            Reply::Status(status) => status,
-            other => panic!("{other:?}"),
-        }
+        let reply = self.ask(Command::Status);
+        let Reply::Status(status) = reply else { panic!("{reply:?}") };
+        status
     }
 
     pub(super) fn lose_flow(&mut self, phone: &str) {
@@ -431,18 +430,18 @@ impl World {
     pub(super) fn steps(&self) -> Vec<TimelineStep> {
         self.changes
             .iter()
-            .filter_map(|change| match change {
-                Change::AppendTimeline(entry) => Some(entry.step),
-                _ => None,
+            .filter_map(|change| {
+                let Change::AppendTimeline(entry) = change else { return None };
+                Some(entry.step)
             })
             .collect()
     }
 
     /// How the last call ended.
     pub(super) fn ending(&self) -> Option<CallEnding> {
-        self.changes.iter().rev().find_map(|change| match change {
-            Change::PutCall(record) => Some(record.ending),
-            _ => None,
+        self.changes.iter().rev().find_map(|change| {
+            let Change::PutCall(record) = change else { return None };
+            Some(record.ending)
         })?
     }
 
@@ -459,7 +458,14 @@ impl World {
                 Change::PutParked(call) => drop(parked.insert(call.call, call)),
                 Change::DeleteParked(call) => drop(parked.remove(&call)),
                 Change::PutCall(record) => restored.last_call = restored.last_call.max(record.id.0),
-                _ => {}
+                Change::DeleteExtension(_)
+                | Change::DeleteCredential(_)
+                | Change::PutLastWake { .. }
+                | Change::DeleteDevice(_)
+                | Change::PutUdpBinding(_)
+                | Change::DeleteUdpBinding(_)
+                | Change::AppendTimeline(_)
+                | Change::PutSettings(_) => {}
             }
         }
         restored.devices = devices.into_values().collect();
