@@ -26,13 +26,15 @@ use bytes::Bytes;
 
 use self::invite_client::{Fate, InviteClient};
 use self::invite_server::{Acked, InviteServer};
-use self::key::{Key, Origin, cseq_method, stamp, top_via};
+use self::key::{Key, Origin};
 use self::other_client::OtherClient;
 use self::other_server::OtherServer;
 use self::timer::Outbox;
 pub use self::timer::{GIVE_UP, PROGRESS_LIMIT, T1, T2, T4, UNANSWERED_LIMIT};
 use self::token::{Branch, Tokens};
+use super::cseq;
 use super::message::{HeaderName, Message, Method, Request, Response};
+use super::via;
 use crate::model::{Flow, Moment};
 
 /// The most transactions alive at once: about 32 MB, and ten times what a busy hour of a small business leaves behind
@@ -217,9 +219,10 @@ impl Transactions {
         if self.live() >= cap {
             return None;
         }
-        let machine = match request.method {
-            Method::Invite => ServerMachine::Invite(InviteServer::new(flow, now)),
-            _ => ServerMachine::Other(OtherServer::new(flow, now)),
+        let machine = if request.method == Method::Invite {
+            ServerMachine::Invite(InviteServer::new(flow, now))
+        } else {
+            ServerMachine::Other(OtherServer::new(flow, now))
         };
         self.next_id += 1;
         let tx = ServerTx(self.next_id);
@@ -265,9 +268,10 @@ impl Transactions {
             return tx;
         }
         let branch = self.push_via(flow, &mut request);
-        let machine = match request.method {
-            Method::Invite => ClientMachine::Invite(InviteClient::new(flow, &request, now, &mut self.out)),
-            _ => ClientMachine::Other(OtherClient::new(flow, &request, now, &mut self.out)),
+        let machine = if request.method == Method::Invite {
+            ClientMachine::Invite(InviteClient::new(flow, &request, now, &mut self.out))
+        } else {
+            ClientMachine::Other(OtherClient::new(flow, &request, now, &mut self.out))
         };
         if let Some(deadline) = machine.deadline() {
             self.deadlines.insert((deadline, Id::Client(tx)));
@@ -375,29 +379,29 @@ impl Transactions {
     }
 
     fn receive_request(&mut self, flow: Flow, mut request: Request, now: Moment) -> Incoming {
-        stamp(&mut request.headers, flow);
+        via::stamp(&mut request, &flow);
         let key = Key::of(&request);
         let known = self.by_key.get(&key).copied();
-        match request.method {
-            Method::Ack => self.receive_ack(known, request, now),
-            Method::Cancel => self.receive_cancel(flow, key, known, request, now),
-            _ => {
-                if let Some(tx) = known {
-                    self.with_server(tx, |machine, out| match machine {
-                        ServerMachine::Invite(invite) => invite.repeated(out),
-                        ServerMachine::Other(other) => other.repeated(out),
-                    });
-                    return Incoming::Absorbed;
-                }
-                // The same request by another way (RFC 3261 section 8.2.2.2).
-                if Origin::of(&request).is_some_and(|origin| self.by_origin.contains_key(&origin)) {
-                    let tag = self.tokens.stateless_tag(key);
-                    self.send(flow, Response::to(&request, 482, "Merged Request", &tag).to_bytes());
-                    return Incoming::Absorbed;
-                }
-                Incoming::Request { request }
-            }
+        if request.method == Method::Ack {
+            return self.receive_ack(known, request, now);
         }
+        if request.method == Method::Cancel {
+            return self.receive_cancel(flow, known, request, now);
+        }
+        if let Some(tx) = known {
+            self.with_server(tx, |machine, out| match machine {
+                ServerMachine::Invite(invite) => invite.repeated(out),
+                ServerMachine::Other(other) => other.repeated(out),
+            });
+            return Incoming::Absorbed;
+        }
+        // The same request by another way (RFC 3261 section 8.2.2.2).
+        if Origin::of(&request).is_some_and(|origin| self.by_origin.contains_key(&origin)) {
+            let tag = self.tokens.stateless_tag(key);
+            self.send(flow, Response::to(&request, 482, "Merged Request", &tag).to_bytes());
+            return Incoming::Absorbed;
+        }
+        Incoming::Request { request }
     }
 
     fn receive_ack(&mut self, known: Option<ServerTx>, request: Request, now: Moment) -> Incoming {
@@ -413,14 +417,7 @@ impl Transactions {
         }
     }
 
-    fn receive_cancel(
-        &mut self,
-        flow: Flow,
-        key: Key,
-        known: Option<ServerTx>,
-        request: Request,
-        now: Moment,
-    ) -> Incoming {
+    fn receive_cancel(&mut self, flow: Flow, known: Option<ServerTx>, request: Request, now: Moment) -> Incoming {
         let mut tag = None;
         let wanted = known.and_then(|tx| {
             self.with_server(tx, |machine, _| match machine {
@@ -432,16 +429,16 @@ impl Transactions {
             })
         });
         let (status, reason) = if wanted.is_some() { (200, "OK") } else { (481, "Call/Transaction Does Not Exist") };
-        let tag = tag.unwrap_or_else(|| self.tokens.stateless_tag(key));
+        let tag = tag.unwrap_or_else(|| self.tokens.stateless_tag(Key::of(&request)));
         self.send(flow, Response::to(&request, status, reason, &tag).to_bytes());
         Incoming::Cancel { invite: known.filter(|_| wanted == Some(true)), request }
     }
 
     fn receive_response(&mut self, response: Response, now: Moment) -> Incoming {
-        let Some(branch) = top_via(&response.headers).param("branch").and_then(Branch::parse) else {
+        let Some(branch) = via::top(&response.headers).and_then(|via| via.branch()).and_then(Branch::parse) else {
             return Incoming::Absorbed;
         };
-        let method = cseq_method(&response.headers);
+        let method = cseq::of(&response.headers).map_or("", |cseq| cseq.method);
         let invite_accepted = method == Method::Invite.as_str() && (200..300).contains(&response.status);
         let Some(tx) = self.by_branch.get(&branch).copied() else {
             let stray = invite_accepted && self.tokens.made(branch);

@@ -61,7 +61,7 @@ fn gist(bytes: &Bytes) -> String {
     let message = parsed(bytes);
     match &message {
         Message::Request(request) => request.method.to_string(),
-        Message::Response(response) => format!("{} {}", response.status, cseq_method(&response.headers)),
+        Message::Response(response) => format!("{} {}", response.status, cseq::of(&response.headers).unwrap().method),
     }
 }
 
