@@ -4,12 +4,14 @@
 //! so that what must be echoed is echoed byte for byte.
 
 pub mod cseq;
+pub mod dialog;
 pub mod digest;
 pub mod framer;
 pub mod guard;
 mod lines;
 pub mod message;
 pub mod stun;
+pub mod transaction;
 pub mod translate;
 pub mod uri;
 pub mod via;

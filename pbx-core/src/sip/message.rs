@@ -152,6 +152,20 @@ impl Headers {
         self.0.iter_mut().find(|header| header.name == *name).map(|header| &mut header.value)
     }
 
+    /// Puts a line before all others, as a new top Via must be (RFC 3261 section 8.1.1.7).
+    pub fn push_front(&mut self, name: HeaderName, value: impl Into<BytesStr>) {
+        self.push(name, value);
+        self.0.rotate_right(1);
+    }
+
+    /// Replaces the value of the first line of this name and leaves the others; nothing happens when there is none.
+    pub fn set_first(&mut self, name: &HeaderName, value: impl Into<BytesStr>) {
+        let value = on_one_line(value.into());
+        if let Some(header) = self.0.iter_mut().find(|header| header.name == *name) {
+            header.value = value;
+        }
+    }
+
     /// The first value of this name.
     pub fn get(&self, name: &HeaderName) -> Option<&BytesStr> {
         self.0.iter().find(|header| header.name == *name).map(|header| &header.value)

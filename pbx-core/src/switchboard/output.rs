@@ -76,6 +76,8 @@ pub enum Output {
     CloseRelay(RelayId),
     /// The stock of free relay ports is low: bind this many more and say so with `Input::RelayPorts`.
     WantRelayPorts(usize),
+    /// New live settings: the relay takes its port range and silence limit from them.
+    ApplySettings(Box<Settings>),
     /// The answer to a command.
     Answer {
         /// Which.
