@@ -279,7 +279,6 @@ impl<M: Machine> Lane<M> {
     }
 
     fn saved(&mut self, saved: Saved, now: Now) {
-        self.outbox.saved(saved);
         let input = if saved.ok { Input::Saved(saved.ticket) } else { Input::NotSaved(saved.ticket) };
         self.give(input, now);
     }

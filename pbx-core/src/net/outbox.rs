@@ -10,10 +10,10 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::{debug, error, warn};
 
 use crate::media::relay::{RelayHandle, RelayOrder};
-use crate::model::{CallId, ConnectionId, Flow, Now, Settings, Transport, WakeEvent, WakeReport, WakeRequest};
+use crate::model::{CallId, ConnectionId, Flow, Now, Transport, WakeEvent, WakeReport, WakeRequest};
 use crate::switchboard::command::CommandResult;
 use crate::switchboard::input::Input;
-use crate::switchboard::output::{Change, CommandToken, Notice, Output, SaveJob, SaveTicket, Saved};
+use crate::switchboard::output::{Change, CommandToken, Notice, Output, SaveJob, SaveTicket};
 
 use super::Counters;
 use super::driver::Feedback;
@@ -44,8 +44,6 @@ pub(super) struct Outbox {
     next_token: u64,
     parts: OutboxParts,
     relay_backlog: VecDeque<RelayOrder>,
-    /// Settings that are in force for the relay once they are durable.
-    settings: VecDeque<(SaveTicket, Settings)>,
 }
 
 impl Outbox {
@@ -59,7 +57,6 @@ impl Outbox {
             next_token: 0,
             parts,
             relay_backlog: VecDeque::new(),
-            settings: VecDeque::new(),
         }
     }
 
@@ -104,6 +101,10 @@ impl Outbox {
             }
             Output::CloseRelay(relay) => self.relay(RelayOrder::Close(relay)),
             Output::WantRelayPorts(count) => self.relay(RelayOrder::WantPorts(count)),
+            Output::ApplySettings(settings) => self.relay(RelayOrder::Settings {
+                ports: settings.rtp_ports,
+                silence: Duration::from_secs(settings.rtp_silence_seconds.into()),
+            }),
             Output::Answer { token, result } => {
                 if let Some(answer) = self.answers.remove(&token) {
                     // Nobody waiting any more: the page was closed.
@@ -169,53 +170,12 @@ impl Outbox {
     }
 
     fn save(&mut self, changes: Vec<Change>, ticket: Option<SaveTicket>) {
-        let settings = changes.iter().rev().find_map(|change| match change {
-            Change::PutSettings(settings) => Some(settings.clone()),
-            Change::PutExtension(_)
-            | Change::DeleteExtension(_)
-            | Change::PutCredential(_)
-            | Change::DeleteCredential(_)
-            | Change::PutDevice(_)
-            | Change::PutLastWake { .. }
-            | Change::DeleteDevice(_)
-            | Change::PutUdpBinding(_)
-            | Change::DeleteUdpBinding(_)
-            | Change::PutCall(_)
-            | Change::AppendTimeline(_)
-            | Change::PutParked(_)
-            | Change::DeleteParked(_) => None,
-        });
         if self.parts.saves.try_send(SaveJob { changes, ticket }).is_err() {
             match ticket {
                 Some(ticket) => self.feedback.push_back(Input::NotSaved(ticket)),
                 None => error!("a change could not be handed to the store and is lost; is the disk full or stuck?"),
             }
-            return;
         }
-        match (settings, ticket) {
-            (Some(settings), Some(ticket)) => self.settings.push_back((ticket, settings)),
-            (Some(settings), None) => self.relay_settings(&settings),
-            (None, _) => {}
-        }
-    }
-
-    /// Brings settings into force for the relay once they are durable: saved is live.
-    pub(super) fn saved(&mut self, saved: Saved) {
-        if self.settings.front().is_none_or(|(ticket, _)| *ticket != saved.ticket) {
-            return;
-        }
-        if let Some((_, settings)) = self.settings.pop_front()
-            && saved.ok
-        {
-            self.relay_settings(&settings);
-        }
-    }
-
-    fn relay_settings(&mut self, settings: &Settings) {
-        self.relay(RelayOrder::Settings {
-            ports: settings.rtp_ports,
-            silence: Duration::from_secs(settings.rtp_silence_seconds.into()),
-        });
     }
 
     fn relay(&mut self, order: RelayOrder) {

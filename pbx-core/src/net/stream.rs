@@ -242,9 +242,7 @@ impl<'a, S: AsyncRead> Reading<'a, S> {
     }
 
     fn reply(&self, bytes: Option<Bytes>) -> ControlFlow<&'static str> {
-        match bytes {
-            Some(bytes) if !self.writer.push(bytes) => ControlFlow::Break("the peer does not read"),
-            Some(_) | None => ControlFlow::Continue(()),
-        }
+        let written = bytes.is_none_or(|bytes| self.writer.push(bytes));
+        if written { ControlFlow::Continue(()) } else { ControlFlow::Break("the peer does not read") }
     }
 }
