@@ -12,7 +12,7 @@ pub mod registrar;
 pub mod sip;
 pub mod switchboard;
 
-#[cfg(any())]
+#[cfg(feature = "net")]
 pub mod net;
 #[cfg(feature = "store")]
 pub mod store;

@@ -5,5 +5,5 @@
 
 pub mod sdp;
 
-#[cfg(any())]
+#[cfg(feature = "media")]
 pub mod relay;

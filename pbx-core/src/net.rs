@@ -33,6 +33,7 @@ mod clock;
 mod driver;
 mod gate;
 mod listen;
+mod outbox;
 mod overload;
 mod stream;
 mod tcp;
@@ -45,7 +46,7 @@ mod tests;
 pub use driver::{Driver, Machine};
 pub use gate::StreamLimits;
 pub use listen::raise_open_files;
-pub use tls::TlsIdentity;
+pub use tls::{TlsIdentity, TlsIdentityError};
 
 /// Wakes that may wait for the push side; beyond it a branch fails at once and the call goes on.
 pub const WAKE_QUEUE: usize = 1024;
