@@ -56,7 +56,7 @@ fn letters(alphabet: &[u8], count: usize, random: &mut impl Iterator<Item = u8>)
     Some(drawn)
 }
 
-fn ha1(username: &str, realm: &str, secret: &str) -> (Ha1Md5, Ha1Sha256) {
+pub(crate) fn ha1(username: &str, realm: &str, secret: &str) -> (Ha1Md5, Ha1Sha256) {
     use md5::Md5;
     use sha2::{Digest as _, Sha256};
     let text = zeroize::Zeroizing::new(format!("{username}:{realm}:{secret}"));

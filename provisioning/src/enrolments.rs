@@ -183,7 +183,7 @@ impl Enrolments {
         self.extension(extension).await?;
         let now = self.now();
         let db = &self.inner.store;
-        store::purge(db, now - KEEP_ENDED).await?;
+        self.clear_away(now).await?;
         if store::count_open(db, extension, now).await? >= OPEN_LINKS {
             return Err(EnrolmentError::TooManyOpen(extension));
         }
@@ -194,6 +194,16 @@ impl Enrolments {
         let link = self.insert(extension, label, Times { now, lifetime }, token.hash()).await?;
         tracing::info!(enrolment = %link.id, %extension, "an enrolment link was issued");
         Ok(IssuedLink { id: link.id, url: Redacted::new(url), svg: Redacted::new(svg), expires_at: link.expires_at })
+    }
+
+    /// Removes links that ended long ago, with what a redemption cut short by a crash may have left of an account.
+    async fn clear_away(&self, now: UnixMillis) -> Result<(), EnrolmentError> {
+        let _changing = self.inner.changing.lock().await;
+        for link in store::ended(&self.inner.store, now - KEEP_ENDED).await? {
+            self.remove_account(&link).await?;
+            store::delete(&self.inner.store, link.id).await?;
+        }
+        Ok(())
     }
 
     async fn insert(
@@ -385,3 +395,6 @@ fn wall_clock() -> UnixMillis {
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     UnixMillis(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+mod tests;

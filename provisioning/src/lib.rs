@@ -16,6 +16,8 @@ pub mod qr;
 
 #[cfg(feature = "web")]
 mod enrolments;
+#[cfg(all(test, feature = "web"))]
+mod fixture;
 #[cfg(feature = "web")]
 mod handlers;
 #[cfg(feature = "web")]

@@ -16,9 +16,14 @@ pub fn svg(text: &str, title: &str) -> Result<String, QRCodeError> {
     let side = code.size + 2 * QUIET;
     let mut dark = String::new();
     for (y, row) in code.data.chunks(code.size).take(code.size).enumerate() {
-        for (x, _) in row.iter().enumerate().filter(|(_, module)| module.value()) {
-            // Writing to a String cannot fail.
-            let _ = write!(dark, "M{} {}h1v1h-1z", x + QUIET, y + QUIET);
+        let mut x = 0;
+        for run in row.chunk_by(|left, right| left.value() == right.value()) {
+            if run.first().is_some_and(|module| module.value()) {
+                let length = run.len();
+                // Writing to a String cannot fail.
+                let _ = write!(dark, "M{} {}h{length}v1h-{length}z", x + QUIET, y + QUIET);
+            }
+            x += run.len();
         }
     }
     Ok(format!(
@@ -48,11 +53,11 @@ mod tests {
 
     #[test]
     fn the_code_has_a_quiet_zone_and_its_corner_marks() {
-        let svg = svg("https://pbx.example.com/p/AAAA", "Code").unwrap();
-        // 25 modules (version 2) and four light ones on each side.
+        let svg = svg("https://example.com/p/AA", "Code").unwrap();
+        // 25 modules (version 2) and four light ones on each side; each corner mark is seven modules wide.
         assert!(svg.contains("viewBox=\"0 0 33 33\""), "{svg}");
-        for corner in ["M4 4h1", "M28 4h1", "M4 28h1"] {
-            assert!(svg.contains(corner), "{corner}");
+        for corner in ["M4 4h7v1", "M22 4h7v1", "M4 22h7v1", "M4 28h7v1"] {
+            assert!(svg.contains(corner), "{corner} in {svg}");
         }
         assert!(!svg.contains("M3 ") && !svg.contains("M29 "));
     }

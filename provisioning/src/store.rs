@@ -7,8 +7,10 @@ use sqlx::FromRow;
 use crate::enrolment::{Enrolment, EnrolmentId, EnrolmentState};
 use crate::link::TokenHash;
 
-/// Links one page shows; an extension with more has been cleaned up by [`purge`] or keeps only claimed ones.
+/// Links one page shows; the newest ones, because only claimed links stay for ever.
 const LIST_LIMIT: i64 = 200;
+/// Old links cleared away when a new one is issued; more than one, so that they do not pile up.
+const CLEAR_AT_ONCE: i64 = 4;
 
 const ISSUED: &str = "issued";
 const CLAIMED: &str = "claimed";
@@ -69,14 +71,28 @@ pub(crate) async fn mark_revoked(store: &Store, id: EnrolmentId, now: UnixMillis
     transaction.commit().await.map_err(StoreError::doing(DOING))
 }
 
-/// Removes links that ended unclaimed or revoked before `before`.
-pub(crate) async fn purge(store: &Store, before: UnixMillis) -> Result<(), StoreError> {
-    const DOING: &str = "removing old enrolment links";
+/// Some links that ended before `before`: unclaimed, or revoked.
+pub(crate) async fn ended(store: &Store, before: UnixMillis) -> Result<Vec<Enrolment>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT id, extension, label, username, created_at, expires_at, state, claimed_at, revoked_at FROM enrolment \
+         WHERE (state = $2 AND expires_at < $1) OR (state = $3 AND revoked_at < $1) ORDER BY created_at LIMIT $4",
+    )
+    .bind(before.0)
+    .bind(ISSUED)
+    .bind(REVOKED)
+    .bind(CLEAR_AT_ONCE)
+    .fetch_all(store.reader())
+    .await
+    .map_err(StoreError::doing("looking for old enrolment links"))?;
+    rows.into_iter().map(Row::into_enrolment).collect()
+}
+
+/// Removes a link.
+pub(crate) async fn delete(store: &Store, id: EnrolmentId) -> Result<(), StoreError> {
+    const DOING: &str = "removing an old enrolment link";
     let mut transaction = store.begin().await?;
-    sqlx::query("DELETE FROM enrolment WHERE (state = $2 AND expires_at < $1) OR (state = $3 AND revoked_at < $1)")
-        .bind(before.0)
-        .bind(ISSUED)
-        .bind(REVOKED)
+    sqlx::query("DELETE FROM enrolment WHERE id = $1")
+        .bind(id.to_string())
         .execute(&mut *transaction)
         .await
         .map_err(StoreError::doing(DOING))?;
