@@ -3,6 +3,7 @@
 //! SQLite in WAL mode with one writer and several readers; every write transaction is `BEGIN IMMEDIATE`, so no reader is
 //! ever upgraded into a deadlock. Tables of other crates are written by those crates through [`Store::begin`].
 
+pub mod call_log;
 mod seal;
 
 use std::path::{Path, PathBuf};
@@ -79,6 +80,11 @@ impl StoreError {
     /// Wraps a query's failure with what was being done.
     pub fn doing(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| Self::Query { doing, source }
+    }
+
+    /// Names the stored value that makes no sense.
+    pub fn inconsistent(table: &'static str, column: &'static str, row: impl std::fmt::Display) -> Self {
+        Self::Inconsistent { table, column, row: row.to_string() }
     }
 }
 

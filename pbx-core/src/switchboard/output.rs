@@ -145,6 +145,24 @@ pub enum Change {
     PutSettings(Settings),
 }
 
+/// One order to the store: what the driver makes of [`Output::Save`] and puts on the save queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaveJob {
+    /// What, in order; all of it or nothing.
+    pub changes: Vec<Change>,
+    /// Answered by [`Saved`] once durable, or once it has failed.
+    pub ticket: Option<SaveTicket>,
+}
+
+/// The store's answer to a [`SaveJob`] with a ticket; the driver makes `Input::Saved` or `Input::NotSaved` of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Saved {
+    /// Which job.
+    pub ticket: SaveTicket,
+    /// Durable; `false` when nothing of the job was kept.
+    pub ok: bool,
+}
+
 /// A device as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredDevice {
