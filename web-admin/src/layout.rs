@@ -100,7 +100,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Frame {
 }
 
 /// The sentence for `?done=code`; only these are shown, so a link cannot put words into our page.
-fn sentence(code: &str) -> Option<&'static str> {
+pub(crate) fn sentence(code: &str) -> Option<&'static str> {
     let known = [
         ("saved", "Saved. The change is in force now."),
         ("removed", "Removed."),

@@ -16,6 +16,7 @@ mod clock;
 mod enrolment;
 mod error;
 mod events;
+mod form;
 mod headers;
 mod import;
 mod layout;
@@ -30,6 +31,7 @@ mod state;
 mod throttle;
 pub mod tls;
 mod token;
+mod words;
 
 pub use routes::{local_router, router};
 pub use serve::{serve_https, serve_unix};

@@ -52,7 +52,7 @@ pub(crate) fn check(secret: &str) -> Result<(), BadSecret> {
 /// The extension's own account: its user name is the number.
 pub(crate) fn own_credential(number: ExtensionNumber, realm: &str, secret: &Redacted<String>) -> Option<SipCredential> {
     let username: SipUsername = number.to_string().parse().ok()?;
-    let (md5, sha256) = digest::ha1(&username, realm, secret.reveal());
+    let (md5, sha256) = digest::ha1(username.as_str(), realm, secret.reveal());
     Some(SipCredential { username, extension: number, md5, sha256 })
 }
 

@@ -86,12 +86,16 @@ impl Throttle {
         trim(&mut counters.failures, |failures| failures.last);
     }
 
-    /// Notes a success: this pair starts afresh, and the address is known for the account from now on.
+    /// Notes a success: pair and address start afresh, and the address is known for the account from now on.
     pub(crate) fn succeeded(&self, account: &str, from: IpAddr, now: UnixMillis) {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         let from = network(from);
         let account = account.to_lowercase();
+        counters.failures.remove(&Key::Address(from));
         counters.failures.remove(&Key::Pair(account.clone(), from));
+        if let Some(failures) = counters.failures.get_mut(&Key::Account(account.clone())) {
+            failures.count = failures.count.saturating_sub(1);
+        }
         counters.known.insert((account, from), now);
         trim(&mut counters.known, |at| *at);
     }

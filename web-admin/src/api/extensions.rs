@@ -160,7 +160,6 @@ pub(crate) async fn change(
 pub(crate) async fn remove(State(state): State<AdminState>, Path(text): Path<String>) -> Answer<StatusCode> {
     let number = number(&text)?;
     state.switchboard.ask(Command::RemoveExtension(number)).await?;
-    crate::enrolment::forget_extension(&state, number).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
