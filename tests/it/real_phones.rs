@@ -18,7 +18,7 @@ async fn baresip_answers_a_call_and_both_sides_hear_each_other() {
     let mut desk = Baresip::start(&account).await;
     let phone = Phone::builder(desk.address()).extension("101").build().unwrap();
     let call = phone.call("202", SOON).await.unwrap();
-    desk.event("CALL_INCOMING", SOON).await;
+    desk.rings(SOON).await;
     assert_eq!(call.ringing(SOON).await.unwrap(), 180);
     desk.answer().await;
     call.answered(SOON).await.unwrap();
@@ -34,7 +34,7 @@ async fn baresip_refuses_a_call_it_does_not_want() {
     let mut desk = Baresip::start(&account).await;
     let phone = Phone::builder(desk.address()).extension("101").build().unwrap();
     let call = phone.call("202", SOON).await.unwrap();
-    desk.event("CALL_INCOMING", SOON).await;
+    desk.rings(SOON).await;
     desk.hang_up().await;
     assert!(matches!(call.ended(SOON).await.unwrap(), CallEnd::Refused(480 | 486 | 603, _)));
 }

@@ -32,6 +32,8 @@ pub(crate) struct Baresip {
     control: OwnedWriteHalf,
     events: watch::Receiver<Vec<Value>>,
     address: SocketAddr,
+    /// Where the events of the present call begin.
+    call: usize,
     _folder: TempDir,
 }
 
@@ -96,7 +98,7 @@ impl Baresip {
         let (read, control) = stream.into_split();
         let (sender, events) = watch::channel(Vec::new());
         tokio::spawn(read_events(read, sender));
-        Self { program, control, events, address, _folder: folder }
+        Self { program, control, events, address, call: 0, _folder: folder }
     }
 
     /// Where it can be called without a server.
@@ -112,6 +114,7 @@ impl Baresip {
 
     /// Calls a number or a SIP URI.
     pub(crate) async fn dial(&mut self, target: &str) {
+        self.call = self.events.borrow().len();
         self.command("dial", target).await;
     }
 
@@ -125,27 +128,28 @@ impl Baresip {
         self.command("hangup", "").await;
     }
 
-    /// How many events there are so far: a place to start waiting from.
-    pub(crate) fn mark(&self) -> usize {
-        self.events.borrow().len()
+    /// Waits for a call that comes in.
+    pub(crate) async fn rings(&mut self, within: Duration) {
+        self.call = self.position("CALL_INCOMING", within).await + 1;
     }
 
-    /// Waits for an event of this type at or after `mark`, such as CALL_INCOMING, CALL_RINGING, CALL_ESTABLISHED, CALL_CLOSED,
-    /// CALL_RTPESTAB (first RTP heard).
-    pub(crate) async fn event_after(&mut self, mark: usize, kind: &str, within: Duration) -> Value {
+    /// Waits for an event of the present call (the last one that was dialled or awaited), such as CALL_RINGING,
+    /// CALL_ESTABLISHED, CALL_CLOSED.
+    pub(crate) async fn event(&mut self, kind: &str, within: Duration) {
+        self.position(kind, within).await;
+    }
+
+    async fn position(&self, kind: &str, within: Duration) -> usize {
         let wanted = |event: &Value| event.get("type").and_then(Value::as_str) == Some(kind);
+        let find = |events: &Vec<Value>| {
+            events.iter().enumerate().skip(self.call).find(|(_, event)| wanted(event)).map(|(position, _)| position)
+        };
         let mut events = self.events.clone();
-        let seen = events.wait_for(|events| events.iter().skip(mark).any(wanted));
-        let found = match tokio::time::timeout(within, seen).await {
-            Ok(Ok(events)) => events.iter().skip(mark).find(|event| wanted(event)).cloned(),
+        let found = match tokio::time::timeout(within, events.wait_for(|events| find(events).is_some())).await {
+            Ok(Ok(events)) => find(&events),
             Ok(Err(_)) | Err(_) => None,
         };
         found.unwrap_or_else(|| panic!("baresip: waited {within:?} for {kind}, but saw only {:?}", self.kinds()))
-    }
-
-    /// Waits for an event of this type, from the beginning.
-    pub(crate) async fn event(&mut self, kind: &str, within: Duration) -> Value {
-        self.event_after(0, kind, within).await
     }
 
     /// The types of all events so far.
@@ -154,7 +158,7 @@ impl Baresip {
         self.events.borrow().iter().map(kind).collect()
     }
 
-    /// Waits for the first RTP packet in the newest call.
+    /// Waits for the first RTP packet of the present call.
     pub(crate) async fn hears(&mut self, within: Duration) {
         self.event("CALL_RTPESTAB", within).await;
     }
@@ -163,9 +167,10 @@ impl Baresip {
     pub(crate) async fn rtp_both_ways(&mut self, packets: u64, within: Duration) -> RtpCounts {
         let mut events = self.events.clone();
         let enough = |event: &Value| counts(event).filter(|rtp| rtp.sent >= packets && rtp.announced >= packets);
-        let seen = events.wait_for(|events| events.iter().any(|event| enough(event).is_some()));
+        let call = self.call;
+        let seen = events.wait_for(|events| events.iter().skip(call).any(|event| enough(event).is_some()));
         let found = match tokio::time::timeout(within, seen).await {
-            Ok(Ok(events)) => events.iter().find_map(enough),
+            Ok(Ok(events)) => events.iter().skip(call).find_map(enough),
             Ok(Err(_)) | Err(_) => None,
         };
         found.unwrap_or_else(|| {
