@@ -29,7 +29,7 @@ use self::invite_server::{Acked, InviteServer};
 use self::key::{Key, Origin};
 use self::other_client::OtherClient;
 use self::other_server::OtherServer;
-use self::timer::Outbox;
+use self::timer::{Failure, Outbox};
 pub use self::timer::{GIVE_UP, PROGRESS_LIMIT, T1, T2, T4, UNANSWERED_LIMIT};
 use self::token::{Branch, Tokens};
 use super::cseq;
@@ -316,18 +316,19 @@ impl Transactions {
                         ServerMachine::Other(other) => other.lost(now),
                     });
                 }
-                Id::Client(tx) => self.client_failed(tx, true, now),
+                Id::Client(tx) => self.client_failed(tx, Failure::StreamEnded, now),
             }
         }
     }
 
     /// A send failed (port unreachable, connection refused, write queue full): requests of ours on that flow that have
-    /// no final answer yet fail at once. Received requests go on; their timers end them.
+    /// no final answer yet fail at once, except on a stream those that have a provisional one: they were sent. Received
+    /// requests go on; their timers end them.
     pub fn send_failed(&mut self, flow: Flow, now: Moment) {
         for id in self.on_flow(flow) {
             match id {
                 Id::Server(_) => {}
-                Id::Client(tx) => self.client_failed(tx, false, now),
+                Id::Client(tx) => self.client_failed(tx, Failure::NotSent, now),
             }
         }
     }
@@ -467,10 +468,10 @@ impl Transactions {
         }
     }
 
-    fn client_failed(&mut self, tx: ClientTx, stream_gone: bool, now: Moment) {
+    fn client_failed(&mut self, tx: ClientTx, failure: Failure, now: Moment) {
         self.with_client(tx, |machine, out| match machine {
-            ClientMachine::Invite(invite) => invite.failed(tx, stream_gone, now, out),
-            ClientMachine::Other(other) => other.failed(tx, stream_gone, now, out),
+            ClientMachine::Invite(invite) => invite.failed(tx, failure, now, out),
+            ClientMachine::Other(other) => other.failed(tx, failure, now, out),
         });
     }
 

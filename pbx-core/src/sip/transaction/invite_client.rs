@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use bytesstr::BytesStr;
 
-use super::timer::{Class, GIVE_UP, Outbox, PROGRESS_LIMIT, T1, T2, doubled};
+use super::timer::{Class, Failure, GIVE_UP, Outbox, PROGRESS_LIMIT, T1, T2, doubled};
 use super::{ClientTx, TxEvent};
 use crate::model::{Flow, Moment};
 use crate::sip::cseq;
@@ -159,19 +159,22 @@ impl InviteClient {
         }
     }
 
-    /// The transport has failed. `stream_gone` when nothing can come any more.
-    pub(super) fn failed(&mut self, tx: ClientTx, stream_gone: bool, now: Moment, out: &mut Outbox) {
-        match self.state {
-            State::Calling | State::Unwanted | State::Proceeding | State::Cancelling => {
-                out.tell(TxEvent::TransportFailed { tx });
-                self.enter(State::Over, now);
-            }
+    /// The transport has failed.
+    pub(super) fn failed(&mut self, tx: ClientTx, failure: Failure, now: Moment, out: &mut Outbox) {
+        let ends = match self.state {
+            State::Calling | State::Unwanted | State::Cancelling => true,
+            State::Proceeding => failure.ends_heard_request(self.flow),
             State::Completed | State::Accepted => {
-                if stream_gone {
+                if failure == Failure::StreamEnded {
                     self.enter(State::Over, now);
                 }
+                false
             }
-            State::Over => {}
+            State::Over => false,
+        };
+        if ends {
+            out.tell(TxEvent::TransportFailed { tx });
+            self.enter(State::Over, now);
         }
     }
 

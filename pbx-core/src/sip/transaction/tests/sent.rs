@@ -347,6 +347,22 @@ fn when_a_send_fails_waiting_requests_fail_and_the_accepted_invite_still_hears_i
 }
 
 #[test]
+fn a_failed_send_ends_a_ringing_invite_on_udp_and_not_on_a_stream() {
+    for (flow, live) in [(udp(), 0), (tcp(), 2)] {
+        let mut bench = Bench::new();
+        for method in [Method::Invite, Method::Options] {
+            let (_, sent) = bench.request(flow, method);
+            bench.answer(&sent, 100, "");
+        }
+        bench.request(flow, Method::Invite);
+        bench.request(flow, Method::Options);
+        bench.all.send_failed(flow, bench.now);
+        bench.drain();
+        assert_eq!((bench.all.live(), bench.told.len()), (live, 4 - live));
+    }
+}
+
+#[test]
 fn our_via_stands_on_top_with_a_branch_of_its_own() {
     let mut bench = Bench::new();
     let (_, one) = bench.request(udp(), Method::Options);
