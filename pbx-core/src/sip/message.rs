@@ -345,3 +345,6 @@ fn write(start: [&str; 5], headers: &Headers, body: &Bytes) -> Bytes {
     out.extend_from_slice(body);
     out.freeze()
 }
+
+#[cfg(test)]
+mod tests;
