@@ -236,7 +236,11 @@ impl<'a, S: AsyncRead> Reading<'a, S> {
                 debug!(flow = ?self.flow, refusal.reason, "message refused");
                 self.reply(refusal.reply)?;
                 self.refused += 1;
-                if self.refused < MAX_REFUSED { ControlFlow::Continue(()) } else { ControlFlow::Break("too many refusals") }
+                if self.refused < MAX_REFUSED {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break("too many refusals")
+                }
             }
         }
     }

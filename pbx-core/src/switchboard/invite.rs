@@ -69,7 +69,8 @@ impl Switchboard {
         self.next_relay += 1;
         self.outputs.push_back(Output::OpenRelay { relay: relay.id, caller_port, callee_port });
         let late_offer = request.body.is_empty();
-        let caller = CallerLeg { flow, tx, invite: request, raw: raw.clone(), tag, dialog, answered: false, late_offer };
+        let caller =
+            CallerLeg { flow, tx, invite: request, raw: raw.clone(), tag, dialog, answered: false, late_offer };
         self.start_call(caller, &credential, dialled, callee, relay, now);
     }
 
@@ -108,7 +109,9 @@ impl Switchboard {
         let candidates = callee.map_or_else(Vec::new, |number| self.candidates(number, caller.flow));
         let call = match callee {
             Some(_) => Call::start(policy, candidates, now.mono),
-            None => Call::refused(policy, CallEnding::NoSuchNumber, "The dialled number does not exist.".into(), now.mono),
+            None => {
+                Call::refused(policy, CallEnding::NoSuchNumber, "The dialled number does not exist.".into(), now.mono)
+            }
         };
         self.save_behind(vec![
             Change::PutCall(record.clone()),

@@ -119,7 +119,13 @@ impl Switchboard {
     }
 
     /// Who sent this request, or `None` after it was answered with a challenge.
-    pub(super) fn authenticate(&mut self, flow: Flow, request: &Request, realm: Realm, now: Now) -> Option<SipCredential> {
+    pub(super) fn authenticate(
+        &mut self,
+        flow: Flow,
+        request: &Request,
+        realm: Realm,
+        now: Now,
+    ) -> Option<SipCredential> {
         let credentials = &self.credentials;
         let allow_md5 = self.settings.allow_md5;
         let verification = self.authenticator.verify(request, allow_md5, |username| credentials.get(username), now);

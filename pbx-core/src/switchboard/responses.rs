@@ -37,7 +37,9 @@ impl Switchboard {
             0..200 => self.tell_call(call, CallInput::Progress { branch }, now),
             200..300 => self.device_answered(call, branch, response, now),
             status => {
-                let Some(leg) = self.calls.get_mut(&call).and_then(|live| live.callees.get_mut(&branch)) else { return };
+                let Some(leg) = self.calls.get_mut(&call).and_then(|live| live.callees.get_mut(&branch)) else {
+                    return;
+                };
                 leg.tx = None;
                 let input = match status {
                     486 => CallInput::Rejected { branch, rejection: Rejection::Busy },
@@ -92,7 +94,8 @@ impl Switchboard {
         let Some(live) = self.calls.get_mut(&call) else { return };
         let Some(other) = live.other(from) else { return };
         let is_invite = asked.method == crate::sip::message::Method::Invite;
-        if is_invite && let Some(carried) = live.reinvite.as_ref()
+        if is_invite
+            && let Some(carried) = live.reinvite.as_ref()
             && let Some(ack) = &carried.ack
             && (200..300).contains(&response.status)
         {
@@ -112,7 +115,13 @@ impl Switchboard {
         answer.reason = response.reason.clone();
         answer.headers.push(HeaderName::Contact, self.contact(flow, ""));
         answer.headers.push(HeaderName::Server, PRODUCT);
-        self.carry_body(call, (other, port), &response.headers, &response.body, &mut (&mut answer.headers, &mut answer.body));
+        self.carry_body(
+            call,
+            (other, port),
+            &response.headers,
+            &response.body,
+            &mut (&mut answer.headers, &mut answer.body),
+        );
         if is_invite {
             self.reinvite_answered(call, other, &response);
         }
@@ -184,7 +193,9 @@ impl Switchboard {
     fn unanswered(&mut self, tx: ClientTx, failure: BindingFailure, now: Now) {
         match self.client_txs.remove(&tx) {
             Some(ClientUse::Invite { call, branch }) => {
-                let Some(leg) = self.calls.get_mut(&call).and_then(|live| live.callees.get_mut(&branch)) else { return };
+                let Some(leg) = self.calls.get_mut(&call).and_then(|live| live.callees.get_mut(&branch)) else {
+                    return;
+                };
                 leg.tx = None;
                 let (device, flow, given_up) = (leg.device, leg.flow, leg.end.is_some());
                 if !given_up || failure == BindingFailure::TransportError {
@@ -198,7 +209,8 @@ impl Switchboard {
                 {
                     live.reinvite = None;
                 }
-                let tag = asked.headers.get(&HeaderName::To).and_then(|to| crate::sip::message::tag_of(to)).unwrap_or("");
+                let tag =
+                    asked.headers.get(&HeaderName::To).and_then(|to| crate::sip::message::tag_of(to)).unwrap_or("");
                 let answer = Response::to(&asked, 408, "Request Timeout", tag);
                 self.transactions.respond(answer_to, &answer, now.mono);
             }
