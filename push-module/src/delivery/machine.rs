@@ -260,7 +260,7 @@ impl Delivery {
             return self.give_up(
                 wake_id,
                 "expired",
-                format!("the caller stopped ringing before it worked; {why}"),
+                format!("the caller stopped ringing before it worked; {}", because.why),
                 now,
             );
         }
