@@ -9,6 +9,7 @@ pub mod framer;
 pub mod guard;
 mod lines;
 pub mod message;
+mod scan;
 pub mod stun;
 pub mod translate;
 pub mod uri;
