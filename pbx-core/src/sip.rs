@@ -4,6 +4,7 @@
 //! so that what must be echoed is echoed byte for byte.
 
 pub mod cseq;
+pub mod dialog;
 pub mod digest;
 pub mod framer;
 pub mod guard;
@@ -11,6 +12,7 @@ mod lines;
 pub mod message;
 mod scan;
 pub mod stun;
+pub mod transaction;
 pub mod translate;
 pub mod uri;
 pub mod via;

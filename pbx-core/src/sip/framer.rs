@@ -75,9 +75,9 @@ impl Framer {
     /// Whether a message has begun that is not complete: the connection must not wait for it for ever.
     pub fn is_mid_message(&self) -> bool {
         match self.stage {
-            Stage::Between => !self.buffer.is_empty(),
             Stage::Head(_) | Stage::Message(_) => true,
-            Stage::Broken => false,
+            // At most half a keep-alive waits between messages; some phones send no other half.
+            Stage::Between | Stage::Broken => false,
         }
     }
 

@@ -25,7 +25,7 @@ mod tests;
 #[cfg(test)]
 mod torture_tests;
 
-pub(super) use refusal::reply_to;
+pub(crate) use refusal::reply_to;
 
 /// The largest datagram taken: four times what a phone with video and many codecs sends; the limit Kamailio ships.
 pub const MAX_DATAGRAM: usize = 16 * 1024;

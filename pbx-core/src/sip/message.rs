@@ -142,6 +142,12 @@ impl Headers {
         self.0.push(Header { name, value: on_one_line(value.into()) });
     }
 
+    /// Puts a line before all others, as a new top Via must be (RFC 3261 section 8.1.1.7).
+    pub fn push_front(&mut self, name: HeaderName, value: impl Into<BytesStr>) {
+        self.push(name, value);
+        self.0.rotate_right(1);
+    }
+
     /// Appends a line whose value is known to hold no CR, LF or NUL.
     pub(super) fn push_clean(&mut self, name: HeaderName, value: BytesStr) {
         self.0.push(Header { name, value });

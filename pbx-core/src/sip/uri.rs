@@ -5,6 +5,7 @@
 //! Every reader is linear in the length of its text.
 
 use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
 
 use thiserror::Error;
 
@@ -394,4 +395,30 @@ fn find_comma(text: &str) -> Option<usize> {
         }
         at += found + find_byte(rest.as_bytes().get(found..)?, b'>')?;
     }
+}
+
+/// An IP address as a URI writes it: IPv6 in brackets.
+pub fn host_text(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+/// An address and port as a URI writes them.
+pub fn host_port_text(ip: IpAddr, port: u16) -> String {
+    SocketAddr::new(ip, port).to_string()
+}
+
+/// A name in front of angle brackets: quoted, escaped, with the blank that follows; empty for an empty name.
+pub fn quoted_display_name(name: &str) -> String {
+    if name.is_empty() {
+        return String::new();
+    }
+    let escaped: String = name
+        .chars()
+        .filter(|c| !c.is_control())
+        .flat_map(|c| matches!(c, '"' | '\\').then_some('\\').into_iter().chain([c]))
+        .collect();
+    format!("\"{escaped}\" ")
 }

@@ -13,7 +13,7 @@ use crate::sip::lines::Lines;
 use crate::sip::message::{HeaderName, Headers, Response, has_tag};
 
 /// The answer to `raw` with this status, if one can be made and is owed.
-pub(in crate::sip) fn reply_to(raw: &[u8], status: u16, reason: &'static str) -> Option<Bytes> {
+pub(crate) fn reply_to(raw: &[u8], status: u16, reason: &'static str) -> Option<Bytes> {
     let start = raw.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     let end = raw.len().min(start.saturating_add(MAX_DATAGRAM));
     let text = latin1_where_not_utf8(raw.get(start..end)?);
