@@ -229,7 +229,9 @@ pub enum StartError {
         source: io::Error,
     },
     /// TLS addresses without a certificate.
-    #[error("TLS is to listen on {0}, but there is no certificate: add one, or remove the address under [sip] in config.toml")]
+    #[error(
+        "TLS is to listen on {0}, but there is no certificate: add one, or remove the address under [sip] in config.toml"
+    )]
     NoCertificate(SocketAddr),
     /// The relay could not be started.
     #[error("the sound relay cannot start: {0}")]

@@ -38,15 +38,13 @@ struct Toy {
 impl Machine for Toy {
     fn handle(&mut self, input: Input, now: Now) {
         self.outputs.extend((self.script)(&input));
-        match &input {
-            Input::Tick => {
-                // The first tick, at the start, asks for a second one; then there is quiet.
-                let first = self.timeout.is_none();
-                self.timeout = Some(if first { now.mono + Duration::from_millis(5) } else { Moment::from_micros(u64::MAX) });
-            }
-            Input::Drain => self.drained = true,
-            _ => {}
+        if matches!(input, Input::Tick) {
+            // The first tick, at the start, asks for a second one; then there is quiet.
+            let first = self.timeout.is_none();
+            self.timeout =
+                Some(if first { now.mono + Duration::from_millis(5) } else { Moment::from_micros(u64::MAX) });
         }
+        self.drained |= matches!(input, Input::Drain);
         // A test that does not look at its inputs lets them go.
         let _ = self.seen.try_send(input);
     }
@@ -66,14 +64,10 @@ impl Machine for Toy {
 
 /// Answers a request with 200 and its own body.
 fn echo(input: &Input) -> Vec<Output> {
-    match input {
-        Input::Sip { flow, message: Message::Request(request), .. } => {
-            let mut response = Response::to(request, 200, "OK", "toy");
-            response.body = request.body.clone();
-            vec![Output::Send { flow: *flow, bytes: response.to_bytes() }]
-        }
-        _ => Vec::new(),
-    }
+    let Input::Sip { flow, message: Message::Request(request), .. } = input else { return Vec::new() };
+    let mut response = Response::to(request, 200, "OK", "toy");
+    response.body = request.body.clone();
+    vec![Output::Send { flow: *flow, bytes: response.to_bytes() }]
 }
 
 /// A running driver and the far ends of its queues.
@@ -115,7 +109,8 @@ fn try_start(
     let (saved_in, saved) = mpsc::channel(2);
     let (seen, seen_out) = mpsc::channel(10_000);
     let channels = Channels { switchboard, wakes, stop_wakes, wake_reports, saves, saved };
-    let machine = move |_| Toy { seen, script: Box::new(script), outputs: VecDeque::new(), timeout: None, drained: false };
+    let machine =
+        move |_| Toy { seen, script: Box::new(script), outputs: VecDeque::new(), timeout: None, drained: false };
     let bound = Driver::start(config, machine, channels)?;
     Ok(Bench {
         bound,
@@ -167,11 +162,8 @@ async fn call_ids(io: &mut (impl tokio::io::AsyncRead + Unpin), wanted: usize) -
     let mut text = Vec::new();
     loop {
         let received = String::from_utf8_lossy(&text);
-        let ids: Vec<String> = received
-            .split("\r\n")
-            .filter_map(|line| line.strip_prefix("Call-ID: "))
-            .map(str::to_owned)
-            .collect();
+        let ids: Vec<String> =
+            received.split("\r\n").filter_map(|line| line.strip_prefix("Call-ID: ")).map(str::to_owned).collect();
         if ids.len() >= wanted && text.ends_with(b"\r\n\r\n") {
             return ids;
         }
