@@ -127,7 +127,8 @@ impl Config {
             Err(missing) if file.is_none() && missing.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(source) => return Err(ConfigError::Read { path, source }),
         };
-        let config: Self = toml::from_str(&text).map_err(|source| ConfigError::Parse { path, source: Box::new(source) })?;
+        let config: Self =
+            toml::from_str(&text).map_err(|source| ConfigError::Parse { path, source: Box::new(source) })?;
         Ok(config)
     }
 
@@ -137,10 +138,16 @@ impl Config {
         let host = self.public_host.as_str();
         let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '@' | '"' | '<' | '>' | '?' | '#');
         if host.is_empty() || host.len() > 253 || host.chars().any(odd) {
-            return refuse("public_host", "give the name or IP address under which phones reach this machine, without https:// and without a port");
+            return refuse(
+                "public_host",
+                "give the name or IP address under which phones reach this machine, without https:// and without a port",
+            );
         }
         if self.sip.udp.is_empty() && self.sip.tcp.is_empty() && self.sip.tls.is_empty() {
-            return refuse("sip", "give at least one address under udp, tcp or tls, or no phone can reach this machine");
+            return refuse(
+                "sip",
+                "give at least one address under udp, tcp or tls, or no phone can reach this machine",
+            );
         }
         if self.public_ip.is_some_and(|ip| ip.is_unspecified() || ip.is_multicast()) {
             return refuse("public_ip", "give the router's address as the outside world sees it, or leave the key out");

@@ -33,6 +33,7 @@ mod clock;
 mod driver;
 mod gate;
 mod listen;
+mod machine;
 mod outbox;
 mod overload;
 mod stream;

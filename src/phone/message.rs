@@ -186,7 +186,7 @@ impl Message {
 
 /// A parameter behind the angle brackets of a name-addr value.
 pub(super) fn param_of<'a>(value: &'a str, name: &str) -> Option<&'a str> {
-    let params = value.rfind('>').and_then(|end| value.get(end + 1..)).unwrap_or(value);
+    let params = brackets(value).and_then(|(_, end)| value.get(end + 1..)).unwrap_or(value);
     params.split(';').skip(1).find_map(|param| {
         let (have, text) = param.split_once('=')?;
         have.trim().eq_ignore_ascii_case(name).then(|| text.trim().trim_matches('"'))
@@ -195,10 +195,25 @@ pub(super) fn param_of<'a>(value: &'a str, name: &str) -> Option<&'a str> {
 
 /// The URI inside a name-addr value, without its angle brackets.
 pub(super) fn uri_of(value: &str) -> &str {
-    match (value.find('<'), value.rfind('>')) {
-        (Some(start), Some(end)) if start < end => value.get(start + 1..end).unwrap_or_default(),
-        _ => value.split(';').next().unwrap_or_default().trim(),
+    match brackets(value) {
+        Some((start, end)) => value.get(start + 1..end).unwrap_or_default(),
+        None => value.split(';').next().unwrap_or_default().trim(),
     }
+}
+
+/// Where the angle brackets around the URI stand; those inside quotes (a display name, an instance id) do not count.
+fn brackets(value: &str) -> Option<(usize, usize)> {
+    let mut quoted = false;
+    let mut start = None;
+    for (at, byte) in value.bytes().enumerate() {
+        match (byte, start) {
+            (b'"', None) => quoted = !quoted,
+            (b'<', None) if !quoted => start = Some(at),
+            (b'>', Some(start)) => return Some((start, at)),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The user part of the URI inside a name-addr value; empty when it has none.
@@ -250,6 +265,14 @@ mod tests {
         assert_eq!(message.branch(), Some("z9hG4bK1"));
         assert_eq!(message.body, b"ab");
         assert_eq!((message.method(), message.uri()), (Some("INVITE"), Some("sip:101@h")));
+    }
+
+    #[test]
+    fn angle_brackets_inside_quotes_are_text() {
+        let value = "\"a <b> c\" <sip:1@h;x=y>;expires=300;+sip.instance=\"<urn:uuid:1>\";reg-id=1";
+        assert_eq!(uri_of(value), "sip:1@h;x=y");
+        assert_eq!((param_of(value, "expires"), param_of(value, "reg-id")), (Some("300"), Some("1")));
+        assert_eq!(param_of("sip:1@h;tag=t", "tag"), Some("t"));
     }
 
     #[test]

@@ -157,6 +157,7 @@ impl Leg {
     /// Takes in a 2xx to an INVITE of ours and acknowledges it.
     fn acknowledge(&self, shared: &Shared, invite: &Message, response: &Message) {
         let number = invite.cseq().map_or(1, |(number, _)| number);
+        let established = self.view().answered;
         {
             let mut dialog = self.dialog();
             if let Some(to) = response.header("To") {
@@ -165,9 +166,12 @@ impl Leg {
             if let Some(contact) = response.header("Contact") {
                 uri_of(contact).clone_into(&mut dialog.target);
             }
-            let mut routes: Vec<String> = response.headers("Record-Route").map(str::to_owned).collect();
-            routes.reverse();
-            dialog.routes = routes;
+            if !established {
+                // The route set is fixed by the answer that makes the dialog (RFC 3261 section 12.2.1.2).
+                let mut routes: Vec<String> = response.headers("Record-Route").map(str::to_owned).collect();
+                routes.reverse();
+                dialog.routes = routes;
+            }
         }
         let mut ack = self.in_dialog("ACK");
         ack.remove("CSeq");

@@ -29,9 +29,9 @@ fn outputs(call: &mut Call) -> Vec<CallOutput> {
 }
 
 fn invite_of(outputs: &[CallOutput], wanted: DeviceId) -> Option<BranchId> {
-    outputs.iter().find_map(|output| match output {
-        CallOutput::Invite { branch, device } if *device == wanted => Some(*branch),
-        _ => None,
+    outputs.iter().find_map(|output| {
+        let CallOutput::Invite { branch, device } = output else { return None };
+        (*device == wanted).then_some(*branch)
     })
 }
 
@@ -292,9 +292,9 @@ fn check_history(start: &[Candidate], order: &[usize]) {
     let mut seen = outputs(&mut call);
     for (second, step) in order.iter().enumerate() {
         let now = at(u64::try_from(second).unwrap() + 1);
-        let newest = seen.iter().rev().find_map(|output| match output {
-            CallOutput::Invite { branch, .. } => Some(*branch),
-            _ => None,
+        let newest = seen.iter().rev().find_map(|output| {
+            let CallOutput::Invite { branch, .. } = output else { return None };
+            Some(*branch)
         });
         let branch = newest.unwrap_or(BranchId(1));
         let ended_before = call.is_ended();

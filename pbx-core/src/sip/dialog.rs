@@ -10,8 +10,10 @@ mod tests;
 
 use bytesstr::BytesStr;
 
-use self::address::{Address, is_loose, request_uri, values};
+use self::address::{bare, request_uri, strict_router, values};
+use super::cseq;
 use super::message::{HeaderName, Headers, Method, Request, Response};
+use super::uri::NameAddr;
 use crate::model::Flow;
 
 /// The longest route set we carry: more proxies than any call crosses, and a request that still fits a datagram.
@@ -60,7 +62,7 @@ pub struct Dialog {
     pub remote_cseq: Option<u32>,
     /// The Route values of our requests, first hop first.
     pub route_set: Vec<String>,
-    /// The peer's Contact URI.
+    /// The peer's Contact URI, without headers and `method` parameter.
     pub remote_target: String,
 }
 
@@ -70,19 +72,21 @@ impl Dialog {
     /// A missing Contact is replaced by the From URI: the flow, not the Contact, reaches the phone.
     pub fn of_received(flow: Flow, invite: &Request, local_tag: &str) -> Result<Self, DialogError> {
         let headers = &invite.headers;
-        let from = Address::parse(required(headers, &HeaderName::From)?);
-        let to = Address::parse(required(headers, &HeaderName::To)?);
+        let from = address(headers, &HeaderName::From)?;
+        let to = address(headers, &HeaderName::To)?;
         Ok(Self {
             flow,
             call_id: required(headers, &HeaderName::CallId)?.to_owned(),
             local_tag: local_tag.to_owned(),
-            remote_tag: from.param("tag").unwrap_or_default().to_owned(),
-            local: to.bare(),
-            remote: from.bare(),
+            remote_tag: from.tag().unwrap_or_default().to_owned(),
+            local: bare(&to),
+            remote: bare(&from),
             local_cseq: 0,
-            remote_cseq: Some(cseq(headers)?),
+            remote_cseq: Some(number(headers)?),
             route_set: route_set(headers)?,
-            remote_target: contact(headers).unwrap_or_else(|| from.uri.to_owned()),
+            remote_target: contact(headers)
+                .or_else(|| request_uri(from.uri))
+                .ok_or(DialogError::Header(HeaderName::Contact))?,
         })
     }
 
@@ -90,19 +94,19 @@ impl Dialog {
     ///
     /// A missing Contact is replaced by the Request-URI of the INVITE.
     pub fn of_sent(flow: Flow, invite: &Request, response: &Response) -> Result<Self, DialogError> {
-        let from = Address::parse(required(&invite.headers, &HeaderName::From)?);
-        let to = Address::parse(required(&response.headers, &HeaderName::To)?);
+        let from = address(&invite.headers, &HeaderName::From)?;
+        let to = address(&response.headers, &HeaderName::To)?;
         let mut dialog = Self {
             flow,
             call_id: required(&invite.headers, &HeaderName::CallId)?.to_owned(),
-            local_tag: from.param("tag").unwrap_or_default().to_owned(),
-            remote_tag: to.param("tag").unwrap_or_default().to_owned(),
-            local: from.bare(),
-            remote: Address::parse(required(&invite.headers, &HeaderName::To)?).bare(),
-            local_cseq: cseq(&invite.headers)?,
+            local_tag: from.tag().unwrap_or_default().to_owned(),
+            remote_tag: to.tag().unwrap_or_default().to_owned(),
+            local: bare(&from),
+            remote: bare(&address(&invite.headers, &HeaderName::To)?),
+            local_cseq: number(&invite.headers)?,
             remote_cseq: None,
             route_set: Vec::new(),
-            remote_target: request_uri(&invite.uri),
+            remote_target: request_uri(&invite.uri).ok_or(DialogError::Header(HeaderName::Contact))?,
         };
         dialog.answered(response)?;
         Ok(dialog)
@@ -135,18 +139,17 @@ impl Dialog {
     pub fn check(&mut self, request: &Request) -> InDialog {
         let headers = &request.headers;
         let (Ok(from), Ok(to), Ok(call_id)) = (
-            required(headers, &HeaderName::From),
-            required(headers, &HeaderName::To),
+            address(headers, &HeaderName::From),
+            address(headers, &HeaderName::To),
             required(headers, &HeaderName::CallId),
         ) else {
             return InDialog::NotOurs;
         };
-        let remote_tag = Address::parse(from).param("tag").unwrap_or_default();
-        let local_tag = Address::parse(to).param("tag").unwrap_or_default();
-        if !self.matches(call_id, local_tag) || self.remote_tag != remote_tag {
+        let remote_tag = from.tag().unwrap_or_default();
+        if !self.matches(call_id, to.tag().unwrap_or_default()) || self.remote_tag != remote_tag {
             return InDialog::NotOurs;
         }
-        let Ok(number) = cseq(headers) else { return InDialog::OldCseq };
+        let Ok(number) = number(headers) else { return InDialog::OldCseq };
         if matches!(request.method, Method::Ack | Method::Cancel) {
             return InDialog::Ok;
         }
@@ -170,19 +173,14 @@ impl Dialog {
     }
 
     fn build(&self, method: Method, number: u32) -> Request {
-        let target = request_uri(&self.remote_target);
+        let target = self.remote_target.clone();
         let (uri, routes) = match self.route_set.split_first() {
             None => (target, Vec::new()),
-            Some((first, rest)) => {
-                let first_uri = Address::parse(first).uri;
-                if is_loose(first_uri) {
-                    (target, self.route_set.clone())
-                } else {
-                    // A strict router takes the next hop from the Request-URI and puts the last Route there.
-                    let routes = rest.iter().cloned().chain([format!("<{target}>")]).collect();
-                    (request_uri(first_uri), routes)
-                }
-            }
+            Some((first, rest)) => match strict_router(first) {
+                None => (target, self.route_set.clone()),
+                // A strict router takes the next hop from the Request-URI and puts the last Route there.
+                Some(router) => (router, rest.iter().cloned().chain([format!("<{target}>")]).collect()),
+            },
         };
         let cseq = format!("{number} {method}");
         let mut request = Request::new(method, uri);
@@ -199,18 +197,18 @@ impl Dialog {
 }
 
 /// The CSeq number.
-fn cseq(headers: &Headers) -> Result<u32, DialogError> {
-    let text = required(headers, &HeaderName::CSeq)?;
-    text.split_whitespace().next().and_then(|number| number.parse().ok()).ok_or(DialogError::Header(HeaderName::CSeq))
+fn number(headers: &Headers) -> Result<u32, DialogError> {
+    cseq::of(headers).map(|cseq| cseq.number).ok_or(DialogError::Header(HeaderName::CSeq))
 }
 
-/// The URI of the first Contact, cleaned for use as a Request-URI.
+/// The URI of the first Contact that can be a Request-URI.
 fn contact(headers: &Headers) -> Option<String> {
-    let first = values(headers, &HeaderName::Contact).into_iter().next()?;
-    let uri = request_uri(Address::parse(&first).uri);
-    // A blank would end the Request-URI early.
-    let usable = !uri.is_empty() && uri != "*" && !uri.contains(|c: char| c.is_whitespace() || c.is_control());
-    usable.then_some(uri)
+    let contacts = values(headers, &HeaderName::Contact);
+    contacts.iter().find_map(|contact| request_uri(NameAddr::parse(contact).ok()?.uri))
+}
+
+fn address<'a>(headers: &'a Headers, name: &HeaderName) -> Result<NameAddr<'a>, DialogError> {
+    NameAddr::parse(required(headers, name)?).map_err(|_| DialogError::Header(name.clone()))
 }
 
 /// The Record-Route values in the order of the message.

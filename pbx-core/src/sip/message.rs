@@ -142,6 +142,12 @@ impl Headers {
         self.0.push(Header { name, value: on_one_line(value.into()) });
     }
 
+    /// Puts a line before all others, as a new top Via must be (RFC 3261 section 8.1.1.7).
+    pub fn push_front(&mut self, name: HeaderName, value: impl Into<BytesStr>) {
+        self.push(name, value);
+        self.0.rotate_right(1);
+    }
+
     /// Appends a line whose value is known to hold no CR, LF or NUL.
     pub(super) fn push_clean(&mut self, name: HeaderName, value: BytesStr) {
         self.0.push(Header { name, value });
@@ -150,20 +156,6 @@ impl Headers {
     /// The first value of this name, to be changed to another text on one line.
     pub(super) fn first_mut(&mut self, name: &HeaderName) -> Option<&mut BytesStr> {
         self.0.iter_mut().find(|header| header.name == *name).map(|header| &mut header.value)
-    }
-
-    /// Puts a line before all others, as a new top Via must be (RFC 3261 section 8.1.1.7).
-    pub fn push_front(&mut self, name: HeaderName, value: impl Into<BytesStr>) {
-        self.push(name, value);
-        self.0.rotate_right(1);
-    }
-
-    /// Replaces the value of the first line of this name and leaves the others; nothing happens when there is none.
-    pub fn set_first(&mut self, name: &HeaderName, value: impl Into<BytesStr>) {
-        let value = on_one_line(value.into());
-        if let Some(header) = self.0.iter_mut().find(|header| header.name == *name) {
-            header.value = value;
-        }
     }
 
     /// The first value of this name.
@@ -359,3 +351,6 @@ fn write(start: [&str; 5], headers: &Headers, body: &Bytes) -> Bytes {
     out.extend_from_slice(body);
     out.freeze()
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ mod invite_server;
 mod key;
 mod other_client;
 mod other_server;
+mod receive;
 mod timer;
 mod token;
 
@@ -24,19 +25,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use self::invite_client::{Fate, InviteClient};
-use self::invite_server::{Acked, InviteServer};
-use self::key::{Key, Origin, cseq_method, stamp, top_via};
+use self::invite_client::InviteClient;
+use self::invite_server::InviteServer;
+use self::key::{Key, Origin};
 use self::other_client::OtherClient;
 use self::other_server::OtherServer;
-use self::timer::Outbox;
+use self::timer::{Failure, Outbox};
 pub use self::timer::{GIVE_UP, PROGRESS_LIMIT, T1, T2, T4, UNANSWERED_LIMIT};
 use self::token::{Branch, Tokens};
 use super::message::{HeaderName, Message, Method, Request, Response};
 use crate::model::{Flow, Moment};
 
-/// The most transactions alive at once: about 32 MB, and ten times what a busy hour of a small business leaves behind
-/// in the 32 s that a finished one is remembered.
+/// The most transactions alive at once: 2000 new ones in each of the 32 s that a finished one is remembered, far above
+/// what a small business makes, and with their messages about 150 MB.
 pub const MAX_LIVE: usize = 65_536;
 
 /// New calls and registrations are refused from here on, so that calls that exist can still be changed and ended.
@@ -186,6 +187,11 @@ impl Transactions {
         self.tokens.tag()
     }
 
+    /// The tag for an answer without state: the same for each repetition of the request (RFC 3261 section 8.2.7).
+    pub fn tag_for(&self, request: &Request) -> String {
+        self.tokens.stateless_tag(Key::of(request))
+    }
+
     /// A new Call-ID: 32 hex digits, no host.
     pub fn new_call_id(&mut self) -> String {
         self.tokens.call_id()
@@ -217,9 +223,10 @@ impl Transactions {
         if self.live() >= cap {
             return None;
         }
-        let machine = match request.method {
-            Method::Invite => ServerMachine::Invite(InviteServer::new(flow, now)),
-            _ => ServerMachine::Other(OtherServer::new(flow, now)),
+        let machine = if request.method == Method::Invite {
+            ServerMachine::Invite(InviteServer::new(flow, now))
+        } else {
+            ServerMachine::Other(OtherServer::new(flow, now))
         };
         self.next_id += 1;
         let tx = ServerTx(self.next_id);
@@ -265,9 +272,10 @@ impl Transactions {
             return tx;
         }
         let branch = self.push_via(flow, &mut request);
-        let machine = match request.method {
-            Method::Invite => ClientMachine::Invite(InviteClient::new(flow, &request, now, &mut self.out)),
-            _ => ClientMachine::Other(OtherClient::new(flow, &request, now, &mut self.out)),
+        let machine = if request.method == Method::Invite {
+            ClientMachine::Invite(InviteClient::new(flow, &request, now, &mut self.out))
+        } else {
+            ClientMachine::Other(OtherClient::new(flow, &request, now, &mut self.out))
         };
         if let Some(deadline) = machine.deadline() {
             self.deadlines.insert((deadline, Id::Client(tx)));
@@ -312,18 +320,19 @@ impl Transactions {
                         ServerMachine::Other(other) => other.lost(now),
                     });
                 }
-                Id::Client(tx) => self.client_failed(tx, true, now),
+                Id::Client(tx) => self.client_failed(tx, Failure::StreamEnded, now),
             }
         }
     }
 
     /// A send failed (port unreachable, connection refused, write queue full): requests of ours on that flow that have
-    /// no final answer yet fail at once. Received requests go on; their timers end them.
+    /// no final answer yet fail at once, except on a stream those that have a provisional one: they were sent. Received
+    /// requests go on; their timers end them.
     pub fn send_failed(&mut self, flow: Flow, now: Moment) {
         for id in self.on_flow(flow) {
             match id {
                 Id::Server(_) => {}
-                Id::Client(tx) => self.client_failed(tx, false, now),
+                Id::Client(tx) => self.client_failed(tx, Failure::NotSent, now),
             }
         }
     }
@@ -374,106 +383,10 @@ impl Transactions {
         }
     }
 
-    fn receive_request(&mut self, flow: Flow, mut request: Request, now: Moment) -> Incoming {
-        stamp(&mut request.headers, flow);
-        let key = Key::of(&request);
-        let known = self.by_key.get(&key).copied();
-        match request.method {
-            Method::Ack => self.receive_ack(known, request, now),
-            Method::Cancel => self.receive_cancel(flow, key, known, request, now),
-            _ => {
-                if let Some(tx) = known {
-                    self.with_server(tx, |machine, out| match machine {
-                        ServerMachine::Invite(invite) => invite.repeated(out),
-                        ServerMachine::Other(other) => other.repeated(out),
-                    });
-                    return Incoming::Absorbed;
-                }
-                // The same request by another way (RFC 3261 section 8.2.2.2).
-                if Origin::of(&request).is_some_and(|origin| self.by_origin.contains_key(&origin)) {
-                    let tag = self.tokens.stateless_tag(key);
-                    self.send(flow, Response::to(&request, 482, "Merged Request", &tag).to_bytes());
-                    return Incoming::Absorbed;
-                }
-                Incoming::Request { request }
-            }
-        }
-    }
-
-    fn receive_ack(&mut self, known: Option<ServerTx>, request: Request, now: Moment) -> Incoming {
-        let acked = known.and_then(|tx| {
-            self.with_server(tx, |machine, _| match machine {
-                ServerMachine::Invite(invite) => invite.ack(now),
-                ServerMachine::Other(_) => Acked::User,
-            })
-        });
-        match acked {
-            Some(Acked::Here) => Incoming::Absorbed,
-            Some(Acked::User) | None => Incoming::Ack { request },
-        }
-    }
-
-    fn receive_cancel(
-        &mut self,
-        flow: Flow,
-        key: Key,
-        known: Option<ServerTx>,
-        request: Request,
-        now: Moment,
-    ) -> Incoming {
-        let mut tag = None;
-        let wanted = known.and_then(|tx| {
-            self.with_server(tx, |machine, _| match machine {
-                ServerMachine::Invite(invite) => {
-                    tag = invite.to_tag().map(String::from);
-                    invite.cancel(now)
-                }
-                ServerMachine::Other(_) => false,
-            })
-        });
-        let (status, reason) = if wanted.is_some() { (200, "OK") } else { (481, "Call/Transaction Does Not Exist") };
-        let tag = tag.unwrap_or_else(|| self.tokens.stateless_tag(key));
-        self.send(flow, Response::to(&request, status, reason, &tag).to_bytes());
-        Incoming::Cancel { invite: known.filter(|_| wanted == Some(true)), request }
-    }
-
-    fn receive_response(&mut self, response: Response, now: Moment) -> Incoming {
-        let Some(branch) = top_via(&response.headers).param("branch").and_then(Branch::parse) else {
-            return Incoming::Absorbed;
-        };
-        let method = cseq_method(&response.headers);
-        let invite_accepted = method == Method::Invite.as_str() && (200..300).contains(&response.status);
-        let Some(tx) = self.by_branch.get(&branch).copied() else {
-            let stray = invite_accepted && self.tokens.made(branch);
-            return if stray { Incoming::Stray { response } } else { Incoming::Absorbed };
-        };
-        let fate = self.with_client(tx, |machine, out| match machine {
-            ClientMachine::Invite(invite) if method == Method::Invite.as_str() => invite.receive(&response, now, out),
-            ClientMachine::Invite(invite) => {
-                if method == Method::Cancel.as_str() {
-                    invite.cancel_answered(response.status);
-                }
-                Fate::Absorbed
-            }
-            ClientMachine::Other(other) => {
-                if other.asks(method) && other.receive(&response, now) {
-                    Fate::User
-                } else {
-                    Fate::Absorbed
-                }
-            }
-        });
-        match fate {
-            Some(Fate::User) => Incoming::Response { tx, response },
-            Some(Fate::Late) => Incoming::Stray { response },
-            Some(Fate::Absorbed) | None => Incoming::Absorbed,
-        }
-    }
-
-    fn client_failed(&mut self, tx: ClientTx, stream_gone: bool, now: Moment) {
+    fn client_failed(&mut self, tx: ClientTx, failure: Failure, now: Moment) {
         self.with_client(tx, |machine, out| match machine {
-            ClientMachine::Invite(invite) => invite.failed(tx, stream_gone, now, out),
-            ClientMachine::Other(other) => other.failed(tx, stream_gone, now, out),
+            ClientMachine::Invite(invite) => invite.failed(tx, failure, now, out),
+            ClientMachine::Other(other) => other.failed(tx, failure, now, out),
         });
     }
 

@@ -240,7 +240,12 @@ async fn the_last_wake_is_noted_and_a_vanished_device_is_no_error() {
     let store = open(&directory).await;
     let noted = |id| Change::PutLastWake { device: DeviceId(id), last_wake: last_wake() };
     store
-        .apply(&[Change::PutExtension(extension("101")), Change::PutDevice(device(1, "101", None)), noted(1), noted(99)])
+        .apply(&[
+            Change::PutExtension(extension("101")),
+            Change::PutDevice(device(1, "101", None)),
+            noted(1),
+            noted(99),
+        ])
         .await
         .unwrap();
     assert_eq!(store.load().await.unwrap().devices[0].last_wake, Some(last_wake()));

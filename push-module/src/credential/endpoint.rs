@@ -68,7 +68,9 @@ pub(super) fn check_url(given: &str) -> Result<(), &'static str> {
     match url.scheme() {
         "https" => Ok(()),
         "http" if is_loopback(host) => Ok(()),
-        "http" => Err("it must begin with https://; plain http is taken for 127.0.0.1 only, because keys would be readable on the way"),
+        "http" => Err(
+            "it must begin with https://; plain http is taken for 127.0.0.1 only, because keys would be readable on the way",
+        ),
         _ => Err("it must begin with https://"),
     }
 }

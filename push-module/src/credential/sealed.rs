@@ -1,6 +1,6 @@
 //! Credentials in the database: secrets sealed for their row, everything else as JSON.
 
-use pbx_core::model::{PushProvider, Redacted, UnixMillis};
+use pbx_core::model::{Redacted, UnixMillis};
 use pbx_core::store::{Store, StoreError};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
@@ -9,7 +9,7 @@ use super::validate::{Details, Key, Validated};
 use super::{CheckOutcome, CredentialError, CredentialId};
 
 /// A business has one or two apps; more is a mistake of a script.
-pub(crate) const CREDENTIALS: usize = 32;
+const CREDENTIALS: usize = 32;
 
 /// A provider token that outlived a restart.
 #[derive(Debug, Clone)]
@@ -213,11 +213,5 @@ impl CredentialStore {
         .await
         .map_err(StoreError::doing(doing))?;
         change.commit().await.map_err(StoreError::doing(doing))
-    }
-}
-
-impl Loaded {
-    pub(crate) fn provider(&self) -> PushProvider {
-        self.details.provider()
     }
 }

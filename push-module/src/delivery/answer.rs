@@ -29,6 +29,8 @@ pub enum Remedy {
     Wait(Option<Duration>),
     /// Get a new provider token, then try again.
     RenewToken,
+    /// The connection is at fault: try again at once over a new one.
+    NewConnection,
     /// The token may belong to the provider's other environment.
     OtherEnvironment,
 }

@@ -217,7 +217,11 @@ impl Delivery {
                     accepted_in: Some(wake.environment),
                 },
             };
-            self.report(wake_id, &WakeEvent::Answered { attempt, verdict, provider_id: answer.provider_id.clone() }, now);
+            self.report(
+                wake_id,
+                &WakeEvent::Answered { attempt, verdict, provider_id: answer.provider_id.clone() },
+                now,
+            );
             return self.accept(wake_id, attempt, answer.provider_id, now);
         }
         let step = wake.after_answer(answer.remedy, now.mono);
@@ -245,7 +249,12 @@ impl Delivery {
             return self.give_up(wake_id, "stopped", STOPPED.into(), now);
         }
         if wake.expires <= now.mono {
-            return self.give_up(wake_id, "expired", format!("the caller stopped ringing before it worked; {why}"), now);
+            return self.give_up(
+                wake_id,
+                "expired",
+                format!("the caller stopped ringing before it worked; {why}"),
+                now,
+            );
         }
         match step {
             Step::GiveUp => self.give_up(wake_id, code, why.to_owned(), now),

@@ -188,6 +188,11 @@ impl Wake {
                 Class::Notice => self.climb(NOTICE_WAITS, wish, now),
             },
             Remedy::Wait(wish) => self.wait(wish, now),
+            Remedy::NewConnection if self.spent.fresh => Step::GiveUp,
+            Remedy::NewConnection => {
+                self.spent.fresh = true;
+                Step::AgainFresh
+            }
             Remedy::RenewToken if self.spent.renewed => Step::GiveUp,
             Remedy::RenewToken => {
                 self.spent.renewed = true;

@@ -111,11 +111,12 @@ fn lr_counts_only_as_a_parameter_of_the_uri() {
     let loose = ["sip:a;lr", "sip:a;LR=on;x", "sip:u;x@a;transport=tcp;lr", "sip:a;lr?h=v"];
     let strict = ["sip:a", "sip:lr@a", "sip:u;lr@a", "sip:a?x=;lr", "sip:a;lrx"];
     for uri in loose {
-        assert!(is_loose(uri), "{uri}");
+        assert_eq!(strict_router(&format!("<{uri}>;x")), None, "{uri}");
     }
     for uri in strict {
-        assert!(!is_loose(uri), "{uri}");
+        assert!(strict_router(&format!("Proxy <{uri}>;lr")).is_some(), "{uri}");
     }
+    assert_eq!(strict_router("<not a route"), None, "carried as it is");
 }
 
 #[test]

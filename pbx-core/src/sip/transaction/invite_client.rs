@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use bytesstr::BytesStr;
 
-use super::key::cseq_number;
-use super::timer::{Class, GIVE_UP, Outbox, PROGRESS_LIMIT, T1, T2, doubled};
+use super::timer::{Class, Failure, GIVE_UP, Outbox, PROGRESS_LIMIT, T1, T2, doubled};
 use super::{ClientTx, TxEvent};
 use crate::model::{Flow, Moment};
+use crate::sip::cseq;
 use crate::sip::message::{HeaderName, Headers, Method, Request, Response};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,19 +159,22 @@ impl InviteClient {
         }
     }
 
-    /// The transport has failed. `stream_gone` when nothing can come any more.
-    pub(super) fn failed(&mut self, tx: ClientTx, stream_gone: bool, now: Moment, out: &mut Outbox) {
-        match self.state {
-            State::Calling | State::Unwanted | State::Proceeding | State::Cancelling => {
-                out.tell(TxEvent::TransportFailed { tx });
-                self.enter(State::Over, now);
-            }
+    /// The transport has failed.
+    pub(super) fn failed(&mut self, tx: ClientTx, failure: Failure, now: Moment, out: &mut Outbox) {
+        let ends = match self.state {
+            State::Calling | State::Unwanted | State::Cancelling => true,
+            State::Proceeding => failure.ends_heard_request(self.flow),
             State::Completed | State::Accepted => {
-                if stream_gone {
+                if failure == Failure::StreamEnded {
                     self.enter(State::Over, now);
                 }
+                false
             }
-            State::Over => {}
+            State::Over => false,
+        };
+        if ends {
+            out.tell(TxEvent::TransportFailed { tx });
+            self.enter(State::Over, now);
         }
     }
 
@@ -212,17 +216,17 @@ impl InviteClient {
         self.derived(Method::Ack, response.headers.get(&HeaderName::To).cloned())
     }
 
-    fn derived(&self, method: Method, to: Option<bytesstr::BytesStr>) -> Request {
-        let cseq = format!("{} {method}", cseq_number(&self.head.headers).unwrap_or_default());
+    fn derived(&self, method: Method, to: Option<BytesStr>) -> Request {
+        let number = cseq::of(&self.head.headers).map_or(0, |cseq| cseq.number);
+        let cseq = BytesStr::from(format!("{number} {method}"));
         let mut request = Request::new(method, self.head.uri.clone());
         for header in self.head.headers.iter() {
-            match &header.name {
-                HeaderName::To => {
-                    request.headers.push(HeaderName::To, to.clone().unwrap_or_else(|| header.value.clone()));
-                }
-                HeaderName::CSeq => request.headers.push(HeaderName::CSeq, cseq.clone()),
-                name => request.headers.push(name.clone(), header.value.clone()),
-            }
+            let value = match (&header.name, &to) {
+                (HeaderName::CSeq, _) => cseq.clone(),
+                (HeaderName::To, Some(to)) => to.clone(),
+                (_, _) => header.value.clone(),
+            };
+            request.headers.push(header.name.clone(), value);
         }
         request.headers.push(HeaderName::MaxForwards, "70");
         request
@@ -240,10 +244,13 @@ fn head_of(request: &Request) -> Request {
     let mut headers = Headers::with_capacity(8);
     let mut via = false;
     for header in request.headers.iter() {
-        let kept = match header.name {
-            HeaderName::Via => !std::mem::replace(&mut via, true),
-            HeaderName::Route | HeaderName::From | HeaderName::To | HeaderName::CallId | HeaderName::CSeq => true,
-            _ => false,
+        let kept = if header.name == HeaderName::Via {
+            !std::mem::replace(&mut via, true)
+        } else {
+            matches!(
+                header.name,
+                HeaderName::Route | HeaderName::From | HeaderName::To | HeaderName::CallId | HeaderName::CSeq
+            )
         };
         if kept {
             headers.push(header.name.clone(), header.value.clone());

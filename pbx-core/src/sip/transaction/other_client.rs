@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::timer::{Class, GIVE_UP, Outbox, T1, T2, T4, doubled};
+use super::timer::{Class, Failure, GIVE_UP, Outbox, T1, T2, T4, doubled};
 use super::{ClientTx, TxEvent};
 use crate::model::{Flow, Moment};
 use crate::sip::message::{Method, Request, Response};
@@ -87,19 +87,22 @@ impl OtherClient {
         }
     }
 
-    /// The transport has failed. `stream_gone` when nothing can come any more.
-    pub(super) fn failed(&mut self, tx: ClientTx, stream_gone: bool, now: Moment, out: &mut Outbox) {
-        match self.state {
-            State::Trying | State::Proceeding => {
-                out.tell(TxEvent::TransportFailed { tx });
-                self.enter(State::Over, now);
-            }
+    /// The transport has failed.
+    pub(super) fn failed(&mut self, tx: ClientTx, failure: Failure, now: Moment, out: &mut Outbox) {
+        let ends = match self.state {
+            State::Trying => true,
+            State::Proceeding => failure.ends_heard_request(self.flow),
             State::Completed => {
-                if stream_gone {
+                if failure == Failure::StreamEnded {
                     self.enter(State::Over, now);
                 }
+                false
             }
-            State::Over => {}
+            State::Over => false,
+        };
+        if ends {
+            out.tell(TxEvent::TransportFailed { tx });
+            self.enter(State::Over, now);
         }
     }
 

@@ -1,5 +1,6 @@
 //! A bench with made-up time: what went out when, what was told when.
 
+mod network;
 mod random;
 mod received;
 mod sent;
@@ -7,11 +8,10 @@ mod sent;
 use std::time::Duration;
 
 use bytes::Bytes;
-use bytesstr::BytesStr;
 
 use super::*;
 use crate::model::{ConnectionId, Transport};
-use crate::sip::message::Headers;
+use crate::sip::{cseq, guard};
 
 /// No test needs more steps; more means that two deadlines chase each other.
 const STEP_LIMIT: usize = 10_000;
@@ -61,38 +61,13 @@ fn gist(bytes: &Bytes) -> String {
     let message = parsed(bytes);
     match &message {
         Message::Request(request) => request.method.to_string(),
-        Message::Response(response) => format!("{} {}", response.status, cseq_method(&response.headers)),
+        Message::Response(response) => format!("{} {}", response.status, cseq::of(&response.headers).unwrap().method),
     }
 }
 
-/// A message of ours, read back. Every line ends with CR LF and the length is right.
+/// A message of ours, read back as a peer would.
 fn parsed(bytes: &Bytes) -> Message {
-    let text = std::str::from_utf8(bytes).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let mut lines = head.split("\r\n");
-    let start = lines.next().unwrap();
-    let mut headers = Headers::default();
-    for line in lines {
-        let (name, value) = line.split_once(": ").unwrap();
-        if name == "Content-Length" {
-            assert_eq!(value.parse::<usize>().unwrap(), body.len());
-        } else {
-            headers.push(HeaderName::from_text(BytesStr::from(name.to_owned())), value.to_owned());
-        }
-    }
-    let body = Bytes::copy_from_slice(body.as_bytes());
-    match start.strip_prefix("SIP/2.0 ") {
-        Some(status) => {
-            let (status, reason) = status.split_once(' ').unwrap();
-            let reason = BytesStr::from(reason.to_owned());
-            Message::Response(Response { status: status.parse().unwrap(), reason, headers, body })
-        }
-        None => {
-            let words: Vec<&str> = start.split(' ').collect();
-            let method = Method::from_text(BytesStr::from(words[0].to_owned()));
-            Message::Request(Request { method, uri: BytesStr::from(words[1].to_owned()), headers, body })
-        }
-    }
+    guard::check(bytes.clone(), Transport::Udp).unwrap()
 }
 
 fn header(bytes: &Bytes, name: HeaderName) -> String {

@@ -55,6 +55,26 @@ impl Class {
     }
 }
 
+/// How the transport failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The stream has ended: nothing more can come.
+    StreamEnded,
+    /// Something was not sent, or not taken: on datagrams the peer's port is closed, on streams the queue was full.
+    NotSent,
+}
+
+impl Failure {
+    /// Whether it ends a request that has a provisional answer. On a stream that request has been sent, so what was
+    /// not sent is something else, and a phone that rings must not be forgotten.
+    pub(super) fn ends_heard_request(self, flow: Flow) -> bool {
+        match self {
+            Self::StreamEnded => true,
+            Self::NotSent => !flow.transport.is_reliable(),
+        }
+    }
+}
+
 /// What the machines want sent and told, in order.
 #[derive(Default)]
 pub(super) struct Outbox {

@@ -6,7 +6,8 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use sha2::{Digest as _, Sha256};
 
-use super::key::{Key, MAGIC_COOKIE};
+use super::key::Key;
+use crate::sip::via::MAGIC_COOKIE;
 
 /// A branch of ours: eight random bytes and eight that prove it is ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -61,7 +61,15 @@ impl History {
 
     fn run(&mut self, step: Step) {
         match step {
-            Step::Arrive { stream, method, branch, cseq, tagged } => self.arrive(stream, method, branch, cseq, tagged),
+            Step::Arrive { stream, method, branch, cseq, tagged } => {
+                let method = [Method::Invite, Method::Ack, Method::Cancel, Method::Info][usize::from(method)].clone();
+                let branch = ["z9hG4bKa", "z9hG4bKb", "old"][usize::from(branch)];
+                let mut request = from_phone(method, branch, u32::from(cseq));
+                if tagged {
+                    request.headers.set(HeaderName::To, "<sip:20@pbx.example>;tag=ours");
+                }
+                self.arrive(flow(stream), &request);
+            }
             Step::Respond { which, status } => {
                 if let Some((tx, request)) = pick(&self.accepted, which) {
                     self.bench.respond(tx, &request, status);
@@ -100,15 +108,10 @@ impl History {
         self.look();
     }
 
-    fn arrive(&mut self, stream: bool, method: u8, branch: u8, cseq: u8, tagged: bool) {
-        let method = [Method::Invite, Method::Ack, Method::Cancel, Method::Info][usize::from(method)].clone();
-        let mut request = from_phone(method, ["z9hG4bKa", "z9hG4bKb", "old"][usize::from(branch)], u32::from(cseq));
-        if tagged {
-            request.headers.set(HeaderName::To, "<sip:20@pbx.example>;tag=ours");
-        }
-        match self.bench.receive(flow(stream), &request) {
+    fn arrive(&mut self, flow: Flow, request: &Request) {
+        match self.bench.receive(flow, request) {
             Incoming::Request { request } => {
-                let tx = self.bench.all.accept(flow(stream), &request, self.bench.now).unwrap();
+                let tx = self.bench.all.accept(flow, &request, self.bench.now).unwrap();
                 assert!(self.accepted.iter().all(|(known, _)| *known != tx), "an id was used twice");
                 self.accepted.push((tx, request));
             }
