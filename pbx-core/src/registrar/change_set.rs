@@ -202,6 +202,16 @@ fn plan_contact(
     };
     set.asks_for_push |= contact.push.is_some();
     set.wants_refresh_push |= contact.needs_refresh_push;
+    // Most Contacts come from a phone whose instance id we know; no key is made for it.
+    if let Some(device) = entry.devices.iter().find(|device| device.is_instance(contact.instance.as_deref())) {
+        let who = Who::Known { device: device.id, new_key: None };
+        let step = match seconds {
+            0 => Step::Remove { device: device.id, contact: Some(at) },
+            seconds => Step::Bind { who, contact: at, seconds },
+        };
+        add_step(set, step);
+        return Ok(());
+    }
     let key = key_of(contact, offered);
     let found = find(entry, &key, registration, (contact, offered));
     let step = match (found, seconds) {

@@ -105,6 +105,12 @@ impl Device {
         })
     }
 
+    /// Whether it is the device with this instance id.
+    pub(super) fn is_instance(&self, instance: Option<&str>) -> bool {
+        let known = self.key.as_str().strip_prefix("i:");
+        known.zip(instance).is_some_and(|(known, instance)| known.eq_ignore_ascii_case(instance))
+    }
+
     pub(super) fn live(&self) -> Option<&LiveBinding> {
         self.binding.as_deref().filter(|binding| binding.is_live())
     }
