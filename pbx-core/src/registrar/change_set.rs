@@ -132,9 +132,10 @@ fn sequence(binding: Option<&LiveBinding>, registration: &Registration, now: Mom
         Sequence::Newer
     } else if registration.cseq < binding.cseq {
         Sequence::Older
-    } else if stands {
+    } else if stands && registration.flow == binding.flow {
         Sequence::Same
     } else {
+        // Sent once more over another transport (RFC 3261 section 18.1.1): that is where the phone is now.
         Sequence::Newer
     }
 }

@@ -11,7 +11,8 @@ use crate::switchboard::output::{StoredBinding, StoredDevice};
 use super::live_binding::LiveBinding;
 use super::wake_target;
 
-/// A device as the registrar keeps it; under 1 KiB with both records of a usual phone app.
+/// A device as the registrar keeps it: 0.7 KiB for a registered desk phone, 1.6 KiB for a registered Linphone, whose Contact
+/// alone has half a KiB; indexes included.
 #[derive(Debug, Clone)]
 pub(super) struct Device {
     pub(super) id: DeviceId,
