@@ -5,10 +5,14 @@
 //! Everything outside the features `net`, `media` and `store` is pure: it takes `(input, now)` and gives outputs;
 //! it holds no clock, no socket, no task and no random source.
 
+pub mod call;
+pub mod media;
 pub mod model;
 pub mod registrar;
 pub mod sip;
 pub mod switchboard;
 
+#[cfg(feature = "net")]
+pub mod net;
 #[cfg(feature = "store")]
 pub mod store;

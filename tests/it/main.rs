@@ -1,0 +1,9 @@
+//! One binary of promises: each module says what the product does for somebody, with real phones where there are any.
+//!
+//! The programs it drives (baresip, linphone-daemon, sipp) are installed by `.ci/install-test-tools`; a missing one fails
+//! its tests with that advice. Nothing is skipped.
+
+#[cfg(test)]
+mod real_phones;
+#[cfg(test)]
+mod support;
