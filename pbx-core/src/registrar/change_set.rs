@@ -132,9 +132,10 @@ fn sequence(binding: Option<&LiveBinding>, registration: &Registration, now: Mom
         Sequence::Newer
     } else if registration.cseq < binding.cseq {
         Sequence::Older
-    } else if stands {
+    } else if stands && registration.flow == binding.flow {
         Sequence::Same
     } else {
+        // Sent once more over another transport (RFC 3261 section 18.1.1): that is where the phone is now.
         Sequence::Newer
     }
 }
@@ -202,6 +203,16 @@ fn plan_contact(
     };
     set.asks_for_push |= contact.push.is_some();
     set.wants_refresh_push |= contact.needs_refresh_push;
+    // Most Contacts come from a phone whose instance id we know; no key is made for it.
+    if let Some(device) = entry.devices.iter().find(|device| device.is_instance(contact.instance.as_deref())) {
+        let who = Who::Known { device: device.id, new_key: None };
+        let step = match seconds {
+            0 => Step::Remove { device: device.id, contact: Some(at) },
+            seconds => Step::Bind { who, contact: at, seconds },
+        };
+        add_step(set, step);
+        return Ok(());
+    }
     let key = key_of(contact, offered);
     let found = find(entry, &key, registration, (contact, offered));
     let step = match (found, seconds) {

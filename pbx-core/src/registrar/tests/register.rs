@@ -125,6 +125,17 @@ fn a_lower_cseq_is_refused_and_an_equal_one_is_answered_again() {
 }
 
 #[test]
+fn a_register_that_is_repeated_over_another_transport_moves_the_binding() {
+    let mut bench = Bench::new();
+    let mut request = bench.request(udp(5060), Contacts::List(vec![app("urn:uuid:a", "token-a")]));
+    bound(bench.send(request.clone()));
+    request.flow = tls(1);
+    bound(bench.send(request));
+    let view = bench.registrar.device(DeviceId(1)).unwrap();
+    assert_eq!(view.live_binding().map(|binding| binding.flow()), Some(tls(1)));
+}
+
+#[test]
 fn another_call_id_starts_its_own_count() {
     let mut bench = Bench::new();
     bench.bind(tls(1), app("urn:uuid:a", "token-a"));
