@@ -1,3 +1,5 @@
-//! The nightbell program as a library: what the binary, the demo and the tests share.
+//! Nightbell: a small-business PBX with push built in. This crate wires the others; it does no work of its own.
 
+pub mod config;
+pub mod logging;
 pub mod phone;

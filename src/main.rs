@@ -1,1 +1,3 @@
+//! The `nightbell` binary: arguments in, exit code out.
+
 fn main() {}

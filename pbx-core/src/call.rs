@@ -84,6 +84,21 @@ impl Call {
         call
     }
 
+    /// A call that ends before it begins, for example because the number does not exist.
+    pub fn refused(policy: CallPolicy, ending: CallEnding, reason: String, now: Moment) -> Self {
+        let mut call = Self {
+            state: State::Ringing,
+            policy,
+            ring_until: now + policy.ring,
+            branches: BTreeMap::new(),
+            next_branch: 1,
+            caller_hears_ringing: false,
+            outputs: VecDeque::new(),
+        };
+        call.refuse(ending, reason, BranchEnd::CallerGaveUp);
+        call
+    }
+
     /// Takes one input.
     pub fn handle(&mut self, input: CallInput, now: Moment) {
         match self.state {

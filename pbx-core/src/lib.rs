@@ -6,10 +6,13 @@
 //! it holds no clock, no socket, no task and no random source.
 
 pub mod call;
+pub mod media;
 pub mod model;
 pub mod registrar;
 pub mod sip;
 pub mod switchboard;
 
+#[cfg(feature = "net")]
+pub mod net;
 #[cfg(feature = "store")]
 pub mod store;

@@ -1,5 +1,364 @@
 //! Two records per device: the live binding and the wake target.
+//!
+//! The live binding says where a device can be reached this minute; it comes with a REGISTER and goes by any of the events
+//! below. The wake target says how the device can be woken; it has a life of its own. Every row is a test in `tests.rs`:
+//!
+//! | event | live binding | wake target |
+//! |---|---|---|
+//! | REGISTER (2xx) with a token | fresh, or refreshed | learned if new; resting; a switch-off by the device ends |
+//! | REGISTER (2xx) without push parameters | fresh, or refreshed | switched off by the device (RFC 8599 section 4.1.2) |
+//! | REGISTER (2xx) with `pn-provider` only | fresh, or refreshed | as before |
+//! | unregister (with or without a token), `Contact: *` | removed | armed at once |
+//! | expiry | lapsed | armed at once |
+//! | connection lost, transport error | flow lost | armed at once |
+//! | no sign within the grace time | flow lost if a wake target can take over, else kept | armed at once |
+//! | a sign after all | refreshed | resting |
+//! | displaced by a newer device (`devices_per_extension`) | removed | armed at once |
+//! | provider says gone, for the current token and not older than it | - | revoked |
+//! | provider says token wrong for app or environment | - | suspect, or corrected when the other environment took it |
+//! | provider accepts | - | suspect becomes good |
+//! | admin switches push off / on | - | off / as before |
+//! | same token from another device of the extension | - | moves there |
+//! | logout, device or extension removed | gone | deleted |
+//!
+//! An unregister never disarms, whatever parameters it has: apps unregister when they go to the background, and that is
+//! when the wake target is needed. A token that a second extension registers belongs to both: each address of record
+//! has device records of its own, so a call for one never wakes with the record of the other.
+//!
+//! A device is known by its instance id, else by its token, else by its Contact address. It has one live binding at most,
+//! so an app that comes back from a new port replaces its binding and never adds one.
+//!
+//! Invariants: a REGISTER is planned completely before anything changes, so a refused one changes nothing
+//! (`change_set.rs`, `carry_out.rs`). Whatever a record becomes, [`index::Index::settle`] alone tells the indexes.
+//! A plain refresh saves nothing and makes one event.
 
+mod carry_out;
+mod change_set;
+mod contact_uri;
+mod device;
+mod event;
+mod extensions;
+mod index;
+mod live_binding;
 mod registration;
+mod restore;
+mod wake_target;
 
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::model::{
+    DeviceId, DeviceSummary, Extension, ExtensionNumber, Flow, LastWake, Moment, Now, Settings, SipUsername,
+    SwitchedOffBy, Verdict, WakeReport,
+};
+use crate::switchboard::command::CommandError;
+use crate::switchboard::output::Change;
+
+pub use device::DeviceView;
+pub use event::{Bound, BoundContact, Refusal, RegisterOutcome, RegistrarEvent, Saving};
+pub use extensions::{Counts, MAX_EXTENSIONS};
+pub use live_binding::{BindingFailure, GoneReason, LiveBinding};
 pub use registration::{Contacts, OfferedContact, OfferedPush, OfferedTarget, Registration};
+
+use change_set::Rules;
+use device::Device;
+use index::Index;
+
+/// Device records of one extension: as many as the largest `devices_per_extension`, and what others allow (Flexisip 12).
+pub const MAX_DEVICES: usize = 12;
+
+/// An extension and its devices in the order they were first seen.
+#[derive(Debug, Clone)]
+struct Entry {
+    extension: Extension,
+    devices: Vec<Device>,
+}
+
+impl Entry {
+    fn device(&self, id: DeviceId) -> Option<&Device> {
+        self.devices.iter().find(|device| device.id == id)
+    }
+
+    fn device_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
+        self.devices.iter_mut().find(|device| device.id == id)
+    }
+}
+
+/// All extensions, their devices, and both records of each.
+#[derive(Debug)]
+pub struct Registrar {
+    rules: Rules,
+    entries: BTreeMap<ExtensionNumber, Entry>,
+    index: Index,
+    events: VecDeque<RegistrarEvent>,
+    last_device: i64,
+    last_version: u32,
+}
+
+impl Registrar {
+    /// A registrar without extensions.
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            rules: Rules::from(settings),
+            entries: BTreeMap::new(),
+            index: Index::default(),
+            events: VecDeque::new(),
+            last_device: 0,
+            last_version: 0,
+        }
+    }
+
+    /// Takes over changed settings; they count from the next REGISTER on.
+    pub fn apply_settings(&mut self, settings: &Settings) {
+        self.rules = Rules::from(settings);
+    }
+
+    /// The next piece of news; `None` when all has been told.
+    pub fn poll_event(&mut self) -> Option<RegistrarEvent> {
+        self.events.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] is due next; the start of time while events wait.
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        if self.events.is_empty() { self.index.next_deadline() } else { Some(Moment::START) }
+    }
+
+    /// Ends the bindings whose time is over.
+    pub fn handle_timeout(&mut self, now: Now) {
+        let mut changes = Vec::new();
+        while let Some(device) = self.index.due(now.mono) {
+            self.end_binding(device, GoneReason::Expired, now, &mut changes);
+        }
+        self.save(changes);
+    }
+
+    /// A stream ended: every binding on it is gone and the wake targets are armed at once.
+    ///
+    /// A UDP flow cannot end; see [`Self::binding_failed`].
+    pub fn flow_lost(&mut self, flow: Flow, now: Now) {
+        if !flow.transport.is_reliable() {
+            return;
+        }
+        let mut changes = Vec::new();
+        for device in self.index.on_connection(flow.connection) {
+            self.end_binding(device, GoneReason::FlowLost, now, &mut changes);
+        }
+        self.save(changes);
+    }
+
+    /// A device did not take a message. Counts only while its binding still is on that flow.
+    ///
+    /// Without an answer the binding of a device that cannot be woken is kept: nothing could take its place, and a lost
+    /// packet must not make a desk phone unreachable until it registers again.
+    pub fn binding_failed(&mut self, device: DeviceId, flow: Flow, why: BindingFailure, now: Now) {
+        let Some(view) = self.device(device) else { return };
+        if view.live_binding().is_none_or(|binding| binding.flow != flow) {
+            return;
+        }
+        let why = match why {
+            BindingFailure::TransportError => GoneReason::TransportError,
+            BindingFailure::NoAnswer if view.usable_target().is_none() => return,
+            BindingFailure::NoAnswer => GoneReason::NoAnswer,
+        };
+        let mut changes = Vec::new();
+        self.end_binding(device, why, now, &mut changes);
+        self.save(changes);
+    }
+
+    /// A device answered on this flow after it had been given up for its silence: its binding lives again.
+    ///
+    /// Otherwise a slow device that believes itself registered would be unreachable until it registers anew.
+    pub fn binding_answered(&mut self, device: DeviceId, flow: Flow, now: Now) {
+        let limit = self.rules.devices;
+        let Some((entry, index)) = self.entry_of(device) else { return };
+        if entry.devices.iter().filter(|device| device.is_live()).count() >= limit {
+            return;
+        }
+        let number = entry.extension.number;
+        let push_enabled = entry.extension.push_enabled;
+        let Some(found) = entry.device_mut(device) else { return };
+        let revived = found.binding.as_mut().is_some_and(|binding| binding.flow == flow && binding.revive(now.mono));
+        if !revived {
+            return;
+        }
+        let stored = found.to_stored_binding();
+        found.stored_until = stored.as_ref().map(|binding| binding.expires_at);
+        index.settle(found, push_enabled);
+        self.save(stored.map(Change::PutUdpBinding).into_iter().collect());
+        self.events.push_back(RegistrarEvent::DeviceChanged { extension: number, device });
+    }
+
+    /// What a provider's answer means for the target it was given for.
+    ///
+    /// A token is revoked only when it is still the current one and was not learned after the provider saw it end.
+    pub fn wake_verdict(&mut self, report: &WakeReport, verdict: &Verdict) {
+        self.change_target(report.device, |device| {
+            device.target.as_mut().is_some_and(|target| wake_target::judge(target, report, verdict))
+        });
+    }
+
+    /// Notes the last wake of a device and its outcome.
+    pub fn note_last_wake(&mut self, device: DeviceId, last_wake: LastWake) {
+        let Some((entry, _)) = self.entry_of(device) else { return };
+        let extension = entry.extension.number;
+        let Some(found) = entry.device_mut(device) else { return };
+        if found.last_wake.as_deref() == Some(&last_wake) {
+            return;
+        }
+        found.last_wake = Some(Box::new(last_wake.clone()));
+        self.save(vec![Change::PutLastWake { device, last_wake }]);
+        self.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
+    }
+
+    /// These versions of device records are durable. Until then every REGISTER of such a device waits for a save, so a
+    /// save that failed needs no word: the next REGISTER tries again.
+    pub fn saved(&mut self, saving: &[Saving]) {
+        for saving in saving {
+            let Some((entry, _)) = self.entry_of(saving.device) else { continue };
+            let Some(found) = entry.device_mut(saving.device) else { continue };
+            if found.unsaved == saving.version {
+                found.unsaved = 0;
+            }
+        }
+    }
+
+    /// Switches push off or on for one device. The change is to be saved; `None` when it was so already.
+    pub fn set_device_push(&mut self, device: DeviceId, enabled: bool) -> Result<Option<Change>, CommandError> {
+        let view = self.device(device).ok_or(CommandError::NoSuchDevice(device))?;
+        let (number, target) = (view.extension(), view.wake_target());
+        let before = target.ok_or(CommandError::NothingToPush(number))?.switched_off;
+        let after = if enabled { None } else { Some(SwitchedOffBy::Admin) };
+        if before == after {
+            return Ok(None);
+        }
+        let Some((entry, index)) = self.entry_of(device) else { return Ok(None) };
+        let push_enabled = entry.extension.push_enabled;
+        let Some(found) = entry.device_mut(device) else { return Ok(None) };
+        if let Some(target) = found.target.as_mut() {
+            std::sync::Arc::make_mut(target).switched_off = after;
+        }
+        index.settle(found, push_enabled);
+        let change = Change::PutDevice(found.to_stored(number));
+        self.events.push_back(RegistrarEvent::DeviceChanged { extension: number, device });
+        Ok(Some(change))
+    }
+
+    /// Removes a device with both records. The change is to be saved.
+    pub fn remove_device(&mut self, device: DeviceId) -> Result<Change, CommandError> {
+        let mut changes = Vec::new();
+        self.forget(device, &mut changes);
+        changes.pop().ok_or(CommandError::NoSuchDevice(device))
+    }
+
+    /// Removes every device that registered with this account: logout, or its enrolment was revoked.
+    pub fn remove_account(&mut self, username: &SipUsername) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for device in self.index.of_account(username) {
+            self.forget(device, &mut changes);
+        }
+        changes
+    }
+
+    /// The devices of an extension in the order they were first seen.
+    pub fn devices_of(&self, number: ExtensionNumber) -> impl Iterator<Item = DeviceView<'_>> {
+        let entry = self.entries.get(&number);
+        entry
+            .into_iter()
+            .flat_map(|entry| entry.devices.iter().map(|device| DeviceView { device, extension: &entry.extension }))
+    }
+
+    /// The devices a call for this extension goes to: those with a live binding, then those that can only be woken, the one
+    /// seen last first; no more in all than may be registered at once.
+    ///
+    /// Without that bound a woken device would displace one that rings already, and where only one is allowed two phones
+    /// would push each other out for ever.
+    pub fn callable_devices(&self, number: ExtensionNumber) -> Vec<DeviceView<'_>> {
+        let mut callable: Vec<_> = self
+            .devices_of(number)
+            .filter(|view| view.live_binding().is_some() || view.usable_target().is_some())
+            .collect();
+        callable.sort_by_key(|view| {
+            let seen = std::cmp::Reverse(view.device.last_seen_at);
+            (view.live_binding().is_none(), seen, view.id())
+        });
+        callable.truncate(self.rules.devices);
+        callable
+    }
+
+    /// One device.
+    pub fn device(&self, device: DeviceId) -> Option<DeviceView<'_>> {
+        let entry = self.entries.get(&self.index.owner(device)?)?;
+        Some(DeviceView { device: entry.device(device)?, extension: &entry.extension })
+    }
+
+    /// One device as pages show it.
+    pub fn summary(&self, device: DeviceId) -> Option<DeviceSummary> {
+        self.device(device).map(|view| view.summary())
+    }
+
+    /// A page of devices in the order of their ids, beginning behind `after`.
+    pub fn list_devices(&self, after: Option<DeviceId>, limit: usize) -> Vec<DeviceSummary> {
+        self.index.devices_after(after).filter_map(|device| self.summary(device)).take(limit).collect()
+    }
+
+    /// The entry of a device together with the indexes, which are not part of it.
+    fn entry_of(&mut self, device: DeviceId) -> Option<(&mut Entry, &mut Index)> {
+        let owner = self.index.owner(device)?;
+        Some((self.entries.get_mut(&owner)?, &mut self.index))
+    }
+
+    /// Lets `change` work on a device; when it says that it changed something, that is indexed, saved and told.
+    fn change_target(&mut self, device: DeviceId, change: impl FnOnce(&mut Device) -> bool) {
+        let Some((entry, index)) = self.entry_of(device) else { return };
+        let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
+        let Some(found) = entry.device_mut(device) else { return };
+        if !change(found) {
+            return;
+        }
+        index.settle(found, push_enabled);
+        let stored = found.to_stored(extension);
+        self.save(vec![Change::PutDevice(stored)]);
+        self.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
+    }
+
+    /// Ends a live binding. A device that nothing is lost with is forgotten.
+    fn end_binding(&mut self, device: DeviceId, why: GoneReason, now: Now, changes: &mut Vec<Change>) {
+        let Some((entry, index)) = self.entry_of(device) else { return };
+        let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
+        let Some(found) = entry.device_mut(device) else { return };
+        let Some(binding) = found.binding.as_mut().filter(|binding| binding.is_live()) else { return };
+        binding.end(why, now.mono);
+        let forget = found.is_forgettable();
+        if found.stored_until.take().is_some() && !forget {
+            changes.push(Change::DeleteUdpBinding(device));
+        }
+        index.settle(found, push_enabled);
+        self.events.push_back(RegistrarEvent::BindingGone { extension, device, state: why.state(), why });
+        if forget {
+            self.forget(device, changes);
+        } else {
+            self.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
+        }
+    }
+
+    /// Deletes a device with both records.
+    fn forget(&mut self, device: DeviceId, changes: &mut Vec<Change>) {
+        let Some((entry, index)) = self.entry_of(device) else { return };
+        let extension = entry.extension.number;
+        let Some(at) = entry.devices.iter().position(|found| found.id == device) else { return };
+        let removed = entry.devices.remove(at);
+        entry.devices.shrink_to_fit();
+        index.remove(&removed);
+        if removed.is_live() {
+            let why = GoneReason::DeviceRemoved;
+            self.events.push_back(RegistrarEvent::BindingGone { extension, device, state: why.state(), why });
+        }
+        self.events.push_back(RegistrarEvent::DeviceGone { extension, device });
+        changes.push(Change::DeleteDevice(device));
+    }
+
+    fn save(&mut self, changes: Vec<Change>) {
+        if !changes.is_empty() {
+            self.events.push_back(RegistrarEvent::Save(changes));
+        }
+    }
+}

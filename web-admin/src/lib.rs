@@ -1,1 +1,39 @@
-//! x
+//! Shows everything, changes state only by command: HTML pages, the REST API (`API.md`), live events.
+//!
+//! Reading order: `routes.rs` (every address on one screen), `session.rs` (who may pass), `pages/` (one file beside one
+//! template each), `api/`. A request parses its input into the model's types, gives one command to the switchboard (or to
+//! the push side, or to provisioning) and renders the answer. Nothing is kept here but admins, sessions and API tokens.
+//!
+//! Invariants: every route outside the short open list needs a session or a token; no handler serializes a push token;
+//! every form works without JavaScript, keeps what was typed and names the field, the problem and the fix.
+
+mod accounts;
+mod adding;
+mod advice;
+mod api;
+mod assets;
+mod clock;
+mod enrolment;
+mod error;
+mod events;
+mod form;
+mod headers;
+mod import;
+mod layout;
+mod pages;
+mod password;
+mod routes;
+mod secret;
+mod serve;
+mod session;
+pub mod setup;
+mod state;
+mod throttle;
+pub mod tls;
+mod token;
+mod words;
+
+pub use routes::{local_router, router};
+pub use serve::{serve_https, serve_unix};
+pub use state::{AdminState, Site};
+pub use token::NoRandom;

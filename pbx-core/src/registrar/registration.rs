@@ -1,6 +1,10 @@
 //! One authenticated REGISTER, typed: what `sip::translate` makes and the registrar takes.
 
+use std::fmt;
+
 use crate::model::{Environment, ExtensionNumber, Flow, PushProvider, Redacted, SipUsername};
+
+use super::contact_uri;
 
 /// An authenticated REGISTER for one address of record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +38,8 @@ pub enum Contacts {
     List(Vec<OfferedContact>),
 }
 
-/// One Contact value of a REGISTER.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One Contact value of a REGISTER. `Debug` hides the push parameters.
+#[derive(Clone, PartialEq, Eq)]
 pub struct OfferedContact {
     /// The URI exactly as received, without angle brackets.
     pub uri: Box<str>,
@@ -53,6 +57,19 @@ pub struct OfferedContact {
     pub push: Option<OfferedPush>,
     /// The Contact carries the `+sip.pnsreg` media tag: the app cannot wake itself to refresh.
     pub needs_refresh_push: bool,
+}
+
+impl fmt::Debug for OfferedContact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OfferedContact")
+            .field("uri", &contact_uri::without_push_params(&self.uri))
+            .field("instance", &self.instance)
+            .field("reg_id", &self.reg_id)
+            .field("expires", &self.expires)
+            .field("push", &self.push)
+            .field("needs_refresh_push", &self.needs_refresh_push)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The RFC 8599 parameters of a Contact, in our words.

@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 use bytes::{Bytes, BytesMut};
 use bytesstr::BytesStr;
 
+use super::uri::NameAddr;
+
 macro_rules! methods {
     ($($variant:ident $text:literal),+ $(,)?) => {
         /// A request method; anything the server does not act on is `Other`.
@@ -64,10 +66,19 @@ macro_rules! header_names {
         impl HeaderName {
             /// The header with this name in any case, long or compact.
             pub fn from_text(text: BytesStr) -> Self {
-                $(if text.eq_ignore_ascii_case($text) $(|| text.eq_ignore_ascii_case($short))? {
-                    return Self::$variant;
+                Self::known(&text).unwrap_or(Self::Other(text))
+            }
+
+            /// The header with this name in any case, long or compact, unless it is one we have no word for.
+            pub fn known(text: &str) -> Option<Self> {
+                // Length and first letter tell nearly all names apart, so a name is compared in full about once.
+                let key = name_key(text);
+                $(if (key == const { name_key($text) } && text.eq_ignore_ascii_case($text))
+                    $(|| key == const { name_key($short) })?
+                {
+                    return Some(Self::$variant);
                 })+
-                Self::Other(text)
+                None
             }
 
             /// The long form.
@@ -91,6 +102,14 @@ header_names! {
     RetryAfter "Retry-After", Accept "Accept", Event "Event" "o", Server "Server", Warning "Warning", Date "Date",
     SessionExpires "Session-Expires" "x", ReferTo "Refer-To" "r", Replaces "Replaces", Rack "RAck", Rseq "RSeq",
     ContentEncoding "Content-Encoding" "e", Subject "Subject" "s",
+}
+
+/// Length and first letter in lower case; zero for an empty text.
+const fn name_key(text: &str) -> usize {
+    match text.as_bytes() {
+        [first, ..] => text.len() << 8 | first.to_ascii_lowercase() as usize,
+        [] => 0,
+    }
 }
 
 impl fmt::Display for HeaderName {
@@ -120,13 +139,23 @@ impl Headers {
 
     /// Appends a line. CR, LF and NUL in `value` are replaced by blanks: no value can make a header of its own.
     pub fn push(&mut self, name: HeaderName, value: impl Into<BytesStr>) {
-        let value = value.into();
-        let value = if value.bytes().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
-            BytesStr::from(value.replace(['\r', '\n', '\0'], " "))
-        } else {
-            value
-        };
+        self.0.push(Header { name, value: on_one_line(value.into()) });
+    }
+
+    /// Puts a line before all others, as a new top Via must be (RFC 3261 section 8.1.1.7).
+    pub fn push_front(&mut self, name: HeaderName, value: impl Into<BytesStr>) {
+        self.push(name, value);
+        self.0.rotate_right(1);
+    }
+
+    /// Appends a line whose value is known to hold no CR, LF or NUL.
+    pub(super) fn push_clean(&mut self, name: HeaderName, value: BytesStr) {
         self.0.push(Header { name, value });
+    }
+
+    /// The first value of this name, to be changed to another text on one line.
+    pub(super) fn first_mut(&mut self, name: &HeaderName) -> Option<&mut BytesStr> {
+        self.0.iter_mut().find(|header| header.name == *name).map(|header| &mut header.value)
     }
 
     /// The first value of this name.
@@ -141,16 +170,20 @@ impl Headers {
 
     /// Replaces every line of this name by one, in the place of the first, or at the end.
     pub fn set(&mut self, name: HeaderName, value: impl Into<BytesStr>) {
-        match self.0.iter().position(|header| header.name == name) {
-            Some(at) => {
-                let mut index = 0;
-                self.0.retain(|header| {
-                    index += 1;
-                    header.name != name || index - 1 == at
-                });
-                self.0[at].value = value.into();
+        let value = on_one_line(value.into());
+        let mut value = Some(value);
+        self.0.retain_mut(|header| {
+            if header.name != name {
+                return true;
             }
-            None => self.push(name, value),
+            match value.take() {
+                Some(value) => header.value = value,
+                None => return false,
+            }
+            true
+        });
+        if let Some(value) = value {
+            self.push_clean(name, value);
         }
     }
 
@@ -218,10 +251,7 @@ impl Request {
 
     /// The bytes on the wire.
     pub fn to_bytes(&self) -> Bytes {
-        let mut out = start(&self.headers, &self.body);
-        // Writing into memory cannot fail.
-        let _ = write!(out, "{} {} SIP/2.0\r\n", self.method, self.uri.as_str());
-        finish(out, &self.headers, &self.body)
+        write([self.method.as_str(), " ", &self.uri, " ", "SIP/2.0"], &self.headers, &self.body)
     }
 }
 
@@ -229,6 +259,7 @@ impl Response {
     /// An answer to `request`: Via, From, To, Call-ID and CSeq as received (RFC 3261 section 8.2.6.2).
     ///
     /// `to_tag` is added to To when the request carried none and the status is not 100.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no other header is repeated, whatever it is")]
     pub fn to(request: &Request, status: u16, reason: &'static str, to_tag: &str) -> Self {
         let mut headers = Headers::with_capacity(12);
         for header in request.headers.iter() {
@@ -249,10 +280,9 @@ impl Response {
 
     /// The bytes on the wire.
     pub fn to_bytes(&self) -> Bytes {
-        let mut out = start(&self.headers, &self.body);
-        // Writing into memory cannot fail.
-        let _ = write!(out, "SIP/2.0 {} {}\r\n", self.status, self.reason.as_str());
-        finish(out, &self.headers, &self.body)
+        let status = status_text(self.status);
+        let status = std::str::from_utf8(&status).unwrap_or("500");
+        write(["SIP/2.0 ", status, " ", &self.reason, ""], &self.headers, &self.body)
     }
 }
 
@@ -273,31 +303,51 @@ pub fn has_tag(value: &str) -> bool {
 
 /// The `tag` parameter of a From or To value.
 pub fn tag_of(value: &str) -> Option<&str> {
-    let params = match value.rfind('>') {
-        Some(end) => &value[end + 1..],
-        None => value,
-    };
-    params.split(';').skip(1).find_map(|param| {
-        let (name, tag) = param.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("tag").then(|| tag.trim())
-    })
+    NameAddr::parse(value).ok().and_then(|address| address.tag()).filter(|tag| !tag.is_empty())
 }
 
-fn start(headers: &Headers, body: &Bytes) -> BytesMut {
+/// Three digits.
+fn status_text(status: u16) -> [u8; 3] {
+    [status / 100, status / 10, status].map(|digits| b'0' + u8::try_from(digits % 10).unwrap_or(0))
+}
+
+/// `value` with CR, LF and NUL replaced by blanks.
+fn on_one_line(value: BytesStr) -> BytesStr {
+    if value.bytes().fold(false, |bad, byte| bad | matches!(byte, b'\r' | b'\n' | 0)) {
+        BytesStr::from(value.replace(['\r', '\n', '\0'], " "))
+    } else {
+        value
+    }
+}
+
+/// Writes a message; `start` holds the parts of its start line.
+fn write(start: [&str; 5], headers: &Headers, body: &Bytes) -> Bytes {
     let lines: usize = headers.iter().map(|header| header.name.as_str().len() + header.value.len() + 4).sum();
-    // 160 bytes hold the start line of any request that passed the guard's usual sizes, and Content-Length.
-    BytesMut::with_capacity(lines + body.len() + 160)
-}
-
-fn finish(mut out: BytesMut, headers: &Headers, body: &Bytes) -> Bytes {
+    let start_len: usize = start.iter().map(|part| part.len()).sum();
+    // Behind the lines come Content-Length with at most 20 digits and three line ends.
+    let mut out = BytesMut::with_capacity(start_len + lines + body.len() + 48);
+    for part in start {
+        // A blank for what cannot stand in a start line: its parts are public and may come from anywhere.
+        if part.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+            out.extend(part.bytes().map(|byte| if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { byte }));
+        } else {
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
+    out.extend_from_slice(b"\r\n");
     for header in headers.iter() {
         out.extend_from_slice(header.name.as_str().as_bytes());
         out.extend_from_slice(b": ");
         out.extend_from_slice(header.value.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
-    // Writing into memory cannot fail.
-    let _ = write!(out, "Content-Length: {}\r\n\r\n", body.len());
+    out.extend_from_slice(b"Content-Length: ");
+    match body.len() {
+        0 => out.extend_from_slice(b"0"),
+        // Writing into memory cannot fail.
+        length => drop(write!(out, "{length}")),
+    }
+    out.extend_from_slice(b"\r\n\r\n");
     out.extend_from_slice(body);
     out.freeze()
 }

@@ -20,7 +20,7 @@ const KEY_BYTES: usize = 32;
 #[derive(Debug, Error)]
 pub enum SealError {
     /// Reading or writing the key file.
-    #[error("the master key {path} cannot be read or made: {source}")]
+    #[error("the master key {path} cannot be read or made: {source}{}", super::error::io_advice(.source))]
     KeyFile {
         /// Which file.
         path: PathBuf,
@@ -32,6 +32,14 @@ pub enum SealError {
         "the master key {0} is damaged: it must be exactly 32 bytes; restore it from your backup, because stored secrets cannot be read without it"
     )]
     KeyDamaged(PathBuf),
+    /// There is a database but no key.
+    #[error(
+        "the master key {0} is missing; restore it from your backup, because secrets stored in the database cannot be read without it"
+    )]
+    KeyMissing(PathBuf),
+    /// The key is another installation's.
+    #[error("the database was sealed with another master key; restore database and master.key from the same backup")]
+    OtherKey,
     /// The operating system gave no random bytes.
     #[error("the operating system gave no random bytes")]
     Random,
@@ -55,23 +63,30 @@ impl std::fmt::Debug for Sealer {
 }
 
 impl Sealer {
-    /// Reads `master.key` from the data directory, or makes it (mode 0600) when there is none.
-    pub fn load_or_create(data_dir: &Path) -> Result<Self, SealError> {
-        let path = data_dir.join("master.key");
+    /// Reads `master.key` from the data directory.
+    pub fn load(data_dir: &Path) -> Result<Self, SealError> {
+        let path = key_path(data_dir);
         match std::fs::read(&path) {
             Ok(bytes) => {
                 let bytes = Zeroizing::new(bytes);
                 Self::from_key(&bytes).ok_or(SealError::KeyDamaged(path))
             }
-            Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
-                let mut key = Zeroizing::new([0u8; KEY_BYTES]);
-                getrandom::fill(key.as_mut()).map_err(|_| SealError::Random)?;
-                write_private(&path, key.as_ref())
-                    .map_err(|source| SealError::KeyFile { path: path.clone(), source })?;
-                Self::from_key(key.as_ref()).ok_or(SealError::KeyDamaged(path))
-            }
+            Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => Err(SealError::KeyMissing(path)),
             Err(source) => Err(SealError::KeyFile { path, source }),
         }
+    }
+
+    /// Reads `master.key` from the data directory, or makes it (mode 0600) when there is none.
+    pub fn load_or_create(data_dir: &Path) -> Result<Self, SealError> {
+        let loaded = Self::load(data_dir);
+        if !matches!(loaded, Err(SealError::KeyMissing(_))) {
+            return loaded;
+        }
+        let path = key_path(data_dir);
+        let mut key = Zeroizing::new([0u8; KEY_BYTES]);
+        getrandom::fill(key.as_mut()).map_err(|_| SealError::Random)?;
+        write_private(&path, key.as_ref()).map_err(|source| SealError::KeyFile { path: path.clone(), source })?;
+        Self::from_key(key.as_ref()).ok_or(SealError::KeyDamaged(path))
     }
 
     fn from_key(key: &[u8]) -> Option<Self> {
@@ -109,6 +124,10 @@ impl Sealer {
     }
 }
 
+fn key_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("master.key")
+}
+
 /// Writes the whole file under another name first, so that a crash never leaves half a key.
 fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -116,5 +135,10 @@ fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    std::fs::rename(&half, path)
+    std::fs::rename(&half, path)?;
+    // The name must be as durable as the bytes: the database that needs this key is synced to disk soon after.
+    match path.parent() {
+        Some(directory) => std::fs::File::open(directory)?.sync_all(),
+        None => Ok(()),
+    }
 }

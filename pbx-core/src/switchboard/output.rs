@@ -76,6 +76,8 @@ pub enum Output {
     CloseRelay(RelayId),
     /// The stock of free relay ports is low: bind this many more and say so with `Input::RelayPorts`.
     WantRelayPorts(usize),
+    /// New live settings: the relay takes its port range and silence limit from them.
+    ApplySettings(Box<Settings>),
     /// The answer to a command.
     Answer {
         /// Which.
@@ -143,6 +145,24 @@ pub enum Change {
     DeleteParked(CallId),
     /// Replace the live settings.
     PutSettings(Settings),
+}
+
+/// One order to the store: what the driver makes of [`Output::Save`] and puts on the save queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaveJob {
+    /// What, in order; all of it or nothing.
+    pub changes: Vec<Change>,
+    /// Answered by [`Saved`] once durable, or once it has failed.
+    pub ticket: Option<SaveTicket>,
+}
+
+/// The store's answer to a [`SaveJob`] with a ticket; the driver makes `Input::Saved` or `Input::NotSaved` of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Saved {
+    /// Which job.
+    pub ticket: SaveTicket,
+    /// Durable; `false` when nothing of the job was kept.
+    pub ok: bool,
 }
 
 /// A device as it is stored.

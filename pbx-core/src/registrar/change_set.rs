@@ -1,0 +1,367 @@
+//! What a REGISTER would change, found out before anything is changed: a refused one changes nothing.
+
+use std::time::Duration;
+
+use crate::model::{DeviceId, DeviceKey, Moment, Settings};
+
+use super::contact_uri;
+use super::device::{Device, KeyKind};
+use super::event::Refusal;
+use super::live_binding::{GoneReason, LiveBinding};
+use super::registration::{Contacts, OfferedContact, OfferedPush, OfferedTarget, Registration};
+use super::{Entry, MAX_DEVICES};
+
+/// Contact URI with parameters: room for two push tokens and everything Linphone adds (about 600 bytes).
+const MAX_CONTACT_BYTES: usize = 1536;
+/// A token: FCM's have about 170 characters and APNs' 64, without a promise that it stays so.
+const MAX_TOKEN_BYTES: usize = 512;
+/// A bundle id or project id; they are host names in reverse.
+const MAX_APP_ID_BYTES: usize = 255;
+/// An instance id: a UUID URN has 45 bytes; GRUU texts of desk phones are longer.
+const MAX_INSTANCE_BYTES: usize = 256;
+/// Call-ID: what the SIP guard lets pass.
+const MAX_CALL_ID_BYTES: usize = 256;
+/// All Path values together: two edge proxies with flow tokens.
+const MAX_PATH_BYTES: usize = 768;
+/// How long a message that was overtaken can still be on its way: 64 times T1 (RFC 3261 section 17).
+///
+/// A binding that is gone for longer says nothing about the CSeq of the next: a phone that restarts counts from 1 again.
+const OVERTAKEN: Duration = Duration::from_secs(32);
+
+/// The settings a registrar needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rules {
+    pub(super) devices: usize,
+    pub(super) min_expires: u32,
+    pub(super) max_expires: u32,
+    pub(super) default_expires: u32,
+}
+
+impl From<&Settings> for Rules {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            devices: usize::from(settings.devices_per_extension).clamp(1, MAX_DEVICES),
+            min_expires: settings.min_expires,
+            max_expires: settings.max_expires,
+            default_expires: settings.default_expires,
+        }
+    }
+}
+
+impl Rules {
+    /// Seconds granted for a wish; 0 removes.
+    fn grant(self, wish: Option<u32>) -> Result<u32, Refusal> {
+        match wish {
+            None => Ok(self.default_expires),
+            Some(0) => Ok(0),
+            Some(wish) if wish < self.min_expires => Err(Refusal::TooBrief { min_expires: self.min_expires }),
+            Some(wish) => Ok(wish.min(self.max_expires)),
+        }
+    }
+}
+
+/// Which device a Contact is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Who {
+    /// One we have; with a better key than it had, if there is one.
+    Known { device: DeviceId, new_key: Option<DeviceKey> },
+    /// One we have not seen.
+    New(DeviceKey),
+}
+
+/// What one Contact does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Binds or refreshes the contact at this position of the REGISTER.
+    Bind { who: Who, contact: usize, seconds: u32 },
+    /// Unregisters a known device; the contact may bring a token.
+    Remove { device: DeviceId, contact: Option<usize> },
+    /// Comes a second time; only answered.
+    Again { device: DeviceId },
+}
+
+/// Everything a REGISTER does, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct ChangeSet {
+    /// Live devices that give way to newer ones.
+    pub(super) displaced: Vec<DeviceId>,
+    /// Device records that make room for new ones.
+    pub(super) evicted: Vec<DeviceId>,
+    pub(super) steps: Vec<Step>,
+    pub(super) asks_for_push: bool,
+    pub(super) wants_refresh_push: bool,
+}
+
+impl Step {
+    fn device(&self) -> Option<DeviceId> {
+        match self {
+            Self::Bind { who: Who::Known { device, .. }, .. }
+            | Self::Remove { device, .. }
+            | Self::Again { device } => Some(*device),
+            Self::Bind { who: Who::New(_), .. } => None,
+        }
+    }
+}
+
+/// How a REGISTER relates to the last one about the same binding (RFC 3261 section 10.3 step 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sequence {
+    Newer,
+    Same,
+    Older,
+}
+
+fn sequence(binding: Option<&LiveBinding>, registration: &Registration, now: Moment) -> Sequence {
+    let Some(binding) = binding.filter(|binding| binding.call_id == registration.call_id) else {
+        return Sequence::Newer;
+    };
+    let stands = match binding.gone() {
+        None | Some((GoneReason::Unregistered, _)) => true,
+        // The device does not know that it lost its binding, and is there: its retransmission binds it again.
+        Some(_) => false,
+    };
+    if binding.gone().is_some_and(|(_, at)| now.since(at) > OVERTAKEN) || registration.cseq > binding.cseq {
+        Sequence::Newer
+    } else if registration.cseq < binding.cseq {
+        Sequence::Older
+    } else if stands {
+        Sequence::Same
+    } else {
+        Sequence::Newer
+    }
+}
+
+/// Plans a REGISTER for this extension.
+pub(super) fn plan(
+    entry: &Entry,
+    rules: Rules,
+    registration: &Registration,
+    now: Moment,
+) -> Result<ChangeSet, Refusal> {
+    check_lengths(registration)?;
+    let mut set = ChangeSet::default();
+    match &registration.contacts {
+        Contacts::Query => return Ok(set),
+        Contacts::RemoveAll => plan_remove_all(entry, registration, now, &mut set)?,
+        Contacts::List(contacts) => {
+            if contacts.len() > MAX_DEVICES {
+                return Err(Refusal::TooManyContacts { offered: contacts.len(), most: MAX_DEVICES });
+            }
+            for (at, contact) in contacts.iter().enumerate() {
+                plan_contact(entry, rules, registration, (at, contact), &mut set)?;
+            }
+            check_sequence(entry, registration, now, &mut set)?;
+            make_room(entry, rules, &mut set)?;
+        }
+    }
+    Ok(set)
+}
+
+fn plan_remove_all(
+    entry: &Entry,
+    registration: &Registration,
+    now: Moment,
+    set: &mut ChangeSet,
+) -> Result<(), Refusal> {
+    for device in entry.devices.iter().filter(|device| device.is_live()) {
+        match sequence(device.live(), registration, now) {
+            Sequence::Newer => set.steps.push(Step::Remove { device: device.id, contact: None }),
+            Sequence::Same => {}
+            Sequence::Older => return Err(Refusal::OutOfOrder),
+        }
+    }
+    Ok(())
+}
+
+fn plan_contact(
+    entry: &Entry,
+    rules: Rules,
+    registration: &Registration,
+    (at, contact): (usize, &OfferedContact),
+    set: &mut ChangeSet,
+) -> Result<(), Refusal> {
+    let seconds = rules.grant(contact.expires)?;
+    let offered = match &contact.push {
+        Some(OfferedPush::Target(target)) => {
+            set.asks_for_push = true;
+            Some(target)
+        }
+        Some(OfferedPush::Query(_)) => {
+            set.asks_for_push = true;
+            None
+        }
+        Some(OfferedPush::Unsupported(_)) if seconds > 0 => return Err(Refusal::PushNotSupported),
+        Some(OfferedPush::Unsupported(_)) | None => None,
+    };
+    if offered.is_some_and(|target| target.token().is_none_or(|token| token.reveal().is_empty())) {
+        return Err(Refusal::NoToken);
+    }
+    set.wants_refresh_push |= contact.needs_refresh_push;
+    let key = key_of(contact, offered);
+    let found = find(entry, &key, registration, (contact, offered));
+    let step = match (found, seconds) {
+        (Some(device), 0) => Step::Remove { device: device.id, contact: Some(at) },
+        (None, 0) => return Ok(()),
+        (Some(device), seconds) => {
+            let better = device.key != key && KeyKind::of(&key) >= KeyKind::of(&device.key);
+            let who = Who::Known { device: device.id, new_key: better.then_some(key) };
+            Step::Bind { who, contact: at, seconds }
+        }
+        (None, seconds) => Step::Bind { who: Who::New(key), contact: at, seconds },
+    };
+    add_step(set, step);
+    Ok(())
+}
+
+/// One binding per device: of several Contacts about one device the first that binds counts. A phone that changed its
+/// address sends the new Contact and takes back the old one in the same REGISTER.
+fn add_step(set: &mut ChangeSet, step: Step) {
+    let is_bind = |step: &Step| matches!(step, Step::Bind { .. });
+    let twin = set.steps.iter_mut().find(|known| match (&**known, &step) {
+        (Step::Bind { who: Who::New(one), .. }, Step::Bind { who: Who::New(other), .. }) => one == other,
+        (known, step) => known.device().is_some() && known.device() == step.device(),
+    });
+    match twin {
+        Some(twin) if is_bind(&step) && !is_bind(twin) => *twin = step,
+        Some(_) => {}
+        None => set.steps.push(step),
+    }
+}
+
+fn key_of(contact: &OfferedContact, offered: Option<&OfferedTarget>) -> DeviceKey {
+    if let Some(instance) = contact.instance.as_deref().filter(|instance| !instance.is_empty()) {
+        return DeviceKey::from_instance(instance);
+    }
+    match offered.and_then(OfferedTarget::fingerprint) {
+        Some(fingerprint) => DeviceKey::from_push_fingerprint(&fingerprint),
+        None => DeviceKey::from_contact(&contact.user_at_host_port),
+    }
+}
+
+/// The device a Contact is about: by its key, else by its token (an app that was installed anew has another instance id
+/// and the same token), else by its place.
+fn find<'a>(
+    entry: &'a Entry,
+    key: &DeviceKey,
+    registration: &Registration,
+    (contact, offered): (&OfferedContact, Option<&OfferedTarget>),
+) -> Option<&'a Device> {
+    let devices = &entry.devices;
+    let holds_token = |device: &&Device| {
+        let Some((offered, target)) = offered.zip(device.target.as_deref()) else { return false };
+        offered.is_token_of(target)
+    };
+    devices
+        .iter()
+        .find(|device| device.key == *key)
+        .or_else(|| devices.iter().find(holds_token))
+        .or_else(|| devices.iter().find(|device| is_same_place(device, registration, contact, KeyKind::of(key))))
+}
+
+/// Whether a Contact comes over the very flow of a live binding and has the same address, so that it is the same phone:
+/// one that sends a token for the first time, has renewed it, or leaves out its instance id this time.
+///
+/// Behind an edge proxy (Path) many phones share a flow, so nothing is concluded there.
+fn is_same_place(device: &Device, registration: &Registration, contact: &OfferedContact, kind: KeyKind) -> bool {
+    let Some(binding) = device.live() else { return false };
+    let two_instances = kind == KeyKind::Instance && KeyKind::of(&device.key) == KeyKind::Instance;
+    !two_instances
+        && binding.flow == registration.flow
+        && binding.path.is_empty()
+        && registration.path.is_empty()
+        && device.username == registration.username
+        && contact_uri::address(&binding.uri).eq_ignore_ascii_case(contact_uri::address(&contact.uri))
+}
+
+/// Refuses what was overtaken; what comes a second time changes nothing.
+fn check_sequence(entry: &Entry, registration: &Registration, now: Moment, set: &mut ChangeSet) -> Result<(), Refusal> {
+    for step in &mut set.steps {
+        let Some(device) = step.device().and_then(|device| entry.device(device)) else { continue };
+        match sequence(device.binding.as_deref(), registration, now) {
+            Sequence::Newer => {}
+            Sequence::Same => *step = Step::Again { device: device.id },
+            Sequence::Older => return Err(Refusal::OutOfOrder),
+        }
+    }
+    Ok(())
+}
+
+/// Finds the devices that give way: the live ones not heard of for longest when too many would be live, and records that
+/// are of no use any more when there would be too many records.
+fn make_room(entry: &Entry, rules: Rules, set: &mut ChangeSet) -> Result<(), Refusal> {
+    let step_of = |device: &Device| set.steps.iter().find(|step| step.device() == Some(device.id));
+    let (mut bound, mut created, mut freed) = (0, 0, 0);
+    for step in &set.steps {
+        match step {
+            Step::Bind { who, .. } => {
+                bound += 1;
+                created += usize::from(matches!(who, Who::New(_)));
+            }
+            Step::Remove { device, .. } => {
+                let device = entry.device(*device);
+                freed += usize::from(
+                    device
+                        .is_some_and(|device| device.target.is_none() && KeyKind::of(&device.key) == KeyKind::Contact),
+                );
+            }
+            Step::Again { .. } => {}
+        }
+    }
+    if bound > rules.devices {
+        return Err(Refusal::TooManyContacts { offered: bound, most: rules.devices });
+    }
+    if bound == 0 {
+        return Ok(());
+    }
+    let mut others: Vec<&Device> = entry.devices.iter().filter(|device| step_of(device).is_none()).collect();
+    let again = set.steps.iter().filter(|step| matches!(step, Step::Again { .. })).count();
+    others.sort_by_key(|device| (device.live().map(|binding| binding.renewed_at), device.last_seen_at, device.id));
+    let live = others.iter().filter(|device| device.is_live()).count();
+    let too_many = (live + bound + again).saturating_sub(rules.devices).min(live);
+    let displaced: Vec<DeviceId> =
+        others.iter().filter(|device| device.is_live()).take(too_many).map(|device| device.id).collect();
+    let too_many = (entry.devices.len() + created).saturating_sub(freed + MAX_DEVICES);
+    let evicted: Vec<DeviceId> = if created == 0 {
+        Vec::new()
+    } else {
+        others
+            .iter()
+            .filter(|device| device.is_expendable() && (!device.is_live() || displaced.contains(&device.id)))
+            .take(too_many)
+            .map(|device| device.id)
+            .collect()
+    };
+    if created > 0 && evicted.len() < too_many {
+        return Err(Refusal::TooManyDevices { most: MAX_DEVICES });
+    }
+    set.displaced = displaced;
+    set.evicted = evicted;
+    Ok(())
+}
+
+fn check_lengths(registration: &Registration) -> Result<(), Refusal> {
+    let check = |field, length: usize, most| {
+        if length > most { Err(Refusal::TooLong { field, most }) } else { Ok(()) }
+    };
+    check("Call-ID", registration.call_id.len(), MAX_CALL_ID_BYTES)?;
+    check("Path", registration.path.iter().map(|value| value.len()).sum(), MAX_PATH_BYTES)?;
+    let contacts: &[OfferedContact] = match &registration.contacts {
+        Contacts::List(contacts) => contacts,
+        Contacts::Query | Contacts::RemoveAll => &[],
+    };
+    for contact in contacts {
+        check("Contact", contact.uri.len() + contact.params.len(), MAX_CONTACT_BYTES)?;
+        check("Contact", contact.user_at_host_port.len(), MAX_CONTACT_BYTES)?;
+        check("+sip.instance", contact.instance.as_ref().map_or(0, |instance| instance.len()), MAX_INSTANCE_BYTES)?;
+        match &contact.push {
+            Some(OfferedPush::Target(target)) => {
+                check("pn-param", target.app_id.len(), MAX_APP_ID_BYTES)?;
+                for token in [&target.call_token, &target.notice_token].into_iter().flatten() {
+                    check("pn-prid", token.reveal().len(), MAX_TOKEN_BYTES)?;
+                }
+            }
+            Some(OfferedPush::Query(_) | OfferedPush::Unsupported(_)) | None => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,285 @@
+//! One device with its two records, and how it looks from outside.
+
+use std::sync::Arc;
+
+use crate::model::{
+    ConnectionId, DeviceId, DeviceKey, DeviceSummary, Extension, ExtensionNumber, LastWake, Moment, Presence,
+    SipUsername, SwitchedOffBy, TargetHealth, Transport, UnixMillis, WakeState, WakeTarget,
+};
+use crate::switchboard::output::{StoredBinding, StoredDevice};
+
+use super::live_binding::LiveBinding;
+use super::wake_target;
+
+/// A device as the registrar keeps it; under 1 KiB with both records of a usual phone app.
+#[derive(Debug, Clone)]
+pub(super) struct Device {
+    pub(super) id: DeviceId,
+    pub(super) key: DeviceKey,
+    pub(super) username: SipUsername,
+    pub(super) user_agent: Box<str>,
+    pub(super) first_seen_at: UnixMillis,
+    pub(super) last_seen_at: UnixMillis,
+    pub(super) binding: Option<Box<LiveBinding>>,
+    pub(super) target: Option<Arc<WakeTarget>>,
+    pub(super) last_wake: Option<Box<LastWake>>,
+    /// The UDP live binding is on disk with this end.
+    pub(super) stored_until: Option<UnixMillis>,
+    /// The version of this record that is not yet known to be durable; 0 when all is.
+    pub(super) unsaved: u32,
+    pub(super) indexed: Indexed,
+}
+
+/// What the registrar's indexes hold about a device, so that one function can bring them up to date.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Indexed {
+    pub(super) deadline: Option<Moment>,
+    pub(super) connection: Option<ConnectionId>,
+    pub(super) live: bool,
+    pub(super) armed: bool,
+}
+
+/// How well a key tells devices apart: an instance id is better than a token, a token better than an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum KeyKind {
+    Contact,
+    Token,
+    Instance,
+}
+
+impl KeyKind {
+    pub(super) fn of(key: &DeviceKey) -> Self {
+        match key.as_str().as_bytes() {
+            [b'i', b':', ..] => Self::Instance,
+            [b'p', b':', ..] => Self::Token,
+            _ => Self::Contact,
+        }
+    }
+}
+
+impl Device {
+    pub(super) fn from_stored(stored: StoredDevice) -> Self {
+        Self {
+            id: stored.id,
+            key: stored.key,
+            username: stored.username,
+            user_agent: stored.user_agent.into(),
+            first_seen_at: stored.first_seen_at,
+            last_seen_at: stored.last_seen_at,
+            binding: None,
+            target: stored.wake_target.map(Arc::new),
+            last_wake: stored.last_wake.map(Box::new),
+            stored_until: None,
+            unsaved: 0,
+            indexed: Indexed::default(),
+        }
+    }
+
+    pub(super) fn to_stored(&self, extension: ExtensionNumber) -> StoredDevice {
+        StoredDevice {
+            id: self.id,
+            extension,
+            key: self.key.clone(),
+            username: self.username.clone(),
+            user_agent: self.user_agent.to_string(),
+            first_seen_at: self.first_seen_at,
+            last_seen_at: self.last_seen_at,
+            wake_target: self.target.as_deref().cloned(),
+            last_wake: self.last_wake.as_deref().cloned(),
+        }
+    }
+
+    /// The live binding as it is stored; `None` unless it lives and is on UDP.
+    pub(super) fn to_stored_binding(&self) -> Option<StoredBinding> {
+        let binding = self.live().filter(|binding| binding.flow.transport == Transport::Udp)?;
+        Some(StoredBinding {
+            device: self.id,
+            contact: binding.uri.to_string(),
+            remote: binding.flow.remote,
+            local: binding.flow.local,
+            path: binding.path.iter().map(ToString::to_string).collect(),
+            call_id: binding.call_id.to_string(),
+            cseq: binding.cseq,
+            since: binding.since,
+            expires_at: binding.expires_at,
+        })
+    }
+
+    pub(super) fn live(&self) -> Option<&LiveBinding> {
+        self.binding.as_deref().filter(|binding| binding.is_live())
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        self.live().is_some()
+    }
+
+    /// Nothing is lost with it: it is known only by its address, cannot be reached and cannot be woken.
+    pub(super) fn is_forgettable(&self) -> bool {
+        !self.is_live() && self.target.is_none() && KeyKind::of(&self.key) == KeyKind::Contact
+    }
+
+    /// It may make room for another device, provided that it has no live binding. What an admin switched off stays,
+    /// because it would come back switched on.
+    pub(super) fn is_expendable(&self) -> bool {
+        let Some(target) = &self.target else { return true };
+        match (&target.health, target.switched_off) {
+            (_, Some(SwitchedOffBy::Admin)) => false,
+            (_, Some(SwitchedOffBy::Device | SwitchedOffBy::Extension)) | (TargetHealth::Revoked { .. }, None) => true,
+            (TargetHealth::Good | TargetHealth::Suspect { .. }, None) => false,
+        }
+    }
+
+    /// What the indexes should hold about it.
+    pub(super) fn index_entry(&self, push_enabled: bool) -> Indexed {
+        let live = self.live();
+        let target = self.target.as_deref();
+        Indexed {
+            deadline: live.map(|binding| binding.expires),
+            connection: live
+                .filter(|binding| binding.flow.transport.is_reliable())
+                .map(|binding| binding.flow.connection),
+            live: live.is_some(),
+            armed: target
+                .is_some_and(|target| wake_target::state(target, live.is_some(), push_enabled) == WakeState::Armed),
+        }
+    }
+}
+
+/// A device as the switchboard sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct DeviceView<'a> {
+    pub(super) device: &'a Device,
+    pub(super) extension: &'a Extension,
+}
+
+impl<'a> DeviceView<'a> {
+    /// The device.
+    pub fn id(&self) -> DeviceId {
+        self.device.id
+    }
+
+    /// Whose device it is.
+    pub fn extension(&self) -> ExtensionNumber {
+        self.extension.number
+    }
+
+    /// What it is known by.
+    pub fn key(&self) -> &'a DeviceKey {
+        &self.device.key
+    }
+
+    /// The account it registered with last.
+    pub fn username(&self) -> &'a SipUsername {
+        &self.device.username
+    }
+
+    /// The last User-Agent seen; may be empty.
+    pub fn user_agent(&self) -> &'a str {
+        &self.device.user_agent
+    }
+
+    /// Record 1 while it lives.
+    pub fn live_binding(&self) -> Option<&'a LiveBinding> {
+        self.device.live()
+    }
+
+    /// Record 1, also when it is gone.
+    pub fn last_binding(&self) -> Option<&'a LiveBinding> {
+        self.device.binding.as_deref()
+    }
+
+    /// Record 2.
+    pub fn wake_target(&self) -> Option<&'a Arc<WakeTarget>> {
+        self.device.target.as_ref()
+    }
+
+    /// Record 2 when a wake may be tried with it: not revoked and switched on, whether or not a live binding exists.
+    pub fn usable_target(&self) -> Option<&'a Arc<WakeTarget>> {
+        self.wake_target().filter(|target| wake_target::is_usable(target, self.extension.push_enabled))
+    }
+
+    /// Armed, resting, suspect, revoked or switched off; `None` without a wake target.
+    pub fn wake_state(&self) -> Option<WakeState> {
+        let live = self.device.is_live();
+        self.wake_target().map(|target| wake_target::state(target, live, self.extension.push_enabled))
+    }
+
+    /// The last wake and its outcome.
+    pub fn last_wake(&self) -> Option<&'a LastWake> {
+        self.device.last_wake.as_deref()
+    }
+
+    /// Whether and how the device can be reached. A suspect target promises nothing, though it is still tried.
+    pub fn presence(&self) -> Presence {
+        if self.device.is_live() {
+            Presence::Registered
+        } else if self.wake_state() == Some(WakeState::Armed) {
+            Presence::ReachableByPush
+        } else {
+            Presence::Unreachable
+        }
+    }
+
+    /// Why it is unreachable and what helps, in plain words; empty when it can be reached.
+    pub fn reason(&self) -> String {
+        if self.presence() != Presence::Unreachable {
+            return String::new();
+        }
+        let binding = match self.device.binding.as_ref().and_then(|binding| binding.gone()) {
+            Some((why, _)) => why.in_words(),
+            None => "has not registered since Nightbell was started",
+        };
+        let Some(target) = self.wake_target() else {
+            return format!(
+                "The phone {binding}, and it has sent no push token, so it cannot be woken. For a desk phone check power \
+                 and network; for an app open it once."
+            );
+        };
+        let hindrance = self.hindrance(target);
+        format!("The phone {binding}, and it cannot be woken: {hindrance}")
+    }
+
+    fn hindrance(&self, target: &WakeTarget) -> String {
+        if !self.extension.push_enabled {
+            return format!("push is switched off for extension {}; switch it on there.", self.extension.number);
+        }
+        match target.switched_off {
+            Some(SwitchedOffBy::Admin) => return "push is switched off for this device; switch it on there.".into(),
+            Some(SwitchedOffBy::Extension) => return "push is switched off for the extension; switch it on.".into(),
+            Some(SwitchedOffBy::Device) => {
+                return "its app registered without a push token; allow push in the app and open it once.".into();
+            }
+            None => {}
+        }
+        let provider = target.provider;
+        match &target.health {
+            TargetHealth::Good => String::new(),
+            TargetHealth::Suspect { why, .. } => format!(
+                "{provider} refused its token for this app ({why}); check the push credential. The next call tries again."
+            ),
+            TargetHealth::Revoked { why, .. } => format!(
+                "{provider} says that its token is gone ({why}); open the app once so that it sends a new one, or remove \
+                 the device when the app was deleted."
+            ),
+        }
+    }
+
+    /// Both records, as pages, the API and the CLI show them; tokens are replaced by fingerprints.
+    pub fn summary(&self) -> DeviceSummary {
+        let device = self.device;
+        DeviceSummary {
+            id: device.id,
+            extension: self.extension.number,
+            key: device.key.clone(),
+            user_agent: device.user_agent.to_string(),
+            first_seen_at: device.first_seen_at,
+            last_seen_at: device.last_seen_at,
+            live_binding: device.binding.as_ref().map(|binding| binding.summary(&device.user_agent)),
+            wake_target: device.target.as_deref().map(wake_target::shown),
+            wake_state: self.wake_state(),
+            last_wake: device.last_wake.as_deref().cloned(),
+            presence: self.presence(),
+            reason: self.reason(),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What the registrar tells the switchboard, and how a REGISTER came out.
+
+use std::fmt;
+
+use crate::model::{BindingState, DeviceId, ExtensionNumber, Flow, PushProvider};
+use crate::switchboard::output::Change;
+
+use super::contact_uri;
+use super::live_binding::GoneReason;
+
+/// News of the registrar, in the order things happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegistrarEvent {
+    /// An authenticated REGISTER left this device with a live binding: parked branches of it are released.
+    Registered {
+        /// Whose device.
+        extension: ExtensionNumber,
+        /// Which.
+        device: DeviceId,
+        /// It had no live binding before.
+        fresh: bool,
+        /// How to reach it now.
+        flow: Flow,
+    },
+    /// A device lost its live binding; its wake target, if usable, is armed already.
+    BindingGone {
+        /// Whose device.
+        extension: ExtensionNumber,
+        /// Which.
+        device: DeviceId,
+        /// The binding's last state.
+        state: BindingState,
+        /// Why.
+        why: GoneReason,
+    },
+    /// A device and both its records are gone.
+    DeviceGone {
+        /// Whose device it was.
+        extension: ExtensionNumber,
+        /// Which.
+        device: DeviceId,
+    },
+    /// Changes to save behind; nobody waits for them.
+    Save(Vec<Change>),
+    /// Something about a device changed that pages show. A plain refresh is no change.
+    DeviceChanged {
+        /// Whose device.
+        extension: ExtensionNumber,
+        /// Which.
+        device: DeviceId,
+    },
+    /// The device registered over a new connection and nobody else uses this one.
+    CloseFlow(Flow),
+}
+
+/// How a REGISTER came out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegisterOutcome {
+    /// 200.
+    Bound(Bound),
+    /// Refused; nothing was changed.
+    Refused(Refusal),
+}
+
+/// What a 200 to a REGISTER needs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bound {
+    /// Every live binding of the address of record, those of this REGISTER first.
+    pub contacts: Vec<BoundContact>,
+    /// To be saved, in this order; also when nobody waits for it.
+    pub changes: Vec<Change>,
+    /// The 200 must wait until `changes` are durable: a device record or wake target is new or changed.
+    pub durable: bool,
+    /// To be handed to [`super::Registrar::saved`] once `changes` are durable; empty when nobody waits.
+    pub saving: Vec<Saving>,
+    /// One `Feature-Caps: *;+sip.pns="…"` each (RFC 8599 section 5.1); empty when the phone did not ask.
+    pub feature_caps: &'static [PushProvider],
+    /// The phone asked to be pushed before its registration runs out (`+sip.pnsreg`).
+    ///
+    /// Answering with `+sip.pnsreg` would promise such pushes. Nightbell needs none: the wake target outlives the
+    /// binding, so the phone is woken when it is called.
+    pub wants_refresh_push: bool,
+}
+
+/// Names one version of a device record that is on its way to disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Saving {
+    pub(super) device: DeviceId,
+    pub(super) version: u32,
+}
+
+/// One Contact of a 200.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BoundContact {
+    /// The URI without angle brackets: exactly as received for the device that asks, without push parameters for others.
+    pub uri: Box<str>,
+    /// Header parameters with leading `;`, without `expires`, exactly as received.
+    pub params: Box<str>,
+    /// Seconds left.
+    pub expires_seconds: u32,
+}
+
+impl fmt::Debug for BoundContact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}>;expires={}", contact_uri::without_push_params(&self.uri), self.expires_seconds)
+    }
+}
+
+/// Why a REGISTER is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such extension.
+    #[error("there is no such extension")]
+    NoSuchExtension,
+    /// A part of the request is longer than anything a phone needs.
+    #[error("the phone's {field} is longer than {most} bytes")]
+    TooLong {
+        /// Which part.
+        field: &'static str,
+        /// The most that is taken.
+        most: usize,
+    },
+    /// `pn-prid` names no token.
+    #[error("the phone offers push without a token; pn-prid must name one")]
+    NoToken,
+    /// More Contacts in one REGISTER than may be bound.
+    #[error("the phone registers {offered} contacts at once; at most {most} are taken")]
+    TooManyContacts {
+        /// How many it offers.
+        offered: usize,
+        /// How many are taken.
+        most: usize,
+    },
+    /// The extension has as many devices as it may, and each of them can still be reached.
+    #[error("the extension has {most} devices already; remove one that is no longer used")]
+    TooManyDevices {
+        /// How many it may have.
+        most: usize,
+    },
+    /// The wish is shorter than the setting allows.
+    #[error("the phone wants to renew its registration too often; the shortest time is {min_expires} seconds")]
+    TooBrief {
+        /// For the Min-Expires header.
+        min_expires: u32,
+    },
+    /// A push provider we do not know.
+    #[error("the phone wants to be woken by a push provider that is not supported")]
+    PushNotSupported,
+    /// An older REGISTER of the same phone that comes late (RFC 3261 section 10.3 step 7).
+    #[error("an older registration of this phone came late; a newer one is in force")]
+    OutOfOrder,
+}
+
+impl Refusal {
+    /// Status code and reason phrase.
+    pub const fn status(&self) -> (u16, &'static str) {
+        match self {
+            Self::NoSuchExtension => (404, "Not Found"),
+            Self::TooLong { .. } | Self::NoToken => (400, "Bad Request"),
+            Self::TooManyContacts { .. } | Self::TooManyDevices { .. } => (403, "Too Many Contacts"),
+            Self::TooBrief { .. } => (423, "Interval Too Brief"),
+            Self::PushNotSupported => (555, "Push Notification Service Not Supported"),
+            Self::OutOfOrder => (500, "Out Of Order"),
+        }
+    }
+
+    /// The Min-Expires header of a 423.
+    pub const fn min_expires(&self) -> Option<u32> {
+        match self {
+            Self::TooBrief { min_expires } => Some(*min_expires),
+            Self::NoSuchExtension
+            | Self::TooLong { .. }
+            | Self::NoToken
+            | Self::TooManyContacts { .. }
+            | Self::TooManyDevices { .. }
+            | Self::PushNotSupported
+            | Self::OutOfOrder => None,
+        }
+    }
+}

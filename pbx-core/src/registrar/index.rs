@@ -1,0 +1,119 @@
+//! The ways to find devices other than by extension, and the counts of the dashboard.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{ConnectionId, DeviceId, ExtensionNumber, Moment, SipUsername};
+
+use super::device::{Device, Indexed};
+
+/// Kept in step with the records by [`Self::settle`], [`Self::add`] and [`Self::remove`] alone.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    owners: BTreeMap<DeviceId, ExtensionNumber>,
+    accounts: BTreeSet<(SipUsername, DeviceId)>,
+    deadlines: BTreeSet<(Moment, DeviceId)>,
+    connections: BTreeSet<(ConnectionId, DeviceId)>,
+    live: usize,
+    armed: usize,
+}
+
+impl Index {
+    /// Takes in a new device.
+    pub(super) fn add(&mut self, device: &Device, owner: ExtensionNumber) {
+        self.owners.insert(device.id, owner);
+        self.accounts.insert((device.username.clone(), device.id));
+    }
+
+    /// Lets go of a device.
+    pub(super) fn remove(&mut self, device: &Device) {
+        self.owners.remove(&device.id);
+        self.accounts.remove(&(device.username.clone(), device.id));
+        self.replace(device.id, device.indexed, Indexed::default());
+    }
+
+    /// A device registers with another account from now on.
+    pub(super) fn change_account(&mut self, device: &mut Device, username: SipUsername) {
+        self.accounts.remove(&(device.username.clone(), device.id));
+        self.accounts.insert((username.clone(), device.id));
+        device.username = username;
+    }
+
+    /// Brings everything up to date with what the device has become.
+    pub(super) fn settle(&mut self, device: &mut Device, push_enabled: bool) {
+        let after = device.index_entry(push_enabled);
+        self.replace(device.id, device.indexed, after);
+        device.indexed = after;
+    }
+
+    fn replace(&mut self, id: DeviceId, before: Indexed, after: Indexed) {
+        if before == after {
+            return;
+        }
+        if before.deadline != after.deadline {
+            if let Some(at) = before.deadline {
+                self.deadlines.remove(&(at, id));
+            }
+            if let Some(at) = after.deadline {
+                self.deadlines.insert((at, id));
+            }
+        }
+        if before.connection != after.connection {
+            if let Some(connection) = before.connection {
+                self.connections.remove(&(connection, id));
+            }
+            if let Some(connection) = after.connection {
+                self.connections.insert((connection, id));
+            }
+        }
+        self.live = self.live + usize::from(after.live) - usize::from(before.live);
+        self.armed = self.armed + usize::from(after.armed) - usize::from(before.armed);
+    }
+
+    pub(super) fn owner(&self, device: DeviceId) -> Option<ExtensionNumber> {
+        self.owners.get(&device).copied()
+    }
+
+    pub(super) fn devices_after(&self, after: Option<DeviceId>) -> impl Iterator<Item = DeviceId> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        self.owners.range((after.map_or(Unbounded, Excluded), Unbounded)).map(|(device, _)| *device)
+    }
+
+    pub(super) fn of_account(&self, username: &SipUsername) -> Vec<DeviceId> {
+        self.accounts
+            .range((username.clone(), DeviceId(i64::MIN))..=(username.clone(), DeviceId(i64::MAX)))
+            .map(|(_, device)| *device)
+            .collect()
+    }
+
+    pub(super) fn on_connection(&self, connection: ConnectionId) -> Vec<DeviceId> {
+        self.connections
+            .range((connection, DeviceId(i64::MIN))..=(connection, DeviceId(i64::MAX)))
+            .map(|(_, device)| *device)
+            .collect()
+    }
+
+    pub(super) fn is_connection_used(&self, connection: ConnectionId) -> bool {
+        self.connections.range((connection, DeviceId(i64::MIN))..=(connection, DeviceId(i64::MAX))).next().is_some()
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Moment> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// The first device whose time is over.
+    pub(super) fn due(&self, now: Moment) -> Option<DeviceId> {
+        self.deadlines.first().filter(|(at, _)| *at <= now).map(|(_, device)| *device)
+    }
+
+    pub(super) fn devices(&self) -> usize {
+        self.owners.len()
+    }
+
+    pub(super) fn live(&self) -> usize {
+        self.live
+    }
+
+    pub(super) fn armed(&self) -> usize {
+        self.armed
+    }
+}

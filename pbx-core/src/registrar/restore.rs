@@ -1,0 +1,97 @@
+//! Starting from what the last run has saved.
+
+use std::time::Duration;
+
+use crate::model::{ConnectionId, Flow, Now, Transport};
+use crate::switchboard::output::{Change, Restored, StoredBinding};
+
+use super::device::Device;
+use super::live_binding::{LiveBinding, Terms};
+use super::{Entry, Registrar, RegistrarEvent};
+
+impl Registrar {
+    /// Takes settings, extensions, devices and UDP bindings out of what was saved.
+    ///
+    /// Bindings on streams ended with the last run, so their devices are armed. A UDP binding lives on until it expires.
+    /// Rows that nothing is lost with (bindings that ran out, desk phones without one) are deleted behind.
+    pub fn restore(restored: &mut Restored, now: Now) -> Self {
+        let mut registrar = Self::new(&restored.settings);
+        registrar.last_device = restored.last_device;
+        registrar.entries = std::mem::take(&mut restored.extensions)
+            .into_iter()
+            .map(|extension| (extension.number, Entry { extension, devices: Vec::new() }))
+            .collect();
+        for stored in std::mem::take(&mut restored.devices) {
+            // A device without its extension cannot be in the database, and would be unreachable if it were.
+            let Some(entry) = registrar.entries.get_mut(&stored.extension) else { continue };
+            let extension = stored.extension;
+            let mut device = Device::from_stored(stored);
+            registrar.last_device = registrar.last_device.max(device.id.0);
+            registrar.index.add(&device, extension);
+            registrar.index.settle(&mut device, entry.extension.push_enabled);
+            entry.devices.reserve_exact(1);
+            entry.devices.push(device);
+        }
+        let mut changes = Vec::new();
+        for stored in std::mem::take(&mut restored.udp_bindings) {
+            let device = stored.device;
+            if !registrar.restore_binding(stored, now) {
+                changes.push(Change::DeleteUdpBinding(device));
+            }
+        }
+        registrar.forget_unreachable(&mut changes);
+        registrar.save(changes);
+        registrar
+    }
+
+    /// False when its time is over.
+    fn restore_binding(&mut self, stored: StoredBinding, now: Now) -> bool {
+        // A wall clock that was set back must not make a binding live longer than any can.
+        let left = stored.expires_at.since(now.wall).min(Duration::from_secs(self.rules.max_expires.into()));
+        let Some((entry, index)) = self.entry_of(stored.device) else { return false };
+        let push_enabled = entry.extension.push_enabled;
+        let Some(device) = entry.device_mut(stored.device) else { return false };
+        if left.is_zero() {
+            return false;
+        }
+        let flow = Flow {
+            transport: Transport::Udp,
+            local: stored.local,
+            remote: stored.remote,
+            connection: ConnectionId::default(),
+        };
+        let expires = now.mono + left;
+        let terms = Terms {
+            uri: stored.contact.into(),
+            params: Box::default(),
+            flow,
+            reg_id: None,
+            cseq: stored.cseq,
+            now: now.mono,
+            expires,
+            expires_at: now.wall_at(expires),
+        };
+        let path: Vec<Box<str>> = stored.path.into_iter().map(Into::into).collect();
+        let mut binding = LiveBinding::new(terms, &stored.call_id, &path, stored.since);
+        binding.mark_restored();
+        device.binding = Some(Box::new(binding));
+        device.stored_until = Some(stored.expires_at);
+        index.settle(device, push_enabled);
+        true
+    }
+
+    fn forget_unreachable(&mut self, changes: &mut Vec<Change>) {
+        let forgettable: Vec<_> = self
+            .entries
+            .values()
+            .flat_map(|entry| &entry.devices)
+            .filter(|device| device.is_forgettable())
+            .map(|device| device.id)
+            .collect();
+        for device in forgettable {
+            self.forget(device, changes);
+        }
+        // Nobody has heard of them in this run.
+        self.events.retain(|event| !matches!(event, RegistrarEvent::DeviceGone { .. }));
+    }
+}

@@ -1,0 +1,128 @@
+//! Opening the data directory: lock, key, database, migrations, in this order.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+
+use super::{MIGRATOR, SealError, Sealer, Store, StoreError};
+
+/// Readers at work at once; pages and the API are short, so a handful keeps them apart.
+const READERS: u32 = 4;
+/// How long a statement waits for a lock held by another process (a backup, `sqlite3` on the console).
+const BUSY: Duration = Duration::from_secs(5);
+/// Rows a reader fetches ahead; the start reads hundreds of thousands, and each hand-over between threads costs.
+const ROWS_AHEAD: usize = 1024;
+/// A journal that once grew (a long backup) is cut back to this at the next checkpoint.
+const JOURNAL_BYTES: &str = "16777216";
+
+const DATABASE: &str = "nightbell.db";
+const LOCK: &str = "nightbell.lock";
+/// What the key check holds; its text is of no importance.
+const CHECK_TEXT: &[u8] = b"nightbell";
+const CHECK_PLACE: &str = "seal_check.sealed:1";
+
+impl Store {
+    /// Opens (or creates) `nightbell.db` in the data directory, brings it to this version, and loads the master key.
+    ///
+    /// Refused with a text for the admin: a directory that cannot be written, one that another process uses, a database
+    /// of a newer version, a damaged or missing key file, and a key file of another installation.
+    pub async fn open(data_dir: &Path) -> Result<Self, StoreError> {
+        let lock = lock(data_dir)?;
+        let path = data_dir.join(DATABASE);
+        let fresh = !holds_data(&path).map_err(|source| StoreError::DataDir { path: path.clone(), source })?;
+        let sealer = if fresh { Sealer::load_or_create(data_dir)? } else { Sealer::load(data_dir)? };
+        make_private(&path).map_err(|source| StoreError::DataDir { path: path.clone(), source })?;
+        let (writer, readers) = connect(&path).await?;
+        check_key(&writer, &sealer).await?;
+        Ok(Self { readers, writer, sealer, _lock: Arc::new(lock) })
+    }
+}
+
+/// Makes the data directory if there is none (mode 0700) and takes the lock in it.
+fn lock(data_dir: &Path) -> Result<File, StoreError> {
+    let refused = |source| StoreError::DataDir { path: data_dir.to_owned(), source };
+    // An existing directory keeps its mode: the files are private by themselves, and it may be somebody else's.
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(refused)?;
+    let lock = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(data_dir.join(LOCK))
+        .map_err(refused)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(data_dir.to_owned())),
+        Err(TryLockError::Error(source)) => Err(refused(source)),
+    }
+}
+
+/// Whether there is a database that may hold secrets sealed under an existing key.
+fn holds_data(database: &Path) -> io::Result<bool> {
+    match fs::metadata(database) {
+        Ok(file) => Ok(file.len() > 0),
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Makes the file before SQLite does, because SQLite would let everybody read it; its journal takes over the mode.
+fn make_private(database: &Path) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(database)?;
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
+async fn connect(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
+    let open = |source| StoreError::Open { path: path.to_owned(), source };
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .pragma("journal_size_limit", JOURNAL_BYTES)
+        .row_buffer_size(ROWS_AHEAD);
+    let pool = || SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None);
+    let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(open)?;
+    if let Err(source) = MIGRATOR.run(&writer).await {
+        let path = path.to_owned();
+        let newer =
+            if let sqlx::migrate::MigrateError::VersionMissing(version) = source { Some(version) } else { None };
+        return Err(match newer {
+            Some(version) => StoreError::Newer { path, version },
+            None => StoreError::Migrate { path, source },
+        });
+    }
+    let readers = pool().max_connections(READERS).connect_with(options.read_only(true)).await.map_err(open)?;
+    Ok((writer, readers))
+}
+
+/// Refuses a key that did not seal this database; a new database gets its check value.
+async fn check_key(writer: &SqlitePool, sealer: &Sealer) -> Result<(), StoreError> {
+    const DOING: &str = "checking the master key";
+    let check: Option<(Vec<u8>,)> = sqlx::query_as("SELECT sealed FROM seal_check WHERE id = 1")
+        .fetch_optional(writer)
+        .await
+        .map_err(StoreError::doing(DOING))?;
+    if let Some((sealed,)) = check {
+        return match sealer.open(CHECK_PLACE, &sealed) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(SealError::OtherKey.into()),
+        };
+    }
+    sqlx::query("INSERT INTO seal_check (id, sealed) VALUES (1, $1)")
+        .bind(sealer.seal(CHECK_PLACE, CHECK_TEXT)?)
+        .execute(writer)
+        .await
+        .map_err(StoreError::doing(DOING))?;
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! The group-commit writer: whatever arrives while one commit runs goes into the next.
+//!
+//! Invariants: jobs are applied in the order of the queue; a job is kept whole or not at all; a ticket is answered exactly
+//! once, after the commit that holds its job or after that job has failed alone. A job that fails pulls no other down:
+//! its group is rolled back and every job of it gets a transaction of its own.
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::change;
+use super::id_high::{self, Highs};
+use super::{Store, StoreError, call_log};
+use crate::model::{CallId, UnixMillis};
+use crate::switchboard::output::{Change, SaveJob, Saved};
+
+/// Jobs in one transaction: a bigger group saves no more disk flushes worth having (512 registrations share one) and
+/// would let the first ticket of the group wait for the last one's statements.
+const JOBS_PER_COMMIT: usize = 512;
+/// Ended calls between two looks at the call log's limits; fewer than [`call_log::PRUNE_AT_ONCE`], so the log shrinks.
+const CALLS_PER_PRUNE: u32 = 64;
+
+/// The task that writes what the switchboard wants saved.
+#[derive(Debug)]
+pub struct Writer {
+    task: JoinHandle<()>,
+}
+
+impl Writer {
+    /// Starts the task. It ends when every sender of `jobs` is gone and everything has been written.
+    pub fn start(store: Store, jobs: mpsc::Receiver<SaveJob>, done: mpsc::Sender<Saved>) -> Self {
+        let task = Task { store, jobs, done, ended_calls: 0, newest_call: None };
+        Self { task: tokio::spawn(task.run()) }
+    }
+
+    /// Waits until the queue is closed and everything in it is written.
+    pub async fn drained(self) {
+        if let Err(stopped) = self.task.await {
+            tracing::error!(error = %stopped, "the task that saves changes ended before its queue was empty");
+        }
+    }
+}
+
+struct Task {
+    store: Store,
+    jobs: mpsc::Receiver<SaveJob>,
+    done: mpsc::Sender<Saved>,
+    ended_calls: u32,
+    newest_call: Option<(CallId, UnixMillis)>,
+}
+
+impl Task {
+    async fn run(mut self) {
+        let mut group = Vec::with_capacity(JOBS_PER_COMMIT);
+        while self.jobs.recv_many(&mut group, JOBS_PER_COMMIT).await > 0 {
+            match self.commit(&group).await {
+                Ok(()) => {
+                    for job in &group {
+                        self.kept(job).await;
+                    }
+                }
+                Err(failure @ StoreError::Begin(_)) => {
+                    for job in &group {
+                        self.failed(job, &failure).await;
+                    }
+                }
+                Err(_) => self.commit_singly(&group).await,
+            }
+            group.clear();
+            self.prune_when_due().await;
+        }
+    }
+
+    /// One transaction for all jobs of the group.
+    async fn commit(&self, group: &[SaveJob]) -> Result<(), StoreError> {
+        let mut transaction = self.store.begin().await?;
+        let mut highs = Highs::default();
+        for job in group {
+            change::apply(&mut transaction, &self.store, &job.changes, &mut highs).await?;
+        }
+        id_high::put(&mut transaction, &highs).await?;
+        transaction.commit().await.map_err(StoreError::doing("saving changes"))
+    }
+
+    async fn commit_singly(&mut self, group: &[SaveJob]) {
+        for job in group {
+            match self.commit(std::slice::from_ref(job)).await {
+                Ok(()) => self.kept(job).await,
+                Err(failure) => self.failed(job, &failure).await,
+            }
+        }
+    }
+
+    async fn kept(&mut self, job: &SaveJob) {
+        for change in &job.changes {
+            if let Change::PutCall(call) = change {
+                self.newest_call = Some((call.id, call.started_at));
+                self.ended_calls += u32::from(call.ended_at.is_some());
+            }
+        }
+        self.answer(job, true).await;
+    }
+
+    async fn failed(&mut self, job: &SaveJob, failure: &StoreError) {
+        let lost = job.changes.first().map_or("nothing", name);
+        tracing::error!(
+            code = "not_saved",
+            change = lost,
+            changes = job.changes.len(),
+            error = %failure,
+            "a change could not be saved; phones and calls go on, but it will be missing after a restart"
+        );
+        self.answer(job, false).await;
+    }
+
+    async fn answer(&self, job: &SaveJob, ok: bool) {
+        if let Some(ticket) = job.ticket {
+            // A closed receiver means that the switchboard has ended: nobody waits for the answer any more.
+            let _ended = self.done.send(Saved { ticket, ok }).await;
+        }
+    }
+
+    /// Keeps the call log within its limits. The newest call's start serves as the clock.
+    async fn prune_when_due(&mut self) {
+        let Some((newest, now)) = self.newest_call else { return };
+        if self.ended_calls < CALLS_PER_PRUNE {
+            return;
+        }
+        self.ended_calls = 0;
+        let pruned = async {
+            let mut transaction = self.store.begin().await?;
+            let removed = call_log::prune(&mut transaction, newest, now).await?;
+            transaction.commit().await.map_err(StoreError::doing("removing old calls from the call log"))?;
+            Ok::<u64, StoreError>(removed)
+        };
+        match pruned.await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "old calls were removed from the call log"),
+            Err(failure) => tracing::warn!(error = %failure, "old calls stay in the call log"),
+        }
+    }
+}
+
+/// What a change is about, in telephone words.
+const fn name(change: &Change) -> &'static str {
+    match change {
+        Change::PutExtension(_) => "an extension",
+        Change::DeleteExtension(_) => "removal of an extension",
+        Change::PutCredential(_) => "a SIP account",
+        Change::DeleteCredential(_) => "removal of a SIP account",
+        Change::PutDevice(_) => "a device and how it can be woken",
+        Change::PutLastWake { .. } => "the outcome of a wake",
+        Change::DeleteDevice(_) => "removal of a device",
+        Change::PutUdpBinding(_) => "where a phone on UDP can be reached",
+        Change::DeleteUdpBinding(_) => "that a phone on UDP is gone",
+        Change::PutCall(_) => "a call",
+        Change::AppendTimeline(_) => "a line of a call's timeline",
+        Change::PutParked(_) => "a parked call",
+        Change::DeleteParked(_) => "the end of a parked call",
+        Change::PutSettings(_) => "the settings",
+    }
+}
+
+#[cfg(test)]
+mod tests;

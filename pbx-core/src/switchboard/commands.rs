@@ -1,0 +1,256 @@
+//! What admins ask for. A change is answered when it is durable and in force.
+
+use std::collections::BTreeSet;
+
+use crate::call::CallInput;
+use crate::model::{CallEnding, DeviceId, ExtensionNumber, Now, Settings, SipCredential, SipUsername};
+
+use super::{Switchboard, draw_seed};
+use crate::sip::digest::Authenticator;
+use super::command::{
+    ActiveCall, Command, CommandError, ExtensionChange, ExtensionDetail, ExtensionLine, ExtensionPage,
+    NewAccount, Reply, Status,
+};
+use super::held::Holding;
+use super::output::{Change, CommandToken, Notice, Output};
+use crate::registrar::MAX_EXTENSIONS;
+
+/// Lines of one page of a list.
+const MAX_PAGE: usize = 1000;
+
+/// What a command comes to: an answer now, or an answer when these changes are durable.
+enum Outcome {
+    Now(Reply),
+    WhenSaved(Reply, Vec<Change>),
+}
+
+impl Switchboard {
+    pub(super) fn command(&mut self, token: CommandToken, command: Command, now: Now) {
+        match self.carry_out(command, now) {
+            Ok(Outcome::WhenSaved(reply, changes)) => {
+                let result = Box::new(Ok(reply));
+                self.save_and_hold(changes, vec![Holding::Command { token, result }]);
+            }
+            Ok(Outcome::Now(reply)) => self.outputs.push_back(Output::Answer { token, result: Ok(reply) }),
+            Err(error) => self.outputs.push_back(Output::Answer { token, result: Err(error) }),
+        }
+    }
+
+    fn carry_out(&mut self, command: Command, now: Now) -> Result<Outcome, CommandError> {
+        match command {
+            Command::AddExtensions(accounts) => self.add_extensions(accounts, now),
+            Command::ChangeExtension { number, change } => self.change_extension(number, change),
+            Command::RemoveExtension(number) => self.remove_extension(number, now),
+            Command::PutCredential(credential) => self.put_credential(credential),
+            Command::RemoveCredential(username) => self.remove_credential(&username),
+            Command::SetDevicePush { device, enabled } => self.set_device_push(device, enabled),
+            Command::RemoveDevice(device) => self.remove_device(device),
+            Command::TestPush(number) => self.test_push_command(number, now),
+            Command::ChangeSettings(settings) => self.change_settings(settings),
+            Command::HangUp(call) => {
+                if self.calls.get(&call).is_none_or(|live| live.call.is_ended()) {
+                    return Err(CommandError::NoSuchCall(call));
+                }
+                let reason = "An admin ended the call.".into();
+                self.tell_call(call, CallInput::EndNow { ending: CallEnding::Completed, reason }, now);
+                Ok(Outcome::Now(Reply::Done))
+            }
+            Command::ShowSettings => Ok(Outcome::Now(Reply::Settings(self.settings.clone()))),
+            Command::ListExtensions { after, limit, search } => {
+                Ok(Outcome::Now(Reply::Extensions(self.list_extensions(after, limit, &search))))
+            }
+            Command::ShowExtension(number) => self.show_extension(number),
+            Command::ListDevices { after, limit } => {
+                Ok(Outcome::Now(Reply::Devices(self.registrar.list_devices(after, limit.min(MAX_PAGE)))))
+            }
+            Command::ListCalls => Ok(Outcome::Now(Reply::Calls(self.list_calls()))),
+            Command::Status => Ok(Outcome::Now(Reply::Status(self.status()))),
+        }
+    }
+
+    fn add_extensions(&mut self, accounts: Vec<NewAccount>, now: Now) -> Result<Outcome, CommandError> {
+        let mut numbers = BTreeSet::new();
+        for account in &accounts {
+            let number = account.extension.number;
+            if !numbers.insert(number) {
+                return Err(CommandError::NumberTwice(number));
+            }
+            if self.registrar.extension(number).is_some() {
+                return Err(CommandError::NumberTaken(number));
+            }
+            if self.credentials.contains_key(account.credential.username.as_str()) {
+                return Err(CommandError::UsernameTaken(account.credential.username.clone()));
+            }
+        }
+        if self.registrar.counts().extensions + accounts.len() > MAX_EXTENSIONS {
+            return Err(CommandError::Full("100,000 extensions"));
+        }
+        let mut changes = Vec::with_capacity(accounts.len() * 2);
+        for NewAccount { extension, credential } in accounts {
+            let extension = crate::model::Extension {
+                number: extension.number,
+                name: extension.name,
+                email: extension.email,
+                push_enabled: true,
+                created_at: now.wall,
+            };
+            self.notice(Notice::Extension(extension.number));
+            changes.push(self.registrar.add_extension(extension)?);
+            changes.push(Change::PutCredential(credential.clone()));
+            self.credentials.insert(credential.username.as_str().into(), credential);
+        }
+        Ok(Outcome::WhenSaved(Reply::Done, changes))
+    }
+
+    fn change_extension(
+        &mut self,
+        number: ExtensionNumber,
+        change: ExtensionChange,
+    ) -> Result<Outcome, CommandError> {
+        let saved = self.registrar.change_extension(number, &change)?;
+        self.notice(Notice::Extension(number));
+        Ok(Outcome::WhenSaved(Reply::Done, saved.into_iter().collect()))
+    }
+
+    fn remove_extension(&mut self, number: ExtensionNumber, now: Now) -> Result<Outcome, CommandError> {
+        if self.registrar.extension(number).is_none() {
+            return Err(CommandError::NoSuchExtension(number));
+        }
+        let text = number.to_string();
+        let theirs: Vec<_> = self
+            .calls
+            .iter()
+            .filter(|(_, live)| live.callee == Some(number) || live.record.caller == text)
+            .map(|(id, _)| *id)
+            .collect();
+        for call in theirs {
+            let reason = format!("Extension {number} was removed.");
+            self.tell_call(call, CallInput::EndNow { ending: CallEnding::Failed, reason }, now);
+        }
+        let change = self.registrar.remove_extension(number)?;
+        self.credentials.retain(|_, credential| credential.extension != number);
+        self.notice(Notice::Extension(number));
+        Ok(Outcome::WhenSaved(Reply::Done, vec![change]))
+    }
+
+    fn put_credential(&mut self, credential: SipCredential) -> Result<Outcome, CommandError> {
+        if self.registrar.extension(credential.extension).is_none() {
+            return Err(CommandError::NoSuchExtension(credential.extension));
+        }
+        let taken = self
+            .credentials
+            .get(credential.username.as_str())
+            .is_some_and(|present| present.extension != credential.extension);
+        if taken {
+            return Err(CommandError::UsernameTaken(credential.username));
+        }
+        self.notice(Notice::Extension(credential.extension));
+        self.credentials.insert(credential.username.as_str().into(), credential.clone());
+        Ok(Outcome::WhenSaved(Reply::Done, vec![Change::PutCredential(credential)]))
+    }
+
+    fn remove_credential(&mut self, username: &SipUsername) -> Result<Outcome, CommandError> {
+        let Some(credential) = self.credentials.remove(username.as_str()) else {
+            return Err(CommandError::NoSuchCredential(username.clone()));
+        };
+        let mut changes = self.registrar.remove_account(username);
+        changes.push(Change::DeleteCredential(username.clone()));
+        self.notice(Notice::Extension(credential.extension));
+        Ok(Outcome::WhenSaved(Reply::Done, changes))
+    }
+
+    fn set_device_push(&mut self, device: DeviceId, enabled: bool) -> Result<Outcome, CommandError> {
+        let change = self.registrar.set_device_push(device, enabled)?;
+        Ok(Outcome::WhenSaved(Reply::Done, change.into_iter().collect()))
+    }
+
+    fn remove_device(&mut self, device: DeviceId) -> Result<Outcome, CommandError> {
+        let change = self.registrar.remove_device(device)?;
+        Ok(Outcome::WhenSaved(Reply::Done, vec![change]))
+    }
+
+    fn test_push_command(&mut self, number: ExtensionNumber, now: Now) -> Result<Outcome, CommandError> {
+        if self.registrar.extension(number).is_none() {
+            return Err(CommandError::NoSuchExtension(number));
+        }
+        let pushed = self.test_push(number, now);
+        if pushed.is_empty() {
+            return Err(CommandError::NothingToPush(number));
+        }
+        Ok(Outcome::Now(Reply::TestPushes(pushed)))
+    }
+
+    fn change_settings(&mut self, settings: Settings) -> Result<Outcome, CommandError> {
+        settings.check()?;
+        if settings.realm != self.settings.realm && !self.credentials.is_empty() {
+            return Err(CommandError::RealmInUse);
+        }
+        if settings.realm != self.settings.realm {
+            self.authenticator = Authenticator::new(settings.realm.clone(), draw_seed(&mut self.random));
+        }
+        self.registrar.apply_settings(&settings);
+        self.settings = settings.clone();
+        self.outputs.push_back(Output::ApplySettings(Box::new(settings.clone())));
+        self.notice(Notice::Settings);
+        Ok(Outcome::WhenSaved(Reply::Done, vec![Change::PutSettings(settings)]))
+    }
+
+    fn list_extensions(&self, after: Option<ExtensionNumber>, limit: usize, search: &str) -> ExtensionPage {
+        let search = search.trim().to_lowercase();
+        let limit = limit.clamp(1, MAX_PAGE);
+        let mut lines = self
+            .registrar
+            .extensions_after(after)
+            .filter(|one| {
+                search.is_empty()
+                    || one.number.to_string().contains(&search)
+                    || one.name.as_str().to_lowercase().contains(&search)
+            })
+            .filter_map(|one| self.registrar.extension_line(one.number));
+        let extensions: Vec<ExtensionLine> = lines.by_ref().take(limit).collect();
+        let more = lines.next().is_some();
+        ExtensionPage { extensions, total: self.registrar.counts().extensions, more }
+    }
+
+    fn show_extension(&self, number: ExtensionNumber) -> Result<Outcome, CommandError> {
+        let line = self.registrar.extension_line(number).ok_or(CommandError::NoSuchExtension(number))?;
+        let device_list = self.registrar.devices_of(number).map(|device| device.summary()).collect();
+        let accounts =
+            self.credentials.values().filter(|one| one.extension == number).map(|one| one.username.clone()).collect();
+        let detail = ExtensionDetail { line, device_list, accounts };
+        Ok(Outcome::Now(Reply::Extension(Box::new(detail))))
+    }
+
+    fn list_calls(&self) -> Vec<ActiveCall> {
+        self.calls
+            .values()
+            .filter(|live| !live.call.is_ended())
+            .map(|live| {
+                let (ringing, waking) = live.call.counts();
+                ActiveCall {
+                    id: live.record.id,
+                    uuid: live.record.uuid,
+                    caller: live.record.caller.clone(),
+                    callee: live.record.callee.clone(),
+                    started_at: live.record.started_at,
+                    answered_at: live.record.answered_at,
+                    ringing,
+                    waking,
+                }
+            })
+            .collect()
+    }
+
+    fn status(&self) -> Status {
+        let counts = self.registrar.counts();
+        Status {
+            extensions: counts.extensions,
+            registered: counts.registered,
+            armed: counts.armed,
+            calls: self.calls.values().filter(|live| !live.call.is_ended()).count(),
+            parked: self.calls.values().filter(|live| live.parked).count(),
+            draining: self.draining,
+        }
+    }
+}
+

@@ -1,0 +1,335 @@
+//! How a call's wishes become SIP, sound and log lines.
+
+use crate::call::{BranchEnd, CallInput, CallOutput};
+use crate::media::sdp;
+use crate::model::{BranchId, CallEnding, CallId, DeviceId, Flow, Now, TimelineEntry, WakeKind};
+use crate::sip::message::{HeaderName, Method, Request, Response};
+use crate::sip::uri;
+
+use super::Switchboard;
+use super::held::Holding;
+use super::leg::{CalleeLeg, ClientUse, LegName};
+use super::output::{Change, Notice, Output, ParkedCall, Side};
+use super::request::{ALLOW, PRODUCT};
+
+/// Hops a request of ours may take; RFC 3261 section 8.1.1.6.
+const MAX_FORWARDS: &str = "70";
+
+impl Switchboard {
+    /// Gives a call one input and carries out what it wants.
+    pub(super) fn tell_call(&mut self, id: CallId, input: CallInput, now: Now) {
+        if let Some(live) = self.calls.get_mut(&id) {
+            live.call.handle(input, now.mono);
+        }
+        self.run_call(id, now);
+    }
+
+    /// Carries out everything a call wants, then sets its deadline or forgets it.
+    pub(super) fn run_call(&mut self, id: CallId, now: Now) {
+        let mut wakes = Vec::new();
+        let mut changes = Vec::new();
+        while let Some(output) = self.calls.get_mut(&id).and_then(|live| live.call.poll_output()) {
+            match output {
+                CallOutput::Wake { device, .. } => wakes.extend(self.wake_request(id, device, WakeKind::Call, now)),
+                CallOutput::Notify { device, end } => {
+                    let kind = match end {
+                        BranchEnd::AnsweredElsewhere => WakeKind::AnsweredElsewhere,
+                        BranchEnd::CallerGaveUp | BranchEnd::NoAnswer | BranchEnd::Superseded => WakeKind::MissedCall,
+                    };
+                    if let Some(request) = self.wake_request(id, device, kind, now) {
+                        self.send_wake(request, now);
+                    }
+                }
+                CallOutput::Note { step, device, detail } => {
+                    let entry = TimelineEntry { call: id, at: now.wall, step, device, detail };
+                    changes.push(Change::AppendTimeline(entry));
+                }
+                CallOutput::Invite { branch, device } => self.invite_device(id, branch, device, now),
+                CallOutput::FlowSilent { branch, device } => self.flow_silent(id, branch, device, now),
+                CallOutput::EndBranch { branch, end } => self.end_branch(id, branch, end, now),
+                CallOutput::StopWakes => self.outputs.push_back(Output::StopWakes(id)),
+                CallOutput::TellCallerItRings => self.tell_caller_it_rings(id, now),
+                CallOutput::Connect { branch, device } => self.connect(id, branch, device, now, &mut changes),
+                CallOutput::Refuse { ending } => self.refuse_caller(id, ending, now),
+                CallOutput::HangUpCaller => self.hang_up(id, LegName::Caller, now),
+                CallOutput::HangUpCallee { branch } => self.hang_up(id, LegName::Callee(branch), now),
+                CallOutput::Ended { ending, reason } => self.call_ended(id, ending, reason, now, &mut changes),
+            }
+            self.notice(Notice::Call(id));
+        }
+        self.park_and_wake(id, wakes, &mut changes, now);
+        self.save_behind(changes);
+        self.reschedule(id);
+    }
+
+    /// Writes the park journal first; the pushes go out when it is durable.
+    fn park_and_wake(
+        &mut self,
+        id: CallId,
+        wakes: Vec<crate::model::WakeRequest>,
+        changes: &mut Vec<Change>,
+        now: Now,
+    ) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        if wakes.is_empty() || live.call.is_ended() {
+            return;
+        }
+        let holding = wakes.into_iter().map(|request| Holding::Wake(Box::new(request))).collect();
+        if live.parked {
+            self.save_and_hold(std::mem::take(changes), holding);
+            return;
+        }
+        live.parked = true;
+        changes.push(Change::PutParked(ParkedCall {
+            call: id,
+            flow: live.caller.flow,
+            invite: live.caller.raw.clone(),
+            to_tag: live.caller.tag.to_string(),
+            ring_until: now.wall_at(live.call.ring_until()),
+        }));
+        self.save_and_hold(std::mem::take(changes), holding);
+    }
+
+    fn reschedule(&mut self, id: CallId) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        let due = live.call.poll_timeout();
+        if live.deadline != due {
+            if let Some(old) = live.deadline {
+                self.deadlines.remove(&(old, id));
+            }
+            if let Some(at) = due {
+                self.deadlines.insert((at, id));
+            }
+            live.deadline = due;
+        }
+        if live.is_settled() {
+            self.forget_call(id);
+        }
+    }
+
+    pub(super) fn forget_call(&mut self, id: CallId) {
+        let Some(live) = self.calls.remove(&id) else { return };
+        if let Some(at) = live.deadline {
+            self.deadlines.remove(&(at, id));
+        }
+        self.forget_caller_tx(live.caller.tx);
+        self.dialogs.remove(&live.caller.tag);
+        for leg in live.callees.values() {
+            self.dialogs.remove(&leg.tag);
+        }
+        self.client_txs.retain(|_, used| match used {
+            ClientUse::Invite { call, .. } | ClientUse::Carried { call, .. } => *call != id,
+            ClientUse::Farewell => true,
+        });
+        self.notice(Notice::Call(id));
+    }
+
+    fn invite_device(&mut self, id: CallId, branch: BranchId, device: DeviceId, now: Now) {
+        let tag = self.draw_tag();
+        let Some((request, flow)) = self.invite_request(id, device, &tag) else {
+            self.tell_call(id, CallInput::FlowDead { branch }, now);
+            return;
+        };
+        let tx = self.transactions.request(flow, request.clone(), now.mono);
+        self.client_txs.insert(tx, ClientUse::Invite { call: id, branch });
+        self.dialogs.insert(tag.clone(), (id, LegName::Callee(branch)));
+        let leg = CalleeLeg { device, flow, tx: Some(tx), invite: request, tag, dialog: None, answer: None, ack: None, end: None };
+        if let Some(live) = self.calls.get_mut(&id) {
+            live.callees.insert(branch, leg);
+        }
+    }
+
+    /// The INVITE for one device: our own dialog, the call's public name as Call-ID, the caller's offer through our relay.
+    fn invite_request(&self, id: CallId, device: DeviceId, tag: &str) -> Option<(Request, Flow)> {
+        let live = self.calls.get(&id)?;
+        let device = self.registrar.device(device)?;
+        let binding = device.live_binding()?;
+        let flow = binding.flow();
+        let host = uri::host_port_text(self.our_ip(flow), flow.local.port());
+        let mut request = Request::new(Method::Invite, binding.request_uri());
+        for route in binding.path() {
+            request.headers.push(HeaderName::Route, route.to_string());
+        }
+        let record = &live.record;
+        request.headers.push(HeaderName::MaxForwards, MAX_FORWARDS);
+        let name = uri::quoted_display_name(&record.caller_name);
+        request.headers.push(HeaderName::From, format!("{name}<sip:{}@{host}>;tag={tag}", record.caller));
+        request.headers.push(HeaderName::To, format!("<sip:{}@{host}>", record.callee));
+        request.headers.push(HeaderName::CallId, record.uuid.to_string());
+        request.headers.push(HeaderName::CSeq, "1 INVITE");
+        request.headers.push(HeaderName::Contact, self.contact(flow, &record.caller));
+        request.headers.push(HeaderName::Allow, ALLOW);
+        request.headers.push(HeaderName::UserAgent, PRODUCT);
+        if let (Some(relay), false) = (&live.relay, live.caller.invite.body.is_empty()) {
+            request.headers.push(HeaderName::ContentType, "application/sdp");
+            request.body = sdp::rewrite(&live.caller.invite.body, self.our_ip(flow), relay.callee_port.0);
+        }
+        Some((request, flow))
+    }
+
+    /// Our Contact on this flow.
+    pub(super) fn contact(&self, flow: Flow, user: &str) -> String {
+        let host = uri::host_port_text(self.our_ip(flow), flow.local.port());
+        format!("<sip:{user}@{host};transport={}>", flow.transport.uri_name())
+    }
+
+    /// Our address as the peer on this flow must write it.
+    pub(super) fn our_ip(&self, flow: Flow) -> std::net::IpAddr {
+        let local = flow.local.ip();
+        match self.config.public_ip {
+            // A phone on this machine or in the same address family's loopback never goes through the NAT.
+            Some(public) if !local.is_loopback() && public.is_ipv4() == local.is_ipv4() => public,
+            Some(_) | None => local.to_canonical(),
+        }
+    }
+
+    fn flow_silent(&mut self, id: CallId, branch: BranchId, device: DeviceId, now: Now) {
+        let flow = self.calls.get(&id).and_then(|live| live.callees.get(&branch)).map(|leg| leg.flow);
+        if let Some(flow) = flow {
+            self.registrar.binding_failed(device, flow, crate::registrar::BindingFailure::NoAnswer, now);
+        }
+    }
+
+    fn end_branch(&mut self, id: CallId, branch: BranchId, end: BranchEnd, now: Now) {
+        let Some(leg) = self.calls.get_mut(&id).and_then(|live| live.callees.get_mut(&branch)) else { return };
+        leg.end = Some(end);
+        if leg.dialog.is_some() {
+            self.hang_up(id, LegName::Callee(branch), now);
+        } else if let Some(tx) = leg.tx {
+            self.transactions.cancel(tx, reason_header(end), now.mono);
+        }
+    }
+
+    fn tell_caller_it_rings(&mut self, id: CallId, now: Now) {
+        let Some(live) = self.calls.get(&id) else { return };
+        let (tx, flow, callee) = (live.caller.tx, live.caller.flow, live.record.callee.clone());
+        let mut response = Response::to(&live.caller.invite, 180, "Ringing", &live.caller.tag);
+        response.headers.push(HeaderName::Contact, self.contact(flow, &callee));
+        response.headers.push(HeaderName::Server, PRODUCT);
+        self.transactions.respond(tx, &response, now.mono);
+        let entry = TimelineEntry {
+            call: id,
+            at: now.wall,
+            step: crate::model::TimelineStep::CallerHearsRinging,
+            device: None,
+            detail: String::new(),
+        };
+        self.save_behind(vec![Change::AppendTimeline(entry)]);
+    }
+
+    fn connect(&mut self, id: CallId, branch: BranchId, device: DeviceId, now: Now, changes: &mut Vec<Change>) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        live.winner = Some(branch);
+        live.caller.answered = true;
+        live.record.answered_at = Some(now.wall);
+        live.record.answered_by = Some(device);
+        changes.push(Change::PutCall(live.record.clone()));
+        if std::mem::take(&mut live.parked) {
+            changes.push(Change::DeleteParked(id));
+        }
+        let (tx, flow, callee) = (live.caller.tx, live.caller.flow, live.record.callee.clone());
+        let mut response = Response::to(&live.caller.invite, 200, "OK", &live.caller.tag);
+        let body = live.callees.get(&branch).and_then(|leg| leg.answer.clone()).unwrap_or_default();
+        let relay = live.relay;
+        response.headers.push(HeaderName::Contact, self.contact(flow, &callee));
+        response.headers.push(HeaderName::Allow, ALLOW);
+        response.headers.push(HeaderName::Server, PRODUCT);
+        if let (Some(relay), false) = (relay, body.is_empty()) {
+            self.aim(id, LegName::Callee(branch), &body);
+            response.headers.push(HeaderName::ContentType, "application/sdp");
+            response.body = sdp::rewrite(&body, self.our_ip(flow), relay.caller_port.0);
+        }
+        self.transactions.respond(tx, &response, now.mono);
+    }
+
+    /// Tells the relay where a side wants its sound.
+    pub(super) fn aim(&mut self, id: CallId, leg: LegName, body: &[u8]) {
+        let Some(live) = self.calls.get(&id) else { return };
+        let (Some(relay), Some(flow), Ok(announced)) = (live.relay, live.flow(leg), sdp::read(body)) else { return };
+        let side = match leg {
+            LegName::Caller => Side::Caller,
+            LegName::Callee(_) => Side::Callee,
+        };
+        self.outputs.push_back(Output::AimRelay {
+            relay: relay.id,
+            side,
+            announced: announced.aim(),
+            signalled_from: flow.remote.ip(),
+            rtcp_mux: announced.rtcp_mux,
+        });
+    }
+
+    fn refuse_caller(&mut self, id: CallId, ending: CallEnding, now: Now) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        live.caller.answered = true;
+        let (status, reason) = final_answer(ending);
+        let mut response = Response::to(&live.caller.invite, status, reason, &live.caller.tag);
+        response.headers.push(HeaderName::Server, PRODUCT);
+        self.transactions.respond(live.caller.tx, &response, now.mono);
+    }
+
+    /// Sends BYE on an established leg.
+    pub(super) fn hang_up(&mut self, id: CallId, leg: LegName, now: Now) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        let Some(flow) = live.flow(leg) else { return };
+        let Some(dialog) = live.dialog_mut(leg) else { return };
+        let mut bye = dialog.request(Method::Bye);
+        bye.headers.push(HeaderName::UserAgent, PRODUCT);
+        if let LegName::Callee(branch) = leg {
+            let end = live.callees.get(&branch).and_then(|leg| leg.end);
+            if let Some(reason) = end.and_then(reason_header) {
+                bye.headers.push(HeaderName::Reason, reason);
+            }
+        }
+        let tx = self.transactions.request(flow, bye, now.mono);
+        self.client_txs.insert(tx, ClientUse::Farewell);
+    }
+
+    fn call_ended(&mut self, id: CallId, ending: CallEnding, reason: String, now: Now, changes: &mut Vec<Change>) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        live.record.ended_at = Some(now.wall);
+        live.record.ending = Some(ending);
+        live.record.reason = reason;
+        changes.push(Change::PutCall(live.record.clone()));
+        if std::mem::take(&mut live.parked) {
+            changes.push(Change::DeleteParked(id));
+        }
+        let number = live.callee;
+        if let Some(relay) = live.relay.take() {
+            live.closing_relay = true;
+            self.outputs.push_back(Output::CloseRelay(relay.id));
+        }
+        if let Some(number) = number
+            && let Some(calls) = self.called.get_mut(&number)
+        {
+            calls.remove(&id);
+            if calls.is_empty() {
+                self.called.remove(&number);
+            }
+        }
+    }
+}
+
+/// The Reason of a CANCEL or BYE for a branch the call went on without (RFC 3326).
+fn reason_header(end: BranchEnd) -> Option<&'static str> {
+    match end {
+        BranchEnd::AnsweredElsewhere => Some("SIP;cause=200;text=\"Call completed elsewhere\""),
+        BranchEnd::CallerGaveUp => Some("SIP;cause=487;text=\"Caller hung up\""),
+        BranchEnd::NoAnswer => Some("SIP;cause=480;text=\"No answer\""),
+        BranchEnd::Superseded => None,
+    }
+}
+
+/// The caller's final answer for an ending.
+fn final_answer(ending: CallEnding) -> (u16, &'static str) {
+    match ending {
+        CallEnding::CallerGaveUp => (487, "Request Terminated"),
+        CallEnding::NoAnswer => (480, "Nobody Answered"),
+        CallEnding::Busy => (486, "Busy Here"),
+        CallEnding::Declined => (603, "Decline"),
+        CallEnding::Unreachable => (480, "Temporarily Unavailable"),
+        CallEnding::NoSuchNumber => (404, "Not Found"),
+        CallEnding::ServerStopped => (503, "Nightbell Was Stopped"),
+        CallEnding::Completed | CallEnding::Silence | CallEnding::Failed => (500, "Call Failed"),
+    }
+}

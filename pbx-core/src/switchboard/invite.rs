@@ -1,0 +1,222 @@
+//! A new call: prove who calls, find whom they want, take ports, start the call machine.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::call::{Call, CallPolicy, Candidate};
+use crate::media::sdp;
+use crate::model::{
+    CallEnding, CallId, CallRecord, ExtensionNumber, Flow, Now, SipCredential, TimelineEntry, TimelineStep,
+};
+use crate::sip::dialog::Dialog;
+use crate::sip::message::{HeaderName, Request, Response};
+use crate::sip::transaction::ServerTx;
+use crate::sip::uri;
+
+use super::leg::{CallerLeg, LegName, LiveCall, Relay};
+use super::output::{Change, Notice, Output, RelayId, Side};
+use super::request::{Realm, unsupported, user_of};
+use super::{MAX_CALLS, Switchboard};
+
+impl Switchboard {
+    pub(super) fn invite(&mut self, flow: Flow, request: Request, raw: &Bytes, now: Now) {
+        if self.draining {
+            self.busy(flow, &request, "Nightbell Is Stopping");
+            return;
+        }
+        if let Some(unsupported) = unsupported(&request, &[]) {
+            self.bad_extension(flow, &request, &unsupported);
+            return;
+        }
+        let Some(credential) = self.authenticate(flow, &request, Realm::Exchange, now) else { return };
+        if max_forwards_spent(&request) {
+            self.answer(flow, &request, 483, "Too Many Hops");
+            return;
+        }
+        let from = request.headers.get(&HeaderName::From).and_then(|from| user_of(from));
+        if from.and_then(|user| user.parse::<ExtensionNumber>().ok()) != Some(credential.extension) {
+            self.answer(flow, &request, 403, "Not Your Extension");
+            return;
+        }
+        let Some((dialled, callee)) = self.dialled(flow, &request) else { return };
+        if !self.offer_is_usable(flow, &request) {
+            return;
+        }
+        if self.calls.len() >= MAX_CALLS {
+            self.busy(flow, &request, "Too Many Calls");
+            return;
+        }
+        let Some((caller_port, callee_port)) = self.ports.take_pair() else {
+            self.busy(flow, &request, "No Sound Port Free");
+            return;
+        };
+        let tag = self.draw_tag();
+        let Ok(dialog) = Dialog::of_received(flow, &request, &tag) else {
+            self.ports.give_back(caller_port, callee_port);
+            self.answer(flow, &request, 400, "Bad Request");
+            return;
+        };
+        let Some(tx) = self.transactions.accept(flow, &request, now.mono) else {
+            self.ports.give_back(caller_port, callee_port);
+            self.busy(flow, &request, "Too Many Calls");
+            return;
+        };
+        self.transactions.respond(tx, &Response::to(&request, 100, "Trying", &tag), now.mono);
+        let relay = Relay { id: RelayId(self.next_relay), caller_port, callee_port };
+        self.next_relay += 1;
+        self.outputs.push_back(Output::OpenRelay { relay: relay.id, caller_port, callee_port });
+        let late_offer = request.body.is_empty();
+        let caller = CallerLeg { flow, tx, invite: request, raw: raw.clone(), tag, dialog, answered: false, late_offer };
+        self.start_call(caller, &credential, dialled, callee, relay, now);
+    }
+
+    fn start_call(
+        &mut self,
+        caller: CallerLeg,
+        credential: &SipCredential,
+        dialled: String,
+        callee: Option<ExtensionNumber>,
+        relay: Relay,
+        now: Now,
+    ) {
+        self.last_call += 1;
+        let id = CallId(self.last_call);
+        let caller_name = self.registrar.extension(credential.extension).map(|one| one.name.as_str().to_owned());
+        let record = CallRecord {
+            id,
+            uuid: self.draw_call_uuid(),
+            caller: credential.extension.to_string(),
+            caller_name: caller_name.unwrap_or_default(),
+            callee: dialled,
+            started_at: now.wall,
+            answered_at: None,
+            ended_at: None,
+            ending: None,
+            reason: String::new(),
+            answered_by: None,
+            packets_from_caller: 0,
+            packets_from_callee: 0,
+        };
+        let policy = CallPolicy {
+            ring: Duration::from_secs(u64::from(self.settings.ring_seconds)),
+            grace: Duration::from_millis(u64::from(self.settings.grace_ms)),
+            early_ringing: self.settings.early_ringing,
+        };
+        let candidates = callee.map_or_else(Vec::new, |number| self.candidates(number, caller.flow));
+        let call = match callee {
+            Some(_) => Call::start(policy, candidates, now.mono),
+            None => Call::refused(policy, CallEnding::NoSuchNumber, "The dialled number does not exist.".into(), now.mono),
+        };
+        self.save_behind(vec![
+            Change::PutCall(record.clone()),
+            Change::AppendTimeline(TimelineEntry {
+                call: id,
+                at: now.wall,
+                step: TimelineStep::Invited,
+                device: None,
+                detail: format!("{} calls {}", record.caller, record.callee),
+            }),
+        ]);
+        if let Ok(announced) = sdp::read(&caller.invite.body) {
+            self.outputs.push_back(Output::AimRelay {
+                relay: relay.id,
+                side: Side::Caller,
+                announced: announced.aim(),
+                signalled_from: caller.flow.remote.ip(),
+                rtcp_mux: announced.rtcp_mux,
+            });
+        }
+        self.caller_txs.insert(caller.tx, id);
+        self.dialogs.insert(caller.tag.clone(), (id, LegName::Caller));
+        self.relays.insert(relay.id, id);
+        if let Some(number) = callee {
+            self.called.entry(number).or_default().insert(id);
+        }
+        let live = LiveCall {
+            call,
+            record,
+            callee,
+            caller,
+            callees: BTreeMap::new(),
+            winner: None,
+            relay: Some(relay),
+            parked: false,
+            deadline: None,
+            reinvite: None,
+            closing_relay: false,
+        };
+        self.calls.insert(id, live);
+        self.notice(Notice::Call(id));
+        self.run_call(id, now);
+    }
+
+    /// The devices of an extension that can take part, without the one that calls.
+    fn candidates(&self, number: ExtensionNumber, caller: Flow) -> Vec<Candidate> {
+        self.registrar
+            .callable_devices(number)
+            .into_iter()
+            .filter_map(|device| match device.live_binding() {
+                Some(binding) if binding.flow() == caller => None,
+                Some(binding) => Some(Candidate::Live {
+                    device: device.id(),
+                    flow: binding.flow(),
+                    can_be_woken: device.usable_target().is_some(),
+                }),
+                None if device.usable_target().is_some() => Some(Candidate::Sleeping { device: device.id() }),
+                None => None,
+            })
+            .collect()
+    }
+
+    /// What was dialled and the extension it means, or `None` after the request was refused.
+    fn dialled(&mut self, flow: Flow, request: &Request) -> Option<(String, Option<ExtensionNumber>)> {
+        let Ok(uri) = uri::Uri::parse(&request.uri) else {
+            self.answer(flow, request, 400, "Bad Request-URI");
+            return None;
+        };
+        if !uri.host.is_empty() && !self.is_our_host(uri.host) {
+            self.answer(flow, request, 403, "Not Relaying");
+            return None;
+        }
+        let user = uri.decoded_user().map(Cow::into_owned).unwrap_or_default();
+        // What a person dialled, cut to what a call log line can show.
+        let shown: String = user.chars().filter(|c| !c.is_control()).take(64).collect();
+        let number = user.parse::<ExtensionNumber>().ok().filter(|number| self.registrar.extension(*number).is_some());
+        Some((shown, number))
+    }
+
+    fn offer_is_usable(&mut self, flow: Flow, request: &Request) -> bool {
+        if request.body.is_empty() {
+            return true;
+        }
+        let kind = request.headers.get(&HeaderName::ContentType).map_or("", |value| value.as_str());
+        let kind = kind.split(';').next().unwrap_or("").trim();
+        if !kind.eq_ignore_ascii_case("application/sdp") {
+            self.answer_with(flow, request, 415, "Unsupported Media Type", |response| {
+                response.headers.push(HeaderName::Accept, "application/sdp");
+            });
+            return false;
+        }
+        if sdp::read(&request.body).is_err() {
+            self.answer(flow, request, 488, "No Usable Audio Offer");
+            return false;
+        }
+        true
+    }
+
+    fn busy(&mut self, flow: Flow, request: &Request, reason: &'static str) {
+        self.answer_with(flow, request, 503, reason, |response| response.headers.push(HeaderName::RetryAfter, "5"));
+    }
+
+    /// Which call a caller's transaction belongs to is forgotten with the call.
+    pub(super) fn forget_caller_tx(&mut self, tx: ServerTx) {
+        self.caller_txs.remove(&tx);
+    }
+}
+
+fn max_forwards_spent(request: &Request) -> bool {
+    request.headers.get(&HeaderName::MaxForwards).and_then(|value| value.trim().parse::<u32>().ok()) == Some(0)
+}

@@ -1,0 +1,170 @@
+//! What a SIP message starts: transactions first, then dialogs, then the methods that begin something new.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use crate::call::CallInput;
+use crate::model::{Flow, Now, SipCredential};
+use crate::sip::digest::Verification;
+use crate::sip::message::{HeaderName, Message, Method, Request, Response, tag_of};
+use crate::sip::transaction::Incoming;
+use crate::sip::{uri, via};
+
+use super::Switchboard;
+
+/// Methods served, for Allow.
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE";
+/// Our name in User-Agent and Server.
+pub(super) const PRODUCT: &str = "Nightbell";
+
+/// Which of the two digest exchanges a request belongs to (RFC 3261 section 22).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Realm {
+    /// 401, for what is asked of us as registrar.
+    Registrar,
+    /// 407, for what is to be carried on.
+    Exchange,
+}
+
+impl Switchboard {
+    pub(super) fn sip_message(&mut self, flow: Flow, mut message: Message, raw: &Bytes, now: Now) {
+        if let Message::Request(request) = &mut message {
+            via::stamp(request, &flow);
+        }
+        match self.transactions.receive(flow, message, now.mono) {
+            Incoming::Request { request } => self.request(flow, request, raw, now),
+            Incoming::Ack { request } => self.ack(&request, now),
+            Incoming::Cancel { invite: Some(tx), .. } => {
+                if let Some(call) = self.caller_txs.get(&tx).copied() {
+                    let reason = "The caller hung up before anybody answered.".into();
+                    self.tell_call(call, CallInput::CallerGone { reason }, now);
+                }
+            }
+            Incoming::Response { tx, response } => self.response(tx, response, now),
+            Incoming::Cancel { invite: None, .. } | Incoming::Stray { .. } | Incoming::Absorbed => {}
+        }
+    }
+
+    fn request(&mut self, flow: Flow, request: Request, raw: &Bytes, now: Now) {
+        let to_tag = request.headers.get(&HeaderName::To).and_then(|to| tag_of(to));
+        if let Some(tag) = to_tag {
+            match self.dialogs.get(tag).copied() {
+                Some((call, leg)) => self.in_dialog(call, leg, flow, request, now),
+                None => self.answer(flow, &request, 481, "Call Does Not Exist"),
+            }
+            return;
+        }
+        match &request.method {
+            Method::Register => self.register(flow, &request, now),
+            Method::Invite => self.invite(flow, request, raw, now),
+            Method::Options => self.options(flow, &request),
+            Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify => {
+                self.answer(flow, &request, 481, "Call Does Not Exist");
+            }
+            Method::Message | Method::Subscribe | Method::Publish | Method::Refer => {
+                self.answer_with(flow, &request, 405, "Method Not Allowed", |response| {
+                    response.headers.push(HeaderName::Allow, ALLOW);
+                });
+            }
+            // Both are consumed by the transactions; one that comes through belongs to nothing.
+            Method::Ack | Method::Cancel => {}
+            Method::Other(_) => self.answer_with(flow, &request, 501, "Not Implemented", |response| {
+                response.headers.push(HeaderName::Allow, ALLOW);
+            }),
+        }
+    }
+
+    fn options(&mut self, flow: Flow, request: &Request) {
+        if let Some(unsupported) = unsupported(request, &[]) {
+            self.bad_extension(flow, request, &unsupported);
+            return;
+        }
+        self.answer_with(flow, request, 200, "OK", |response| {
+            response.headers.push(HeaderName::Allow, ALLOW);
+            response.headers.push(HeaderName::Accept, "application/sdp");
+            response.headers.push(HeaderName::Supported, "path");
+        });
+    }
+
+    /// 420 for options the request insists on and we do not have (RFC 3261 section 8.2.2.3).
+    pub(super) fn bad_extension(&mut self, flow: Flow, request: &Request, unsupported: &str) {
+        self.answer_with(flow, request, 420, "Bad Extension", |response| {
+            response.headers.push(HeaderName::Unsupported, unsupported);
+        });
+    }
+
+    /// A stateless answer.
+    pub(super) fn answer(&mut self, flow: Flow, request: &Request, status: u16, reason: &'static str) {
+        self.answer_with(flow, request, status, reason, |_| {});
+    }
+
+    /// A stateless answer with more headers.
+    pub(super) fn answer_with(
+        &mut self,
+        flow: Flow,
+        request: &Request,
+        status: u16,
+        reason: &'static str,
+        add: impl FnOnce(&mut Response),
+    ) {
+        if request.method == Method::Ack {
+            return;
+        }
+        let tag = self.draw_tag();
+        let mut response = Response::to(request, status, reason, &tag);
+        response.headers.push(HeaderName::Server, PRODUCT);
+        add(&mut response);
+        self.transactions.send(flow, response.to_bytes());
+    }
+
+    /// Who sent this request, or `None` after it was answered with a challenge.
+    pub(super) fn authenticate(&mut self, flow: Flow, request: &Request, realm: Realm, now: Now) -> Option<SipCredential> {
+        let credentials = &self.credentials;
+        let allow_md5 = self.settings.allow_md5;
+        let verification = self.authenticator.verify(request, allow_md5, |username| credentials.get(username), now);
+        let stale = match verification {
+            Verification::Accepted(credential) => return Some(credential.clone()),
+            Verification::Stale => true,
+            Verification::Missing | Verification::Rejected(_) => false,
+        };
+        let challenges = self.authenticator.challenges(now, stale, allow_md5);
+        let (status, reason, header) = match realm {
+            Realm::Registrar => (401, "Unauthorized", HeaderName::WwwAuthenticate),
+            Realm::Exchange => (407, "Proxy Authentication Required", HeaderName::ProxyAuthenticate),
+        };
+        self.answer_with(flow, request, status, reason, |response| {
+            for challenge in challenges {
+                response.headers.push(header.clone(), challenge);
+            }
+        });
+        None
+    }
+
+    /// Whether a Request-URI's host is us: an IP address, `localhost`, the realm, or a configured name.
+    pub(super) fn is_our_host(&self, host: &str) -> bool {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        bare.parse::<std::net::IpAddr>().is_ok()
+            || host.eq_ignore_ascii_case("localhost")
+            || host.eq_ignore_ascii_case(&self.settings.realm)
+            || self.config.domains.iter().any(|ours| ours.eq_ignore_ascii_case(host))
+    }
+}
+
+/// Option tags of Require and Proxy-Require that are not in `known`, as an Unsupported value.
+pub(super) fn unsupported(request: &Request, known: &[&str]) -> Option<String> {
+    let missing: Vec<&str> = [HeaderName::Require, HeaderName::ProxyRequire]
+        .iter()
+        .flat_map(|name| request.headers.all(name))
+        .flat_map(|line| line.as_str().split(','))
+        .map(str::trim)
+        .filter(|tag| !tag.is_empty() && !known.iter().any(|have| have.eq_ignore_ascii_case(tag)))
+        .collect();
+    (!missing.is_empty()).then(|| missing.join(", "))
+}
+
+/// The user part of a From or To value's URI, percent-decoded.
+pub(super) fn user_of(value: &str) -> Option<String> {
+    let uri = uri::NameAddr::parse(value).ok()?.parsed_uri().ok()?;
+    uri.decoded_user().map(Cow::into_owned)
+}

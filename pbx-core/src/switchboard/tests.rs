@@ -1,0 +1,250 @@
+//! The whole core with made-up time: phones made of text, a store and a push side that answer at once.
+
+mod world;
+
+use std::time::Duration;
+
+use crate::model::{CallEnding, TimelineStep, Verdict, WakeEvent, WakeKind};
+
+use world::{APP, DESK, World};
+
+#[test]
+fn a_phone_registers_only_with_its_secret() {
+    let mut world = World::new();
+    let challenge = world.send(DESK, &world.register_text(DESK, 3600));
+    assert_eq!(world::status(&challenge), 401);
+    world.register(DESK, 3600);
+    let status = world.status();
+    assert_eq!((status.registered, status.armed), (1, 0));
+}
+
+#[test]
+fn a_call_between_two_live_phones_is_connected_and_ended() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    let call = world.call(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    assert!(invite.contains("m=audio") && !invite.contains("49170"), "the offer must point at the relay: {invite}");
+    world.answer(APP, &invite, 180, "");
+    assert_eq!(world::status(&world.take(DESK)), 180);
+    world.answer(APP, &invite, 200, world::SDP);
+    let ok = world.take(DESK);
+    assert_eq!(world::status(&ok), 200);
+    assert!(world.take_request(APP, "ACK").contains("ACK"));
+    world.ack(DESK, &call, &ok);
+    assert_eq!(world.status().calls, 1);
+    world.bye(DESK, &call, &ok);
+    assert_eq!(world::status(&world.take(DESK)), 200);
+    let bye = world.take_request(APP, "BYE");
+    world.answer(APP, &bye, 200, "");
+    assert_eq!(world.status().calls, 0);
+    assert_eq!(world.ending(), Some(CallEnding::Completed));
+}
+
+#[test]
+fn a_sleeping_phone_is_woken_and_gets_the_call_when_it_registers() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.lose_flow(APP);
+    assert_eq!(world.status().armed, 1);
+    let call = world.call(DESK, APP);
+    let wake = world.take_wake(WakeKind::Call);
+    assert_eq!(wake.caller_number, "101");
+    world.report(&wake, WakeEvent::Answered { attempt: 1, verdict: Verdict::Accepted, provider_id: None });
+    assert_eq!(world::status(&world.take(DESK)), 180);
+    world.pass(Duration::from_secs(25));
+    world.move_to_new_port(APP);
+    world.register(APP, 3600);
+    let invite = world.take_request(APP, "INVITE");
+    assert!(invite.contains(&wake.call_uuid.to_string()), "push and INVITE carry one Call-ID");
+    world.forget_repeated(DESK);
+    world.answer(APP, &invite, 200, world::SDP);
+    let ok = world.take(DESK);
+    assert_eq!(world::status(&ok), 200);
+    world.ack(DESK, &call, &ok);
+    let steps = world.steps();
+    for step in [
+        TimelineStep::Invited,
+        TimelineStep::PushQueued,
+        TimelineStep::PushAccepted,
+        TimelineStep::Registered,
+        TimelineStep::InviteSent,
+        TimelineStep::Answered,
+    ] {
+        assert!(steps.contains(&step), "{step:?} is missing in {steps:?}");
+    }
+}
+
+#[test]
+fn the_push_waits_for_the_park_journal() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.lose_flow(APP);
+    world.hold_saves();
+    world.call(DESK, APP);
+    assert!(world.wakes().is_empty());
+    world.release_saves();
+    assert_eq!(world.wakes().len(), 1);
+}
+
+#[test]
+fn a_new_wake_target_is_durable_before_the_answer_and_a_refresh_does_not_wait() {
+    let mut world = World::new();
+    let challenge = world.send(APP, &world.register_text(APP, 3600));
+    world.hold_saves();
+    let text = world.with_digest(APP, "REGISTER", &world.register_text(APP, 3600), &challenge);
+    world.deliver(APP, &text);
+    assert!(world.try_take(APP).is_none(), "no 200 before the save");
+    world.release_saves();
+    assert_eq!(world::status(&world.take(APP)), 200);
+    world.hold_saves();
+    world.register(APP, 3600);
+}
+
+#[test]
+fn a_save_that_fails_is_no_registration() {
+    let mut world = World::new();
+    let challenge = world.send(APP, &world.register_text(APP, 3600));
+    world.fail_saves();
+    let text = world.with_digest(APP, "REGISTER", &world.register_text(APP, 3600), &challenge);
+    world.deliver(APP, &text);
+    assert_eq!(world::status(&world.take(APP)), 503);
+}
+
+#[test]
+fn a_caller_who_gives_up_gets_487_and_the_sleeping_phone_a_missed_call_and_no_late_ring() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.lose_flow(APP);
+    let call = world.call(DESK, APP);
+    world.take_wake(WakeKind::Call);
+    world.cancel(DESK, &call);
+    assert_eq!(world::status(&world.take(DESK)), 200, "the CANCEL itself");
+    assert_eq!(world::status(&world.take(DESK)), 487);
+    world.take_wake(WakeKind::MissedCall);
+    world.register(APP, 3600);
+    assert!(world.try_take(APP).is_none(), "a call that is over rings nobody");
+    assert_eq!(world.ending(), Some(CallEnding::CallerGaveUp));
+}
+
+#[test]
+fn nobody_comes_and_the_caller_gets_one_final_answer_at_the_end_of_ringing() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.lose_flow(APP);
+    world.call(DESK, APP);
+    world.take_wake(WakeKind::Call);
+    world.pass(Duration::from_secs(29));
+    assert!(world.try_take(DESK).is_none());
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world::status(&world.take(DESK)), 480);
+    assert_eq!(world.ending(), Some(CallEnding::NoAnswer));
+}
+
+#[test]
+fn an_unknown_number_gets_404_and_stands_in_the_call_log() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.call_number(DESK, "999");
+    assert_eq!(world::status(&world.take(DESK)), 404);
+    assert_eq!(world.ending(), Some(CallEnding::NoSuchNumber));
+}
+
+#[test]
+fn a_busy_phone_is_told_as_busy() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.call(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    world.answer(APP, &invite, 486, "");
+    world.take_request(APP, "ACK");
+    assert_eq!(world::status(&world.take(DESK)), 486);
+}
+
+#[test]
+fn a_silent_live_phone_is_pushed_after_the_grace_time() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.call(DESK, APP);
+    world.take_request(APP, "INVITE");
+    assert!(world.wakes().is_empty());
+    world.pass(Duration::from_secs(2));
+    world.take_wake(WakeKind::Call);
+}
+
+#[test]
+fn a_parked_caller_gets_a_final_answer_after_a_crash_and_nobody_rings() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.lose_flow(APP);
+    world.call(DESK, APP);
+    world.take_wake(WakeKind::Call);
+    let mut after = world.crash_and_restart();
+    assert_eq!(world::status(&after.take(DESK)), 503);
+    after.register(APP, 3600);
+    assert!(after.try_take(APP).is_none());
+    assert_eq!(after.status().calls, 0);
+}
+
+#[test]
+fn hold_is_carried_to_the_other_side_and_back() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    let call = world.call(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    world.answer(APP, &invite, 200, world::SDP);
+    let ok = world.take(DESK);
+    world.take_request(APP, "ACK");
+    world.ack(DESK, &call, &ok);
+    world.reinvite(DESK, &call, &ok, &world::SDP.replace("sendrecv", "sendonly"));
+    assert_eq!(world::status(&world.take(DESK)), 100);
+    let hold = world.take_request(APP, "INVITE");
+    assert!(hold.contains("a=sendonly"), "{hold}");
+    world.answer(APP, &hold, 200, &world::SDP.replace("sendrecv", "recvonly"));
+    let answer = world.take(DESK);
+    assert_eq!(world::status(&answer), 200);
+    assert!(answer.contains("a=recvonly"), "{answer}");
+    world.take_request(APP, "ACK");
+}
+
+#[test]
+fn a_drain_ends_every_call_with_a_final_answer_and_takes_no_new_one() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.call(DESK, APP);
+    world.take_request(APP, "INVITE");
+    world.drain();
+    assert_eq!(world::status(&world.take(DESK)), 503);
+}
+
+#[test]
+fn nothing_is_left_of_a_thousand_calls() {
+    let mut world = World::new();
+    world.register(DESK, 86_400);
+    world.register(APP, 86_400);
+    for _ in 0..1000 {
+        let call = world.call(DESK, APP);
+        let invite = world.take_request(APP, "INVITE");
+        world.answer(APP, &invite, 100, "");
+        world.cancel(DESK, &call);
+        world.take(DESK);
+        let refused = world.take(DESK);
+        world.ack_refusal(DESK, &call, &refused);
+        let cancel = world.take_request(APP, "CANCEL");
+        world.answer(APP, &cancel, 200, "");
+        world.answer(APP, &invite, 487, "");
+        world.take_request(APP, "ACK");
+        world.pass(Duration::from_secs(40));
+    }
+    assert!(world.is_empty(), "{:?}", world.leftovers());
+}

@@ -1,0 +1,511 @@
+//! A world around the switchboard: two phones, a clock that is pushed, a store and a push side under the test's hand.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use md5::{Digest as _, Md5};
+
+use crate::model::{
+    CallEnding, ConnectionId, Flow, Moment, NewExtension, Now, TimelineStep, Transport, UnixMillis, WakeEvent, WakeKind,
+    WakeReport, WakeRequest,
+};
+use crate::sip::{digest, guard};
+use crate::switchboard::command::{Command, NewAccount, Reply, Status};
+use crate::switchboard::input::{Input, RelayPort};
+use crate::switchboard::output::{Change, CommandToken, Output, ParkedCall, Restored, SaveTicket, StoredDevice};
+use crate::switchboard::{Switchboard, SwitchboardConfig};
+
+pub(super) const DESK: &str = "101";
+pub(super) const APP: &str = "102";
+pub(super) const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 49170 RTP/AVP 0\r\na=sendrecv\r\n";
+const SECRET: &str = "a-secret";
+
+pub(super) struct World {
+    switchboard: Switchboard,
+    now: Now,
+    flows: BTreeMap<&'static str, Flow>,
+    inbox: BTreeMap<Flow, VecDeque<String>>,
+    wakes: VecDeque<WakeRequest>,
+    saves: Saves,
+    waiting: Vec<SaveTicket>,
+    answers: VecDeque<Reply>,
+    changes: Vec<Change>,
+    next_port: u16,
+    relay_port: u16,
+    count: u32,
+    nonce_count: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Saves {
+    Done,
+    Held,
+    Failed,
+}
+
+/// A call as its caller knows it.
+pub(super) struct Placed {
+    invite: String,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let mut world = Self::with(Restored::default(), Now { mono: Moment::START, wall: UnixMillis(1_795_000_000_000) });
+        let accounts = [DESK, APP]
+            .map(|number| {
+                let (md5, sha256) = digest::ha1(number, "nightbell", SECRET);
+                let extension = NewExtension {
+                    number: number.parse().unwrap(),
+                    name: "Anna".parse().unwrap(),
+                    email: None,
+                    secret: None,
+                };
+                let username = number.parse().unwrap();
+                let credential = crate::model::SipCredential { username, extension: extension.number, md5, sha256 };
+                NewAccount { extension, credential }
+            })
+            .to_vec();
+        world.ask(Command::AddExtensions(accounts));
+        world
+    }
+
+    fn with(restored: Restored, now: Now) -> Self {
+        let config = SwitchboardConfig { seed: [7; 32], ..SwitchboardConfig::default() };
+        let mut world = Self {
+            switchboard: Switchboard::restore(config, restored, now),
+            now,
+            flows: BTreeMap::new(),
+            inbox: BTreeMap::new(),
+            wakes: VecDeque::new(),
+            saves: Saves::Done,
+            waiting: Vec::new(),
+            answers: VecDeque::new(),
+            changes: Vec::new(),
+            next_port: 40_000,
+            relay_port: 10_000,
+            count: 0,
+            nonce_count: 0,
+        };
+        world.flows.insert(DESK, flow(Transport::Udp, 30_101));
+        world.flows.insert(APP, flow(Transport::Tls, 30_102));
+        world.drain_outputs();
+        world
+    }
+
+    fn input(&mut self, input: Input) {
+        self.switchboard.handle(input, self.now);
+        self.drain_outputs();
+    }
+
+    fn drain_outputs(&mut self) {
+        while let Some(output) = self.switchboard.poll_output() {
+            match output {
+                Output::Send { flow, bytes } => {
+                    self.inbox.entry(flow).or_default().push_back(String::from_utf8(bytes.to_vec()).unwrap());
+                }
+                Output::Wake(request) => self.wakes.push_back(request),
+                Output::Save { changes, ticket } => {
+                    self.changes.extend(changes);
+                    self.waiting.extend(ticket);
+                }
+                Output::Answer { result, .. } => self.answers.push_back(result.unwrap()),
+                Output::WantRelayPorts(more) => {
+                    let ports = (0..more).map(|_| {
+                        self.relay_port += 2;
+                        RelayPort(self.relay_port)
+                    });
+                    let ports = ports.collect();
+                    self.switchboard.handle(Input::RelayPorts(ports), self.now);
+                }
+                Output::CloseRelay(relay) => {
+                    self.relay_port -= 4;
+                    self.switchboard.handle(Input::RelayClosed { relay, from_caller: 3, from_callee: 4 }, self.now);
+                }
+                Output::CloseFlow(_)
+                | Output::StopWakes(_)
+                | Output::OpenRelay { .. }
+                | Output::AimRelay { .. }
+                | Output::ApplySettings(_)
+                | Output::Notice(_) => {}
+            }
+        }
+        if self.saves != Saves::Held
+            && let Some(ticket) = self.waiting.pop()
+        {
+            let input = if self.saves == Saves::Done { Input::Saved(ticket) } else { Input::NotSaved(ticket) };
+            self.input(input);
+        }
+    }
+
+    pub(super) fn hold_saves(&mut self) {
+        self.saves = Saves::Held;
+    }
+
+    pub(super) fn fail_saves(&mut self) {
+        self.saves = Saves::Failed;
+    }
+
+    pub(super) fn release_saves(&mut self) {
+        self.saves = Saves::Done;
+        self.drain_outputs();
+    }
+
+    /// Lets time pass, from deadline to deadline.
+    pub(super) fn pass(&mut self, wait: Duration) {
+        let end = self.now.mono + wait;
+        for _ in 0..10_000 {
+            match self.switchboard.poll_timeout() {
+                Some(at) if at <= end => {
+                    self.now = self.now.after(at.since(self.now.mono));
+                    self.input(Input::Tick);
+                }
+                Some(_) | None => {
+                    self.now = self.now.after(end.since(self.now.mono));
+                    return;
+                }
+            }
+        }
+        panic!("the switchboard asks for the clock without end");
+    }
+
+    fn ask(&mut self, command: Command) -> Reply {
+        self.input(Input::Command { token: CommandToken(1), command });
+        self.answers.pop_front().unwrap()
+    }
+
+    pub(super) fn status(&mut self) -> Status {
+        let reply = self.ask(Command::Status);
+        let Reply::Status(status) = reply else { panic!("{reply:?}") };
+        status
+    }
+
+    pub(super) fn lose_flow(&mut self, phone: &str) {
+        let flow = self.flows[phone];
+        self.input(Input::FlowLost(flow));
+    }
+
+    pub(super) fn move_to_new_port(&mut self, phone: &'static str) {
+        self.next_port += 1;
+        let transport = self.flows[phone].transport;
+        self.flows.insert(phone, flow(transport, self.next_port));
+    }
+
+    pub(super) fn drain(&mut self) {
+        self.input(Input::Drain);
+    }
+
+    pub(super) fn report(&mut self, wake: &WakeRequest, event: WakeEvent) {
+        self.input(Input::Wake(WakeReport {
+            wake_id: wake.wake_id,
+            call: wake.call,
+            device: wake.device,
+            target: wake.target.clone(),
+            kind: wake.kind,
+            at: self.now.wall,
+            event,
+        }));
+    }
+
+    pub(super) fn deliver(&mut self, phone: &str, text: &str) {
+        let flow = self.flows[phone];
+        let raw = Bytes::copy_from_slice(text.as_bytes());
+        let message = guard::check(raw.clone(), flow.transport).unwrap();
+        self.input(Input::Sip { flow, message, raw });
+    }
+
+    /// Delivers and takes the answer.
+    pub(super) fn send(&mut self, phone: &str, text: &str) -> String {
+        self.deliver(phone, text);
+        self.take(phone)
+    }
+
+    pub(super) fn try_take(&mut self, phone: &str) -> Option<String> {
+        self.inbox.get_mut(&self.flows[phone])?.pop_front()
+    }
+
+    pub(super) fn take(&mut self, phone: &str) -> String {
+        self.try_take(phone).unwrap_or_else(|| panic!("nothing came to {phone}"))
+    }
+
+    pub(super) fn take_request(&mut self, phone: &str, method: &str) -> String {
+        let text = self.take(phone);
+        assert!(text.starts_with(method), "wanted {method}, got {text}");
+        text
+    }
+
+    pub(super) fn wakes(&self) -> &VecDeque<WakeRequest> {
+        &self.wakes
+    }
+
+    pub(super) fn take_wake(&mut self, kind: WakeKind) -> WakeRequest {
+        let wake = self.wakes.pop_front().unwrap_or_else(|| panic!("no {kind:?} push"));
+        assert_eq!(wake.kind, kind);
+        wake
+    }
+
+    pub(super) fn register_text(&self, phone: &str, expires: u32) -> String {
+        let flow = self.flows[phone];
+        let push = if phone == APP { ";pn-provider=apns;pn-param=TEAM123456.com.example.app.voip;pn-prid=abcd1234" } else { "" };
+        let instance = format!("<urn:uuid:00000000-0000-0000-0000-000000000{phone}>");
+        format!(
+            "REGISTER sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/{} {};branch=z9hG4bKr{};rport\r\nMax-Forwards: 70\r\n\
+             From: <sip:{phone}@127.0.0.1>;tag=f\r\nTo: <sip:{phone}@127.0.0.1>\r\nCall-ID: reg-{phone}\r\n\
+             CSeq: {} REGISTER\r\nContact: <sip:{phone}@{}{push}>;+sip.instance=\"{instance}\"\r\n\
+             Expires: {expires}\r\nContent-Length: 0\r\n\r\n",
+            flow.transport.via_name(),
+            flow.remote,
+            self.count,
+            self.count + 1,
+            flow.remote
+        )
+    }
+
+    pub(super) fn register(&mut self, phone: &str, expires: u32) {
+        self.count += 2;
+        let text = self.register_text(phone, expires);
+        let challenge = self.send(phone, &text);
+        assert_eq!(status(&challenge), 401, "{challenge}");
+        self.count += 1;
+        let text = self.register_text(phone, expires);
+        let text = self.with_digest(phone, "REGISTER", &text, &challenge);
+        self.deliver(phone, &text);
+        let inbox = self.inbox.get_mut(&self.flows[phone]).unwrap();
+        let answer = inbox.pop_front().unwrap();
+        assert_eq!(status(&answer), 200, "{answer}");
+    }
+
+    /// Adds the digest answer to a challenge.
+    pub(super) fn with_digest(&self, user: &str, method: &str, text: &str, challenge: &str) -> String {
+        let nonce = challenge.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap();
+        let uri = text.split(' ').nth(1).unwrap();
+        let hex = |text: String| Md5::digest(text).iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let ha1 = hex(format!("{user}:nightbell:{SECRET}"));
+        let ha2 = hex(format!("{method}:{uri}"));
+        let response = hex(format!("{ha1}:{nonce}:00000001:c:auth:{ha2}"));
+        let name = if challenge.contains("Proxy-Authenticate") { "Proxy-Authorization" } else { "Authorization" };
+        let line = format!(
+            "{name}: Digest username=\"{user}\", realm=\"nightbell\", nonce=\"{nonce}\", uri=\"{uri}\", \
+             response=\"{response}\", algorithm=MD5, qop=auth, nc=00000001, cnonce=\"c\"\r\nContent-Length:"
+        );
+        text.replacen("Content-Length:", &line, 1)
+    }
+
+    pub(super) fn call(&mut self, from: &str, to: &str) -> Placed {
+        let placed = self.call_number(from, to);
+        assert_eq!(status(&self.take(from)), 100);
+        placed
+    }
+
+    /// Places a call and answers the challenge; the answers to the INVITE itself are left in the inbox.
+    pub(super) fn call_number(&mut self, from: &str, to: &str) -> Placed {
+        self.count += 2;
+        let first = self.invite_text(from, to);
+        let challenge = self.send(from, &first);
+        assert_eq!(status(&challenge), 407, "{challenge}");
+        self.count += 1;
+        let text = self.invite_text(from, to);
+        let invite = self.with_digest(from, "INVITE", &text, &challenge);
+        self.deliver(from, &invite);
+        if to == "999" {
+            assert_eq!(status(&self.take(from)), 100);
+        }
+        Placed { invite }
+    }
+
+    fn invite_text(&self, from: &str, to: &str) -> String {
+        let flow = self.flows[from];
+        format!(
+            "INVITE sip:{to}@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/{} {};branch=z9hG4bKi{};rport\r\nMax-Forwards: 70\r\n\
+             From: <sip:{from}@127.0.0.1>;tag=c{from}\r\nTo: <sip:{to}@127.0.0.1>\r\nCall-ID: call-{}\r\n\
+             CSeq: {} INVITE\r\nContact: <sip:{from}@{}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}",
+            flow.transport.via_name(),
+            flow.remote,
+            self.count,
+            self.count / 2,
+            self.count,
+            flow.remote,
+            SDP.len()
+        )
+    }
+
+    /// Answers a request we sent to a phone.
+    pub(super) fn answer(&mut self, phone: &str, request: &str, status: u16, body: &str) {
+        let head = request.split("\r\n\r\n").next().unwrap();
+        let mut text = format!("SIP/2.0 {status} Whatever\r\n");
+        for line in head.lines().skip(1) {
+            let name = line.split(':').next().unwrap().to_ascii_lowercase();
+            match name.as_str() {
+                "via" | "from" | "call-id" | "cseq" => text += &format!("{line}\r\n"),
+                "to" if status == 100 || line.contains("tag=") => text += &format!("{line}\r\n"),
+                "to" => text += &format!("{line};tag=t{phone}\r\n"),
+                _ => {}
+            }
+        }
+        text += &format!("Contact: <sip:{phone}@{}>\r\n", self.flows[phone].remote);
+        if !body.is_empty() {
+            text += "Content-Type: application/sdp\r\n";
+        }
+        text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        self.deliver(phone, &text);
+    }
+
+    fn in_dialog(&mut self, from: &str, placed: &Placed, ok: &str, method: &str, body: &str) -> String {
+        self.nonce_count += 1;
+        let cseq: u32 = header(&placed.invite, "CSeq").split(' ').next().unwrap().parse().unwrap();
+        let cseq = if method == "ACK" { cseq } else { cseq + self.nonce_count };
+        let flow = self.flows[from];
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        format!(
+            "{method} sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/{} {};branch=z9hG4bKd{method}{};rport\r\n\
+             Max-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
+             Contact: <sip:{from}@{}>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+            flow.transport.via_name(),
+            flow.remote,
+            self.nonce_count,
+            header(&placed.invite, "From"),
+            header(ok, "To"),
+            header(&placed.invite, "Call-ID"),
+            flow.remote,
+            body.len()
+        )
+    }
+
+    pub(super) fn ack(&mut self, from: &str, placed: &Placed, ok: &str) {
+        let text = self.in_dialog(from, placed, ok, "ACK", "");
+        self.deliver(from, &text);
+    }
+
+    pub(super) fn bye(&mut self, from: &str, placed: &Placed, ok: &str) {
+        let text = self.in_dialog(from, placed, ok, "BYE", "");
+        self.deliver(from, &text);
+    }
+
+    pub(super) fn reinvite(&mut self, from: &str, placed: &Placed, ok: &str, body: &str) {
+        let text = self.in_dialog(from, placed, ok, "INVITE", body);
+        self.deliver(from, &text);
+    }
+
+    /// The ACK of a final answer that is no 2xx: the INVITE's own Via (RFC 3261 section 17.1.1.3).
+    pub(super) fn ack_refusal(&mut self, from: &str, placed: &Placed, refused: &str) {
+        let number = header(&placed.invite, "CSeq").split(' ').next().unwrap();
+        let text = format!(
+            "ACK sip:x@127.0.0.1 SIP/2.0\r\nVia: {}\r\nMax-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\n\
+             CSeq: {number} ACK\r\nContent-Length: 0\r\n\r\n",
+            header(&placed.invite, "Via"),
+            header(&placed.invite, "From"),
+            header(refused, "To"),
+            header(&placed.invite, "Call-ID"),
+        );
+        self.deliver(from, &text);
+    }
+
+    /// Provisional answers that were repeated while time passed.
+    pub(super) fn forget_repeated(&mut self, phone: &str) {
+        let inbox = self.inbox.entry(self.flows[phone]).or_default();
+        while inbox.front().is_some_and(|text| status(text) < 200 && status(text) > 0) {
+            inbox.pop_front();
+        }
+    }
+
+    pub(super) fn cancel(&mut self, from: &str, placed: &Placed) {
+        let head = placed.invite.split("\r\n\r\n").next().unwrap();
+        let mut text = String::new();
+        for line in head.lines() {
+            let name = line.split([':', ' ']).next().unwrap().to_ascii_lowercase();
+            match name.as_str() {
+                "invite" => text += &line.replacen("INVITE", "CANCEL", 1),
+                "cseq" => text += &line.replace("INVITE", "CANCEL"),
+                "via" | "from" | "to" | "call-id" | "max-forwards" => text += line,
+                _ => continue,
+            }
+            text += "\r\n";
+        }
+        text += "Content-Length: 0\r\n\r\n";
+        self.deliver(from, &text);
+    }
+
+    /// The timeline's steps so far.
+    pub(super) fn steps(&self) -> Vec<TimelineStep> {
+        self.changes
+            .iter()
+            .filter_map(|change| {
+                let Change::AppendTimeline(entry) = change else { return None };
+                Some(entry.step)
+            })
+            .collect()
+    }
+
+    /// How the last call ended.
+    pub(super) fn ending(&self) -> Option<CallEnding> {
+        self.changes.iter().rev().find_map(|change| {
+            let Change::PutCall(record) = change else { return None };
+            Some(record.ending)
+        })?
+    }
+
+    /// What a store would give back after a crash: everything saved so far and nothing else.
+    pub(super) fn crash_and_restart(self) -> Self {
+        let mut restored = Restored::default();
+        let mut devices: BTreeMap<_, StoredDevice> = BTreeMap::new();
+        let mut parked: BTreeMap<_, ParkedCall> = BTreeMap::new();
+        for change in self.changes {
+            match change {
+                Change::PutExtension(extension) => restored.extensions.push(extension),
+                Change::PutCredential(credential) => restored.credentials.push(credential),
+                Change::PutDevice(device) => drop(devices.insert(device.id, device)),
+                Change::PutParked(call) => drop(parked.insert(call.call, call)),
+                Change::DeleteParked(call) => drop(parked.remove(&call)),
+                Change::PutCall(record) => restored.last_call = restored.last_call.max(record.id.0),
+                Change::DeleteExtension(_)
+                | Change::DeleteCredential(_)
+                | Change::PutLastWake { .. }
+                | Change::DeleteDevice(_)
+                | Change::PutUdpBinding(_)
+                | Change::DeleteUdpBinding(_)
+                | Change::AppendTimeline(_)
+                | Change::PutSettings(_) => {}
+            }
+        }
+        restored.devices = devices.into_values().collect();
+        restored.parked = parked.into_values().collect();
+        Self::with(restored, self.now.after(Duration::from_secs(1)))
+    }
+
+    pub(super) fn leftovers(&self) -> Vec<usize> {
+        let s = &self.switchboard;
+        vec![
+            s.calls.len(),
+            s.called.len(),
+            s.deadlines.len(),
+            s.caller_txs.len(),
+            s.client_txs.len(),
+            s.dialogs.len(),
+            s.relays.len(),
+            s.held.len(),
+            s.transactions.live(),
+        ]
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.leftovers().iter().all(|left| *left == 0)
+    }
+}
+
+fn flow(transport: Transport, port: u16) -> Flow {
+    Flow {
+        transport,
+        local: SocketAddr::from(([127, 0, 0, 1], 5060)),
+        remote: SocketAddr::from(([127, 0, 0, 1], port)),
+        connection: ConnectionId(if transport.is_reliable() { u64::from(port) } else { 0 }),
+    }
+}
+
+pub(super) fn status(text: &str) -> u16 {
+    text.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok()).unwrap_or(0)
+}
+
+fn header<'a>(text: &'a str, name: &str) -> &'a str {
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or("")
+}

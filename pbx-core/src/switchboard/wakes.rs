@@ -1,0 +1,229 @@
+//! Wakes: orders to the push side, its reports, and the moment the device really comes.
+
+use std::time::Duration;
+
+use crate::call::CallInput;
+use crate::model::{
+    CallId, DeviceId, ExtensionNumber, Flow, Now, TimelineEntry, TimelineStep, Verdict, WakeEvent, WakeKind,
+    WakeReport, WakeRequest,
+};
+
+use super::output::{Change, Notice, Output};
+use super::{PendingWake, Switchboard, fresh_last_wake};
+
+/// How long a wake's outcome is still awaited after it became worthless: providers answer late, phones come late, and
+/// the admin wants to know both.
+const REMEMBER: Duration = Duration::from_secs(60);
+/// How long a provider may keep a notice for a phone that is off: a missed call is news for a day.
+const NOTICE_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// Outcomes awaited at once; beyond it the oldest is no longer reported (the call itself is not affected).
+const MAX_PENDING: usize = 10_000;
+
+impl Switchboard {
+    /// The order to wake or notify a device for a call; `None` when it has no usable wake target any more.
+    pub(super) fn wake_request(&mut self, call: CallId, device: DeviceId, kind: WakeKind, now: Now) -> Option<WakeRequest> {
+        let wake_id = self.draw_wake_id();
+        let live = self.calls.get(&call)?;
+        let view = self.registrar.device(device)?;
+        let Some(target) = view.usable_target().cloned() else {
+            let why = "push was switched off or the token is gone".to_owned();
+            let gone = WakeEvent::GaveUp { code: "no_target".into(), why };
+            if kind == WakeKind::Call {
+                self.tell_call(call, CallInput::Wake { device, event: gone }, now);
+            }
+            return None;
+        };
+        let expires_at = match kind {
+            WakeKind::Call => now.wall_at(live.call.ring_until()),
+            WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test => now.wall + NOTICE_LIFE,
+        };
+        Some(WakeRequest {
+            wake_id,
+            call: Some(call),
+            call_uuid: live.record.uuid,
+            kind,
+            device,
+            extension: view.extension(),
+            target,
+            caller_number: live.record.caller.clone(),
+            caller_name: live.record.caller_name.clone(),
+            sent_at: now.wall,
+            expires_at,
+        })
+    }
+
+    /// Hands an order to the push side and remembers it until its outcome is known.
+    pub(super) fn send_wake(&mut self, request: WakeRequest, now: Now) {
+        let over = request.call.and_then(|call| self.calls.get(&call)).is_none_or(|live| live.call.is_ended());
+        // The caller may have hung up while the park journal was written.
+        if request.kind == WakeKind::Call && over {
+            return;
+        }
+        if self.pending_wakes.len() >= MAX_PENDING
+            && let Some((_, oldest)) = self.wake_deadlines.pop_first()
+        {
+            self.pending_wakes.remove(&oldest);
+        }
+        let wait = match request.kind {
+            WakeKind::Call => request.expires_at.since(now.wall) + REMEMBER,
+            WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test => REMEMBER,
+        };
+        let forget_at = now.mono + wait;
+        let pending = PendingWake {
+            device: request.device,
+            extension: request.extension,
+            call: request.call,
+            last_wake: fresh_last_wake(request.kind, now),
+        };
+        self.wake_deadlines.insert((forget_at, request.wake_id));
+        if request.kind == WakeKind::Call {
+            self.awaited.insert(request.device, request.wake_id);
+        }
+        self.pending_wakes.insert(request.wake_id, pending);
+        self.outputs.push_back(Output::Wake(request));
+    }
+
+    pub(super) fn forget_old_wakes(&mut self, now: Now) {
+        while let Some((at, wake)) = self.wake_deadlines.first().copied() {
+            if at > now.mono {
+                break;
+            }
+            self.wake_deadlines.pop_first();
+            if let Some(pending) = self.pending_wakes.remove(&wake)
+                && self.awaited.get(&pending.device) == Some(&wake)
+            {
+                self.awaited.remove(&pending.device);
+            }
+        }
+    }
+
+    pub(super) fn wake_report(&mut self, report: WakeReport, now: Now) {
+        if let WakeEvent::Answered { verdict, .. } = &report.event {
+            self.registrar.wake_verdict(&report, verdict);
+        }
+        if let Some(call) = report.call {
+            self.note_report(call, &report);
+        }
+        if let Some(pending) = self.pending_wakes.get_mut(&report.wake_id) {
+            let accepted = describe(&report.event, &mut pending.last_wake.outcome, report.target.provider.as_str());
+            pending.last_wake.accepted |= accepted;
+            let (extension, last_wake) = (pending.extension, pending.last_wake.clone());
+            if !matches!(report.event, WakeEvent::Sent { .. }) {
+                self.registrar.note_last_wake(report.device, last_wake);
+            }
+            self.notice(Notice::Extension(extension));
+        }
+        if let (Some(call), WakeKind::Call) = (report.call, report.kind) {
+            self.tell_call(call, CallInput::Wake { device: report.device, event: report.event }, now);
+        }
+    }
+
+    /// A line of the timeline for what the push side reports.
+    fn note_report(&mut self, call: CallId, report: &WakeReport) {
+        let what = report.kind.as_str();
+        let provider = report.target.provider;
+        let (step, detail) = match &report.event {
+            WakeEvent::Sent { attempt } => (TimelineStep::PushSent, format!("{what} push to {provider}, attempt {attempt}")),
+            WakeEvent::Answered { verdict: Verdict::Accepted, provider_id, .. } => {
+                let id = provider_id.as_deref().unwrap_or("no id");
+                (TimelineStep::PushAccepted, format!("{provider} accepted the {what} push ({id})"))
+            }
+            WakeEvent::Answered { verdict, .. } => {
+                (TimelineStep::PushFailed, format!("{provider}: {}", verdict_in_words(verdict)))
+            }
+            WakeEvent::GaveUp { why, .. } => (TimelineStep::PushFailed, why.clone()),
+        };
+        let entry = TimelineEntry { call, at: report.at, step, device: Some(report.device), detail };
+        self.save_behind(vec![Change::AppendTimeline(entry)]);
+        self.notice(Notice::Call(call));
+    }
+
+    /// A device registered: if it was awaited, its wake has worked.
+    pub(super) fn device_came(&mut self, device: DeviceId, now: Now) {
+        let Some(wake) = self.awaited.remove(&device) else { return };
+        let Some(pending) = self.pending_wakes.get_mut(&wake) else { return };
+        let after = now.wall.since(pending.last_wake.at);
+        pending.last_wake.woke_after_ms = Some(u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+        pending.last_wake.outcome = format!("woke up and registered after {} ms", after.as_millis());
+        let (extension, last_wake, call) = (pending.extension, pending.last_wake.clone(), pending.call);
+        self.registrar.note_last_wake(device, last_wake);
+        self.notice(Notice::Extension(extension));
+        if let Some(call) = call {
+            self.notice(Notice::Call(call));
+        }
+    }
+
+    /// Parked branches of the device are released; a device that comes late gets its branch.
+    pub(super) fn release_parked(&mut self, extension: ExtensionNumber, device: DeviceId, flow: Flow, now: Now) {
+        let Some(calls) = self.called.get(&extension) else { return };
+        let can_be_woken = self.registrar.device(device).is_some_and(|view| view.usable_target().is_some());
+        for call in calls.clone() {
+            if self.calls.get(&call).is_some_and(|live| live.caller.flow == flow) {
+                continue;
+            }
+            self.tell_call(call, CallInput::Registered { device, flow, can_be_woken }, now);
+        }
+    }
+
+    /// Pushes a test notice to every device of an extension that can be pushed.
+    pub(super) fn test_push(&mut self, extension: ExtensionNumber, now: Now) -> Vec<DeviceId> {
+        let targets: Vec<_> = self
+            .registrar
+            .devices_of(extension)
+            .filter_map(|device| Some((device.id(), device.usable_target()?.clone())))
+            .collect();
+        let mut pushed = Vec::new();
+        for (device, target) in targets {
+            let request = WakeRequest {
+                wake_id: self.draw_wake_id(),
+                call: None,
+                call_uuid: self.draw_call_uuid(),
+                kind: WakeKind::Test,
+                device,
+                extension,
+                target,
+                caller_number: String::new(),
+                caller_name: "Nightbell".into(),
+                sent_at: now.wall,
+                expires_at: now.wall + REMEMBER,
+            };
+            self.send_wake(request, now);
+            pushed.push(device);
+        }
+        pushed
+    }
+}
+
+fn describe(event: &WakeEvent, outcome: &mut String, provider: &str) -> bool {
+    match event {
+        WakeEvent::Sent { attempt } => {
+            *outcome = format!("sent to {provider}, attempt {attempt}");
+            false
+        }
+        WakeEvent::Answered { verdict: Verdict::Accepted | Verdict::TokenWrong { accepted_in: Some(_), .. }, .. } => {
+            if !outcome.starts_with("woke up") {
+                *outcome = format!("accepted by {provider}");
+            }
+            true
+        }
+        WakeEvent::Answered { verdict, .. } => {
+            *outcome = verdict_in_words(verdict);
+            false
+        }
+        WakeEvent::GaveUp { why, .. } => {
+            outcome.clone_from(why);
+            false
+        }
+    }
+}
+
+fn verdict_in_words(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Accepted => "accepted".into(),
+        Verdict::RetryAfter { why, .. } => format!("not taken now, to be tried again: {why}"),
+        Verdict::TokenGone { why, .. } => format!("the push token is gone: {why}"),
+        Verdict::TokenWrong { why, .. } => format!("the push token does not fit: {why}"),
+        Verdict::Misconfigured { what, .. } => format!("the push credential needs attention: {what}"),
+        Verdict::Refused { why } => format!("refused: {why}"),
+    }
+}

@@ -1,0 +1,400 @@
+//! Issuing, redeeming and revoking links.
+//!
+//! Order of a redemption, and what a crash leaves:
+//!
+//! 1. Under the redemption lock the link is read again and must still wait for a device.
+//! 2. The account is minted under the name fixed at issue and given to the switchboard, which answers once it is durable.
+//!    A crash from here to 3 leaves the link unused and an account whose secret nobody has ever seen; redeeming again
+//!    replaces that same account.
+//! 3. The link is marked as claimed, in one statement that succeeds for one caller only. A crash after this leaves the
+//!    link claimed and the phone without an answer.
+//! 4. The answer is given.
+//!
+//! An answer that got lost is not given a second time: a secret that can be fetched twice is not shown once, and neither
+//! address nor User-Agent tells the phone from somebody who read the link over its shoulder. The page says to ask for a
+//! new link, and the admin sees that this one was used and can revoke it.
+//!
+//! A redemption runs in a task of its own, so that a phone that hangs up half-way does not stop it between 2 and 3.
+//! The lock is shared by all links: redemptions are rare and take one commit each. Only callers who hold a token that
+//! exists ever wait for it. Nobody holds a database transaction while waiting for the switchboard.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pbx_core::model::{ExtensionNumber, Redacted, Settings, UnixMillis};
+use pbx_core::store::{Store, StoreError};
+use pbx_core::switchboard::command::{Command, CommandError, ExtensionDetail, Reply};
+use pbx_core::switchboard::handle::SwitchboardHandle;
+use thiserror::Error;
+use tokio::sync::Mutex;
+
+use crate::account::{self, MintedAccount};
+use crate::enrolment::{
+    Enrolment, EnrolmentId, EnrolmentState, LONGEST_LIFETIME, LabelError, Refusal, SHORTEST_LIFETIME, Times,
+};
+use crate::link::{LinkToken, TokenHash};
+use crate::profile::{self, Profile};
+use crate::public_info::PublicInfo;
+use crate::throttle::Throttle;
+use crate::{handlers, qr, store};
+
+/// Links of one extension that may wait for a device at once; nobody sets up more phones in a day.
+const OPEN_LINKS: i64 = 20;
+/// How long an ended link stays on the page, so that the admin can see what became of it.
+const KEEP_ENDED: Duration = Duration::from_secs(30 * 24 * 3600);
+/// User names drawn before giving up; a second draw is needed once in 300 million.
+const NAME_DRAWS: usize = 8;
+
+/// Why a link was not issued, listed or revoked.
+#[derive(Debug, Error)]
+pub enum EnrolmentError {
+    /// The label is malformed.
+    #[error(transparent)]
+    Label(#[from] LabelError),
+    /// The lifetime is out of range.
+    #[error("a link lives between 1 hour and 7 days")]
+    Lifetime,
+    /// Too many links wait already.
+    #[error("{OPEN_LINKS} links of extension {0} wait for a phone already; revoke one that is not needed")]
+    TooManyOpen(ExtensionNumber),
+    /// No SIP port is offered to phones.
+    #[error("phones have no way to connect: no SIP port is open; set a listen address for TLS, TCP or UDP")]
+    NoServer,
+    /// There is no such link.
+    #[error("there is no such enrolment link")]
+    NoSuchLink,
+    /// The link is not in a state for that.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The link's address does not fit a QR code.
+    #[error("the address of the public pages is too long for a QR code; shorten it")]
+    TooLong,
+    /// The operating system gave no random bytes.
+    #[error("the operating system gave no random bytes")]
+    Random,
+    /// The switchboard refused.
+    #[error(transparent)]
+    Switchboard(#[from] CommandError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A bug: the switchboard answered another question.
+    #[error("the switchboard gave an answer that does not fit the question")]
+    OddAnswer,
+}
+
+impl EnrolmentError {
+    /// The stable code in the API and in the log.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Label(_) => "label_malformed",
+            Self::Lifetime => "lifetime_out_of_range",
+            Self::TooManyOpen(_) => "too_many_links",
+            Self::NoServer => "no_sip_port",
+            Self::NoSuchLink => "no_such_link",
+            Self::Refused(Refusal::Claimed) => "link_used",
+            Self::Refused(Refusal::Expired) => "link_expired",
+            Self::Refused(Refusal::Revoked) => "link_revoked",
+            Self::TooLong => "link_too_long",
+            Self::Random => "no_randomness",
+            Self::Switchboard(refused) => refused.code(),
+            Self::Store(_) => "not_saved",
+            Self::OddAnswer => "bug",
+        }
+    }
+}
+
+/// A new link; this is the only time it can be shown.
+#[derive(Debug, Clone)]
+pub struct IssuedLink {
+    /// Its name, for revoking it.
+    pub id: EnrolmentId,
+    /// The link itself, for example `https://pbx.example.com/p/…`.
+    pub url: Redacted<String>,
+    /// The link as a QR code: an SVG element that can stand in a page as it is.
+    pub svg: Redacted<String>,
+    /// When it ends unless a device claims it.
+    pub expires_at: UnixMillis,
+}
+
+/// The enrolment links of this installation; cheap to clone.
+#[derive(Clone)]
+pub struct Enrolments {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    switchboard: SwitchboardHandle,
+    public: PublicInfo,
+    clock: Clock,
+    /// Held by whoever claims or revokes a link.
+    changing: Mutex<()>,
+    throttle: Throttle,
+}
+
+/// Tells the time; tests bring their own.
+pub(crate) type Clock = Box<dyn Fn() -> UnixMillis + Send + Sync>;
+
+impl std::fmt::Debug for Enrolments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Enrolments").field("public", &self.inner.public).finish_non_exhaustive()
+    }
+}
+
+impl Enrolments {
+    /// Links kept in `store`, redeemed through `switchboard` (which also knows realm and registration time), and shown
+    /// under `public`.
+    pub fn new(store: Store, switchboard: SwitchboardHandle, public: PublicInfo) -> Self {
+        Self::with_clock(store, switchboard, public, Box::new(wall_clock))
+    }
+
+    pub(crate) fn with_clock(
+        store: Store,
+        switchboard: SwitchboardHandle,
+        mut public: PublicInfo,
+        clock: Clock,
+    ) -> Self {
+        public.https_base_url.truncate(public.https_base_url.trim_end_matches('/').len());
+        let (changing, throttle) = (Mutex::default(), Throttle::default());
+        Self { inner: Arc::new(Inner { store, switchboard, public, clock, changing, throttle }) }
+    }
+
+    /// The public pages; to be nested under `/p`. They use the peer's address as `ConnectInfo<SocketAddr>`.
+    pub fn routes(&self) -> axum::Router {
+        handlers::routes(self.clone())
+    }
+
+    /// Makes a link that sets up one device of `extension` within `lifetime` (1 hour to 7 days).
+    pub async fn issue(
+        &self,
+        extension: ExtensionNumber,
+        label: &str,
+        lifetime: Duration,
+    ) -> Result<IssuedLink, EnrolmentError> {
+        let label = label.parse()?;
+        if !(SHORTEST_LIFETIME..=LONGEST_LIFETIME).contains(&lifetime) {
+            return Err(EnrolmentError::Lifetime);
+        }
+        if self.inner.public.servers().is_empty() {
+            return Err(EnrolmentError::NoServer);
+        }
+        self.extension(extension).await?;
+        let now = self.now();
+        let db = &self.inner.store;
+        self.clear_away(now).await?;
+        if store::count_open(db, extension, now).await? >= OPEN_LINKS {
+            return Err(EnrolmentError::TooManyOpen(extension));
+        }
+        let token = LinkToken::from_random(random()?);
+        let url = format!("{}/p/{}", self.inner.public.https_base_url, token.reveal());
+        let svg = qr::svg(&url, &format!("QR code that sets up a phone for extension {extension}"))
+            .map_err(|_| EnrolmentError::TooLong)?;
+        let link = self.insert(extension, label, Times { now, lifetime }, token.hash()).await?;
+        tracing::info!(enrolment = %link.id, %extension, "an enrolment link was issued");
+        Ok(IssuedLink { id: link.id, url: Redacted::new(url), svg: Redacted::new(svg), expires_at: link.expires_at })
+    }
+
+    /// Removes links that ended long ago, with what a redemption cut short by a crash may have left of an account.
+    async fn clear_away(&self, now: UnixMillis) -> Result<(), EnrolmentError> {
+        let _changing = self.inner.changing.lock().await;
+        for link in store::ended(&self.inner.store, now - KEEP_ENDED).await? {
+            self.remove_account(&link).await?;
+            store::delete(&self.inner.store, link.id).await?;
+        }
+        Ok(())
+    }
+
+    async fn insert(
+        &self,
+        extension: ExtensionNumber,
+        label: crate::enrolment::Label,
+        times: Times,
+        hash: TokenHash,
+    ) -> Result<Enrolment, EnrolmentError> {
+        for _ in 0..NAME_DRAWS {
+            let id = EnrolmentId(uuid::Builder::from_random_bytes(random()?).into_uuid());
+            let username = account::device_username(extension, &mut RandomBytes::default())
+                .ok_or(EnrolmentError::Random)?
+                .map_err(|_| EnrolmentError::OddAnswer)?;
+            let link = Enrolment::issue(id, extension, username, times).labelled(label.clone());
+            if store::insert(&self.inner.store, &link, hash).await? {
+                return Ok(link);
+            }
+        }
+        Err(EnrolmentError::Random)
+    }
+
+    /// An extension's links as they stand now, the newest first.
+    pub async fn list(&self, extension: ExtensionNumber) -> Result<Vec<Enrolment>, EnrolmentError> {
+        let now = self.now();
+        let links = store::list(&self.inner.store, extension).await?;
+        Ok(links.into_iter().map(|link| link.at(now)).collect())
+    }
+
+    /// Takes a link back. The device that claimed it, if one did, is logged out: its account and both its records go.
+    pub async fn revoke(&self, id: EnrolmentId) -> Result<Enrolment, EnrolmentError> {
+        let _changing = self.inner.changing.lock().await;
+        let now = self.now();
+        let link = store::by_id(&self.inner.store, id).await?.ok_or(EnrolmentError::NoSuchLink)?;
+        let revoked = link.revoke(now)?;
+        // The account first: a crash in between leaves a link that can be revoked again. An unclaimed link may have an
+        // account as well, left by a redemption that a crash cut short.
+        self.remove_account(&revoked).await?;
+        store::mark_revoked(&self.inner.store, id, now).await?;
+        tracing::info!(enrolment = %id, extension = %revoked.extension, "an enrolment link was revoked");
+        Ok(revoked)
+    }
+
+    async fn remove_account(&self, link: &Enrolment) -> Result<(), CommandError> {
+        match self.inner.switchboard.ask(Command::RemoveCredential(link.username.clone())).await {
+            Ok(_) | Err(CommandError::NoSuchCredential(_)) => Ok(()),
+            Err(refused) => Err(refused),
+        }
+    }
+
+    /// The link with this token, if it waits for a device. Changes nothing.
+    pub(crate) async fn waiting(&self, token: &LinkToken) -> Result<Option<Enrolment>, StoreError> {
+        let link = store::by_token(&self.inner.store, token.hash()).await?.map(|link| link.at(self.now()));
+        Ok(link.filter(|link| matches!(link.state, EnrolmentState::Issued)))
+    }
+
+    /// Gives the link's account to the caller, once.
+    pub(crate) async fn redeem(&self, token: &LinkToken, user_agent: &str) -> Result<Profile, RedeemError> {
+        self.waiting(token).await?.ok_or(RedeemError::Gone)?;
+        let this = self.clone();
+        let push_provider = profile::push_provider(user_agent);
+        let hash = token.hash();
+        let task = tokio::spawn(async move { this.redeem_alone(hash).await });
+        let profile = task.await.map_err(|_| RedeemError::Unavailable(EnrolmentError::OddAnswer))??;
+        Ok(Profile { push_provider, ..profile })
+    }
+
+    async fn redeem_alone(&self, hash: TokenHash) -> Result<Profile, RedeemError> {
+        let _changing = self.inner.changing.lock().await;
+        let now = self.now();
+        let link = store::by_token(&self.inner.store, hash).await?.ok_or(RedeemError::Gone)?;
+        let link = link.claim(now).map_err(|_| RedeemError::Gone)?;
+        let detail = self.extension(link.extension).await?;
+        let settings = self.settings().await?;
+        let username = link.username.clone();
+        let minted = account::mint(link.extension, username, &settings.realm, &mut RandomBytes::default())
+            .ok_or(EnrolmentError::Random)?;
+        let profile = self.profile(&detail, &settings, &minted)?;
+        self.inner.switchboard.ask(Command::PutCredential(minted.credential)).await.map_err(EnrolmentError::from)?;
+        match store::mark_claimed(&self.inner.store, link.id, now).await {
+            Ok(true) => {}
+            // Under the lock nobody else can have claimed it; the extension went, and the link and the account with it.
+            Ok(false) => return Err(RedeemError::Gone),
+            Err(failure) => {
+                // Without a mark the link stays good; the account of which nobody knows the secret need not.
+                if let Err(kept) = self.remove_account(&link).await {
+                    tracing::warn!(enrolment = %link.id, error = %kept, "an account nobody can use was left behind");
+                }
+                return Err(failure.into());
+            }
+        }
+        tracing::info!(enrolment = %link.id, extension = %link.extension, account = %link.username,
+            "an enrolment link was redeemed");
+        Ok(profile)
+    }
+
+    fn profile(
+        &self,
+        detail: &ExtensionDetail,
+        settings: &Settings,
+        minted: &MintedAccount,
+    ) -> Result<Profile, EnrolmentError> {
+        let mut servers = VecDeque::from(self.inner.public.servers());
+        Ok(Profile {
+            extension: detail.line.extension.number,
+            display_name: detail.line.extension.name.clone(),
+            username: minted.credential.username.clone(),
+            secret: minted.secret.clone(),
+            realm: settings.realm.clone(),
+            domain: self.inner.public.sip_domain.clone(),
+            server: servers.pop_front().ok_or(EnrolmentError::NoServer)?,
+            other_servers: servers.into(),
+            register_seconds: settings.default_expires,
+            push_provider: None,
+        })
+    }
+
+    async fn extension(&self, number: ExtensionNumber) -> Result<ExtensionDetail, EnrolmentError> {
+        if let Reply::Extension(detail) = self.inner.switchboard.ask(Command::ShowExtension(number)).await? {
+            Ok(*detail)
+        } else {
+            Err(EnrolmentError::OddAnswer)
+        }
+    }
+
+    async fn settings(&self) -> Result<Settings, EnrolmentError> {
+        if let Reply::Settings(settings) = self.inner.switchboard.ask(Command::ShowSettings).await? {
+            Ok(settings)
+        } else {
+            Err(EnrolmentError::OddAnswer)
+        }
+    }
+
+    pub(crate) fn now(&self) -> UnixMillis {
+        (self.inner.clock)()
+    }
+
+    pub(crate) fn public(&self) -> &PublicInfo {
+        &self.inner.public
+    }
+
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.inner.throttle
+    }
+}
+
+/// Why a redemption gave no account.
+#[derive(Debug, Error)]
+pub(crate) enum RedeemError {
+    /// No link with this token waits for a device; whether there ever was one is not said.
+    #[error("no such link waits for a phone")]
+    Gone,
+    /// The link is still good, but not right now.
+    #[error(transparent)]
+    Unavailable(#[from] EnrolmentError),
+}
+
+impl From<StoreError> for RedeemError {
+    fn from(failure: StoreError) -> Self {
+        Self::Unavailable(failure.into())
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], EnrolmentError> {
+    let mut bytes = [0u8; N];
+    getrandom::fill(&mut bytes).map_err(|_| EnrolmentError::Random)?;
+    Ok(bytes)
+}
+
+/// Random bytes from the operating system, one after the other; ends when it has none.
+#[derive(Default)]
+struct RandomBytes {
+    drawn: VecDeque<u8>,
+}
+
+impl Iterator for RandomBytes {
+    type Item = u8;
+
+    fn next(&mut self) -> Option<u8> {
+        if self.drawn.is_empty() {
+            self.drawn.extend(random::<64>().ok()?);
+        }
+        self.drawn.pop_front()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the public pages are an edge: nobody hands them the time")]
+fn wall_clock() -> UnixMillis {
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests;

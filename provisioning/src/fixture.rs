@@ -1,0 +1,136 @@
+//! An installation for tests: a store, a switchboard that only keeps accounts, and a clock that stands still.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pbx_core::model::{Extension, ExtensionNumber, Presence, Settings, SipCredential, SipUsername, UnixMillis};
+use pbx_core::store::Store;
+use pbx_core::switchboard::command::{Command, CommandError, CommandResult, ExtensionDetail, ExtensionLine, Reply};
+use pbx_core::switchboard::handle::{self, SwitchboardEnd};
+use pbx_core::switchboard::output::Change;
+use tempfile::TempDir;
+
+use crate::{DEFAULT_LIFETIME, Enrolments, IssuedLink, PublicInfo, SipPorts};
+
+pub(crate) const START: i64 = 1_790_000_000_000;
+pub(crate) const REALM: &str = "night & bell";
+
+pub(crate) struct Fixture {
+    pub(crate) enrolments: Enrolments,
+    pub(crate) store: Store,
+    pub(crate) accounts: Arc<Accounts>,
+    clock: Arc<AtomicI64>,
+    _directory: TempDir,
+}
+
+/// What the fake switchboard knows.
+#[derive(Default)]
+pub(crate) struct Accounts {
+    kept: Mutex<BTreeMap<SipUsername, SipCredential>>,
+    /// Every account ever put, in order.
+    pub(crate) puts: Mutex<Vec<SipUsername>>,
+    /// Refuses to save while set.
+    pub(crate) disk_full: AtomicBool,
+}
+
+impl Accounts {
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.kept.lock().unwrap().keys().map(ToString::to_string).collect()
+    }
+
+    pub(crate) fn one(&self) -> SipCredential {
+        let kept = self.kept.lock().unwrap();
+        assert_eq!(kept.len(), 1);
+        kept.values().next().unwrap().clone()
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "provisioning gives only these commands")]
+    fn answer(&self, command: Command) -> CommandResult {
+        match command {
+            Command::ShowSettings => Ok(Reply::Settings(Settings { realm: REALM.into(), ..Settings::default() })),
+            Command::ShowExtension(number) if number == extension() => Ok(Reply::Extension(Box::new(detail()))),
+            Command::ShowExtension(number) => Err(CommandError::NoSuchExtension(number)),
+            Command::PutCredential(_) if self.disk_full.load(Ordering::SeqCst) => Err(CommandError::NotSaved),
+            Command::PutCredential(credential) => {
+                self.puts.lock().unwrap().push(credential.username.clone());
+                self.kept.lock().unwrap().insert(credential.username.clone(), credential);
+                Ok(Reply::Done)
+            }
+            Command::RemoveCredential(username) => match self.kept.lock().unwrap().remove(&username) {
+                Some(_) => Ok(Reply::Done),
+                None => Err(CommandError::NoSuchCredential(username)),
+            },
+            other => panic!("provisioning never asks for {other:?}"),
+        }
+    }
+}
+
+pub(crate) fn extension() -> ExtensionNumber {
+    "101".parse().unwrap()
+}
+
+fn owner() -> Extension {
+    Extension {
+        number: extension(),
+        name: "Anna <b>\"&\"</b>".parse().unwrap(),
+        email: None,
+        push_enabled: true,
+        created_at: UnixMillis(START),
+    }
+}
+
+fn detail() -> ExtensionDetail {
+    let line = ExtensionLine {
+        extension: owner(),
+        presence: Presence::Unreachable,
+        reason: String::new(),
+        devices: 0,
+        registered: 0,
+        armed: 0,
+    };
+    ExtensionDetail { line, device_list: Vec::new(), accounts: Vec::new() }
+}
+
+pub(crate) fn public() -> PublicInfo {
+    PublicInfo {
+        https_base_url: "https://pbx.example.com/".into(),
+        sip_domain: "example.com".into(),
+        sip_host: "pbx.example.com".into(),
+        sip_ports: SipPorts { udp: Some(5060), tcp: None, tls: Some(5061) },
+    }
+}
+
+impl Fixture {
+    pub(crate) async fn new() -> Self {
+        Self::reached_as(public()).await
+    }
+
+    pub(crate) async fn reached_as(public: PublicInfo) -> Self {
+        let directory = TempDir::new().unwrap();
+        let store = Store::open(directory.path()).await.unwrap();
+        store.apply(&[Change::PutExtension(owner())]).await.unwrap();
+        let (handle, SwitchboardEnd { mut commands, notices: _ }) = handle::connect();
+        let accounts = Arc::<Accounts>::default();
+        let answering = Arc::clone(&accounts);
+        tokio::spawn(async move {
+            while let Some(waiting) = commands.recv().await {
+                let _gone = waiting.answer.send(answering.answer(waiting.command));
+            }
+        });
+        let clock = Arc::new(AtomicI64::new(START));
+        let reading = Arc::clone(&clock);
+        let read = Box::new(move || UnixMillis(reading.load(Ordering::SeqCst)));
+        let enrolments = Enrolments::with_clock(store.clone(), handle, public, read);
+        Self { enrolments, store, accounts, clock, _directory: directory }
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
+        self.clock.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    pub(crate) async fn issue(&self) -> IssuedLink {
+        self.enrolments.issue(extension(), "Anna's phone", DEFAULT_LIFETIME).await.unwrap()
+    }
+}

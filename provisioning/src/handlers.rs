@@ -1,0 +1,266 @@
+//! The public pages. Opening a link shows what it is for; redeeming it is a `POST`, or a Linphone app's own fetch.
+//!
+//! | request | answer | uses the link |
+//! |---|---|---|
+//! | `GET /{token}` | a page: for which extension, how to go on | no |
+//! | `GET /{token}` or `/{token}/linphone.xml` with `X-Linphone-Provisioning` | the Linphone profile | yes |
+//! | `GET /{token}/linphone.xml` without it | 406, a page that explains | no |
+//! | `POST /{token}` | a page with the account; JSON for `Accept: application/json` | yes |
+//! | `POST /{token}/linphone.xml` | the Linphone profile | yes |
+//! | `HEAD` of anything | as `GET`, without body | no |
+//!
+//! A token that is unknown, malformed, used, expired or revoked gets one and the same 404. Nothing here is cached, framed
+//! or indexed, no answer names a token, and links lead nowhere that would learn of it by a Referer.
+
+use std::net::{IpAddr, SocketAddr};
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
+    RETRY_AFTER, USER_AGENT, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+
+use crate::enrolments::{EnrolmentError, RedeemError};
+use crate::link::LinkToken;
+use crate::profile::{Profile, json, linphone};
+use crate::throttle::UNKNOWN;
+use crate::{Enrolment, Enrolments};
+
+/// What liblinphone sends with every fetch of a profile (its `remote_provisioning.c`); no browser and no preview does.
+const LINPHONE: HeaderName = HeaderName::from_static("x-linphone-provisioning");
+const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
+const XML: &str = "application/xml; charset=utf-8";
+
+pub(crate) fn routes(enrolments: Enrolments) -> Router {
+    Router::new()
+        .route("/style.css", get(style))
+        .route("/{token}", get(open).post(post))
+        .route("/{token}/linphone.xml", get(open_linphone).post(post_linphone))
+        .fallback(async || gone())
+        .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
+        .layer(middleware::from_fn(private))
+        .with_state(enrolments)
+}
+
+/// Puts the headers every answer needs on it.
+async fn private(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(ROBOTS, HeaderValue::from_static("noindex, nofollow"));
+    headers.insert(VARY, HeaderValue::from_static("accept, x-linphone-provisioning"));
+    response
+}
+
+async fn style() -> Response {
+    ([(CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../static/style.css")).into_response()
+}
+
+/// How the account is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Page,
+    Json,
+    Linphone,
+}
+
+/// Who asks, with what.
+struct Visit {
+    token: String,
+    from: IpAddr,
+    method: Method,
+    headers: HeaderMap,
+}
+
+impl Visit {
+    fn new(token: String, request: &Request) -> Self {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+        let from = peer.map_or(UNKNOWN, |ConnectInfo(peer)| peer.ip());
+        Self { token, from, method: request.method().clone(), headers: request.headers().clone() }
+    }
+
+    /// A fetch that a Linphone app makes on purpose. A HEAD only looks, whatever it carries.
+    fn is_linphone_fetch(&self) -> bool {
+        self.method == Method::GET && self.headers.contains_key(LINPHONE)
+    }
+
+    fn text(&self, name: HeaderName) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+    }
+
+    fn wished(&self) -> Format {
+        if self.headers.contains_key(LINPHONE) {
+            return Format::Linphone;
+        }
+        let wishes = self.text(ACCEPT);
+        if wishes.contains("application/json") && !wishes.contains("text/html") { Format::Json } else { Format::Page }
+    }
+}
+
+async fn open(State(enrolments): State<Enrolments>, Path(token): Path<String>, request: Request) -> Response {
+    let visit = Visit::new(token, &request);
+    if visit.is_linphone_fetch() {
+        return redeem(&enrolments, &visit, Format::Linphone).await;
+    }
+    match look_up(&enrolments, &visit).await {
+        Ok((_, link)) => landing(&enrolments, &visit, &link),
+        Err(answer) => *answer,
+    }
+}
+
+async fn post(State(enrolments): State<Enrolments>, Path(token): Path<String>, request: Request) -> Response {
+    let visit = Visit::new(token, &request);
+    redeem(&enrolments, &visit, visit.wished()).await
+}
+
+async fn open_linphone(State(enrolments): State<Enrolments>, Path(token): Path<String>, request: Request) -> Response {
+    let visit = Visit::new(token, &request);
+    if visit.is_linphone_fetch() {
+        return redeem(&enrolments, &visit, Format::Linphone).await;
+    }
+    // Said before the token is looked at, so that it tells nothing about the token.
+    page(
+        StatusCode::NOT_ACCEPTABLE,
+        &MessagePage {
+            title: "This address is for the Linphone app",
+            text: "Scan the QR code from inside Linphone, or open the link without “/linphone.xml” to see how. \
+               The link has not been used up.",
+        },
+    )
+}
+
+async fn post_linphone(State(enrolments): State<Enrolments>, Path(token): Path<String>, request: Request) -> Response {
+    redeem(&enrolments, &Visit::new(token, &request), Format::Linphone).await
+}
+
+/// The link of this visit, if it waits for a device; otherwise the answer.
+async fn look_up(enrolments: &Enrolments, visit: &Visit) -> Result<(LinkToken, Enrolment), Box<Response>> {
+    let now = enrolments.now();
+    if let Some(wait) = enrolments.throttle().wait(visit.from, now) {
+        let text = "Too many wrong links came from your address. Wait ten minutes and try again.";
+        let answer = page(StatusCode::TOO_MANY_REQUESTS, &MessagePage { title: "Please wait", text });
+        return Err(Box::new(([(RETRY_AFTER, (wait.as_secs() + 1).to_string())], answer).into_response()));
+    }
+    let found = match visit.token.parse::<LinkToken>() {
+        Ok(token) => match enrolments.waiting(&token).await {
+            Ok(link) => link.map(|link| (token, link)),
+            Err(failure) => return Err(Box::new(unavailable(&failure.into()))),
+        },
+        Err(_) => None,
+    };
+    found.ok_or_else(|| {
+        enrolments.throttle().missed(visit.from, now);
+        Box::new(gone())
+    })
+}
+
+async fn redeem(enrolments: &Enrolments, visit: &Visit, format: Format) -> Response {
+    let token = match look_up(enrolments, visit).await {
+        Ok((token, _)) => token,
+        Err(answer) => return *answer,
+    };
+    match enrolments.redeem(&token, visit.text(USER_AGENT)).await {
+        Ok(profile) => written(&profile, format),
+        Err(RedeemError::Gone) => gone(),
+        Err(RedeemError::Unavailable(why)) => unavailable(&why),
+    }
+}
+
+fn written(profile: &Profile, format: Format) -> Response {
+    match format {
+        Format::Page => page(StatusCode::OK, &DetailsPage { profile }),
+        Format::Json => body(JSON, json::json(profile).ok()),
+        Format::Linphone => body(XML, linphone::xml(profile).ok()),
+    }
+}
+
+fn landing(enrolments: &Enrolments, visit: &Visit, link: &Enrolment) -> Response {
+    let url = format!("{}/p/{}", enrolments.public().https_base_url, visit.token);
+    let left = link.expires_at.since(enrolments.now()).as_secs();
+    page(
+        StatusCode::OK,
+        &LandingPage {
+            extension: link.extension.to_string(),
+            app_link: format!("linphone-config:{url}"),
+            left: if left >= 2 * 3600 {
+                format!("{} hours", left / 3600)
+            } else {
+                format!("{} minutes", left / 60 + 1)
+            },
+        },
+    )
+}
+
+/// The one answer for every token that opens nothing.
+fn gone() -> Response {
+    page(
+        StatusCode::NOT_FOUND,
+        &MessagePage {
+            title: "This link does not work any more",
+            text: "A link sets up one phone, once, and only for a limited time. If your phone is not set up yet, \
+               ask whoever sent you the link for a new one.",
+        },
+    )
+}
+
+/// The link is still good, but the account could not be made.
+fn unavailable(why: &EnrolmentError) -> Response {
+    tracing::warn!(code = why.code(), error = %why, "an enrolment link could not be redeemed; it is still good");
+    let answer = page(
+        StatusCode::SERVICE_UNAVAILABLE,
+        &MessagePage {
+            title: "The telephone system is busy",
+            text: "Your phone could not be set up just now. The link has not been used up: try again in a minute.",
+        },
+    );
+    ([(RETRY_AFTER, "30")], answer).into_response()
+}
+
+fn page<T: Template>(status: StatusCode, template: &T) -> Response {
+    (status, body(HTML, template.render().ok())).into_response()
+}
+
+fn body(content_type: &'static str, text: Option<String>) -> Response {
+    match text {
+        Some(text) => ([(CONTENT_TYPE, content_type)], text).into_response(),
+        None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "landing.html")]
+struct LandingPage {
+    extension: String,
+    app_link: String,
+    left: String,
+}
+
+#[derive(Template)]
+#[template(path = "details.html")]
+struct DetailsPage<'a> {
+    profile: &'a Profile,
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct MessagePage {
+    title: &'static str,
+    text: &'static str,
+}
+
+#[cfg(test)]
+mod tests;

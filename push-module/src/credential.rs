@@ -1,0 +1,108 @@
+//! What an admin uploads so that Nightbell may push: its types, its offline validation and its storage.
+//!
+//! A credential is validated before anything is stored, sealed before it is written, and write-only from then on: pages
+//! and the API see a [`CredentialSummary`] with a fingerprint, never the key.
+
+#[cfg(feature = "providers")]
+mod apns_key;
+#[cfg(feature = "providers")]
+mod der;
+#[cfg(feature = "providers")]
+mod endpoint;
+#[cfg(feature = "providers")]
+mod error;
+#[cfg(feature = "providers")]
+mod fcm_account;
+#[cfg(feature = "providers")]
+mod pem;
+#[cfg(feature = "providers")]
+mod sealed;
+mod summary;
+#[cfg(feature = "providers")]
+mod validate;
+
+use pbx_core::model::Redacted;
+use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "providers")]
+pub use apns_key::ApnsKey;
+#[cfg(feature = "providers")]
+pub use endpoint::{APNS_PRODUCTION, APNS_SANDBOX, BaseUrl, FCM_BASE};
+#[cfg(feature = "providers")]
+pub use error::CredentialError;
+#[cfg(feature = "providers")]
+pub use fcm_account::FcmAccount;
+#[cfg(feature = "providers")]
+pub(crate) use endpoint::roots;
+#[cfg(feature = "providers")]
+pub(crate) use sealed::{CredentialStore, KeptToken, Loaded};
+#[cfg(feature = "providers")]
+pub(crate) use validate::{ApnsDetails, Details, FcmDetails, Key, validate};
+
+pub use summary::{ApnsEnvironment, CheckOutcome, CredentialId, CredentialState, CredentialSummary};
+
+/// A credential as an admin gives it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "provider")]
+pub enum NewCredential {
+    /// A token signing key from Apple's developer pages.
+    Apns(NewApnsKey),
+    /// A service account from the Firebase console.
+    Fcm(NewFcmAccount),
+}
+
+/// An APNs token signing key (`AuthKey_XXXXXXXXXX.p8`) and what it may be used for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewApnsKey {
+    /// A name for pages, for example `Acme Phone`; empty means "APNs key" and the key id.
+    #[serde(default)]
+    pub label: String,
+    /// Ten characters, shown beside the key at Apple and part of the file's name.
+    pub key_id: String,
+    /// Ten characters, shown under "Membership" at Apple.
+    pub team_id: String,
+    /// The apps (bundle ids without `.voip`) this key may wake; empty means any.
+    #[serde(default)]
+    pub bundle_ids: Vec<String>,
+    /// The content of the `.p8` file.
+    pub p8: Redacted<String>,
+    /// Where the key is valid.
+    #[serde(default)]
+    pub environment: ApnsEnvironment,
+    /// Other hosts or ports than Apple's usual ones.
+    #[serde(default)]
+    pub endpoint: Endpoint,
+}
+
+/// Where APNs is reached; everything empty means Apple's own hosts, port 443.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Instead of `https://api.push.apple.com:443`; port 2197 is Apple's other one.
+    #[serde(default)]
+    pub production_url: Option<String>,
+    /// Instead of `https://api.sandbox.push.apple.com:443`.
+    #[serde(default)]
+    pub sandbox_url: Option<String>,
+    /// An additional trusted root in PEM, for a proxy that opens TLS or a stand-in.
+    #[serde(default)]
+    pub extra_ca_pem: Option<String>,
+}
+
+/// A Firebase service account and where FCM is reached.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewFcmAccount {
+    /// A name for pages; empty means "FCM" and the project id.
+    #[serde(default)]
+    pub label: String,
+    /// The content of the service account's JSON file.
+    pub service_account_json: Redacted<String>,
+    /// The project number, for phones that name it instead of the project id.
+    #[serde(default)]
+    pub sender_id: Option<String>,
+    /// Instead of `https://fcm.googleapis.com`.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// An additional trusted root in PEM, for a proxy that opens TLS or a stand-in.
+    #[serde(default)]
+    pub extra_ca_pem: Option<String>,
+}

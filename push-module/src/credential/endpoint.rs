@@ -1,0 +1,118 @@
+//! Addresses and additional roots that an admin may give.
+
+use std::fmt;
+
+use reqwest::{Certificate, Url};
+use serde::{Deserialize, Serialize};
+
+use super::CredentialError;
+use super::apns_key::shortened;
+
+/// Apple's host for store and TestFlight builds.
+pub const APNS_PRODUCTION: &str = "https://api.push.apple.com";
+/// Apple's host for builds run from Xcode.
+pub const APNS_SANDBOX: &str = "https://api.sandbox.push.apple.com";
+/// Google's host for sending.
+pub const FCM_BASE: &str = "https://fcm.googleapis.com";
+
+/// A handful of roots has 10 kB; a whole bundle of a system has 200 kB and is not what is meant.
+const CA_BYTES: usize = 64 * 1024;
+
+/// A base URL without a slash at its end: https, or plain http on the loopback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BaseUrl(String);
+
+impl BaseUrl {
+    /// One of the constants above.
+    pub(crate) fn known(url: &'static str) -> Self {
+        Self(url.to_owned())
+    }
+
+    /// Validates what was given for `field`; empty means `default`.
+    pub fn parse(field: &'static str, given: Option<&str>, default: &'static str) -> Result<Self, CredentialError> {
+        let Some(given) = given.map(str::trim).filter(|given| !given.is_empty()) else {
+            return Ok(Self::known(default));
+        };
+        check_url(given).map_err(|problem| CredentialError::Url { field, given: shortened(given), problem })?;
+        Ok(Self(given.trim_end_matches('/').to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is plain http (on the loopback).
+    pub fn is_plain(&self) -> bool {
+        self.0.starts_with("http:")
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether a URL may be asked at all; the error is the problem with its fix.
+pub(super) fn check_url(given: &str) -> Result<(), &'static str> {
+    let url = Url::parse(given).map_err(|_| "this is not an address; write it like https://push.example.com:443")?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it must not contain a user name or password");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("it must end with the host, the port or a path, without “?” and “#”");
+    }
+    let Some(host) = url.host_str() else { return Err("the host is missing; write it like https://push.example.com") };
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback(host) => Ok(()),
+        "http" => Err(
+            "it must begin with https://; plain http is taken for 127.0.0.1 only, because keys would be readable on the way",
+        ),
+        _ => Err("it must begin with https://"),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Validates additional roots; empty means none.
+pub(super) fn check_ca(pem: Option<&str>) -> Result<Option<String>, CredentialError> {
+    let Some(pem) = pem.map(str::trim).filter(|pem| !pem.is_empty()) else { return Ok(None) };
+    let bad = |problem: &str| CredentialError::BadCa { problem: problem.to_owned() };
+    if pem.len() > CA_BYTES {
+        return Err(bad("it is larger than 64 kB; give the one root that is missing"));
+    }
+    if pem.contains("PRIVATE KEY") {
+        return Err(bad("it holds a private key; give the certificate only"));
+    }
+    if !pem.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(bad("no certificate is in it"));
+    }
+    roots(pem).map_err(|problem| CredentialError::BadCa { problem })?;
+    Ok(Some(pem.to_owned()))
+}
+
+/// The certificates of a validated PEM text.
+pub(crate) fn roots(pem: &str) -> Result<Vec<Certificate>, String> {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject as _;
+    let mut store = rustls::RootCertStore::empty();
+    let mut found = Vec::new();
+    for der in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let der = der.map_err(|_| "it was cut or changed when copied".to_owned())?;
+        store.add(der.clone()).map_err(|_| "a certificate in it is damaged".to_owned())?;
+        found.push(Certificate::from_der(&der).map_err(|_| "a certificate in it is damaged".to_owned())?);
+    }
+    if found.is_empty() {
+        return Err("no certificate is in it".to_owned());
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,261 @@
+//! Why a credential was not taken, in words that lead to the right file.
+
+use pbx_core::store::StoreError;
+use thiserror::Error;
+
+use super::CredentialId;
+
+/// Why a credential was refused, or what went wrong with a stored one.
+#[derive(Debug, Error)]
+pub enum CredentialError {
+    /// No key in it at all.
+    #[error(
+        "the key: this is not a key file; upload the file AuthKey_XXXXXXXXXX.p8 from Apple's developer pages (Keys), it begins with -----BEGIN PRIVATE KEY-----"
+    )]
+    NotAKey,
+    /// The PEM frame is there but the inside is damaged.
+    #[error(
+        "the key: the file is damaged or was cut when copied; upload the .p8 file itself instead of pasting its text"
+    )]
+    DamagedKey,
+    /// A certificate (also PKCS#12).
+    #[error(
+        "the key: this is a certificate, not a key; Nightbell uses a token signing key, so make one under Certificates, Identifiers & Profiles > Keys with Apple Push Notifications service enabled, and upload its .p8 file"
+    )]
+    Certificate,
+    /// A public key.
+    #[error(
+        "the key: this is a public key; the private one is needed, in the .p8 file that Apple lets you download once"
+    )]
+    PublicKey,
+    /// Elliptic curve, but not P-256.
+    #[error(
+        "the key: this elliptic curve key is not on the curve P-256; it was not made by Apple for push, so upload the AuthKey_….p8 file"
+    )]
+    WrongCurve,
+    /// RSA where P-256 is needed.
+    #[error(
+        "the key: this is an RSA key; Apple's push keys are elliptic curve keys, so upload the AuthKey_….p8 file (a Firebase key belongs under FCM, as the whole JSON file)"
+    )]
+    Rsa,
+    /// Neither RSA nor elliptic curve.
+    #[error("the key: this kind of private key cannot be used for push; upload the AuthKey_….p8 file from Apple")]
+    OtherKeyKind,
+    /// Protected by a password.
+    #[error(
+        "the key: this private key is encrypted with a password; upload it without one (Apple's .p8 file has none), Nightbell seals it itself"
+    )]
+    Encrypted,
+    /// Google's file in Apple's form.
+    #[error("the key: this is a Firebase file; add it under FCM instead of APNs")]
+    FirebaseFile,
+    /// Larger than any real one.
+    #[error("the {what} is {bytes} bytes long; a real one is below {limit}, so this is the wrong file")]
+    TooLarge {
+        /// Which field.
+        what: &'static str,
+        /// How large.
+        bytes: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// Not ten capital letters and digits.
+    #[error(
+        "the key id must be 10 capital letters and digits, as in the file name AuthKey_XXXXXXXXXX.p8; “{given}” is not"
+    )]
+    KeyId {
+        /// What was given.
+        given: String,
+    },
+    /// Not ten capital letters and digits.
+    #[error("the team id must be 10 capital letters and digits, as shown under Membership at Apple; “{given}” is not")]
+    TeamId {
+        /// What was given.
+        given: String,
+    },
+    /// Not a bundle id.
+    #[error("the bundle id “{given}” is not one; it looks like com.example.app, without “.voip” at its end")]
+    BundleId {
+        /// What was given.
+        given: String,
+    },
+    /// No service account in it.
+    #[error(
+        "the service account: this is not a JSON file of a service account; in the Firebase console open Project settings > Service accounts > Generate new private key, and upload that file ({why})"
+    )]
+    NotAServiceAccount {
+        /// What the reader stumbled over.
+        why: String,
+    },
+    /// A Google credential of another type.
+    #[error(
+        "the service account: this JSON file is a credential of type “{found}”; a “service_account” is needed, from the Firebase console under Project settings > Service accounts > Generate new private key"
+    )]
+    OtherCredentialType {
+        /// The `type` of the file.
+        found: String,
+    },
+    /// The app's file.
+    #[error(
+        "the service account: this is google-services.json, the file for building the app; the server needs the service account, from the Firebase console under Project settings > Service accounts > Generate new private key"
+    )]
+    GoogleServicesJson,
+    /// The iOS app's file.
+    #[error(
+        "the service account: this is GoogleService-Info.plist, the file for building the app; the server needs the service account, from the Firebase console under Project settings > Service accounts > Generate new private key"
+    )]
+    GoogleServiceInfoPlist,
+    /// An OAuth client.
+    #[error(
+        "the service account: this is an OAuth client for people who sign in; the server needs the service account, from the Firebase console under Project settings > Service accounts > Generate new private key"
+    )]
+    OauthClient,
+    /// A legacy key.
+    #[error(
+        "the service account: this is a server key (or API key) of the old FCM interface, which Google shut down in 2024; it was replaced by service accounts, so make one in the Firebase console under Project settings > Service accounts > Generate new private key"
+    )]
+    LegacyServerKey,
+    /// A field is missing or unusable.
+    #[error("the service account: the field “{field}” {problem}; download the file again and upload it unchanged")]
+    ServiceAccountField {
+        /// Which.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Not a project number.
+    #[error(
+        "the sender id “{given}” is not a project number; it has only digits and stands in the Firebase console under Project settings > Cloud Messaging"
+    )]
+    SenderId {
+        /// What was given.
+        given: String,
+    },
+    /// Not a usable address.
+    #[error("{field}: “{given}” cannot be used: {problem}")]
+    Url {
+        /// Which field.
+        field: &'static str,
+        /// What was given.
+        given: String,
+        /// What is wrong with it, with the fix.
+        problem: &'static str,
+    },
+    /// Not a certificate in PEM.
+    #[error(
+        "the additional root certificate cannot be read: {problem}; give it in PEM, beginning with -----BEGIN CERTIFICATE-----"
+    )]
+    BadCa {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Longer than a page can show.
+    #[error("the name is {chars} characters long; at most {limit} are shown")]
+    Label {
+        /// How long.
+        chars: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// Already there.
+    #[error("this key is already here as “{label}”; remove that one first if you want to change it")]
+    Duplicate {
+        /// The one that is there.
+        label: String,
+    },
+    /// Too many.
+    #[error("there are already {limit} push credentials; remove one that is no longer used")]
+    TooMany {
+        /// The limit.
+        limit: usize,
+    },
+    /// No such row.
+    #[error("there is no push credential {0}; it may have been removed meanwhile")]
+    NotFound(CredentialId),
+    /// The stored secret does not open.
+    #[error("the push credential “{label}” cannot be opened with this installation's master key; upload it again")]
+    Unreadable {
+        /// Which.
+        label: String,
+    },
+    /// The push side has ended.
+    #[error("Nightbell is stopping; try again when it runs")]
+    Stopping,
+    /// Reading or writing it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl CredentialError {
+    /// A stable code for the API, `doctor` and pages.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotAKey => "not_a_key",
+            Self::DamagedKey => "damaged_key",
+            Self::Certificate => "is_certificate",
+            Self::PublicKey => "is_public_key",
+            Self::WrongCurve => "wrong_curve",
+            Self::Rsa => "is_rsa_key",
+            Self::OtherKeyKind => "other_key_kind",
+            Self::Encrypted => "encrypted_key",
+            Self::FirebaseFile => "is_firebase_file",
+            Self::TooLarge { .. } => "too_large",
+            Self::KeyId { .. } => "bad_key_id",
+            Self::TeamId { .. } => "bad_team_id",
+            Self::BundleId { .. } => "bad_bundle_id",
+            Self::NotAServiceAccount { .. } => "not_a_service_account",
+            Self::OtherCredentialType { .. } => "other_credential_type",
+            Self::GoogleServicesJson => "is_google_services_json",
+            Self::GoogleServiceInfoPlist => "is_google_service_info_plist",
+            Self::OauthClient => "is_oauth_client",
+            Self::LegacyServerKey => "legacy_server_key",
+            Self::ServiceAccountField { .. } => "bad_service_account_field",
+            Self::SenderId { .. } => "bad_sender_id",
+            Self::Url { .. } => "bad_url",
+            Self::BadCa { .. } => "bad_ca",
+            Self::Label { .. } => "bad_label",
+            Self::Duplicate { .. } => "duplicate",
+            Self::TooMany { .. } => "too_many",
+            Self::NotFound(_) => "not_found",
+            Self::Unreadable { .. } => "unreadable",
+            Self::Stopping => "stopping",
+            Self::Store(_) => "store",
+        }
+    }
+
+    /// The form field the error belongs to, `None` when it is not about a field.
+    pub const fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::NotAKey
+            | Self::DamagedKey
+            | Self::Certificate
+            | Self::PublicKey
+            | Self::WrongCurve
+            | Self::Rsa
+            | Self::OtherKeyKind
+            | Self::Encrypted
+            | Self::FirebaseFile => Some("p8"),
+            Self::KeyId { .. } => Some("key_id"),
+            Self::TeamId { .. } => Some("team_id"),
+            Self::BundleId { .. } => Some("bundle_ids"),
+            Self::NotAServiceAccount { .. }
+            | Self::OtherCredentialType { .. }
+            | Self::GoogleServicesJson
+            | Self::GoogleServiceInfoPlist
+            | Self::OauthClient
+            | Self::LegacyServerKey
+            | Self::ServiceAccountField { .. } => Some("service_account_json"),
+            Self::SenderId { .. } => Some("sender_id"),
+            Self::TooLarge { what, .. } => Some(what),
+            Self::Url { field, .. } => Some(field),
+            Self::BadCa { .. } => Some("extra_ca_pem"),
+            Self::Label { .. } => Some("label"),
+            Self::Duplicate { .. }
+            | Self::TooMany { .. }
+            | Self::NotFound(_)
+            | Self::Unreadable { .. }
+            | Self::Stopping
+            | Self::Store(_) => None,
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Credentials in the database: secrets sealed for their row, everything else as JSON.
+
+use pbx_core::model::{Redacted, UnixMillis};
+use pbx_core::store::{Store, StoreError};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::validate::{Details, Key, Validated};
+use super::{CheckOutcome, CredentialError, CredentialId};
+
+/// A business has one or two apps; more is a mistake of a script.
+const CREDENTIALS: usize = 32;
+
+/// A provider token that outlived a restart.
+#[derive(Debug, Clone)]
+pub(crate) struct KeptToken {
+    pub(crate) token: Redacted<String>,
+    /// Unix seconds; the `iat` in it.
+    pub(crate) issued_at: i64,
+}
+
+/// A credential as it was stored.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    pub(crate) id: CredentialId,
+    pub(crate) label: String,
+    pub(crate) fingerprint: String,
+    pub(crate) details: Details,
+    /// `None` when the secret does not open with this installation's master key.
+    pub(crate) key: Option<Key>,
+    pub(crate) uploaded_at: UnixMillis,
+    pub(crate) last_check: Option<CheckOutcome>,
+    pub(crate) kept_token: Option<KeptToken>,
+}
+
+/// Reads and writes the tables of `0002_push.sql`; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct CredentialStore {
+    store: Store,
+}
+
+fn secret_place(id: CredentialId) -> String {
+    format!("push_credential.secret:{id}")
+}
+
+fn token_place(id: CredentialId) -> String {
+    format!("push_provider_token.token:{id}")
+}
+
+impl CredentialStore {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// Every credential, oldest first.
+    pub(crate) async fn load(&self) -> Result<Vec<Loaded>, StoreError> {
+        let doing = "reading the push credentials";
+        let rows = sqlx::query(
+            "SELECT c.id, c.label, c.fingerprint, c.details, c.secret, c.uploaded_at, c.last_check, t.token, t.issued_at \
+             FROM push_credential c LEFT JOIN push_provider_token t ON t.credential_id = c.id ORDER BY c.id",
+        )
+        .fetch_all(self.store.reader())
+        .await
+        .map_err(StoreError::doing(doing))?;
+        rows.iter().map(|row| self.loaded(row)).collect()
+    }
+
+    fn loaded(&self, row: &SqliteRow) -> Result<Loaded, StoreError> {
+        let doing = "reading a push credential";
+        let id = CredentialId(row.try_get("id").map_err(StoreError::doing(doing))?);
+        let details: String = row.try_get("details").map_err(StoreError::doing(doing))?;
+        let details: Details = serde_json::from_str(&details).map_err(|_| StoreError::Inconsistent {
+            table: "push_credential",
+            column: "details",
+            row: id.to_string(),
+        })?;
+        let secret: Vec<u8> = row.try_get("secret").map_err(StoreError::doing(doing))?;
+        let last_check: Option<String> = row.try_get("last_check").map_err(StoreError::doing(doing))?;
+        Ok(Loaded {
+            id,
+            label: row.try_get("label").map_err(StoreError::doing(doing))?,
+            fingerprint: row.try_get("fingerprint").map_err(StoreError::doing(doing))?,
+            key: self.open(id, &details, &secret),
+            details,
+            uploaded_at: UnixMillis(row.try_get("uploaded_at").map_err(StoreError::doing(doing))?),
+            last_check: last_check.and_then(|json| serde_json::from_str(&json).ok()),
+            kept_token: self.kept_token(id, row)?,
+        })
+    }
+
+    fn open(&self, id: CredentialId, details: &Details, sealed: &[u8]) -> Option<Key> {
+        let opened = self.store.sealer().open(&secret_place(id), sealed).ok()?;
+        Key::parse(details, std::str::from_utf8(&opened).ok()?).ok()
+    }
+
+    fn kept_token(&self, id: CredentialId, row: &SqliteRow) -> Result<Option<KeptToken>, StoreError> {
+        let doing = "reading a provider token";
+        let sealed: Option<Vec<u8>> = row.try_get("token").map_err(StoreError::doing(doing))?;
+        let issued_at: Option<i64> = row.try_get("issued_at").map_err(StoreError::doing(doing))?;
+        let (Some(sealed), Some(issued_at)) = (sealed, issued_at) else { return Ok(None) };
+        // One that does not open is simply made anew.
+        let Ok(opened) = self.store.sealer().open(&token_place(id), &sealed) else { return Ok(None) };
+        let Ok(token) = std::str::from_utf8(&opened) else { return Ok(None) };
+        Ok(Some(KeptToken { token: Redacted::new(token.to_owned()), issued_at }))
+    }
+
+    /// Seals and stores a new credential.
+    pub(crate) async fn insert(&self, new: Validated, now: UnixMillis) -> Result<Loaded, CredentialError> {
+        let doing = "storing a push credential";
+        let fingerprint = new.key.fingerprint().to_owned();
+        let provider = new.details.provider();
+        let details = serde_json::to_string(&new.details).map_err(|_| StoreError::Inconsistent {
+            table: "push_credential",
+            column: "details",
+            row: new.label.clone(),
+        })?;
+        let mut change = self.store.begin().await?;
+        let there: Vec<(String, String, String)> =
+            sqlx::query_as("SELECT provider, fingerprint, label FROM push_credential")
+                .fetch_all(&mut *change)
+                .await
+                .map_err(StoreError::doing(doing))?;
+        if let Some((_, _, label)) = there.iter().find(|(p, f, _)| p == provider.as_str() && *f == fingerprint) {
+            return Err(CredentialError::Duplicate { label: label.clone() });
+        }
+        if there.len() >= CREDENTIALS {
+            return Err(CredentialError::TooMany { limit: CREDENTIALS });
+        }
+        let id: i64 = sqlx::query_scalar(
+            "INSERT INTO push_credential (provider, label, fingerprint, details, secret, uploaded_at) \
+             VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
+        )
+        .bind(provider.as_str())
+        .bind(&new.label)
+        .bind(&fingerprint)
+        .bind(&details)
+        .bind(Vec::<u8>::new())
+        .bind(now.0)
+        .fetch_one(&mut *change)
+        .await
+        .map_err(StoreError::doing(doing))?;
+        let id = CredentialId(id);
+        let sealed = self
+            .store
+            .sealer()
+            .seal(&secret_place(id), new.secret.reveal().as_bytes())
+            .map_err(|error| CredentialError::Store(error.into()))?;
+        sqlx::query("UPDATE push_credential SET secret = $1 WHERE id = $2")
+            .bind(sealed)
+            .bind(id.0)
+            .execute(&mut *change)
+            .await
+            .map_err(StoreError::doing(doing))?;
+        change.commit().await.map_err(StoreError::doing(doing))?;
+        Ok(Loaded {
+            id,
+            label: new.label,
+            fingerprint,
+            details: new.details,
+            key: Some(new.key),
+            uploaded_at: now,
+            last_check: None,
+            kept_token: None,
+        })
+    }
+
+    /// Deletes a credential with its kept token; says whether it was there.
+    pub(crate) async fn delete(&self, id: CredentialId) -> Result<bool, StoreError> {
+        let doing = "removing a push credential";
+        let mut change = self.store.begin().await?;
+        let done = sqlx::query("DELETE FROM push_credential WHERE id = $1")
+            .bind(id.0)
+            .execute(&mut *change)
+            .await
+            .map_err(StoreError::doing(doing))?;
+        change.commit().await.map_err(StoreError::doing(doing))?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Notes the result of a live check.
+    pub(crate) async fn put_check(&self, id: CredentialId, outcome: &CheckOutcome) -> Result<(), StoreError> {
+        let doing = "noting the check of a push credential";
+        let json = serde_json::to_string(outcome).map_err(|_| StoreError::Inconsistent {
+            table: "push_credential",
+            column: "last_check",
+            row: id.to_string(),
+        })?;
+        let mut change = self.store.begin().await?;
+        sqlx::query("UPDATE push_credential SET last_check = $1 WHERE id = $2")
+            .bind(json)
+            .bind(id.0)
+            .execute(&mut *change)
+            .await
+            .map_err(StoreError::doing(doing))?;
+        change.commit().await.map_err(StoreError::doing(doing))
+    }
+
+    /// Keeps a provider token for the next start.
+    pub(crate) async fn put_token(&self, id: CredentialId, kept: &KeptToken) -> Result<(), StoreError> {
+        let doing = "keeping a provider token";
+        let sealed = self.store.sealer().seal(&token_place(id), kept.token.reveal().as_bytes())?;
+        let mut change = self.store.begin().await?;
+        // The credential may have been removed meanwhile; then there is nothing to keep it for.
+        sqlx::query(
+            "INSERT INTO push_provider_token (credential_id, token, issued_at) \
+             SELECT id, $2, $3 FROM push_credential WHERE id = $1 \
+             ON CONFLICT (credential_id) DO UPDATE SET token = excluded.token, issued_at = excluded.issued_at",
+        )
+        .bind(id.0)
+        .bind(sealed)
+        .bind(kept.issued_at)
+        .execute(&mut *change)
+        .await
+        .map_err(StoreError::doing(doing))?;
+        change.commit().await.map_err(StoreError::doing(doing))
+    }
+}

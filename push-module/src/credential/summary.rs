@@ -1,0 +1,141 @@
+//! What pages, the API and the CLI see of a credential.
+
+use std::fmt;
+
+use pbx_core::model::{Environment, PushProvider, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+/// One credential; its row number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CredentialId(pub i64);
+
+impl fmt::Display for CredentialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Where an APNs key is valid; Apple binds newer keys to one of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApnsEnvironment {
+    /// Store and TestFlight builds only.
+    Production,
+    /// Builds run from Xcode only.
+    Sandbox,
+    /// Both.
+    #[default]
+    Both,
+}
+
+impl ApnsEnvironment {
+    /// The value of forms and of the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Production => "production",
+            Self::Sandbox => "sandbox",
+            Self::Both => "both",
+        }
+    }
+
+    /// From a form or the command line.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Production, Self::Sandbox, Self::Both].into_iter().find(|it| it.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a token of `environment` can be pushed with this key.
+    pub const fn covers(self, environment: Environment) -> bool {
+        match self {
+            Self::Both => true,
+            Self::Production => matches!(environment, Environment::Production),
+            Self::Sandbox => matches!(environment, Environment::Sandbox),
+        }
+    }
+
+    /// The environments, production first.
+    pub const fn list(self) -> &'static [Environment] {
+        match self {
+            Self::Both => &[Environment::Production, Environment::Sandbox],
+            Self::Production => &[Environment::Production],
+            Self::Sandbox => &[Environment::Sandbox],
+        }
+    }
+}
+
+/// How a credential is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum CredentialState {
+    /// Neither checked nor used yet.
+    Untried,
+    /// The provider accepted it the last time.
+    Working,
+    /// The provider (or the way to it) refused it the last time.
+    Failing {
+        /// A stable code for pages, `doctor` and the API.
+        code: String,
+        /// Cause and fix in plain words.
+        text: String,
+        /// When that was.
+        since: UnixMillis,
+    },
+}
+
+impl CredentialState {
+    /// The state in one word.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Untried => "untried",
+            Self::Working => "working",
+            Self::Failing { .. } => "failing",
+        }
+    }
+}
+
+/// The result of a live check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckOutcome {
+    /// When.
+    pub at: UnixMillis,
+    /// Whether the provider accepts the credential.
+    pub ok: bool,
+    /// A stable code: `ok` or what is wrong.
+    pub code: String,
+    /// In telephone words, with the fix.
+    pub text: String,
+}
+
+/// A credential as pages, the API and the CLI see it; it holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialSummary {
+    /// Its row.
+    pub id: CredentialId,
+    /// Whose.
+    pub provider: PushProvider,
+    /// Its name on pages.
+    pub label: String,
+    /// APNs: bundle ids, empty for any; FCM: the project id and, if given, the sender id.
+    pub app_ids: Vec<String>,
+    /// APNs: the key id; FCM: the private key's id, if the file names it.
+    pub key_id: Option<String>,
+    /// APNs only.
+    pub team_id: Option<String>,
+    /// FCM only.
+    pub project_id: Option<String>,
+    /// FCM only.
+    pub client_email: Option<String>,
+    /// The first 16 bytes of the SHA-256 of the public key, in hex.
+    pub fingerprint: String,
+    /// APNs: where the key is valid; `None` for FCM.
+    pub environment: Option<ApnsEnvironment>,
+    /// The base URLs that are asked, in the order production, sandbox (APNs) or send, token (FCM).
+    pub endpoints: Vec<String>,
+    /// When it was uploaded.
+    pub uploaded_at: UnixMillis,
+    /// How it is doing.
+    #[serde(flatten)]
+    pub state: CredentialState,
+    /// The last live check.
+    pub last_check: Option<CheckOutcome>,
+}

@@ -1,0 +1,175 @@
+//! From what an admin gives to what is stored, without asking anybody.
+
+use pbx_core::model::{PushProvider, Redacted};
+use serde::{Deserialize, Serialize};
+
+use super::apns_key::shortened;
+use super::endpoint::check_ca;
+use super::{
+    APNS_PRODUCTION, APNS_SANDBOX, ApnsEnvironment, ApnsKey, BaseUrl, CredentialError, FCM_BASE, FcmAccount,
+    NewApnsKey, NewCredential, NewFcmAccount,
+};
+
+/// Longer names break every table on a phone.
+const LABEL_CHARS: usize = 60;
+/// Apple's bundle ids have at most 155 characters; topics add five.
+const BUNDLE_ID_BYTES: usize = 155;
+
+/// Everything about a credential that is no secret; stored as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "provider")]
+pub(crate) enum Details {
+    Apns(ApnsDetails),
+    Fcm(FcmDetails),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ApnsDetails {
+    pub(crate) key_id: String,
+    pub(crate) team_id: String,
+    pub(crate) bundle_ids: Vec<String>,
+    pub(crate) environment: ApnsEnvironment,
+    pub(crate) production_url: BaseUrl,
+    pub(crate) sandbox_url: BaseUrl,
+    pub(crate) extra_ca_pem: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FcmDetails {
+    pub(crate) project_id: String,
+    pub(crate) client_email: String,
+    pub(crate) key_id: Option<String>,
+    pub(crate) token_uri: String,
+    pub(crate) sender_id: Option<String>,
+    pub(crate) base_url: BaseUrl,
+    pub(crate) extra_ca_pem: Option<String>,
+}
+
+impl Details {
+    pub(crate) fn provider(&self) -> PushProvider {
+        match self {
+            Self::Apns(_) => PushProvider::Apns,
+            Self::Fcm(_) => PushProvider::Fcm,
+        }
+    }
+
+    pub(crate) fn extra_ca_pem(&self) -> Option<&str> {
+        match self {
+            Self::Apns(apns) => apns.extra_ca_pem.as_deref(),
+            Self::Fcm(fcm) => fcm.extra_ca_pem.as_deref(),
+        }
+    }
+}
+
+/// The usable part of a credential.
+#[derive(Debug, Clone)]
+pub(crate) enum Key {
+    Apns(ApnsKey),
+    Fcm(FcmAccount),
+}
+
+impl Key {
+    pub(crate) fn fingerprint(&self) -> &str {
+        match self {
+            Self::Apns(key) => key.fingerprint(),
+            Self::Fcm(account) => account.fingerprint(),
+        }
+    }
+
+    /// Reads the stored secret again.
+    pub(crate) fn parse(details: &Details, secret: &str) -> Result<Self, CredentialError> {
+        match details {
+            Details::Apns(apns) => ApnsKey::parse(&apns.key_id, &apns.team_id, secret).map(Self::Apns),
+            Details::Fcm(_) => FcmAccount::parse(secret).map(Self::Fcm),
+        }
+    }
+}
+
+/// A credential that may be stored.
+#[derive(Debug)]
+pub(crate) struct Validated {
+    pub(crate) label: String,
+    pub(crate) details: Details,
+    pub(crate) secret: Redacted<String>,
+    pub(crate) key: Key,
+}
+
+/// Validates everything that can be validated without the provider.
+pub(crate) fn validate(new: NewCredential) -> Result<Validated, CredentialError> {
+    match new {
+        NewCredential::Apns(new) => validate_apns(new),
+        NewCredential::Fcm(new) => validate_fcm(new),
+    }
+}
+
+fn validate_apns(new: NewApnsKey) -> Result<Validated, CredentialError> {
+    let key = ApnsKey::parse(&new.key_id, &new.team_id, new.p8.reveal())?;
+    let bundle_ids = new.bundle_ids.iter().map(|it| bundle_id(it)).collect::<Result<Vec<_>, _>>()?;
+    let details = ApnsDetails {
+        key_id: key.key_id().to_owned(),
+        team_id: key.team_id().to_owned(),
+        bundle_ids: bundle_ids.into_iter().flatten().collect(),
+        environment: new.environment,
+        production_url: BaseUrl::parse("production_url", new.endpoint.production_url.as_deref(), APNS_PRODUCTION)?,
+        sandbox_url: BaseUrl::parse("sandbox_url", new.endpoint.sandbox_url.as_deref(), APNS_SANDBOX)?,
+        extra_ca_pem: check_ca(new.endpoint.extra_ca_pem.as_deref())?,
+    };
+    Ok(Validated {
+        label: label(&new.label, || format!("APNs key {}", key.key_id()))?,
+        details: Details::Apns(details),
+        secret: new.p8,
+        key: Key::Apns(key),
+    })
+}
+
+fn validate_fcm(new: NewFcmAccount) -> Result<Validated, CredentialError> {
+    let account = FcmAccount::parse(new.service_account_json.reveal())?;
+    let details = FcmDetails {
+        project_id: account.project_id().to_owned(),
+        client_email: account.client_email().to_owned(),
+        key_id: account.key_id().map(str::to_owned),
+        token_uri: account.token_uri().to_owned(),
+        sender_id: sender_id(new.sender_id.as_deref())?,
+        base_url: BaseUrl::parse("base_url", new.base_url.as_deref(), FCM_BASE)?,
+        extra_ca_pem: check_ca(new.extra_ca_pem.as_deref())?,
+    };
+    Ok(Validated {
+        label: label(&new.label, || format!("FCM {}", account.project_id()))?,
+        details: Details::Fcm(details),
+        secret: new.service_account_json,
+        key: Key::Fcm(account),
+    })
+}
+
+fn label(given: &str, otherwise: impl FnOnce() -> String) -> Result<String, CredentialError> {
+    let given: String = given.trim().chars().filter(|c| !c.is_control()).collect();
+    let chars = given.chars().count();
+    if chars > LABEL_CHARS {
+        return Err(CredentialError::Label { chars, limit: LABEL_CHARS });
+    }
+    Ok(if given.is_empty() { otherwise() } else { given })
+}
+
+/// `None` for an empty line of a form.
+fn bundle_id(given: &str) -> Result<Option<String>, CredentialError> {
+    let given = given.trim();
+    if given.is_empty() {
+        return Ok(None);
+    }
+    let legal = given.len() <= BUNDLE_ID_BYTES
+        && given.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+        && given.contains('.')
+        && !given.starts_with('.')
+        && !given.ends_with('.')
+        && !given.ends_with(".voip");
+    if legal { Ok(Some(given.to_owned())) } else { Err(CredentialError::BundleId { given: shortened(given) }) }
+}
+
+fn sender_id(given: Option<&str>) -> Result<Option<String>, CredentialError> {
+    let Some(given) = given.map(str::trim).filter(|given| !given.is_empty()) else { return Ok(None) };
+    let legal = given.len() <= 20 && given.bytes().all(|b| b.is_ascii_digit());
+    if legal { Ok(Some(given.to_owned())) } else { Err(CredentialError::SenderId { given: shortened(given) }) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! Delivery: attempts to hand one wake to a provider, until the call is over.
+//!
+//! ```text
+//!            +--------+  slot free   +---------+  accepted            +----------+
+//!  wake ---->| Queued |------------->| Sending |--------------------->| Accepted |
+//!            +--------+              +---------+                      +----------+
+//!                ^  |                  |  ^  |
+//!                |  | expired,         |  |  | no remedy, expired,   +--------+
+//!                |  | stopped          |  |  | stopped, removed      |        |
+//!                |  +------------------|--|--+---------------------->| GaveUp |
+//!                |                     v  |                          |        |
+//!                |         +----------------+  expired, stopped      |        |
+//!                +---------| WaitingToRetry |----------------------->+--------+
+//!                 time up  +----------------+
+//! ```
+//!
+//! Invariants:
+//! - One call and one device is one wake; every attempt carries its id. A second wake for the same device, call and kind
+//!   follows the first and gets the same reports.
+//! - Every wake ends exactly once: with an accepting answer or with one `GaveUp`.
+//! - No attempt starts at or after the end of the wake's time, and none for a call that is over.
+//! - Each credential is a bulkhead (a lane) with its own queue and its own attempts on the wire, so a slow one delays
+//!   nobody else; within a lane calls go before notices.
+//! - Pure: no clock, no randomness, no I/O. The driver brings `now` and the outcomes and carries out the outputs in order.
+
+mod answer;
+mod lane;
+mod machine;
+#[cfg(test)]
+mod tests;
+mod wake;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pbx_core::model::{CallId, Environment, WakeId, WakeReport, WakeRequest};
+
+use crate::credential::CredentialId;
+
+pub use answer::{Answer, Remedy};
+pub use lane::{CALLS_WAITING, NOTICES_SENDING, NOTICES_WAITING, SENDING};
+pub use machine::{Delivery, FOLLOWERS, PENDING, PENDING_NOTICES, REMEMBERED};
+pub use wake::{ATTEMPT_TIMEOUT, ATTEMPTS};
+
+/// Which credential and which environment a wake goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// The credential; its lane.
+    pub credential: CredentialId,
+    /// Production or sandbox.
+    pub environment: Environment,
+    /// Where to try once when the provider says that the token is not of this environment.
+    pub other: Option<(CredentialId, Environment)>,
+}
+
+/// Why a wake cannot even be tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// A stable code.
+    pub code: &'static str,
+    /// Cause and fix in plain words.
+    pub why: String,
+}
+
+/// Everything that can happen to deliveries, besides the passing of time.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A new order, with its route or the reason why there is none.
+    Wake {
+        /// The order.
+        request: WakeRequest,
+        /// Where it goes.
+        route: Result<Route, Refusal>,
+    },
+    /// The call is over; its wakes are worthless, its notices are not.
+    StopWakes(CallId),
+    /// An attempt has ended.
+    Ended {
+        /// Which wake.
+        wake_id: WakeId,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// How.
+        outcome: Outcome,
+    },
+    /// The admin removed a credential.
+    Removed(CredentialId),
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The provider answered.
+    Answered(Answer),
+    /// No answer: the connection failed.
+    Unreachable {
+        /// In plain words, without secrets.
+        why: String,
+    },
+}
+
+/// Which connection an attempt uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// The one that is open, if any.
+    Usual,
+    /// A new one: the one used before failed this wake.
+    Fresh,
+}
+
+/// One order to the driver: ask the provider.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Which wake; the `apns-id`.
+    pub wake_id: WakeId,
+    /// 1 for the first.
+    pub number: u32,
+    /// What to send.
+    pub request: Arc<WakeRequest>,
+    /// With which credential.
+    pub credential: CredentialId,
+    /// To which of the provider's environments.
+    pub environment: Environment,
+    /// Over which connection.
+    pub connection: Connection,
+    /// Get a new provider token first: the last one was refused as expired.
+    pub renew_token: bool,
+    /// When the attempt will be abandoned, from now.
+    pub timeout: Duration,
+}
+
+/// Everything a delivery can ask for.
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// Tell the core.
+    Report(WakeReport),
+    /// Ask the provider.
+    Attempt(Attempt),
+    /// Forget an attempt that took too long; its outcome no longer counts.
+    Abandon {
+        /// Which wake.
+        wake_id: WakeId,
+        /// Which attempt.
+        attempt: u32,
+    },
+}

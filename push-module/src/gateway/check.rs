@@ -1,0 +1,182 @@
+//! The live check: asks the provider whether it accepts a credential, without reaching any phone.
+
+use pbx_core::model::{Environment, Now, UnixMillis, Verdict, WakeId};
+
+use super::line::{Line, age, apns_base};
+use crate::credential::{CheckOutcome, KeptToken};
+use crate::delivery::Answer;
+use crate::provider::fcm::AccessError;
+use crate::provider::{SendError, apns, fcm};
+
+/// Apps of one key that are checked; more than a few share one answer anyway.
+const TOPICS: usize = 5;
+/// Asked with a key that names no app; Apple's answer about it does not count against the key.
+const ANY_TOPIC: &str = "org.example.nightbell-check";
+
+/// A finished check.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) outcome: CheckOutcome,
+    pub(super) minted: Option<KeptToken>,
+}
+
+/// What one question showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Finding {
+    Good,
+    Bad { code: String, text: String },
+}
+
+/// Checks a line.
+pub(super) async fn check(line: &Line, id: WakeId, now: Now) -> Checked {
+    match (line.apns_parts(now.wall), line.fcm_parts()) {
+        (Some(Ok(parts)), _) => {
+            let minted = parts.minted.clone();
+            let findings = check_apns(line, &parts, id, now.wall).await;
+            Checked { outcome: apns_outcome(&findings, now.wall), minted }
+        }
+        (Some(Err(answer)), _) => Checked { outcome: outcome_of(&bad(&answer), now.wall), minted: None },
+        (None, Some(_)) => Checked { outcome: outcome_of(&check_fcm(line, now.wall).await, now.wall), minted: None },
+        (None, None) => {
+            let finding = Finding::Bad { code: "unreadable".to_owned(), text: "upload it again".to_owned() };
+            Checked { outcome: outcome_of(&finding, now.wall), minted: None }
+        }
+    }
+}
+
+async fn check_apns(
+    line: &Line,
+    parts: &super::line::ApnsParts<'_>,
+    id: WakeId,
+    now: UnixMillis,
+) -> Vec<(Environment, Finding)> {
+    let named: Vec<&str> = parts.details.bundle_ids.iter().take(TOPICS).map(String::as_str).collect();
+    let topics = if named.is_empty() { vec![ANY_TOPIC] } else { named.clone() };
+    let id = id.to_string();
+    let mut findings = Vec::new();
+    for environment in parts.details.environment.list() {
+        let client = match line.new_client() {
+            Ok(client) => client,
+            Err(error) => {
+                findings.push((*environment, unreachable(error)));
+                continue;
+            }
+        };
+        for topic in &topics {
+            let Ok(message) = apns::build_check(topic, &id) else { continue };
+            let base = apns_base(parts.details, *environment);
+            let finding = match apns::send(&client, base, message, &parts.bearer.token).await {
+                Err(error) => unreachable(error),
+                Ok(reply) => {
+                    let answer = apns::classify(&reply, *environment, age(parts.bearer.issued_at, now));
+                    judge_apns(&answer, named.is_empty(), topic)
+                }
+            };
+            let is_good = finding == Finding::Good;
+            findings.push((*environment, finding));
+            if !is_good {
+                break;
+            }
+        }
+    }
+    findings
+}
+
+/// An invalid token was asked for: whatever Apple says about the token proves that it accepted the key.
+fn judge_apns(answer: &Answer, any_topic: bool, topic: &str) -> Finding {
+    match &answer.verdict {
+        Verdict::Accepted | Verdict::TokenGone { .. } | Verdict::TokenWrong { .. } => Finding::Good,
+        Verdict::Misconfigured { code, .. } if code == "apns_topic" && any_topic => Finding::Good,
+        Verdict::Misconfigured { code, what } if code == "apns_topic" => {
+            Finding::Bad { code: code.clone(), text: format!("{topic}: {what}") }
+        }
+        Verdict::Misconfigured { .. } | Verdict::RetryAfter { .. } | Verdict::Refused { .. } => bad(answer),
+    }
+}
+
+fn apns_outcome(findings: &[(Environment, Finding)], at: UnixMillis) -> CheckOutcome {
+    let bad_in = |environment: Environment| {
+        findings.iter().find(|(it, finding)| *it == environment && *finding != Finding::Good).map(|(_, bad)| bad)
+    };
+    let asked = |environment: Environment| findings.iter().any(|(it, _)| *it == environment);
+    let production = bad_in(Environment::Production);
+    let sandbox = bad_in(Environment::Sandbox);
+    let of_environment =
+        |finding: &Finding| matches!(finding, Finding::Bad { code, .. } if code == "apns_key_environment");
+    match (production, sandbox) {
+        (None, None) => CheckOutcome {
+            at,
+            ok: true,
+            code: "ok".to_owned(),
+            text: "Apple accepts this key; phones of its apps can be woken".to_owned(),
+        },
+        (None, Some(bad)) if asked(Environment::Production) && of_environment(bad) => CheckOutcome {
+            at,
+            ok: true,
+            code: "ok_production_only".to_owned(),
+            text: "Apple accepts this key in production only: apps from the store and TestFlight can be woken, builds run from Xcode cannot".to_owned(),
+        },
+        (Some(bad), None) if asked(Environment::Sandbox) && of_environment(bad) => CheckOutcome {
+            at,
+            ok: true,
+            code: "ok_sandbox_only".to_owned(),
+            text: "Apple accepts this key in its sandbox only: builds run from Xcode can be woken, apps from the store and TestFlight cannot".to_owned(),
+        },
+        (Some(bad), _) | (None, Some(bad)) => outcome_of(bad, at),
+    }
+}
+
+async fn check_fcm(line: &Line, now: UnixMillis) -> Finding {
+    let Some((account, details)) = line.fcm_parts() else {
+        return Finding::Bad { code: "unreadable".to_owned(), text: "upload it again".to_owned() };
+    };
+    let client = match line.new_client() {
+        Ok(client) => client,
+        Err(error) => return unreachable(error),
+    };
+    let access = match fcm::fetch_access(&client, account, now).await {
+        Ok(access) => access,
+        Err(AccessError::Refused(answer)) => return bad(&answer),
+        Err(AccessError::Unreachable(error)) => return unreachable(error),
+    };
+    let Ok(message) = fcm::build_check() else {
+        return Finding::Bad { code: "push_unbuildable".to_owned(), text: "please report this".to_owned() };
+    };
+    match fcm::send(&client, &details.base_url, account.project_id(), message, &access.token).await {
+        Err(error) => unreachable(error),
+        Ok(reply) => {
+            let answer = fcm::classify(&reply);
+            match &answer.verdict {
+                Verdict::Accepted | Verdict::TokenGone { .. } | Verdict::TokenWrong { .. } => Finding::Good,
+                Verdict::Misconfigured { .. } | Verdict::RetryAfter { .. } | Verdict::Refused { .. } => bad(&answer),
+            }
+        }
+    }
+}
+
+fn unreachable(SendError(text): SendError) -> Finding {
+    Finding::Bad { code: "unreachable".to_owned(), text }
+}
+
+fn bad(answer: &Answer) -> Finding {
+    let code = match &answer.verdict {
+        Verdict::Misconfigured { code, .. } => code.clone(),
+        Verdict::RetryAfter { .. } => "provider_busy".to_owned(),
+        Verdict::Accepted | Verdict::TokenGone { .. } | Verdict::TokenWrong { .. } | Verdict::Refused { .. } => {
+            "refused".to_owned()
+        }
+    };
+    Finding::Bad { code, text: answer.why().to_owned() }
+}
+
+fn outcome_of(finding: &Finding, at: UnixMillis) -> CheckOutcome {
+    match finding {
+        Finding::Good => CheckOutcome {
+            at,
+            ok: true,
+            code: "ok".to_owned(),
+            text: "Google accepts this service account; phones of its project can be woken".to_owned(),
+        },
+        Finding::Bad { code, text } => CheckOutcome { at, ok: false, code: code.clone(), text: text.clone() },
+    }
+}

@@ -1,0 +1,283 @@
+//! The loop around the machine: reads the clock, brings inputs, carries out outputs in order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pbx_core::model::{Now, UnixMillis, WakeId, WakeReport};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::line::{Sent, Upkeep};
+use super::{Entry, GatewayInput, Shared};
+use crate::credential::{CredentialId, KeptToken};
+use crate::delivery::{ATTEMPT_TIMEOUT, Attempt, Delivery, Input, Outcome, Output};
+
+/// How often provider tokens are looked at; they are renewed minutes before they end.
+const UPKEEP_EVERY: Duration = Duration::from_secs(60);
+/// After the core has gone, attempts on the wire may still end.
+const GRACE: Duration = ATTEMPT_TIMEOUT;
+/// Credential changes that wait for the driver; an admin makes one at a time.
+pub(super) const CONTROLS: usize = 64;
+
+/// What the handle and the lines tell the driver.
+#[derive(Debug)]
+pub(super) enum Control {
+    /// A credential is new: see to its provider token.
+    Added(CredentialId),
+    /// A credential is gone.
+    Removed(CredentialId),
+    /// A check made a provider token: keep it.
+    Keep(CredentialId, KeptToken),
+}
+
+/// What a task of the driver brought.
+#[derive(Debug)]
+enum Done {
+    Attempt { wake_id: WakeId, number: u32, credential: CredentialId, sent: Sent },
+    Upkeep { credential: CredentialId, upkeep: Upkeep },
+    Kept,
+}
+
+/// An attempt on the wire.
+#[derive(Debug)]
+struct OnTheWire {
+    number: u32,
+    credential: CredentialId,
+    task: AbortHandle,
+}
+
+pub(super) struct Driver {
+    pub(super) shared: Arc<Shared>,
+    pub(super) requests: mpsc::Receiver<GatewayInput>,
+    pub(super) reports: mpsc::Sender<WakeReport>,
+    pub(super) controls: mpsc::Receiver<Control>,
+    machine: Delivery,
+    tasks: JoinSet<Done>,
+    on_the_wire: BTreeMap<WakeId, OnTheWire>,
+}
+
+impl Driver {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        requests: mpsc::Receiver<GatewayInput>,
+        reports: mpsc::Sender<WakeReport>,
+        controls: mpsc::Receiver<Control>,
+    ) -> Self {
+        Self {
+            shared,
+            requests,
+            reports,
+            controls,
+            machine: Delivery::new(),
+            tasks: JoinSet::new(),
+            on_the_wire: BTreeMap::new(),
+        }
+    }
+
+    /// Runs until the core is gone and what was on the wire has ended.
+    pub(super) async fn run(mut self) {
+        let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
+        upkeep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut end: Option<Instant> = None;
+        let mut controls_open = true;
+        loop {
+            if !self.carry_out().await {
+                break;
+            }
+            if end.is_some() && self.machine.pending() == 0 {
+                break;
+            }
+            let due = self.machine.poll_timeout().map(|at| self.shared.clock.instant(at));
+            tokio::select! {
+                input = self.requests.recv(), if end.is_none() => match input {
+                    Some(input) => self.take(input),
+                    None => end = Some(self.shared.clock.instant((self.now().after(GRACE)).mono)),
+                },
+                Some(done) = self.tasks.join_next() => if let Ok(done) = done { self.done(done) },
+                control = self.controls.recv(), if controls_open => match control {
+                    Some(control) => self.control(control),
+                    None => controls_open = false,
+                },
+                _ = upkeep.tick(), if end.is_none() => self.upkeep_all(),
+                () = sleep_until(due) => {
+                    let now = self.now();
+                    self.machine.handle_timeout(now);
+                }
+                () = sleep_until(end) => break,
+            }
+        }
+        self.finish().await;
+    }
+
+    fn now(&self) -> Now {
+        self.shared.clock.now()
+    }
+
+    fn take(&mut self, input: GatewayInput) {
+        let now = self.now();
+        let input = match input {
+            GatewayInput::Wake(request) => {
+                let route = self.shared.route(&request);
+                Input::Wake { request, route }
+            }
+            GatewayInput::StopWakes(call) => Input::StopWakes(call),
+        };
+        self.machine.handle(input, now);
+    }
+
+    /// Carries out the machine's outputs; `false` when nobody listens to reports any more.
+    async fn carry_out(&mut self) -> bool {
+        while let Some(output) = self.machine.poll_output() {
+            match output {
+                Output::Report(report) => {
+                    if self.reports.send(report).await.is_err() {
+                        return false;
+                    }
+                }
+                Output::Attempt(attempt) => self.start(attempt),
+                Output::Abandon { wake_id, .. } => {
+                    if let Some(on_the_wire) = self.on_the_wire.remove(&wake_id) {
+                        on_the_wire.task.abort();
+                        let why = "the provider did not answer in time".to_owned();
+                        let at = self.now().wall;
+                        self.note(on_the_wire.credential, &Outcome::Unreachable { why }, at);
+                    }
+                }
+            }
+        }
+        self.show_load();
+        true
+    }
+
+    fn start(&mut self, attempt: Attempt) {
+        let (wake_id, number, credential) = (attempt.wake_id, attempt.number, attempt.credential);
+        let Some(entry) = self.shared.entry(credential) else {
+            // Removed between the choice and the attempt.
+            let now = self.now();
+            return self.machine.handle(Input::Removed(credential), now);
+        };
+        let now = self.now();
+        let task = self.tasks.spawn(async move {
+            let sent = match &entry.line {
+                Some(line) => line.attempt(attempt, now).await,
+                None => Sent {
+                    outcome: Outcome::Unreachable { why: "the push credential cannot be opened".to_owned() },
+                    minted: None,
+                },
+            };
+            Done::Attempt { wake_id, number, credential, sent }
+        });
+        self.on_the_wire.insert(wake_id, OnTheWire { number, credential, task });
+    }
+
+    fn done(&mut self, done: Done) {
+        let now = self.now();
+        match done {
+            Done::Attempt { wake_id, number, credential, sent } => {
+                if self.on_the_wire.get(&wake_id).is_some_and(|it| it.number == number) {
+                    self.on_the_wire.remove(&wake_id);
+                }
+                self.note(credential, &sent.outcome, now.wall);
+                self.keep(credential, sent.minted);
+                self.machine.handle(Input::Ended { wake_id, attempt: number, outcome: sent.outcome }, now);
+            }
+            Done::Upkeep { credential, upkeep } => {
+                self.keep(credential, upkeep.minted);
+                if let Some(failure) = upkeep.failure {
+                    self.note(credential, &failure, now.wall);
+                }
+            }
+            Done::Kept => {}
+        }
+    }
+
+    fn control(&mut self, control: Control) {
+        match control {
+            Control::Added(credential) => {
+                if let Some(entry) = self.shared.entry(credential) {
+                    self.upkeep(entry);
+                }
+            }
+            Control::Removed(credential) => {
+                let now = self.now();
+                self.machine.handle(Input::Removed(credential), now);
+            }
+            Control::Keep(credential, token) => self.keep(credential, Some(token)),
+        }
+    }
+
+    fn upkeep_all(&mut self) {
+        for entry in self.shared.entries() {
+            self.upkeep(entry);
+        }
+    }
+
+    fn upkeep(&mut self, entry: Arc<Entry>) {
+        let now = self.now();
+        self.tasks.spawn(async move {
+            let upkeep = match &entry.line {
+                Some(line) => line.upkeep(now).await,
+                None => Upkeep { minted: None, failure: None },
+            };
+            Done::Upkeep { credential: entry.id, upkeep }
+        });
+    }
+
+    fn note(&self, credential: CredentialId, outcome: &Outcome, at: UnixMillis) {
+        if let Some(entry) = self.shared.entry(credential) {
+            entry.board().note_outcome(outcome, at);
+        }
+    }
+
+    fn show_load(&self) {
+        for entry in self.shared.entries() {
+            let (waiting, sending) = self.machine.load(entry.id);
+            let mut board = entry.board();
+            board.waiting = waiting;
+            board.sending = sending;
+        }
+    }
+
+    /// Stores a new provider token beside the calls, not in their way.
+    fn keep(&mut self, credential: CredentialId, token: Option<KeptToken>) {
+        let Some(token) = token else { return };
+        let store = self.shared.store.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = store.put_token(credential, &token).await {
+                tracing::warn!(
+                    %credential,
+                    %error,
+                    "the provider token could not be kept; Apple may refuse a new one if Nightbell restarts within 20 minutes"
+                );
+            }
+            Done::Kept
+        });
+    }
+
+    /// Lets provider tokens reach the database before the task ends.
+    async fn finish(&mut self) {
+        for on_the_wire in std::mem::take(&mut self.on_the_wire).into_values() {
+            on_the_wire.task.abort();
+        }
+        let all = async {
+            while let Some(done) = self.tasks.join_next().await {
+                match done {
+                    Ok(Done::Attempt { credential, sent, .. }) => self.keep(credential, sent.minted),
+                    Ok(Done::Upkeep { credential, upkeep }) => self.keep(credential, upkeep.minted),
+                    Ok(Done::Kept) | Err(_) => {}
+                }
+            }
+        };
+        // A database that hangs must not keep the process alive.
+        let _ = tokio::time::timeout(GRACE, all).await;
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

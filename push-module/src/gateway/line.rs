@@ -1,0 +1,276 @@
+//! One credential's connections to its provider and the provider token they carry.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use pbx_core::model::{Moment, Now, Redacted, UnixMillis, Verdict};
+use tokio::sync::Mutex as AsyncMutex;
+
+use crate::credential::{ApnsDetails, ApnsKey, BaseUrl, Details, FcmAccount, FcmDetails, Key, KeptToken, Loaded};
+use crate::delivery::{Answer, Attempt, Connection, Outcome, Refusal};
+use crate::provider::client::{Protocol, build};
+use crate::provider::fcm::{AccessError, AccessToken};
+use crate::provider::token::{AccessStep, TokenStep, access_step, apns_step};
+use crate::provider::{Reply, SendError, apns, fcm};
+
+/// A connection made less than this ago was made for another wake that failed in the same moment; it is used as well.
+const RECENT: Duration = Duration::from_secs(1);
+/// A second refusal of an access token within this time is not the token's fault.
+const ACCESS_MINIMUM: Duration = Duration::from_secs(10);
+
+/// The client in use; replacing it leaves every connection of the old one behind.
+#[derive(Debug)]
+struct Client {
+    made_at: Moment,
+    client: Result<reqwest::Client, String>,
+}
+
+/// How a credential's provider is asked.
+#[derive(Debug)]
+pub(super) struct Line {
+    protocol: Protocol,
+    extra_ca_pem: Option<String>,
+    client: Mutex<Client>,
+    provider: Provider,
+}
+
+#[derive(Debug)]
+enum Provider {
+    Apns { key: ApnsKey, details: ApnsDetails, token: Mutex<Option<KeptToken>> },
+    Fcm { account: FcmAccount, details: FcmDetails, access: AsyncMutex<Option<Access>> },
+}
+
+#[derive(Debug, Clone)]
+struct Access {
+    token: AccessToken,
+    fetched_at: UnixMillis,
+}
+
+/// What an attempt brought.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) outcome: Outcome,
+    /// A provider token made for it, to be kept.
+    pub(super) minted: Option<KeptToken>,
+}
+
+impl Line {
+    /// A line for a stored credential; `None` when its secret could not be opened.
+    pub(super) fn new(loaded: &Loaded, now: Now) -> Option<Self> {
+        let (protocol, provider) = match (loaded.key.clone()?, &loaded.details) {
+            (Key::Apns(key), Details::Apns(details)) => {
+                let token = Mutex::new(loaded.kept_token.clone());
+                (Protocol::Http2Only, Provider::Apns { key, details: details.clone(), token })
+            }
+            (Key::Fcm(account), Details::Fcm(details)) => {
+                let access = AsyncMutex::new(None);
+                (Protocol::Negotiated, Provider::Fcm { account, details: details.clone(), access })
+            }
+            (Key::Apns(_), Details::Fcm(_)) | (Key::Fcm(_), Details::Apns(_)) => return None,
+        };
+        let extra_ca_pem = loaded.details.extra_ca_pem().map(str::to_owned);
+        let client = Mutex::new(Client { made_at: now.mono, client: build(protocol, extra_ca_pem.as_deref()) });
+        Some(Self { protocol, extra_ca_pem, client, provider })
+    }
+
+    /// A client of its own, with no connection; for the live check.
+    pub(super) fn new_client(&self) -> Result<reqwest::Client, SendError> {
+        build(self.protocol, self.extra_ca_pem.as_deref()).map_err(SendError)
+    }
+
+    fn client(&self, connection: Connection, now: Moment) -> Result<reqwest::Client, String> {
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        match connection {
+            Connection::Fresh if now.since(client.made_at) >= RECENT => {
+                *client = Client { made_at: now, client: build(self.protocol, self.extra_ca_pem.as_deref()) };
+            }
+            Connection::Fresh | Connection::Usual => {}
+        }
+        client.client.clone()
+    }
+
+    /// Carries out one attempt.
+    pub(super) async fn attempt(&self, attempt: Attempt, now: Now) -> Sent {
+        let client = match self.client(attempt.connection, now.mono) {
+            Ok(client) => client,
+            Err(why) => return Sent { outcome: Outcome::Unreachable { why }, minted: None },
+        };
+        match &self.provider {
+            Provider::Apns { key, details, token } => {
+                let message = match apns::build(&attempt.request, now.wall) {
+                    Ok(message) => message,
+                    Err(refusal) => return refused(refusal),
+                };
+                let (bearer, minted) = match provider_token(key, token, now.wall, attempt.renew_token) {
+                    Ok(both) => both,
+                    Err(answer) => return Sent { outcome: Outcome::Answered(answer), minted: None },
+                };
+                let age = age(bearer.issued_at, now.wall);
+                let base = apns_base(details, attempt.environment);
+                let reply = apns::send(&client, base, message, &bearer.token).await;
+                let outcome = outcome(reply, |reply| apns::classify(reply, attempt.environment, age));
+                Sent { outcome, minted }
+            }
+            Provider::Fcm { account, details, access } => {
+                let message = match fcm::build(&attempt.request, now.wall) {
+                    Ok(message) => message,
+                    Err(refusal) => return refused(refusal),
+                };
+                let bearer = match access_token(&client, account, access, now.wall, attempt.renew_token).await {
+                    Ok(bearer) => bearer,
+                    Err(AccessError::Refused(answer)) => {
+                        return Sent { outcome: Outcome::Answered(answer), minted: None };
+                    }
+                    Err(AccessError::Unreachable(SendError(why))) => {
+                        return Sent { outcome: Outcome::Unreachable { why }, minted: None };
+                    }
+                };
+                let reply = fcm::send(&client, &details.base_url, account.project_id(), message, &bearer).await;
+                Sent { outcome: outcome(reply, fcm::classify), minted: None }
+            }
+        }
+    }
+
+    /// Makes or fetches the next provider token ahead of time, so that no call waits for it.
+    pub(super) async fn upkeep(&self, now: Now) -> Upkeep {
+        match &self.provider {
+            Provider::Apns { key, token, .. } => match provider_token(key, token, now.wall, false) {
+                Ok((_, minted)) => Upkeep { minted, failure: None },
+                Err(answer) => Upkeep { minted: None, failure: Some(Outcome::Answered(answer)) },
+            },
+            Provider::Fcm { account, access, .. } => {
+                let due = {
+                    let access = access.lock().await;
+                    match access_step(access.as_ref().map(|it| it.token.ends_at), now.wall, false) {
+                        AccessStep::Use => false,
+                        AccessStep::UseAndFetch | AccessStep::Fetch => true,
+                    }
+                };
+                if !due {
+                    return Upkeep { minted: None, failure: None };
+                }
+                let failure = match self.fetch(account, access, now).await {
+                    Ok(()) => None,
+                    Err(AccessError::Refused(answer)) => Some(Outcome::Answered(answer)),
+                    Err(AccessError::Unreachable(SendError(why))) => Some(Outcome::Unreachable { why }),
+                };
+                Upkeep { minted: None, failure }
+            }
+        }
+    }
+
+    /// Fetches without holding the lock: calls go on with the old token meanwhile.
+    async fn fetch(
+        &self,
+        account: &FcmAccount,
+        access: &AsyncMutex<Option<Access>>,
+        now: Now,
+    ) -> Result<(), AccessError> {
+        let client = self
+            .client(Connection::Usual, now.mono)
+            .map_err(|why| AccessError::Unreachable(SendError(why)))?;
+        let token = fcm::fetch_access(&client, account, now.wall).await?;
+        *access.lock().await = Some(Access { token, fetched_at: now.wall });
+        Ok(())
+    }
+
+    /// The pieces the live check of an APNs key needs; `None` for FCM.
+    pub(super) fn apns_parts(&self, now: UnixMillis) -> Option<Result<ApnsParts<'_>, Answer>> {
+        match &self.provider {
+            Provider::Apns { key, details, token } => {
+                Some(provider_token(key, token, now, false).map(|(bearer, minted)| ApnsParts { details, bearer, minted }))
+            }
+            Provider::Fcm { .. } => None,
+        }
+    }
+
+    /// The pieces the live check of a service account needs; `None` for APNs.
+    pub(super) fn fcm_parts(&self) -> Option<(&FcmAccount, &FcmDetails)> {
+        match &self.provider {
+            Provider::Apns { .. } => None,
+            Provider::Fcm { account, details, .. } => Some((account, details)),
+        }
+    }
+}
+
+/// What upkeep brought.
+#[derive(Debug)]
+pub(super) struct Upkeep {
+    pub(super) minted: Option<KeptToken>,
+    pub(super) failure: Option<Outcome>,
+}
+
+/// See [`Line::apns_parts`].
+#[derive(Debug)]
+pub(super) struct ApnsParts<'a> {
+    pub(super) details: &'a ApnsDetails,
+    pub(super) bearer: KeptToken,
+    pub(super) minted: Option<KeptToken>,
+}
+
+/// The base URL of one environment.
+pub(super) fn apns_base(details: &ApnsDetails, environment: pbx_core::model::Environment) -> &BaseUrl {
+    match environment {
+        pbx_core::model::Environment::Production => &details.production_url,
+        pbx_core::model::Environment::Sandbox => &details.sandbox_url,
+    }
+}
+
+/// How old a provider token is.
+pub(super) fn age(issued_at: i64, now: UnixMillis) -> Duration {
+    now.since(UnixMillis(issued_at.saturating_mul(1000)))
+}
+
+fn refused(refusal: Refusal) -> Sent {
+    Sent { outcome: Outcome::Answered(Answer::is_final(Verdict::Refused { why: refusal.why })), minted: None }
+}
+
+fn outcome(reply: Result<Reply, SendError>, classify: impl FnOnce(&Reply) -> Answer) -> Outcome {
+    match reply {
+        Ok(reply) => Outcome::Answered(classify(&reply)),
+        Err(SendError(why)) => Outcome::Unreachable { why },
+    }
+}
+
+/// The provider token to use now, and the same once more when it was made just now.
+fn provider_token(
+    key: &ApnsKey,
+    cell: &Mutex<Option<KeptToken>>,
+    now: UnixMillis,
+    refused: bool,
+) -> Result<(KeptToken, Option<KeptToken>), Answer> {
+    let mut cell = cell.lock().unwrap_or_else(PoisonError::into_inner);
+    if let (TokenStep::Use, Some(token)) = (apns_step(cell.as_ref().map(|it| it.issued_at), now, refused), &*cell) {
+        return Ok((token.clone(), None));
+    }
+    let issued_at = now.seconds();
+    let Some(token) = key.provider_token(issued_at) else {
+        return Err(Answer::is_final(Verdict::Misconfigured {
+            code: "apns_key".to_owned(),
+            what: "the push key cannot sign; upload the .p8 file again under Push".to_owned(),
+        }));
+    };
+    let minted = KeptToken { token, issued_at };
+    *cell = Some(minted.clone());
+    Ok((minted.clone(), Some(minted)))
+}
+
+/// The access token to use now; one attempt fetches, the others wait for it.
+async fn access_token(
+    client: &reqwest::Client,
+    account: &FcmAccount,
+    cell: &AsyncMutex<Option<Access>>,
+    now: UnixMillis,
+    refused: bool,
+) -> Result<Redacted<String>, AccessError> {
+    let mut cell = cell.lock().await;
+    let refused = refused && cell.as_ref().is_some_and(|it| now.since(it.fetched_at) >= ACCESS_MINIMUM);
+    match (access_step(cell.as_ref().map(|it| it.token.ends_at), now, refused), &*cell) {
+        (AccessStep::Use | AccessStep::UseAndFetch, Some(access)) => return Ok(access.token.token.clone()),
+        (AccessStep::Use | AccessStep::UseAndFetch, None) | (AccessStep::Fetch, _) => {}
+    }
+    let token = fcm::fetch_access(client, account, now).await?;
+    let bearer = token.token.clone();
+    *cell = Some(Access { token, fetched_at: now });
+    Ok(bearer)
+}

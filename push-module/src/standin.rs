@@ -1,0 +1,16 @@
+//! Strict local stand-ins for APNs and FCM, so that tests and the demo need no account and no internet.
+//!
+//! They are stricter than the real services: what they take, the real ones take. They check every rule the vendors
+//! document, record every request, play any fault on demand, and tell a subscriber about each accepted push, so that a
+//! fake phone can wake on it.
+
+mod apns;
+mod fcm;
+mod key;
+mod push;
+mod tls;
+
+pub use apns::{ApnsFault, ApnsRequest, ApnsStandin};
+pub use fcm::{FcmFault, FcmRequest, FcmStandin};
+pub use key::{TestApnsKey, TestServiceAccount};
+pub use push::{AcceptedPush, AnyToken, StandinError, Target};

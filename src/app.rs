@@ -1,0 +1,292 @@
+//! The only file where the crates meet: queues and tasks on one screen.
+//!
+//! ```text
+//!  phones ── driver ──> Switchboard ──> wakes ──> Gateway ──> APNs, FCM
+//!              ^             |            reports ──┘ (one more input)
+//!              |             +──> saves ──> store::Writer ──> saved ──┘
+//!  browsers ── web-admin ── commands ──┘
+//! ```
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use pbx_core::media::relay::RelayConfig;
+use pbx_core::model::{CallId, UnixMillis, WakeReport, WakeRequest};
+use pbx_core::net::{
+    Bound, Channels, Driver, DriverConfig, SAVE_QUEUE, SAVED_QUEUE, STOP_WAKES_QUEUE, StartError, Stopper, StreamLimits,
+    TlsIdentity, WAKE_QUEUE, WAKE_REPORT_QUEUE,
+};
+use pbx_core::store::writer::Writer;
+use pbx_core::store::{Store, StoreError};
+use pbx_core::switchboard::handle::{self, SwitchboardHandle};
+use pbx_core::switchboard::{Switchboard, SwitchboardConfig};
+use provisioning::Enrolments;
+use push_module::{Gateway, GatewayInput};
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use web_admin::AdminState;
+
+use crate::config::Config;
+
+/// How long calls may take to end when Nightbell stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Why Nightbell did not start; nothing is left running.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// The data directory cannot be made.
+    #[error("the data directory {path} cannot be made: {source}; choose another one (data_dir in config.toml) or make it writable for this user")]
+    DataDir {
+        /// Which.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// SIP listeners or the relay.
+    #[error(transparent)]
+    Sip(#[from] StartError),
+    /// The certificate.
+    #[error(transparent)]
+    Certificate(#[from] web_admin::tls::TlsError),
+    /// The web server's port.
+    #[error("the web server cannot listen on {address}: {source}; stop the program that uses the port, or choose another under [https] in config.toml")]
+    Https {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The push side.
+    #[error(transparent)]
+    Push(#[from] push_module::GatewayError),
+    /// The setup link.
+    #[error(transparent)]
+    Setup(#[from] web_admin::setup::SetupError),
+    /// The operating system gave no random bytes.
+    #[error("the operating system gave no random bytes")]
+    Random,
+}
+
+/// A running Nightbell.
+#[derive(Debug)]
+pub struct App {
+    /// UDP addresses, as bound.
+    pub sip_udp: Vec<SocketAddr>,
+    /// TCP addresses, as bound.
+    pub sip_tcp: Vec<SocketAddr>,
+    /// TLS addresses, as bound.
+    pub sip_tls: Vec<SocketAddr>,
+    /// The web server's address, as bound.
+    pub https: SocketAddr,
+    /// What links begin with.
+    pub base_url: String,
+    /// The certificate in use, PEM.
+    pub certificate: web_admin::tls::LiveCertificate,
+    /// Commands to the switchboard.
+    pub switchboard: SwitchboardHandle,
+    /// The database.
+    pub store: Store,
+    /// The push side.
+    pub push: Gateway,
+    /// Enrolment links.
+    pub enrolments: Enrolments,
+    stopper: Stopper,
+    ended: tokio::sync::oneshot::Receiver<()>,
+    web_stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    writer: Writer,
+}
+
+impl App {
+    /// Starts everything; returns once phones and browsers are served.
+    pub async fn start(config: &Config) -> Result<Self, AppError> {
+        install_crypto();
+        make_data_dir(config)?;
+        let store = Store::open(&config.data_dir).await?;
+        let restored = store.load().await?;
+        let certificate = web_admin::tls::load_or_make(&config.data_dir, &config.public_host)?;
+        let https = TcpListener::bind(config.https.listen)
+            .and_then(|listener| Ok((listener.local_addr()?, listener)))
+            .map_err(|source| AppError::Https { address: config.https.listen, source })?;
+
+        let (switchboard, switchboard_end) = handle::connect();
+        let (wakes, wakes_out) = mpsc::channel(WAKE_QUEUE);
+        let (stop_wakes, stop_wakes_out) = mpsc::channel(STOP_WAKES_QUEUE);
+        let (reports, wake_reports) = mpsc::channel(WAKE_REPORT_QUEUE);
+        let (saves, save_jobs) = mpsc::channel(SAVE_QUEUE);
+        let (saved_in, saved) = mpsc::channel(SAVED_QUEUE);
+        let channels =
+            Channels { switchboard: switchboard_end, wakes, stop_wakes, wake_reports, saves, saved };
+
+        let writer = Writer::start(store.clone(), save_jobs, saved_in);
+        let (push, push_tasks) = start_push(&store, wakes_out, stop_wakes_out, reports).await?;
+        let bound = start_driver(config, &certificate, restored, channels)?;
+        let base_url = config.base_url(https.0.port());
+        let enrolments = Enrolments::new(store.clone(), switchboard.clone(), public_info(config, &bound, &base_url));
+        let site = web_admin::Site {
+            public_url: base_url.clone(),
+            certificate: certificate.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+            started_at: wall_clock(),
+        };
+        let state = AdminState::new(switchboard.clone(), store.clone(), push.clone(), enrolments.clone(), site);
+        let (web_stop, stopping) = watch::channel(false);
+        let mut tasks = push_tasks;
+        tasks.extend(start_web(config, state, &certificate, &enrolments, (https.1, stopping))?);
+        Ok(Self {
+            sip_udp: bound.udp,
+            sip_tcp: bound.tcp,
+            sip_tls: bound.tls,
+            https: https.0,
+            base_url,
+            certificate,
+            switchboard,
+            store,
+            push,
+            enrolments,
+            stopper: bound.stopper,
+            ended: bound.ended,
+            web_stop,
+            tasks,
+            writer,
+        })
+    }
+
+    /// Stops in order: no new calls, calls end, pages close, pushes flush, the database closes.
+    pub async fn stop(self) {
+        self.stopper.stop();
+        let _ = self.ended.await;
+        self.web_stop.send_replace(true);
+        for task in self.tasks {
+            // A task that panicked has said so in the log already.
+            let _ = task.await;
+        }
+        self.writer.drained().await;
+        self.store.close().await;
+    }
+
+    /// Completes when the driver has ended by itself, which only a bug can cause.
+    pub async fn driver_ended(&mut self) {
+        let _ = (&mut self.ended).await;
+    }
+}
+
+/// Installs the one crypto provider; a second call changes nothing.
+pub fn install_crypto() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+fn make_data_dir(config: &Config) -> Result<(), AppError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&config.data_dir)
+        .map_err(|source| AppError::DataDir { path: config.data_dir.clone(), source })
+}
+
+async fn start_push(
+    store: &Store,
+    mut wakes: mpsc::Receiver<WakeRequest>,
+    mut stop_wakes: mpsc::Receiver<CallId>,
+    reports: mpsc::Sender<WakeReport>,
+) -> Result<(Gateway, Vec<JoinHandle<()>>), AppError> {
+    let (orders, orders_out) = mpsc::channel(WAKE_QUEUE);
+    let (push, gateway) = Gateway::start(store.clone(), orders_out, reports).await?;
+    // Wakes first: a stop never overtakes the wake it is for.
+    let pump = tokio::spawn(async move {
+        loop {
+            let order = tokio::select! {
+                biased;
+                Some(wake) = wakes.recv() => GatewayInput::Wake(wake),
+                Some(call) = stop_wakes.recv() => GatewayInput::StopWakes(call),
+                else => return,
+            };
+            if orders.send(order).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok((push, vec![pump, gateway]))
+}
+
+fn start_driver(
+    config: &Config,
+    certificate: &web_admin::tls::LiveCertificate,
+    restored: pbx_core::switchboard::output::Restored,
+    channels: Channels,
+) -> Result<Bound, AppError> {
+    let mut seed = [0u8; 32];
+    getrandom::fill(&mut seed).map_err(|_| AppError::Random)?;
+    let relay = RelayConfig::from_settings(&restored.settings);
+    let switchboard =
+        SwitchboardConfig { domains: vec![config.public_host.clone()], public_ip: config.public_ip, seed };
+    let driver = DriverConfig {
+        udp: config.sip.udp.clone(),
+        tcp: config.sip.tcp.clone(),
+        tls: config.sip.tls.clone(),
+        tls_identity: Some(TlsIdentity::new(certificate.sip_config()?)),
+        limits: StreamLimits::default(),
+        relay,
+        drain: DRAIN,
+    };
+    Ok(Driver::start(driver, move |now| Switchboard::restore(switchboard, restored, now), channels)?)
+}
+
+fn public_info(config: &Config, bound: &Bound, base_url: &str) -> provisioning::PublicInfo {
+    let port = |addresses: &[SocketAddr]| addresses.first().map(SocketAddr::port);
+    provisioning::PublicInfo {
+        https_base_url: base_url.to_owned(),
+        sip_host: config.public_host.clone(),
+        udp_port: port(&bound.udp),
+        tcp_port: port(&bound.tcp),
+        tls_port: port(&bound.tls),
+    }
+}
+
+fn start_web(
+    config: &Config,
+    state: AdminState,
+    certificate: &web_admin::tls::LiveCertificate,
+    enrolments: &Enrolments,
+    (listener, stopping): (TcpListener, watch::Receiver<bool>),
+) -> Result<Vec<JoinHandle<()>>, AppError> {
+    let stopped = |mut stopping: watch::Receiver<bool>| async move {
+        // The sender is kept by the App, so an error means that it is gone: stop as well.
+        let _ = stopping.wait_for(|stop| *stop).await;
+    };
+    let router = web_admin::router(state.clone()).nest("/p", enrolments.routes());
+    let https = web_admin::serve_https(listener, certificate.https_config()?, router, stopped(stopping.clone()));
+    let socket = config.socket_path();
+    let local = web_admin::local_router(state);
+    let unix_stop = stopped(stopping.clone());
+    let follow = certificate.clone().follow();
+    Ok(vec![
+        tokio::spawn(async move {
+            if let Err(error) = https.await {
+                tracing::error!(%error, "the web server has stopped");
+            }
+        }),
+        tokio::spawn(async move {
+            if let Err(error) = web_admin::serve_unix(&socket, local, unix_stop).await {
+                tracing::error!(%error, socket = %socket.display(), "the admin socket has stopped");
+            }
+        }),
+        tokio::spawn(async move {
+            tokio::select! {
+                () = follow => {}
+                () = stopped(stopping) => {}
+            }
+        }),
+    ])
+}
+
+#[expect(clippy::disallowed_methods, reason = "the wiring reads the wall clock once, for the start time")]
+fn wall_clock() -> UnixMillis {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

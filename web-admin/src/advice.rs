@@ -1,0 +1,293 @@
+//! What an admin should do next: the list on the dashboard, in `doctor` and in the API, with the same words everywhere.
+//!
+//! Every finding names the cause, the fix and where to do it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pbx_core::model::{DeviceSummary, PushProvider, TargetHealth, UnixMillis, WakeState, WakeTarget};
+use pbx_core::switchboard::command::{Command, Reply, Status};
+use push_module::{CredentialState, CredentialSummary};
+use serde::Serialize;
+
+use crate::adding::unexpected;
+use crate::api::devices;
+use crate::clock;
+use crate::error::Refusal;
+use crate::state::AdminState;
+use crate::tls::CertificateInfo;
+
+/// Devices looked at; beyond it the counts would be right but the page slow.
+const MAX_DEVICES: usize = 5000;
+/// Devices asked for at once.
+const PAGE: usize = 500;
+/// Time left on a certificate at which the admin should act.
+const CERTIFICATE_SOON: Duration = Duration::from_secs(14 * 86_400);
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Level {
+    Ok,
+    Warn,
+    Fail,
+}
+
+impl Level {
+    /// The word beside the colour.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "Good",
+            Self::Warn => "To do",
+            Self::Fail => "Problem",
+        }
+    }
+
+    /// The class in the style sheet.
+    pub(crate) const fn class(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "bad",
+        }
+    }
+}
+
+/// One thing to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Finding {
+    pub(crate) level: Level,
+    /// Stable.
+    pub(crate) code: &'static str,
+    /// The cause.
+    pub(crate) text: String,
+    /// What to do; empty when nothing is to be done.
+    pub(crate) fix: String,
+    /// The page where it is done.
+    pub(crate) link: &'static str,
+}
+
+impl Finding {
+    fn new(level: Level, code: &'static str, text: impl Into<String>, fix: impl Into<String>, link: &'static str) -> Self {
+        Self { level, code, text: text.into(), fix: fix.into(), link }
+    }
+}
+
+/// Everything the advice is drawn from.
+pub(crate) struct Facts {
+    pub(crate) status: Status,
+    pub(crate) credentials: Vec<CredentialSummary>,
+    pub(crate) devices: Vec<DeviceSummary>,
+    pub(crate) certificate: CertificateInfo,
+    pub(crate) public_url: String,
+    pub(crate) now: UnixMillis,
+}
+
+/// Collects the facts.
+pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
+    let Reply::Status(status) = state.switchboard.ask(Command::Status).await? else { return Err(unexpected()) };
+    let credentials = state.push.list_credentials().await?;
+    let mut found: Vec<DeviceSummary> = Vec::new();
+    loop {
+        let page = devices::page(state, found.last().map(|device| device.id), PAGE).await?;
+        let last = page.len() < PAGE;
+        found.extend(page);
+        if last || found.len() >= MAX_DEVICES {
+            break;
+        }
+    }
+    let site = &state.site;
+    Ok(Facts {
+        status,
+        credentials,
+        devices: found,
+        certificate: site.certificate.info(),
+        public_url: site.public_url.clone(),
+        now: clock::now(),
+    })
+}
+
+/// Draws the advice: problems first.
+pub(crate) fn findings(facts: &Facts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    general(facts, &mut findings);
+    push(facts, &mut findings);
+    targets(facts, &mut findings);
+    certificate(facts, &mut findings);
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    findings
+}
+
+/// The worst level of a list.
+pub(crate) fn worst(findings: &[Finding]) -> Level {
+    findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok)
+}
+
+fn general(facts: &Facts, findings: &mut Vec<Finding>) {
+    if facts.status.draining {
+        findings.push(Finding::new(
+            Level::Fail,
+            "draining",
+            "Nightbell is stopping and takes no new calls.",
+            "Wait for the restart; if nobody restarts it, start the service again.",
+            "/system",
+        ));
+    }
+    if facts.status.extensions == 0 {
+        findings.push(Finding::new(
+            Level::Warn,
+            "no_extensions",
+            "There is no extension yet, so nobody can call anybody.",
+            "Add one for each person, or paste a list.",
+            "/extensions",
+        ));
+    } else if facts.devices.is_empty() {
+        findings.push(Finding::new(
+            Level::Warn,
+            "no_devices",
+            "No phone has registered yet.",
+            "Open an extension and use “Add a phone” to show a QR code.",
+            "/extensions",
+        ));
+    }
+}
+
+fn push(facts: &Facts, findings: &mut Vec<Finding>) {
+    if facts.credentials.is_empty() {
+        findings.push(Finding::new(
+            Level::Warn,
+            "no_push_credential",
+            "There is no push credential, so sleeping phone apps cannot be woken. Desk phones work without one.",
+            "Add the APNs key or the Firebase service account of the phone app you use.",
+            "/push",
+        ));
+    }
+    for credential in &facts.credentials {
+        match &credential.state {
+            CredentialState::Working => {}
+            CredentialState::Untried => findings.push(Finding::new(
+                Level::Warn,
+                "push_credential_untried",
+                format!("The push credential “{}” has not been tried yet.", credential.label),
+                "Check it now; that reaches no phone.",
+                "/push",
+            )),
+            CredentialState::Failing { text, .. } => findings.push(Finding::new(
+                Level::Fail,
+                "push_credential_failing",
+                format!("The push credential “{}” is refused: {text}", credential.label),
+                "Correct the cause, then check it again.",
+                "/push",
+            )),
+        }
+    }
+}
+
+/// Whether any credential can wake this target.
+pub(crate) fn has_credential(target: &WakeTarget, credentials: &[CredentialSummary]) -> bool {
+    let app = target.app_id.to_lowercase();
+    let app = app.strip_suffix(".voip").unwrap_or(&app);
+    credentials.iter().filter(|credential| credential.provider == target.provider).any(|credential| {
+        let environment = credential.environment.is_none_or(|covered| covered.covers(target.environment));
+        let any_app = credential.app_ids.is_empty() && credential.provider == PushProvider::Apns;
+        environment && (any_app || credential.app_ids.iter().any(|id| id.eq_ignore_ascii_case(app)))
+    })
+}
+
+fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
+    let mut lacking: BTreeMap<(PushProvider, &str), usize> = BTreeMap::new();
+    let (mut revoked, mut suspect) = (0usize, 0usize);
+    for target in facts.devices.iter().filter_map(|device| Some((device.wake_target.as_ref()?, device.wake_state))) {
+        let (target, state) = target;
+        if state == Some(WakeState::SwitchedOff) {
+            continue;
+        }
+        if !has_credential(target, &facts.credentials) {
+            *lacking.entry((target.provider, target.app_id.as_str())).or_default() += 1;
+        }
+        match target.health {
+            TargetHealth::Good => {}
+            TargetHealth::Suspect { .. } => suspect += 1,
+            TargetHealth::Revoked { .. } => revoked += 1,
+        }
+    }
+    for ((provider, app), count) in lacking {
+        let (what, name) = match provider {
+            PushProvider::Apns => ("APNs key", "Apple"),
+            PushProvider::Fcm => ("Firebase service account", "Google"),
+        };
+        findings.push(Finding::new(
+            Level::Fail,
+            "app_without_credential",
+            format!("{} cannot be woken through {name}: there is no credential for {app}.", phones(count)),
+            format!("Ask the publisher of the app for its {what} and add it, or use an app whose key you have."),
+            "/push",
+        ));
+    }
+    if revoked > 0 {
+        findings.push(Finding::new(
+            Level::Warn,
+            "tokens_gone",
+            format!("{} lost its push token: the app was removed or reset there.", phones(revoked)),
+            "Open the app on the phone once, or forget the device if the phone is gone.",
+            "/extensions",
+        ));
+    }
+    if suspect > 0 {
+        findings.push(Finding::new(
+            Level::Warn,
+            "tokens_suspect",
+            format!("{} sent a push token that its provider does not accept for that app.", phones(suspect)),
+            "Look at the device for the provider's reason; most often a test build of the app uses the other environment.",
+            "/extensions",
+        ));
+    }
+}
+
+fn phones(count: usize) -> String {
+    if count == 1 { "One phone".into() } else { format!("{count} phones") }
+}
+
+fn certificate(facts: &Facts, findings: &mut Vec<Finding>) {
+    let certificate = &facts.certificate;
+    if certificate.not_after < facts.now {
+        findings.push(Finding::new(
+            Level::Fail,
+            "certificate_expired",
+            "The TLS certificate has ended: phones refuse to connect and browsers warn.",
+            "Put a valid cert.pem and key.pem into the folder tls of the data directory; they are in force within seconds.",
+            "/system",
+        ));
+    } else if certificate.not_after < facts.now + CERTIFICATE_SOON {
+        let left = clock::relative(certificate.not_after, facts.now);
+        findings.push(Finding::new(
+            Level::Warn,
+            "certificate_ends_soon",
+            format!("The TLS certificate ends {left}."),
+            "Put a new cert.pem and key.pem into the folder tls of the data directory; they are in force within seconds.",
+            "/system",
+        ));
+    }
+    if certificate.self_made {
+        findings.push(Finding::new(
+            Level::Warn,
+            "certificate_self_made",
+            "The TLS certificate was made by Nightbell itself: browsers warn, and most phone apps refuse it.",
+            "Put a certificate for your public name into the folder tls of the data directory, for example from Let's Encrypt.",
+            "/system",
+        ));
+    }
+    let host = facts.public_url.split("://").nth(1).unwrap_or("");
+    if ["localhost", "127.", "[::1]"].iter().any(|local| host.starts_with(local)) {
+        findings.push(Finding::new(
+            Level::Warn,
+            "public_name_is_local",
+            format!("Links and QR codes point to {}, which no phone can reach.", facts.public_url),
+            "Set the public name (`public_host` in the configuration, or --public-host) and restart.",
+            "/system",
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,20 @@
+//! The REST API; its routes and shapes stand in `API.md`.
+//!
+//! Handlers parse, give one command and answer with a view. A view never holds a push token: the model's own
+//! serialization would reveal it, so nothing of the model that holds one is serialized here.
+
+pub(crate) mod body;
+pub(crate) mod calls;
+pub(crate) mod devices;
+pub(crate) mod enrolments;
+pub(crate) mod extensions;
+pub(crate) mod import;
+pub(crate) mod push;
+pub(crate) mod settings;
+pub(crate) mod system;
+pub(crate) mod view;
+
+use crate::error::Problem;
+
+/// What every handler gives back.
+pub(crate) type Answer<T> = Result<T, Problem>;

@@ -1,0 +1,120 @@
+//! `/calls`.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use pbx_core::model::{CallId, CallRecord, DeviceId, TimelineEntry, TimelineStep, UnixMillis};
+use pbx_core::store::call_log::{self, CallFilter};
+use pbx_core::switchboard::command::{ActiveCall, Command, CommandError, Reply};
+use serde::{Deserialize, Serialize};
+
+use super::Answer;
+use super::body::{Params, limit};
+use crate::adding::unexpected;
+use crate::error::Refusal;
+use crate::state::AdminState;
+
+/// Calls on a page unless the caller wishes another number.
+const USUAL_LIMIT: usize = 50;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListParams {
+    #[serde(default)]
+    number: String,
+    before: Option<i64>,
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ListView {
+    calls: Vec<CallRecord>,
+    next: Option<CallId>,
+}
+
+pub(crate) async fn list(
+    State(state): State<AdminState>,
+    Params(params): Params<ListParams>,
+) -> Answer<Json<ListView>> {
+    let limit = limit(params.limit, USUAL_LIMIT)?;
+    let filter = CallFilter { search: params.number, ..CallFilter::default() };
+    let (calls, next) = page(&state, &filter, params.before.map(CallId), limit).await?;
+    Ok(Json(ListView { calls, next }))
+}
+
+/// A page of the call log, and where the next one begins.
+pub(crate) async fn page(
+    state: &AdminState,
+    filter: &CallFilter,
+    before: Option<CallId>,
+    limit: usize,
+) -> Result<(Vec<CallRecord>, Option<CallId>), Refusal> {
+    let one_more = u32::try_from(limit + 1).unwrap_or(u32::MAX);
+    let mut calls = call_log::page(&state.store, filter, before, one_more).await?;
+    let full = calls.len() >= limit + 1 || limit >= call_log::PAGE_LIMIT as usize && calls.len() == limit;
+    calls.truncate(limit);
+    let next = if full { calls.last().map(|call| call.id) } else { None };
+    Ok((calls, next))
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct CallView {
+    call: CallRecord,
+    timeline: Vec<StepView>,
+}
+
+#[derive(Debug, Serialize)]
+struct StepView {
+    at: UnixMillis,
+    offset_ms: i64,
+    step: TimelineStep,
+    device: Option<DeviceId>,
+    detail: String,
+}
+
+/// One call of the log.
+pub(crate) async fn record(state: &AdminState, id: CallId) -> Result<(CallRecord, Vec<TimelineEntry>), Refusal> {
+    let call = call_log::one(&state.store, id).await?;
+    let missing = || Refusal::not_found("no_such_call", format!("there is no call {id} in the log"));
+    let call = call.ok_or_else(missing)?;
+    Ok((call, call_log::timeline(&state.store, id).await?))
+}
+
+pub(crate) async fn get(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<Json<CallView>> {
+    let (call, entries) = record(&state, CallId(id)).await?;
+    let began = call.started_at;
+    let timeline = entries
+        .into_iter()
+        .map(|entry| StepView {
+            at: entry.at,
+            offset_ms: entry.at.0.saturating_sub(began.0),
+            step: entry.step,
+            device: entry.device,
+            detail: entry.detail,
+        })
+        .collect();
+    Ok(Json(CallView { call, timeline }))
+}
+
+/// The calls that live now.
+pub(crate) async fn living(state: &AdminState) -> Result<Vec<ActiveCall>, Refusal> {
+    let Reply::Calls(calls) = state.switchboard.ask(Command::ListCalls).await? else { return Err(unexpected()) };
+    Ok(calls)
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ActiveView {
+    calls: Vec<ActiveCall>,
+}
+
+pub(crate) async fn active(State(state): State<AdminState>) -> Answer<Json<ActiveView>> {
+    Ok(Json(ActiveView { calls: living(&state).await? }))
+}
+
+pub(crate) async fn hang_up(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<StatusCode> {
+    match state.switchboard.ask(Command::HangUp(CallId(id))).await {
+        Ok(_) => Ok(StatusCode::NO_CONTENT),
+        Err(error @ CommandError::NoSuchCall(_)) => Err(Refusal::not_found(error.code(), error.to_string()).into()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,59 @@
+//! `/push/credentials`; the shapes are those of the push side itself, which never gives a key away.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use push_module::{CheckOutcome, CredentialError, CredentialId, CredentialSummary, NewCredential, ProviderHealth};
+use serde::Serialize;
+
+use super::Answer;
+use super::body::Body;
+use crate::error::Refusal;
+use crate::state::AdminState;
+
+impl From<CredentialError> for Refusal {
+    fn from(error: CredentialError) -> Self {
+        let (code, field, text) = (error.code(), error.field(), error.to_string());
+        let status = match error {
+            CredentialError::Store(store) => return Self::from(store),
+            CredentialError::NotFound(_) => StatusCode::NOT_FOUND,
+            CredentialError::Duplicate { .. } | CredentialError::TooMany { .. } => StatusCode::CONFLICT,
+            CredentialError::Unreadable { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            CredentialError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        let code = if status == StatusCode::NOT_FOUND { "no_such_credential" } else { code };
+        let refusal = Self::new(status, code, text);
+        match field {
+            Some(field) => refusal.field(field),
+            None => refusal,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ListView {
+    credentials: Vec<CredentialSummary>,
+    health: Vec<ProviderHealth>,
+}
+
+pub(crate) async fn list(State(state): State<AdminState>) -> Answer<Json<ListView>> {
+    let credentials = state.push.list_credentials().await?;
+    Ok(Json(ListView { credentials, health: state.push.health() }))
+}
+
+pub(crate) async fn add(
+    State(state): State<AdminState>,
+    Body(new): Body<NewCredential>,
+) -> Answer<(StatusCode, Json<CredentialSummary>)> {
+    Ok((StatusCode::CREATED, Json(state.push.add_credential(new).await?)))
+}
+
+pub(crate) async fn check(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<Json<CheckOutcome>> {
+    Ok(Json(state.push.check_credential(CredentialId(id)).await?))
+}
+
+pub(crate) async fn remove(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<StatusCode> {
+    state.push.remove_credential(CredentialId(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

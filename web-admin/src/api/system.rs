@@ -1,0 +1,128 @@
+//! `/status`, `/doctor`, `/tokens` and, at the Unix socket, `/setup-link`.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use pbx_core::model::{Redacted, UnixMillis};
+use pbx_core::switchboard::command::{Command, Reply, Status};
+use serde::{Deserialize, Serialize};
+
+use super::Answer;
+use super::body::Body;
+use crate::accounts::{self, ApiToken, MAX_API_TOKENS};
+use crate::adding::unexpected;
+use crate::advice::{self, Finding, Level};
+use crate::clock;
+use crate::error::{Problem, Refusal};
+use crate::session::API_TOKEN_PREFIX;
+use crate::setup::{self, SetupError};
+use crate::state::AdminState;
+use crate::token;
+
+/// Names longer than this are not names.
+const MAX_TOKEN_NAME: usize = 64;
+
+#[derive(Debug, Serialize)]
+pub(crate) struct StatusView {
+    version: &'static str,
+    public_url: String,
+    tls_fingerprint: String,
+    tls_self_made: bool,
+    started_at: UnixMillis,
+    #[serde(flatten)]
+    status: Status,
+}
+
+pub(crate) async fn status(State(state): State<AdminState>) -> Answer<Json<StatusView>> {
+    let Reply::Status(status) = state.switchboard.ask(Command::Status).await? else { return Err(unexpected().into()) };
+    let certificate = state.site.certificate.info();
+    Ok(Json(StatusView {
+        version: state.site.version,
+        public_url: state.site.public_url.clone(),
+        tls_fingerprint: certificate.fingerprint,
+        tls_self_made: certificate.self_made,
+        started_at: state.site.started_at,
+        status,
+    }))
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct DoctorView {
+    level: Level,
+    findings: Vec<Finding>,
+}
+
+pub(crate) async fn doctor(State(state): State<AdminState>) -> Answer<Json<DoctorView>> {
+    let findings = advice::findings(&advice::facts(&state).await?);
+    Ok(Json(DoctorView { level: advice::worst(&findings), findings }))
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct TokensView {
+    tokens: Vec<ApiToken>,
+}
+
+pub(crate) async fn tokens(State(state): State<AdminState>) -> Answer<Json<TokensView>> {
+    Ok(Json(TokensView { tokens: accounts::api_tokens(&state.store).await? }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewTokenBody {
+    name: String,
+}
+
+/// A token that is shown this once.
+#[derive(Debug, Serialize)]
+pub(crate) struct NewTokenView {
+    id: i64,
+    name: String,
+    pub(crate) token: Redacted<String>,
+}
+
+/// Makes an API token.
+pub(crate) async fn make_token(state: &AdminState, name: &str) -> Result<NewTokenView, Refusal> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > MAX_TOKEN_NAME || name.chars().any(char::is_control) {
+        let detail = format!("name the token after what uses it, in 1 to {MAX_TOKEN_NAME} characters");
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "malformed", detail).field("name"));
+    }
+    let minted = token::mint(API_TOKEN_PREFIX)?;
+    let row = accounts::put_api_token(&state.store, name, &minted.hash, clock::now()).await?;
+    let full = || {
+        let detail = format!("there are {MAX_API_TOKENS} API tokens already; delete one that is no longer used");
+        Refusal::new(StatusCode::CONFLICT, "full", detail)
+    };
+    let id = row.ok_or_else(full)?;
+    Ok(NewTokenView { id, name: name.to_owned(), token: Redacted::new(minted.text) })
+}
+
+pub(crate) async fn add_token(
+    State(state): State<AdminState>,
+    Body(body): Body<NewTokenBody>,
+) -> Answer<(StatusCode, Json<NewTokenView>)> {
+    Ok((StatusCode::CREATED, Json(make_token(&state, &body.name).await?)))
+}
+
+pub(crate) async fn remove_token(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<StatusCode> {
+    if accounts::drop_api_token(&state.store, id).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem(Refusal::not_found("no_such_token", format!("there is no API token {id}"))))
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct SetupLinkView {
+    url: Redacted<String>,
+    expires_at: UnixMillis,
+}
+
+pub(crate) async fn setup_link(State(state): State<AdminState>) -> Answer<(StatusCode, Json<SetupLinkView>)> {
+    let link = setup::setup_link(&state.store, &state.site.public_url).await.map_err(|error| match error {
+        SetupError::Random(error) => Refusal::from(error),
+        SetupError::Store(error) => Refusal::from(error),
+    })?;
+    let view = SetupLinkView { url: Redacted::new(link.url), expires_at: link.expires_at };
+    Ok((StatusCode::CREATED, Json(view)))
+}

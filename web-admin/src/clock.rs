@@ -1,0 +1,86 @@
+//! The one place of this crate that reads a clock, and how instants are written for people.
+
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use pbx_core::model::UnixMillis;
+
+/// The wall clock, read once for each request that needs it.
+#[expect(clippy::disallowed_methods, reason = "web handlers have no driver that would hand them the time")]
+pub(crate) fn now() -> UnixMillis {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// An instant as pages show it: readable in the server's time zone, exact for machines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// `2026-11-21 23:02:13`.
+    pub(crate) text: String,
+    /// RFC 3339 in UTC, for `<time datetime>`.
+    pub(crate) exact: String,
+}
+
+/// Writes an instant in the server's time zone.
+pub(crate) fn stamp(at: UnixMillis) -> Stamp {
+    let instant = Timestamp::from_millisecond(at.0).unwrap_or_default();
+    let local = instant.to_zoned(TimeZone::system());
+    Stamp { text: local.strftime("%Y-%m-%d %H:%M:%S").to_string(), exact: instant.to_string() }
+}
+
+/// The name of the zone pages are written in, such as `Europe/Berlin`.
+pub(crate) fn zone_name() -> String {
+    TimeZone::system().iana_name().unwrap_or("UTC").to_owned()
+}
+
+/// A span in the largest two units that matter: `3 d 4 h`, `12 min`, `4.2 s`, `812 ms`.
+pub(crate) fn span(millis: u64) -> String {
+    let seconds = millis / 1000;
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    if days > 0 {
+        format!("{days} d {hours} h")
+    } else if hours > 0 {
+        format!("{hours} h {minutes} min")
+    } else if minutes > 0 {
+        format!("{minutes} min {} s", seconds % 60)
+    } else if seconds >= 10 {
+        format!("{seconds} s")
+    } else if millis >= 1000 {
+        format!("{seconds}.{} s", millis % 1000 / 100)
+    } else {
+        format!("{millis} ms")
+    }
+}
+
+/// How far an instant lies from now: `in 12 min`, `3 d 4 h ago`.
+pub(crate) fn relative(at: UnixMillis, now: UnixMillis) -> String {
+    let millis = |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    if at > now { format!("in {}", span(millis(at.since(now)))) } else { format!("{} ago", span(millis(now.since(at)))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_name_the_units_that_matter() {
+        let cases = [
+            (812, "812 ms"),
+            (4_290, "4.2 s"),
+            (12_000, "12 s"),
+            (125_000, "2 min 5 s"),
+            (3_720_000, "1 h 2 min"),
+            (273_600_000, "3 d 4 h"),
+        ];
+        for (millis, text) in cases {
+            assert_eq!(span(millis), text);
+        }
+    }
+
+    #[test]
+    fn the_past_and_the_future_are_told_apart() {
+        assert_eq!(relative(UnixMillis(1_000), UnixMillis(61_000)), "1 min 0 s ago");
+        assert_eq!(relative(UnixMillis(61_000), UnixMillis(1_000)), "in 1 min 0 s");
+    }
+}

@@ -1,0 +1,190 @@
+//! What goes wrong, said once: a [`Refusal`] becomes a page for people and problem+json for programs.
+//!
+//! Expected refusals carry a sentence with the problem and the fix. Failures of ours are logged here and shown without
+//! their insides.
+
+use askama::Template;
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use pbx_core::store::StoreError;
+use pbx_core::switchboard::command::CommandError;
+use serde::Serialize;
+
+use crate::import::RowError;
+use crate::layout::Layout;
+use crate::password::HashError;
+use crate::token::NoRandom;
+
+/// Why a request was not carried out.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) field: Option<String>,
+    pub(crate) detail: String,
+    pub(crate) rows: Vec<RowError>,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, field: None, detail: detail.into(), rows: Vec::new() }
+    }
+
+    pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    pub(crate) fn not_found(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, detail)
+    }
+
+    /// A failure of ours: logged with its insides, shown without them.
+    pub(crate) fn internal(failure: &dyn std::error::Error) -> Self {
+        let source = failure.source().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(%failure, %source, "a request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "something failed inside Nightbell and nothing was changed; the log has the details (`journalctl -u nightbell`)",
+        )
+    }
+}
+
+impl From<CommandError> for Refusal {
+    fn from(error: CommandError) -> Self {
+        use CommandError as E;
+        let (status, field) = match &error {
+            E::NumberTaken(_) | E::NumberTwice(_) => (StatusCode::CONFLICT, Some("number")),
+            E::UsernameTaken(_) => (StatusCode::CONFLICT, Some("username")),
+            E::NoSuchExtension(_) | E::NoSuchCredential(_) | E::NoSuchDevice(_) | E::NoSuchCall(_) => {
+                (StatusCode::NOT_FOUND, None)
+            }
+            E::NothingToPush(_) | E::Full(_) => (StatusCode::CONFLICT, None),
+            E::RealmInUse => (StatusCode::CONFLICT, Some("realm")),
+            E::Settings(wrong) => (StatusCode::UNPROCESSABLE_ENTITY, Some(wrong.field)),
+            E::Number(_) => (StatusCode::BAD_REQUEST, Some("number")),
+            E::Extension(pbx_core::model::ExtensionError::Name) => (StatusCode::BAD_REQUEST, Some("name")),
+            E::Extension(pbx_core::model::ExtensionError::Email(_)) => (StatusCode::BAD_REQUEST, Some("email")),
+            E::NotSaved | E::Busy | E::Stopping => (StatusCode::SERVICE_UNAVAILABLE, None),
+        };
+        let refusal = Self::new(status, error.code(), error.to_string());
+        match field {
+            Some(field) => refusal.field(field),
+            None => refusal,
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<NoRandom> for Refusal {
+    fn from(error: NoRandom) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<HashError> for Refusal {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", error.to_string()),
+            HashError::Failed => Self::internal(&error),
+        }
+    }
+}
+
+/// A refusal as RFC 9457 problem+json.
+#[derive(Debug)]
+pub(crate) struct Problem(pub(crate) Refusal);
+
+impl<E: Into<Refusal>> From<E> for Problem {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+#[derive(Serialize)]
+struct ProblemBody<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [RowError],
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = ProblemBody {
+            r#type: "about:blank",
+            title: self.0.status.canonical_reason().unwrap_or("Error"),
+            status: self.0.status.as_u16(),
+            code: self.0.code,
+            detail: &self.0.detail,
+            field: self.0.field.as_deref(),
+            errors: &self.0.rows,
+        };
+        let mut response = (self.0.status, Json(body)).into_response();
+        let _ = response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
+        response
+    }
+}
+
+/// A refusal as a page.
+#[derive(Debug)]
+pub(crate) struct ErrorPage(pub(crate) Refusal);
+
+impl<E: Into<Refusal>> From<E> for ErrorPage {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorTemplate<'a> {
+    layout: Layout,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+}
+
+impl IntoResponse for ErrorPage {
+    fn into_response(self) -> Response {
+        let title = match self.0.status {
+            StatusCode::NOT_FOUND => "Not found",
+            StatusCode::SERVICE_UNAVAILABLE => "Not now",
+            StatusCode::FORBIDDEN => "Refused",
+            StatusCode::INTERNAL_SERVER_ERROR => "Something failed",
+            _ => "That did not work",
+        };
+        let page = ErrorTemplate {
+            layout: Layout::unnamed(title),
+            status: self.0.status.as_u16(),
+            code: self.0.code,
+            detail: &self.0.detail,
+        };
+        (self.0.status, render(&page)).into_response()
+    }
+}
+
+/// Renders a page; a template that fails is a bug and says so without insides.
+pub(crate) fn render(page: &impl Template) -> Response {
+    match page.render() {
+        Ok(html) => Html(html).into_response(),
+        Err(failure) => {
+            tracing::error!(%failure, "a page could not be rendered");
+            (StatusCode::INTERNAL_SERVER_ERROR, "This page could not be shown; the log has the details.").into_response()
+        }
+    }
+}

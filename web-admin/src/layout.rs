@@ -1,0 +1,120 @@
+//! What every page needs around its content: title, menu, who is signed in, and the sentence after a redirect.
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use serde::Deserialize;
+
+use crate::assets;
+use crate::error::{ErrorPage, Refusal};
+use crate::session::SignedIn;
+
+/// The entry of the menu a page belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Menu {
+    Dashboard,
+    Extensions,
+    Push,
+    Calls,
+    Settings,
+    System,
+    Account,
+    /// Pages outside the menu.
+    None,
+}
+
+/// The frame of one page.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    pub(crate) title: String,
+    pub(crate) menu: Menu,
+    /// Who is signed in; `None` hides the sign-out button.
+    pub(crate) user: Option<String>,
+    /// Hides the menu, for pages before signing in.
+    pub(crate) bare: bool,
+    /// What the act before the redirect has done.
+    pub(crate) done: Option<&'static str>,
+}
+
+impl Layout {
+    /// A page for people who are not signed in.
+    pub(crate) fn bare(title: impl Into<String>) -> Self {
+        Self { title: title.into(), menu: Menu::None, user: None, bare: true, done: None }
+    }
+
+    /// A page that does not know who asks, such as an error page.
+    pub(crate) fn unnamed(title: impl Into<String>) -> Self {
+        Self { bare: false, ..Self::bare(title) }
+    }
+
+    pub(crate) fn css(&self) -> &'static str {
+        assets::css().url.as_str()
+    }
+
+    pub(crate) fn script(&self) -> &'static str {
+        assets::script().url.as_str()
+    }
+
+    pub(crate) fn icon(&self) -> &'static str {
+        assets::icon().url.as_str()
+    }
+
+    /// `aria-current` for the menu entry of this page.
+    pub(crate) fn current(&self, menu: &Menu) -> &'static str {
+        if self.menu == *menu { "page" } else { "false" }
+    }
+}
+
+/// Who asks, and what the act before has done.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    pub(crate) signed_in: SignedIn,
+    done: Option<&'static str>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct DoneQuery {
+    #[serde(default)]
+    done: String,
+}
+
+impl Frame {
+    pub(crate) fn layout(&self, title: impl Into<String>, menu: Menu) -> Layout {
+        Layout {
+            title: title.into(),
+            menu,
+            user: Some(self.signed_in.name.clone()),
+            bare: false,
+            done: self.done,
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Frame {
+    type Rejection = ErrorPage;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ErrorPage> {
+        let signed_in = parts.extensions.get::<SignedIn>().cloned().ok_or_else(|| ErrorPage(Refusal::signed_out()))?;
+        let done = Query::<DoneQuery>::from_request_parts(parts, state).await.map(|q| q.0.done).unwrap_or_default();
+        Ok(Self { signed_in, done: sentence(&done) })
+    }
+}
+
+/// The sentence for `?done=code`; only these are shown, so a link cannot put words into our page.
+pub(crate) fn sentence(code: &str) -> Option<&'static str> {
+    let known = [
+        ("saved", "Saved. The change is in force now."),
+        ("removed", "Removed."),
+        ("push-on", "Push is on."),
+        ("push-off", "Push is off. Sleeping phones will not be woken."),
+        ("device-forgotten", "The device was forgotten. It may register again if it still has its account."),
+        ("test-sent", "A test notice is on its way to every phone that can be pushed. The outcome appears below."),
+        ("added", "Added. It works now: register a phone, or use “Add a phone”."),
+        ("checked", "Checked. The result stands beside the credential."),
+        ("link-revoked", "The link was revoked and no longer works."),
+        ("signed-out", "You are signed out."),
+        ("password", "The password was changed. Sign in with the new one."),
+        ("ready", "Your account is ready. Sign in."),
+        ("hung-up", "The call was ended."),
+    ];
+    known.into_iter().find(|(known, _)| *known == code).map(|(_, text)| text)
+}

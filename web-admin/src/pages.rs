@@ -1,0 +1,29 @@
+//! One file for each page, beside the template of the same name.
+
+pub(crate) mod account;
+pub(crate) mod calls;
+pub(crate) mod confirm;
+pub(crate) mod dashboard;
+pub(crate) mod device;
+pub(crate) mod extension;
+pub(crate) mod extensions;
+pub(crate) mod health;
+pub(crate) mod import;
+pub(crate) mod pairing;
+pub(crate) mod push;
+pub(crate) mod settings;
+pub(crate) mod setup;
+pub(crate) mod sign_in;
+pub(crate) mod system;
+
+use axum::response::{IntoResponse, Redirect, Response};
+
+use crate::error::ErrorPage;
+
+/// What every page handler gives back.
+pub(crate) type Page = Result<Response, ErrorPage>;
+
+/// After a change: to the page that shows it, so that a reload repeats nothing.
+pub(crate) fn go(to: &str) -> Page {
+    Ok(Redirect::to(to).into_response())
+}

@@ -1,0 +1,194 @@
+//! `/calls`: the log, and one call's timeline in milliseconds.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use pbx_core::model::{CallId, CallRecord, DeviceId, TimelineEntry};
+use pbx_core::store::call_log::CallFilter;
+use pbx_core::switchboard::command::{Command, CommandError};
+use serde::Deserialize;
+
+use super::confirm::Confirm;
+use super::{Page, go};
+use crate::api::calls::{page as log_page, record};
+use crate::api::devices;
+use crate::clock;
+use crate::error::render;
+use crate::layout::{Frame, Layout, Menu};
+use crate::session::percent_encode;
+use crate::state::AdminState;
+use crate::words::{self, Badge, When};
+
+/// Calls on a page.
+const ON_A_PAGE: usize = 50;
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct ListQuery {
+    #[serde(default)]
+    number: String,
+    #[serde(default)]
+    before: String,
+}
+
+/// One line of the log.
+pub(crate) struct CallLine {
+    pub(crate) id: CallId,
+    pub(crate) caller: String,
+    pub(crate) caller_name: String,
+    pub(crate) callee: String,
+    pub(crate) at: When,
+    pub(crate) badge: Badge,
+    /// How long was talked; empty when nobody answered.
+    pub(crate) talked: String,
+    pub(crate) reason: String,
+}
+
+pub(crate) fn line(call: CallRecord) -> CallLine {
+    let end = call.ended_at.unwrap_or_else(clock::now);
+    let talked = call.answered_at.map(|at| u64::try_from(end.since(at).as_millis()).unwrap_or(u64::MAX));
+    CallLine {
+        id: call.id,
+        at: When::exact(call.started_at),
+        badge: words::ending(call.ending, call.answered_at.is_some()),
+        talked: talked.map(clock::span).unwrap_or_default(),
+        caller: call.caller,
+        caller_name: call.caller_name,
+        callee: call.callee,
+        reason: call.reason,
+    }
+}
+
+#[derive(Template)]
+#[template(path = "calls.html")]
+struct ListPage {
+    layout: Layout,
+    number: String,
+    calls: Vec<CallLine>,
+    next: String,
+    later: bool,
+}
+
+pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Query(query): Query<ListQuery>) -> Page {
+    let filter = CallFilter { search: query.number.trim().to_owned(), ..CallFilter::default() };
+    let before = query.before.parse().ok().map(CallId);
+    let (calls, next) = log_page(&state, &filter, before, ON_A_PAGE).await?;
+    let next = next.map(|call| format!("/calls?number={}&before={call}", percent_encode(&filter.search)));
+    Ok(render(&ListPage {
+        layout: frame.layout("Calls", Menu::Calls),
+        number: filter.search,
+        calls: calls.into_iter().map(line).collect(),
+        next: next.unwrap_or_default(),
+        later: before.is_some(),
+    }))
+}
+
+#[derive(Template)]
+#[template(path = "call.html")]
+struct CallPage {
+    layout: Layout,
+    line: CallLine,
+    uuid: String,
+    living: bool,
+    /// From the call's begin to the answer, or to its end.
+    rang: String,
+    answered_by: String,
+    packets_from_caller: u64,
+    packets_from_callee: u64,
+    /// Somebody answered but a side was not heard.
+    one_way: &'static str,
+    steps: Vec<StepLine>,
+}
+
+struct StepLine {
+    offset: String,
+    /// Time since the step before.
+    gap: String,
+    class: &'static str,
+    text: &'static str,
+    device: String,
+    detail: String,
+}
+
+pub(crate) async fn detail(State(state): State<AdminState>, frame: Frame, Path(id): Path<i64>) -> Page {
+    let (call, entries) = record(&state, CallId(id)).await?;
+    let names = names(&state, &call, &entries).await;
+    let named = |device: DeviceId| names.get(&device).cloned().unwrap_or_else(|| format!("Phone {device}"));
+    let mut before = call.started_at;
+    let steps = entries.into_iter().map(|entry| {
+        let offset = entry.at.0.saturating_sub(call.started_at.0);
+        let gap = entry.at.0.saturating_sub(before.0);
+        before = entry.at;
+        StepLine {
+            offset: format!("{offset} ms"),
+            gap: if gap > 0 { format!("+{gap}") } else { String::new() },
+            class: words::step_class(entry.step),
+            text: words::step(entry.step),
+            device: entry.device.map(&named).unwrap_or_default(),
+            detail: entry.detail,
+        }
+    });
+    let steps = steps.collect();
+    let rang_until = call.answered_at.or(call.ended_at).unwrap_or_else(clock::now);
+    let rang = u64::try_from(rang_until.since(call.started_at).as_millis()).unwrap_or(u64::MAX);
+    Ok(render(&CallPage {
+        layout: frame.layout(format!("Call {} to {}", call.caller, call.callee), Menu::Calls),
+        uuid: call.uuid.to_string(),
+        living: call.ended_at.is_none(),
+        rang: clock::span(rang),
+        answered_by: call.answered_by.map(named).unwrap_or_default(),
+        packets_from_caller: call.packets_from_caller,
+        packets_from_callee: call.packets_from_callee,
+        one_way: one_way(&call),
+        steps,
+        line: line(call),
+    }))
+}
+
+/// What missing sound points to; empty when both sides were heard or nobody talked.
+fn one_way(call: &CallRecord) -> &'static str {
+    let talked = call.answered_at.is_some() && call.ended_at.is_some();
+    match (talked, call.packets_from_caller, call.packets_from_callee) {
+        (true, 0, 0) => {
+            "No sound arrived from either phone. Most often a firewall blocks the UDP ports for sound; open the range named under Settings."
+        }
+        (true, 0, _) => "No sound arrived from the caller. Look at the firewall and at the network of the caller's phone.",
+        (true, _, 0) => "No sound arrived from the called phone. Look at the firewall and at the network of that phone.",
+        _ => "",
+    }
+}
+
+/// Names of the devices in a timeline; a device that is gone keeps its row number.
+async fn names(state: &AdminState, call: &CallRecord, entries: &[TimelineEntry]) -> BTreeMap<DeviceId, String> {
+    let mut names = BTreeMap::new();
+    for id in entries.iter().filter_map(|entry| entry.device).chain(call.answered_by) {
+        if names.contains_key(&id) {
+            continue;
+        }
+        let name = match devices::show(state, id).await {
+            Ok(device) => words::device_name(&device.user_agent, id),
+            Err(_) => format!("Phone {id} (gone)"),
+        };
+        names.insert(id, name);
+    }
+    names
+}
+
+pub(crate) async fn confirm_hang_up(State(state): State<AdminState>, frame: Frame, Path(id): Path<i64>) -> Page {
+    let (call, _) = record(&state, CallId(id)).await?;
+    let confirm = Confirm {
+        layout: frame.layout("End this call?", Menu::Calls),
+        lines: vec![format!("The call from {} to {} ends at once for both sides.", call.caller, call.callee)],
+        action: format!("/calls/{id}/hang-up"),
+        button: "End the call",
+        back: format!("/calls/{id}"),
+    };
+    Ok(confirm.page())
+}
+
+pub(crate) async fn hang_up(State(state): State<AdminState>, Path(id): Path<i64>) -> Page {
+    match state.switchboard.ask(Command::HangUp(CallId(id))).await {
+        Ok(_) | Err(CommandError::NoSuchCall(_)) => go(&format!("/calls/{id}?done=hung-up")),
+        Err(error) => Err(error.into()),
+    }
+}

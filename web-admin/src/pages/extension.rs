@@ -1,0 +1,340 @@
+//! `/extensions/{number}`: the owner, push, and every device with both its records side by side.
+
+use askama::Template;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use pbx_core::model::{DeviceSummary, ExtensionNumber, LastWake, LiveBindingSummary, WakeTarget};
+use pbx_core::switchboard::command::{Command, CommandError, ExtensionChange, ExtensionDetail};
+use provisioning::{Enrolment, EnrolmentState};
+use push_module::CredentialSummary;
+use serde::Deserialize;
+
+use super::confirm::Confirm;
+use super::extensions::{kept, shown_once};
+use super::{Page, go};
+use crate::adding;
+use crate::advice::has_credential;
+use crate::api::extensions::{display_name, email, show};
+use crate::api::view::complaint;
+use crate::clock;
+use crate::error::{Refusal, render};
+use crate::form::{Errors, Input};
+use crate::layout::{Frame, Layout, Menu};
+use crate::state::AdminState;
+use crate::token::fingerprint;
+use crate::words::{self, Badge, When};
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct OwnerForm {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    email: String,
+}
+
+impl OwnerForm {
+    fn of(detail: &ExtensionDetail) -> Self {
+        let extension = &detail.line.extension;
+        let email = extension.email.as_ref().map(|address| address.as_str().to_owned());
+        Self { name: extension.name.to_string(), email: email.unwrap_or_default() }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "extension.html")]
+struct ExtensionPage {
+    layout: Layout,
+    number: ExtensionNumber,
+    owner: String,
+    presence: Badge,
+    reason: String,
+    push_enabled: bool,
+    /// A device can be pushed, so a test makes sense.
+    testable: bool,
+    devices: Vec<DeviceCard>,
+    accounts: Vec<String>,
+    links: Vec<LinkLine>,
+    problem: String,
+    name: Input,
+    email: Input,
+}
+
+/// One device with both records.
+struct DeviceCard {
+    id: i64,
+    name: String,
+    key: String,
+    presence: Badge,
+    reason: String,
+    first_seen: When,
+    last_seen: When,
+    binding: Option<BindingCard>,
+    target: Option<TargetCard>,
+    wake: Option<WakeCard>,
+}
+
+struct BindingCard {
+    state: Badge,
+    transport: &'static str,
+    remote: String,
+    contact: String,
+    user_agent: String,
+    since: When,
+    expires: When,
+}
+
+struct TargetCard {
+    state: Badge,
+    provider: &'static str,
+    app_id: String,
+    environment: &'static str,
+    call_token: String,
+    notice_token: String,
+    learned: When,
+    /// The provider's complaint.
+    why: String,
+    /// Who switched it off; empty when it is on.
+    switched_off: &'static str,
+    on: bool,
+    /// No push credential covers this app.
+    lacks_credential: bool,
+}
+
+struct WakeCard {
+    at: When,
+    kind: &'static str,
+    outcome: String,
+    woke_after: String,
+    accepted: bool,
+}
+
+struct LinkLine {
+    id: String,
+    label: String,
+    state: Badge,
+    open: bool,
+    expires: When,
+}
+
+fn binding_card(binding: LiveBindingSummary, now: pbx_core::model::UnixMillis) -> BindingCard {
+    BindingCard {
+        state: words::binding(binding.state),
+        transport: words::transport(binding.transport),
+        remote: binding.remote.to_string(),
+        contact: binding.contact,
+        user_agent: binding.user_agent,
+        since: When::exact(binding.since),
+        expires: When::relative(binding.expires_at, now),
+    }
+}
+
+fn target_card(target: &WakeTarget, state: Badge, credentials: &[CredentialSummary]) -> TargetCard {
+    let shown = |token: &Option<pbx_core::model::Redacted<String>>| {
+        token.as_ref().map_or_else(|| "none".to_owned(), |token| fingerprint(token.reveal()))
+    };
+    TargetCard {
+        state,
+        provider: words::provider(target.provider),
+        app_id: target.app_id.clone(),
+        environment: words::environment(target.environment),
+        call_token: shown(&target.call_token),
+        notice_token: shown(&target.notice_token),
+        learned: When::exact(target.learned_at),
+        why: complaint(&target.health).to_owned(),
+        switched_off: target.switched_off.map_or("", words::switched_off),
+        on: target.switched_off.is_none(),
+        lacks_credential: !has_credential(target, credentials),
+    }
+}
+
+fn wake_card(wake: LastWake, now: pbx_core::model::UnixMillis) -> WakeCard {
+    WakeCard {
+        at: When::relative(wake.at, now),
+        kind: words::kind(wake.kind),
+        outcome: wake.outcome,
+        woke_after: wake.woke_after_ms.map(clock::span).unwrap_or_default(),
+        accepted: wake.accepted,
+    }
+}
+
+fn device_card(device: DeviceSummary, credentials: &[CredentialSummary]) -> DeviceCard {
+    let now = clock::now();
+    let state = words::wake(device.wake_state);
+    DeviceCard {
+        id: device.id.0,
+        name: words::device_name(&device.user_agent, device.id),
+        key: device.key.to_string(),
+        presence: words::presence(device.presence),
+        reason: device.reason,
+        first_seen: When::exact(device.first_seen_at),
+        last_seen: When::relative(device.last_seen_at, now),
+        binding: device.live_binding.map(|binding| binding_card(binding, now)),
+        target: device.wake_target.as_ref().map(|target| target_card(target, state, credentials)),
+        wake: device.last_wake.map(|wake| wake_card(wake, now)),
+    }
+}
+
+/// A link's state in words.
+pub(crate) const fn link_badge(state: EnrolmentState) -> Badge {
+    match state {
+        EnrolmentState::Issued => Badge::new("push", "◐", "Waits for a phone"),
+        EnrolmentState::Claimed { .. } => Badge::new("ok", "●", "Paired"),
+        EnrolmentState::Expired => Badge::new("off", "○", "Expired"),
+        EnrolmentState::Revoked { .. } => Badge::new("off", "✕", "Revoked"),
+    }
+}
+
+fn link_line(link: Enrolment) -> LinkLine {
+    LinkLine {
+        id: link.id.to_string(),
+        label: link.label.as_str().to_owned(),
+        state: link_badge(link.state),
+        open: matches!(link.state, EnrolmentState::Issued | EnrolmentState::Claimed { .. }),
+        expires: When::relative(link.expires_at, clock::now()),
+    }
+}
+
+/// The number in a path; what is no number is not found.
+pub(crate) fn in_path(text: &str) -> Result<ExtensionNumber, Refusal> {
+    text.parse().map_err(|_| Refusal::not_found("no_such_extension", "there is no such extension"))
+}
+
+pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Path(text): Path<String>) -> Page {
+    let detail = show(&state, in_path(&text)?).await?;
+    let form = OwnerForm::of(&detail);
+    filled(&state, &frame, detail, (&form, &Errors::default())).await
+}
+
+async fn filled(
+    state: &AdminState,
+    frame: &Frame,
+    detail: ExtensionDetail,
+    (form, errors): (&OwnerForm, &Errors),
+) -> Page {
+    let credentials = state.push.list_credentials().await?;
+    let extension = detail.line.extension;
+    let mut links = state.enrolments.list(extension.number).await?;
+    links.retain(|link| matches!(link.state, EnrolmentState::Issued | EnrolmentState::Claimed { .. }));
+    let testable = detail.device_list.iter().any(|device| device.wake_target.is_some());
+    Ok(render(&ExtensionPage {
+        layout: frame.layout(format!("Extension {}", extension.number), Menu::Extensions),
+        number: extension.number,
+        owner: extension.name.to_string(),
+        presence: words::presence(detail.line.presence),
+        reason: detail.line.reason,
+        push_enabled: extension.push_enabled,
+        testable,
+        devices: detail.device_list.into_iter().map(|device| device_card(device, &credentials)).collect(),
+        accounts: detail.accounts.iter().map(ToString::to_string).collect(),
+        links: links.into_iter().map(link_line).collect(),
+        problem: errors.of(""),
+        name: Input::new("name", "Name", &form.name, errors)
+            .hint("Shown on the phones that are called.")
+            .more("autocomplete=off maxlength=64"),
+        email: Input::new("email", "Mail address (optional)", &form.email, errors)
+            .kind("email")
+            .more("autocomplete=off"),
+    }))
+}
+
+pub(crate) async fn change(
+    State(state): State<AdminState>,
+    frame: Frame,
+    Path(text): Path<String>,
+    Form(form): Form<OwnerForm>,
+) -> Page {
+    let number = in_path(&text)?;
+    let mut errors = Errors::default();
+    let name = kept(display_name(&form.name), &mut errors)?;
+    let email = kept(email(&form.email), &mut errors)?;
+    if errors.is_empty() {
+        let change = ExtensionChange { name, email, push_enabled: None };
+        match state.switchboard.ask(Command::ChangeExtension { number, change }).await {
+            Ok(_) => return go(&format!("/extensions/{number}?done=saved")),
+            Err(error) => errors.take(error.into())?,
+        }
+    }
+    let detail = show(&state, number).await?;
+    let shown = filled(&state, &frame, detail, (&form, &errors)).await?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response())
+}
+
+/// A switch: the wanted state, not "the other one", so that a double click does no harm.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SwitchForm {
+    pub(crate) enabled: bool,
+}
+
+pub(crate) async fn switch_push(
+    State(state): State<AdminState>,
+    Path(text): Path<String>,
+    Form(form): Form<SwitchForm>,
+) -> Page {
+    let number = in_path(&text)?;
+    let change = ExtensionChange { push_enabled: Some(form.enabled), ..ExtensionChange::default() };
+    state.switchboard.ask(Command::ChangeExtension { number, change }).await?;
+    let done = if form.enabled { "push-on" } else { "push-off" };
+    go(&format!("/extensions/{number}?done={done}"))
+}
+
+pub(crate) async fn test_push(State(state): State<AdminState>, frame: Frame, Path(text): Path<String>) -> Page {
+    let number = in_path(&text)?;
+    match state.switchboard.ask(Command::TestPush(number)).await {
+        Ok(_) => go(&format!("/extensions/{number}?done=test-sent")),
+        Err(error @ CommandError::NothingToPush(_)) => {
+            let detail = show(&state, number).await?;
+            let form = OwnerForm::of(&detail);
+            let mut errors = Errors::default();
+            errors.put("", error.to_string());
+            let shown = filled(&state, &frame, detail, (&form, &errors)).await?;
+            Ok((StatusCode::CONFLICT, shown).into_response())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(crate) async fn confirm_secret(State(state): State<AdminState>, frame: Frame, Path(text): Path<String>) -> Page {
+    let number = in_path(&text)?;
+    show(&state, number).await?;
+    let confirm = Confirm {
+        layout: frame.layout(format!("Make a new secret for {number}?"), Menu::Extensions),
+        lines: vec![
+            format!("A desk phone that was set up by hand as {number} loses its registration until it gets the new secret."),
+            "Phones that were added by QR code have accounts of their own and are not touched.".into(),
+        ],
+        action: format!("/extensions/{number}/secret"),
+        button: "Make a new secret",
+        back: format!("/extensions/{number}"),
+    };
+    Ok(confirm.page())
+}
+
+pub(crate) async fn renew_secret(State(state): State<AdminState>, frame: Frame, Path(text): Path<String>) -> Page {
+    let shown = adding::renew_secret(&state, in_path(&text)?, None).await?;
+    let layout = frame.layout(format!("New secret for {}", shown.number), Menu::Extensions);
+    Ok(shown_once(&state, layout, shown, false))
+}
+
+pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame, Path(text): Path<String>) -> Page {
+    let detail = show(&state, in_path(&text)?).await?;
+    let (number, devices) = (detail.line.extension.number, detail.line.devices);
+    let phones = match devices {
+        0 => "No phone is attached to it.".to_owned(),
+        1 => "The phone attached to it is signed out and must be added anew.".to_owned(),
+        more => format!("The {more} phones attached to it are signed out and must be added anew."),
+    };
+    let confirm = Confirm {
+        layout: frame.layout(format!("Remove extension {number}?"), Menu::Extensions),
+        lines: vec![phones, "Its calls end now. The call log stays.".into(), "This cannot be undone.".into()],
+        action: format!("/extensions/{number}/remove"),
+        button: "Remove the extension",
+        back: format!("/extensions/{number}"),
+    };
+    Ok(confirm.page())
+}
+
+pub(crate) async fn remove(State(state): State<AdminState>, Path(text): Path<String>) -> Page {
+    state.switchboard.ask(Command::RemoveExtension(in_path(&text)?)).await?;
+    go("/extensions?done=removed")
+}

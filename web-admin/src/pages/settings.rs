@@ -1,0 +1,223 @@
+//! `/settings`: everything that can be changed live, each with what it does.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::{Form, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use pbx_core::model::{EarlyRinging, PortRange, Settings};
+
+use super::{Page, go};
+use crate::adding::settings;
+use crate::api::settings::save as save_settings;
+use crate::error::render;
+use crate::form::{Errors, Input};
+use crate::layout::{Frame, Layout, Menu};
+use crate::state::AdminState;
+
+/// What was typed, by field name.
+type Typed = BTreeMap<String, String>;
+
+#[derive(Template)]
+#[template(path = "settings.html")]
+struct SettingsPage {
+    layout: Layout,
+    problem: String,
+    groups: Vec<Group>,
+}
+
+struct Group {
+    title: &'static str,
+    inputs: Vec<Input>,
+}
+
+pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page {
+    let typed = typed(&settings(&state).await?);
+    Ok(render(&SettingsPage {
+        layout: frame.layout("Settings", Menu::Settings),
+        problem: String::new(),
+        groups: groups(&typed, &Errors::default()),
+    }))
+}
+
+pub(crate) async fn save(State(state): State<AdminState>, frame: Frame, Form(typed): Form<Typed>) -> Page {
+    let mut errors = Errors::default();
+    if let Some(changed) = parsed(&typed, &mut errors) {
+        match save_settings(&state, changed).await {
+            Ok(()) => return go("/settings?done=saved"),
+            Err(refusal) => {
+                // The two ports and the three registration times are checked together; the error stands at the first.
+                let field = match refusal.field.as_deref() {
+                    Some("rtp_ports") => Some("rtp_first".to_owned()),
+                    other => other.map(str::to_owned),
+                };
+                errors.take(crate::error::Refusal { field, ..refusal })?;
+            }
+        }
+    }
+    let page = SettingsPage {
+        layout: frame.layout("Settings", Menu::Settings),
+        problem: errors.of(""),
+        groups: groups(&typed, &errors),
+    };
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, render(&page)).into_response())
+}
+
+fn typed(settings: &Settings) -> Typed {
+    let early = match settings.early_ringing {
+        EarlyRinging::WhenPushAccepted => "when_push_accepted",
+        EarlyRinging::WhenPhoneRings => "when_phone_rings",
+    };
+    let mut typed: Typed = [
+        ("realm", settings.realm.clone()),
+        ("devices_per_extension", settings.devices_per_extension.to_string()),
+        ("early_ringing", early.to_owned()),
+        ("ring_seconds", settings.ring_seconds.to_string()),
+        ("grace_ms", settings.grace_ms.to_string()),
+        ("rtp_first", settings.rtp_ports.first.to_string()),
+        ("rtp_last", settings.rtp_ports.last.to_string()),
+        ("rtp_silence_seconds", settings.rtp_silence_seconds.to_string()),
+        ("min_expires", settings.min_expires.to_string()),
+        ("max_expires", settings.max_expires.to_string()),
+        ("default_expires", settings.default_expires.to_string()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect();
+    if settings.allow_md5 {
+        typed.insert("allow_md5".into(), "on".into());
+    }
+    typed
+}
+
+/// The settings that were typed; `None` when a field is no number, with the error beside it.
+fn parsed(typed: &Typed, errors: &mut Errors) -> Option<Settings> {
+    let text = |field: &str| typed.get(field).map_or("", |text| text.trim());
+    let mut number = |field: &str| {
+        let parsed = text(field).parse::<u32>().ok();
+        if parsed.is_none() {
+            errors.put(field, "give a whole number");
+        }
+        parsed.unwrap_or(0)
+    };
+    let (ring, grace, silence) = (number("ring_seconds"), number("grace_ms"), number("rtp_silence_seconds"));
+    let (first, last) = (number("rtp_first"), number("rtp_last"));
+    let (min, default, max) = (number("min_expires"), number("default_expires"), number("max_expires"));
+    let devices = number("devices_per_extension");
+    let mut small = |field: &str, value: u32| {
+        u16::try_from(value).unwrap_or_else(|_| {
+            errors.put(field, "give a number up to 65535");
+            0
+        })
+    };
+    let rtp_ports = PortRange { first: small("rtp_first", first), last: small("rtp_last", last) };
+    let (ring_seconds, devices_per_extension) =
+        (small("ring_seconds", ring), small("devices_per_extension", devices));
+    let early_ringing = match text("early_ringing") {
+        "when_push_accepted" => EarlyRinging::WhenPushAccepted,
+        "when_phone_rings" => EarlyRinging::WhenPhoneRings,
+        _ => {
+            errors.put("early_ringing", "choose one of the two");
+            EarlyRinging::WhenPushAccepted
+        }
+    };
+    errors.is_empty().then(|| Settings {
+        realm: text("realm").to_owned(),
+        devices_per_extension,
+        early_ringing,
+        ring_seconds,
+        grace_ms: grace,
+        rtp_ports,
+        rtp_silence_seconds: silence,
+        min_expires: min,
+        max_expires: max,
+        default_expires: default,
+        allow_md5: text("allow_md5") == "on",
+    })
+}
+
+fn groups(typed: &Typed, errors: &Errors) -> Vec<Group> {
+    let value = |name: &str| typed.get(name).cloned().unwrap_or_default();
+    let text = |name, label, hint: &str| Input::new(name, label, value(name), errors).hint(hint);
+    let number = |name, label, hint: &str| text(name, label, hint).kind("number").more("inputmode=numeric min=0 step=1");
+    vec![
+        Group {
+            title: "Ringing",
+            inputs: vec![
+                number("ring_seconds", "Ring for (seconds)", "A waking phone is waited for just as long. 5 to 180."),
+                text("early_ringing", "The caller hears ringing", "Phones need one to six seconds to wake up.").choices(&[
+                    ("when_push_accepted", "as soon as a push was accepted"),
+                    ("when_phone_rings", "only when a phone really rings"),
+                ]),
+                number(
+                    "grace_ms",
+                    "Patience with a registered phone (milliseconds)",
+                    "A registered phone that gives no sign for this long is pushed as well. 200 to 10000.",
+                ),
+                number(
+                    "devices_per_extension",
+                    "Phones for each extension",
+                    "1 means that the last phone to register wins. 1 to 12.",
+                ),
+            ],
+        },
+        Group {
+            title: "Sound",
+            inputs: vec![
+                number("rtp_first", "First UDP port", "Open this range in the firewall: UDP, from outside to this machine."),
+                number("rtp_last", "Last UDP port", "A call needs four ports. A change holds for new calls."),
+                number(
+                    "rtp_silence_seconds",
+                    "End a silent call after (seconds)",
+                    "When no sound packet comes from either side. 10 to 3600.",
+                ),
+            ],
+        },
+        Group {
+            title: "Registration",
+            inputs: vec![
+                number("min_expires", "Shortest (seconds)", "A phone that asks for less is told to ask for this."),
+                number("default_expires", "Usual (seconds)", "Granted when the phone does not say."),
+                number("max_expires", "Longest (seconds)", "At most 31 days."),
+            ],
+        },
+        Group {
+            title: "Sign-in of phones",
+            inputs: vec![
+                text(
+                    "realm",
+                    "Realm",
+                    "Part of every stored account digest, so it can only be changed while there are no extensions.",
+                )
+                .more("maxlength=64 autocapitalize=none spellcheck=false"),
+                Input::new("allow_md5", "Accept MD5 beside SHA-256", value("allow_md5"), errors)
+                    .kind("checkbox")
+                    .hint("Many desk phones know only MD5. Switch it off when all of yours know SHA-256."),
+            ],
+        },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_reads_back_as_the_same_settings() {
+        let settings = Settings { ring_seconds: 45, allow_md5: false, ..Settings::default() };
+        let mut errors = Errors::default();
+        assert_eq!(parsed(&typed(&settings), &mut errors), Some(settings));
+    }
+
+    #[test]
+    fn a_field_that_is_no_number_is_named_and_all_are_reported() {
+        let mut fields = typed(&Settings::default());
+        fields.insert("ring_seconds".into(), "long".into());
+        fields.insert("rtp_first".into(), "70000".into());
+        let mut errors = Errors::default();
+        assert_eq!(parsed(&fields, &mut errors), None);
+        assert_eq!(errors.of("ring_seconds"), "give a whole number");
+        assert_eq!(errors.of("rtp_first"), "give a number up to 65535");
+    }
+}

@@ -1,0 +1,117 @@
+//! `/setup/{token}`: the first account, and the way back in. Looking uses nothing up; sending the form does.
+
+use askama::Template;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use pbx_core::model::Redacted;
+use serde::Deserialize;
+
+use super::{Page, go};
+use crate::accounts;
+use crate::clock;
+use crate::error::{Refusal, render};
+use crate::form::{Errors, Input};
+use crate::layout::Layout;
+use crate::password::{self, MIN_CHARS};
+use crate::state::AdminState;
+use crate::token;
+
+/// Longest user name: a mail address.
+const MAX_NAME: usize = 254;
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct SetupForm {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    password: Redacted<String>,
+    #[serde(default)]
+    again: Redacted<String>,
+}
+
+#[derive(Template)]
+#[template(path = "setup.html")]
+struct SetupPage {
+    layout: Layout,
+    action: String,
+    /// Somebody can sign in already, so this is a lost password.
+    known: bool,
+    problem: String,
+    name: Input,
+    password: Input,
+    again: Input,
+}
+
+#[derive(Template)]
+#[template(path = "setup_void.html")]
+struct VoidPage {
+    layout: Layout,
+}
+
+pub(crate) async fn form(State(state): State<AdminState>, Path(text): Path<String>) -> Page {
+    let Some(_) = valid(&state, &text).await? else { return Ok(void()) };
+    page(&state, &text, &SetupForm::default(), &Errors::default()).await
+}
+
+pub(crate) async fn submit(
+    State(state): State<AdminState>,
+    Path(text): Path<String>,
+    Form(form): Form<SetupForm>,
+) -> Page {
+    let Some(hash) = valid(&state, &text).await? else { return Ok(void()) };
+    let mut errors = Errors::default();
+    let name = form.name.trim();
+    if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
+        errors.put("name", "give a name or a mail address to sign in with");
+    }
+    if let Err(weak) = password::check_new(form.password.reveal(), name) {
+        errors.put("password", weak.to_string());
+    } else if form.password != form.again {
+        errors.put("again", "the two passwords differ; type the same one twice");
+    }
+    if errors.is_empty() {
+        match state.passwords.hash(form.password.reveal().clone()).await {
+            Ok(hashed) => {
+                return if accounts::use_setup(&state.store, &hash, name, &hashed, clock::now()).await? {
+                    go("/sign-in?done=ready")
+                } else {
+                    Ok(void())
+                };
+            }
+            Err(failed) => errors.take(Refusal::from(failed))?,
+        }
+    }
+    let shown = page(&state, &text, &form, &errors).await?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response())
+}
+
+async fn valid(state: &AdminState, text: &str) -> Result<Option<String>, Refusal> {
+    let Some(hash) = token::hash(text) else { return Ok(None) };
+    Ok(accounts::setup_works(&state.store, &hash, clock::now()).await?.then_some(hash))
+}
+
+fn void() -> Response {
+    let page = VoidPage { layout: Layout::bare("This setup link does not work") };
+    (StatusCode::NOT_FOUND, render(&page)).into_response()
+}
+
+async fn page(state: &AdminState, text: &str, form: &SetupForm, errors: &Errors) -> Page {
+    let known = accounts::any_user(&state.store).await?;
+    let rule = format!("At least {MIN_CHARS} characters. Four unrelated words are easy to remember and hard to guess.");
+    Ok(render(&SetupPage {
+        layout: Layout::bare(if known { "Set a new password" } else { "Welcome to Nightbell" }),
+        action: format!("/setup/{text}"),
+        known,
+        problem: errors.of(""),
+        name: Input::new("name", "User name or mail address", &form.name, errors)
+            .more("autocomplete=username autocapitalize=none spellcheck=false required autofocus"),
+        password: Input::new("password", "Password", "", errors)
+            .kind("password")
+            .hint(rule)
+            .more("autocomplete=new-password required minlength=12"),
+        again: Input::new("again", "The same password again", "", errors)
+            .kind("password")
+            .more("autocomplete=new-password required"),
+    }))
+}

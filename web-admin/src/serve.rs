@@ -1,0 +1,117 @@
+//! The two doors: HTTPS for everybody, a Unix socket for the owner on the machine itself.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::Listener;
+use axum_server::tls_rustls::RustlsConfig;
+use hyper_util::rt::TokioTimer;
+use rustls::ServerConfig;
+use tokio::net::{UnixListener, UnixStream};
+
+/// A request's head must be there by then; slower clients only hold connections.
+const HEAD_WITHIN: Duration = Duration::from_secs(15);
+/// How long open requests may take when Nightbell stops; event streams never end by themselves.
+const FINISH_WITHIN: Duration = Duration::from_secs(5);
+/// Requests at once on one connection.
+const STREAMS: u32 = 64;
+/// Pause after an accept that failed, so that a shortage of file descriptors does not spin.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves `router` over HTTPS on a bound listener until `shutdown` is done.
+pub async fn serve_https(
+    listener: std::net::TcpListener,
+    config: Arc<ServerConfig>,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let handle = axum_server::Handle::<SocketAddr>::new();
+    let mut server =
+        axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(config))?.handle(handle.clone());
+    let builder = server.http_builder();
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(20));
+    let stop = tokio::spawn(async move {
+        shutdown.await;
+        handle.graceful_shutdown(Some(FINISH_WITHIN));
+    });
+    let served = server.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await;
+    stop.abort();
+    served
+}
+
+/// Serves `router` on a Unix socket (mode 0600) until `shutdown` is done; only our own user and root may connect.
+///
+/// A socket left behind by a crash is replaced.
+pub async fn serve_unix(
+    path: &Path,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Ok(()) => {}
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    let owner = std::fs::metadata(path)?.uid();
+    let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = axum::serve(OwnersOnly { listener, owner }, router).with_graceful_shutdown(async move {
+        shutdown.await;
+        drop(stopping);
+    });
+    let deadline = async move {
+        let _ = stopped.await;
+        tokio::time::sleep(FINISH_WITHIN).await;
+    };
+    let served = tokio::select! {
+        served = serving => served,
+        () = deadline => Ok(()),
+    };
+    let _ = std::fs::remove_file(path);
+    served
+}
+
+/// Accepts connections of our own user and of root; the mode of the socket alone would leave a gap while it is made.
+struct OwnersOnly {
+    listener: UnixListener,
+    owner: u32,
+}
+
+impl Listener for OwnersOnly {
+    type Io = UnixStream;
+    type Addr = tokio::net::unix::SocketAddr;
+
+    async fn accept(&mut self) -> (UnixStream, tokio::net::unix::SocketAddr) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, address)) => match stream.peer_cred() {
+                    Ok(peer) if peer.uid() == self.owner || peer.uid() == 0 => return (stream, address),
+                    Ok(peer) => tracing::warn!(uid = peer.uid(), "somebody else tried the admin socket and was refused"),
+                    Err(error) => tracing::warn!(%error, "a connection to the admin socket did not say who it is"),
+                },
+                Err(error) => {
+                    tracing::warn!(%error, "the admin socket could not accept a connection");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<tokio::net::unix::SocketAddr> {
+        self.listener.local_addr()
+    }
+}

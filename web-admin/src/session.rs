@@ -1,0 +1,212 @@
+//! Who asks: a signed-in browser, a script with an API token, or the owner at the Unix socket.
+//!
+//! The guard stands around whole groups of routes, so a new route is closed until somebody puts it into the public list.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use pbx_core::store::StoreError;
+
+use crate::accounts;
+use crate::clock;
+use crate::error::{ErrorPage, Problem, Refusal};
+use crate::state::AdminState;
+use crate::token;
+
+/// `__Host-` makes browsers insist on Secure, on the path `/` and on this very host.
+const COOKIE: &str = "__Host-nightbell";
+/// What an API token begins with, so that a leaked one is recognised.
+pub(crate) const API_TOKEN_PREFIX: &str = "nbt_";
+/// Header values longer than this are not looked at.
+const MAX_USER_AGENT: usize = 200;
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(crate) struct SignedIn {
+    /// The admin; `None` for scripts and for the Unix socket.
+    pub(crate) user: Option<i64>,
+    /// How pages address them.
+    pub(crate) name: String,
+    /// Names the session: the hash of its token.
+    pub(crate) session: String,
+}
+
+impl Refusal {
+    pub(crate) fn signed_out() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "sign_in_needed",
+            "sign in first, or send an API token as `Authorization: Bearer nbt_…`",
+        )
+    }
+}
+
+/// Lets a request to a page pass only with a session.
+pub(crate) async fn require_session(State(state): State<AdminState>, mut request: Request, next: Next) -> Response {
+    match by_cookie(&state, request.headers()).await {
+        Ok(Some(signed_in)) => {
+            request.extensions_mut().insert(signed_in);
+            next.run(request).await
+        }
+        Ok(None) => to_sign_in(&request),
+        Err(error) => ErrorPage::from(error).into_response(),
+    }
+}
+
+/// Lets a request to the API pass only with a session or an API token.
+pub(crate) async fn require_session_or_token(
+    State(state): State<AdminState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let found = match request.headers().get(header::AUTHORIZATION).cloned() {
+        Some(presented) => by_token(&state, &presented).await,
+        None => by_cookie(&state, request.headers()).await,
+    };
+    match found {
+        Ok(Some(signed_in)) => {
+            request.extensions_mut().insert(signed_in);
+            next.run(request).await
+        }
+        Ok(None) => {
+            let mut response = Problem(Refusal::signed_out()).into_response();
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+        }
+        Err(error) => Problem::from(error).into_response(),
+    }
+}
+
+/// At the Unix socket everybody is the owner; `serve_unix` has checked who may connect.
+pub(crate) async fn as_local_owner(mut request: Request, next: Next) -> Response {
+    let owner = SignedIn { user: None, name: "owner".into(), session: "unix".into() };
+    request.extensions_mut().insert(owner);
+    next.run(request).await
+}
+
+fn to_sign_in(request: &Request) -> Response {
+    let wants = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    if request.uri().path() == "/events" {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    if *request.method() == Method::GET && wants != "/" {
+        return Redirect::to(&format!("/sign-in?next={}", percent_encode(wants))).into_response();
+    }
+    Redirect::to("/sign-in").into_response()
+}
+
+async fn by_cookie(state: &AdminState, headers: &HeaderMap) -> Result<Option<SignedIn>, StoreError> {
+    let Some(session) = cookie(headers).and_then(token::hash) else { return Ok(None) };
+    let user = accounts::session_user(&state.store, &session, clock::now()).await?;
+    Ok(user.map(|(id, name)| SignedIn { user: Some(id), name, session }))
+}
+
+async fn by_token(state: &AdminState, presented: &HeaderValue) -> Result<Option<SignedIn>, StoreError> {
+    let text = presented.to_str().unwrap_or("");
+    let bearer = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let bearer = bearer.map(|(_, token)| token.trim()).filter(|token| token.starts_with(API_TOKEN_PREFIX));
+    let Some(session) = bearer.and_then(token::hash) else { return Ok(None) };
+    let found = accounts::use_api_token(&state.store, &session, clock::now()).await?;
+    Ok(found.map(|(_, name)| SignedIn { user: None, name, session }))
+}
+
+/// The hash of the session cookie, to end the session.
+pub(crate) fn session_hash(headers: &HeaderMap) -> Option<String> {
+    cookie(headers).and_then(token::hash)
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .find_map(|pair| pair.trim().split_once('=').filter(|(name, _)| *name == COOKIE))
+        .map(|(_, value)| value)
+}
+
+/// Starts a session and gives the cookie to set.
+pub(crate) async fn start(state: &AdminState, user: i64, request: &Caller) -> Result<HeaderValue, Refusal> {
+    let minted = token::mint("")?;
+    let from = (request.address.to_string(), request.user_agent.clone());
+    accounts::put_session(&state.store, &minted.hash, user, (&from.0, &from.1), clock::now()).await?;
+    let age = accounts::ABSOLUTE.as_secs();
+    HeaderValue::from_str(&format!("{COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={age}", minted.text))
+        .map_err(|failure| Refusal::internal(&failure))
+}
+
+/// The cookie that removes the session's cookie.
+pub(crate) fn removal() -> HeaderValue {
+    HeaderValue::from_static("__Host-nightbell=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0")
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) address: IpAddr,
+    pub(crate) user_agent: String,
+}
+
+impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Caller {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(
+        parts: &mut axum::http::request::Parts,
+        _: &S,
+    ) -> Result<Self, std::convert::Infallible> {
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
+        Ok(Self {
+            address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            user_agent: user_agent.chars().take(MAX_USER_AGENT).collect(),
+        })
+    }
+}
+
+/// A path of ours to return to after signing in; anything else becomes the dashboard.
+pub(crate) fn safe_next(next: &str) -> &str {
+    let local = next.starts_with('/')
+        && !next.starts_with("//")
+        && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
+        && next.len() <= 512;
+    if local { next } else { "/" }
+}
+
+/// Encodes a text for use as one value in a query.
+pub(crate) fn percent_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'/') {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_paths_are_returned_to() {
+        assert_eq!(safe_next("/extensions/101?x=1"), "/extensions/101?x=1");
+        for foreign in ["//evil.example", "https://evil.example", "/\\evil.example", "", "evil", "/a b", "/a\nb"] {
+            assert_eq!(safe_next(foreign), "/", "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn the_session_cookie_is_found_among_others() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, HeaderValue::from_static("a=b; __Host-nightbell=abc; c=d"));
+        assert_eq!(cookie(&headers), Some("abc"));
+        headers.clear();
+        headers.append(header::COOKIE, HeaderValue::from_static("x__Host-nightbell=abc"));
+        assert_eq!(cookie(&headers), None);
+    }
+}

@@ -1,0 +1,124 @@
+//! What every handler works with.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pbx_core::model::UnixMillis;
+use pbx_core::store::Store;
+use pbx_core::switchboard::handle::SwitchboardHandle;
+
+use crate::password::Passwords;
+use crate::throttle::Throttle;
+use crate::tls::LiveCertificate;
+
+/// Event streams one session may hold: six browser tabs.
+const STREAMS_EACH: usize = 6;
+
+/// Under which name and since when this installation serves.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// What links begin with, without a slash at the end: `https://pbx.example.com:8443`.
+    pub public_url: String,
+    /// The certificate in use.
+    pub certificate: LiveCertificate,
+    /// The version of the binary.
+    pub version: &'static str,
+    /// When it was started.
+    pub started_at: UnixMillis,
+}
+
+/// Everything the admin pages and the API need; cheap to clone.
+#[derive(Clone)]
+pub struct AdminState {
+    pub(crate) switchboard: SwitchboardHandle,
+    pub(crate) store: Store,
+    pub(crate) push: push_module::Gateway,
+    pub(crate) enrolments: provisioning::Enrolments,
+    pub(crate) site: Site,
+    pub(crate) passwords: Passwords,
+    pub(crate) throttle: Arc<Throttle>,
+    pub(crate) streams: Streams,
+}
+
+impl std::fmt::Debug for AdminState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AdminState").field("site", &self.site).finish_non_exhaustive()
+    }
+}
+
+impl AdminState {
+    /// Joins what the wiring has made.
+    pub fn new(
+        switchboard: SwitchboardHandle,
+        store: Store,
+        push: push_module::Gateway,
+        enrolments: provisioning::Enrolments,
+        site: Site,
+    ) -> Self {
+        Self {
+            switchboard,
+            store,
+            push,
+            enrolments,
+            site,
+            passwords: Passwords::new(),
+            throttle: Arc::default(),
+            streams: Streams::default(),
+        }
+    }
+}
+
+/// Counts open event streams by session.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Streams {
+    open: Arc<Mutex<BTreeMap<String, usize>>>,
+}
+
+/// One open event stream; closing it makes room for another.
+#[derive(Debug)]
+pub(crate) struct OpenStream {
+    streams: Streams,
+    session: String,
+}
+
+impl Streams {
+    /// Opens a stream unless the session has too many.
+    pub(crate) fn open(&self, session: &str) -> Option<OpenStream> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(session.to_owned()).or_default();
+        if *count >= STREAMS_EACH {
+            return None;
+        }
+        *count += 1;
+        Some(OpenStream { streams: self.clone(), session: session.to_owned() })
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        let mut open = self.streams.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.session) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                open.remove(&self.session);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_holds_six_streams_and_closing_one_makes_room() {
+        let streams = Streams::default();
+        let mut held: Vec<_> = (0..STREAMS_EACH).map(|_| streams.open("a").unwrap()).collect();
+        assert!(streams.open("a").is_none());
+        assert!(streams.open("b").is_some());
+        held.pop();
+        assert!(streams.open("a").is_some());
+        drop(held);
+        assert!(streams.open.lock().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,192 @@
+//! Slows down guessing without giving outsiders a way to lock an admin out.
+//!
+//! Failures are counted for each address and for each pair of account and address network. The wait doubles from one
+//! second to at most a minute. There is no counter for the account alone, because then anybody who knows the admin's name
+//! could keep the admin out from anywhere; instead a failed sign-in from many addresses is bounded by a global rate that
+//! an already known address of that account may pass.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use pbx_core::model::UnixMillis;
+
+/// Failures that cost nothing: people mistype.
+const FREE_FAILURES: u32 = 3;
+/// The longest wait; a person who was slowed down by somebody else in the same office waits no longer than this.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// A quiet quarter of an hour forgets everything.
+const FORGET_AFTER: Duration = Duration::from_secs(15 * 60);
+/// Keys remembered; beyond it the oldest is forgotten, so an attacker with many addresses fills no memory.
+const MAX_KEYS: usize = 4096;
+/// Failures against one account from all unknown addresses together before unknown addresses must wait.
+const FREE_ACCOUNT_FAILURES: u32 = 20;
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Address(IpAddr),
+    Pair(String, IpAddr),
+    Account(String),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Failures {
+    count: u32,
+    last: UnixMillis,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    failures: BTreeMap<Key, Failures>,
+    /// Addresses an account signed in from since the start.
+    known: BTreeMap<(String, IpAddr), UnixMillis>,
+}
+
+/// Counts failed sign-ins.
+#[derive(Debug, Default)]
+pub(crate) struct Throttle {
+    counters: Mutex<Counters>,
+}
+
+impl Throttle {
+    /// How long this address must wait before it may try this account; `None` when it may try now.
+    pub(crate) fn wait(&self, account: &str, from: IpAddr, now: UnixMillis) -> Option<Duration> {
+        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = network(from);
+        let account = account.to_lowercase();
+        let left = |key: &Key, free: u32| {
+            let failures = counters.failures.get(key)?;
+            let until = failures.last + wait_after(failures.count, free)?;
+            (until > now).then(|| until.since(now))
+        };
+        let mut waits = vec![
+            left(&Key::Address(from), FREE_FAILURES * 3),
+            left(&Key::Pair(account.clone(), from), FREE_FAILURES),
+        ];
+        if !counters.known.contains_key(&(account.clone(), from)) {
+            waits.push(left(&Key::Account(account), FREE_ACCOUNT_FAILURES));
+        }
+        waits.into_iter().flatten().max()
+    }
+
+    /// Notes a failure.
+    pub(crate) fn failed(&self, account: &str, from: IpAddr, now: UnixMillis) {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = network(from);
+        let account = account.to_lowercase();
+        for key in [Key::Address(from), Key::Pair(account.clone(), from), Key::Account(account)] {
+            let entry = counters.failures.entry(key).or_insert(Failures { count: 0, last: now });
+            if now.since(entry.last) > FORGET_AFTER {
+                entry.count = 0;
+            }
+            entry.count = entry.count.saturating_add(1);
+            entry.last = now;
+        }
+        trim(&mut counters.failures, |failures| failures.last);
+    }
+
+    /// Notes a success: pair and address start afresh, and the address is known for the account from now on.
+    pub(crate) fn succeeded(&self, account: &str, from: IpAddr, now: UnixMillis) {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = network(from);
+        let account = account.to_lowercase();
+        counters.failures.remove(&Key::Address(from));
+        counters.failures.remove(&Key::Pair(account.clone(), from));
+        if let Some(failures) = counters.failures.get_mut(&Key::Account(account.clone())) {
+            failures.count = failures.count.saturating_sub(1);
+        }
+        counters.known.insert((account, from), now);
+        trim(&mut counters.known, |at| *at);
+    }
+}
+
+/// One, two, four … seconds behind the free failures.
+fn wait_after(count: u32, free: u32) -> Option<Duration> {
+    let beyond = count.checked_sub(free).filter(|beyond| *beyond > 0)?;
+    Some(Duration::from_secs(1 << (beyond - 1).min(16)).min(LONGEST_WAIT))
+}
+
+fn trim<K: Ord + Clone, V>(map: &mut BTreeMap<K, V>, last: impl Fn(&V) -> UnixMillis) {
+    if map.len() > MAX_KEYS
+        && let Some(oldest) = map.iter().min_by_key(|(_, value)| last(value)).map(|(key, _)| key.clone())
+    {
+        map.remove(&oldest);
+    }
+}
+
+/// An IPv6 attacker owns a whole /64, so that is what is counted.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => IpAddr::V4(v4),
+            None => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const START: UnixMillis = UnixMillis(1_000_000);
+
+    fn elsewhere(i: u8) -> IpAddr {
+        IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, i))
+    }
+
+    #[test]
+    fn a_few_typing_errors_cost_nothing_and_then_the_wait_doubles() {
+        let throttle = Throttle::default();
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            throttle.failed("anna", HERE, START);
+            waits.push(throttle.wait("anna", HERE, START).map(|wait| wait.as_secs()));
+        }
+        assert_eq!(waits, [None, None, None, Some(1), Some(2), Some(4)]);
+    }
+
+    #[test]
+    fn the_wait_ends_and_never_exceeds_a_minute() {
+        let throttle = Throttle::default();
+        (0..200).for_each(|_| throttle.failed("anna", HERE, START));
+        assert_eq!(throttle.wait("anna", HERE, START), Some(LONGEST_WAIT));
+        assert_eq!(throttle.wait("anna", HERE, START + LONGEST_WAIT), None);
+    }
+
+    #[test]
+    fn outsiders_cannot_lock_out_an_address_the_admin_signed_in_from() {
+        let throttle = Throttle::default();
+        throttle.succeeded("anna", HERE, START);
+        for i in 0..250 {
+            throttle.failed("Anna", elsewhere(i), START);
+        }
+        assert_eq!(throttle.wait("anna", HERE, START), None);
+        assert!(throttle.wait("anna", elsewhere(251), START).is_some());
+    }
+
+    #[test]
+    fn one_address_that_tries_many_names_is_slowed_down() {
+        let throttle = Throttle::default();
+        (0..12).for_each(|i| throttle.failed(&format!("user{i}"), HERE, START));
+        assert!(throttle.wait("somebody", HERE, START).is_some());
+    }
+
+    #[test]
+    fn neighbours_in_one_ipv6_network_count_as_one() {
+        let throttle = Throttle::default();
+        (0..5).for_each(|i| throttle.failed("anna", format!("2001:db8::{i}").parse().unwrap(), START));
+        assert!(throttle.wait("anna", "2001:db8::ffff".parse().unwrap(), START).is_some());
+    }
+
+    #[test]
+    fn many_addresses_fill_no_memory() {
+        let throttle = Throttle::default();
+        for i in 0..(MAX_KEYS as u32 + 100) {
+            throttle.failed("anna", IpAddr::V4(i.into()), START + Duration::from_millis(u64::from(i)));
+        }
+        assert!(throttle.counters.lock().unwrap().failures.len() <= MAX_KEYS + 3);
+    }
+}

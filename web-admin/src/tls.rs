@@ -1,0 +1,178 @@
+//! The certificate for HTTPS and SIP over TLS: one pair of files, made by ourselves until the admin puts better ones there.
+//!
+//! `tls/cert.pem` and `tls/key.pem` in the data directory. Both listeners resolve the certificate at each handshake, so
+//! replaced files are in force a few seconds later, without a restart. A self-made certificate is renewed before it ends
+//! and made anew when the public name changes; a certificate of the admin's is never touched.
+
+mod files;
+mod self_made;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use pbx_core::model::UnixMillis;
+use rustls::ServerConfig;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use thiserror::Error;
+
+use crate::clock;
+
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Why there is no certificate to serve with.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    /// Reading or writing the files.
+    #[error("the TLS file {path} cannot be read or written: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Only one of the two files is there.
+    #[error("of the two TLS files only one is there; put both cert.pem and key.pem into {0}, or remove the one to get a self-made certificate")]
+    HalfThere(PathBuf),
+    /// A file is not what it should be.
+    #[error("the TLS file {path} cannot be used: {problem}")]
+    Unusable {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it, with the fix.
+        problem: String,
+    },
+    /// Making a certificate failed.
+    #[error("a certificate could not be made: {0}")]
+    Make(#[from] rcgen::Error),
+    /// The library refused the configuration.
+    #[error("TLS could not be set up: {0}")]
+    Configure(#[from] rustls::Error),
+}
+
+/// What pages and `doctor` show of the certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateInfo {
+    /// SHA-256 of the certificate, as pairs of hex digits with colons, the way browsers show it.
+    pub fingerprint: String,
+    /// Made by Nightbell itself: browsers and phones must be told to trust it.
+    pub self_made: bool,
+    /// When it ends.
+    pub not_after: UnixMillis,
+    /// The names and addresses it is for.
+    pub names: Vec<String>,
+}
+
+/// A key with its chain, and what is shown of it.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) key: Arc<CertifiedKey>,
+    pub(crate) info: CertificateInfo,
+}
+
+/// The certificate in use; cheap to clone, every clone follows a reload.
+#[derive(Debug, Clone)]
+pub struct LiveCertificate {
+    place: Arc<Place>,
+    now: Arc<RwLock<Arc<Loaded>>>,
+}
+
+#[derive(Debug)]
+struct Place {
+    folder: PathBuf,
+    public_host: String,
+}
+
+/// Loads the certificate of this installation, or makes one for `public_host`, `localhost` and the machine's addresses.
+pub fn load_or_make(data_dir: &Path, public_host: &str) -> Result<LiveCertificate, TlsError> {
+    let place = Place { folder: data_dir.join("tls"), public_host: public_host.to_owned() };
+    let loaded = load(&place)?;
+    Ok(LiveCertificate { place: Arc::new(place), now: Arc::new(RwLock::new(Arc::new(loaded))) })
+}
+
+fn load(place: &Place) -> Result<Loaded, TlsError> {
+    if let Some(found) = files::read(&place.folder)? {
+        let good = !found.info.self_made
+            || self_made::still_good(&found.info, &place.public_host, clock::now());
+        if good {
+            return Ok(found);
+        }
+    }
+    let (chain, key) = self_made::make(&place.public_host, clock::now())?;
+    files::write(&place.folder, &chain, &key)?;
+    files::read(&place.folder)?.ok_or_else(|| TlsError::HalfThere(place.folder.clone()))
+}
+
+impl LiveCertificate {
+    /// What is in use at this moment.
+    pub fn info(&self) -> CertificateInfo {
+        self.loaded().info.clone()
+    }
+
+    /// For HTTPS: HTTP/2 and HTTP/1.1.
+    pub fn https_config(&self) -> Result<Arc<ServerConfig>, TlsError> {
+        self.config(&[b"h2", b"http/1.1"])
+    }
+
+    /// For SIP over TLS: no protocol negotiation, because phones offer none.
+    pub fn sip_config(&self) -> Result<Arc<ServerConfig>, TlsError> {
+        self.config(&[])
+    }
+
+    fn config(&self, protocols: &[&[u8]]) -> Result<Arc<ServerConfig>, TlsError> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(self.clone()));
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        Ok(Arc::new(config))
+    }
+
+    /// Reads the files again; on any error the certificate in use stays. Gives back whether it changed.
+    pub fn reload(&self) -> Result<bool, TlsError> {
+        let fresh = load(&self.place)?;
+        let changed = fresh.info != self.loaded().info;
+        if changed {
+            *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+        }
+        Ok(changed)
+    }
+
+    /// Follows the files for ever; run it as a task and drop it to stop.
+    pub async fn follow(self) {
+        let mut every = tokio::time::interval(LOOK_EVERY);
+        let mut complained = None;
+        loop {
+            every.tick().await;
+            let live = self.clone();
+            let Ok(outcome) = tokio::task::spawn_blocking(move || live.reload()).await else { return };
+            match outcome {
+                Ok(true) => tracing::info!(fingerprint = %self.info().fingerprint, "a new TLS certificate is in force"),
+                Ok(false) => complained = None,
+                Err(error) => {
+                    let text = error.to_string();
+                    if complained.as_ref() != Some(&text) {
+                        tracing::error!("{text}; the certificate before it stays in force");
+                        complained = Some(text);
+                    }
+                }
+            }
+        }
+    }
+
+    fn loaded(&self) -> Arc<Loaded> {
+        self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ResolvesServerCert for LiveCertificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.loaded().key.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests;
