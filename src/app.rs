@@ -16,8 +16,7 @@ use pbx_core::net::{
     Bound, Channels, Driver, DriverConfig, SAVE_QUEUE, SAVED_QUEUE, STOP_WAKES_QUEUE, StartError, Stopper, StreamLimits,
     TlsIdentity, WAKE_QUEUE, WAKE_REPORT_QUEUE,
 };
-use pbx_core::store::writer::Writer;
-use pbx_core::store::{Store, StoreError};
+use pbx_core::store::{Store, StoreError, Writer};
 use pbx_core::switchboard::handle::{self, SwitchboardHandle};
 use pbx_core::switchboard::{Switchboard, SwitchboardConfig};
 use provisioning::Enrolments;
@@ -222,7 +221,7 @@ fn start_driver(
 ) -> Result<Bound, AppError> {
     let mut seed = [0u8; 32];
     getrandom::fill(&mut seed).map_err(|_| AppError::Random)?;
-    let relay = RelayConfig::from_settings(&restored.settings);
+    let relay = RelayConfig::new(restored.settings.rtp_ports, Duration::from_secs(u64::from(restored.settings.rtp_silence_seconds)));
     let switchboard =
         SwitchboardConfig { domains: vec![config.public_host.clone()], public_ip: config.public_ip, seed };
     let driver = DriverConfig {
@@ -241,10 +240,13 @@ fn public_info(config: &Config, bound: &Bound, base_url: &str) -> provisioning::
     let port = |addresses: &[SocketAddr]| addresses.first().map(SocketAddr::port);
     provisioning::PublicInfo {
         https_base_url: base_url.to_owned(),
+        sip_domain: config.public_host.clone(),
         sip_host: config.public_host.clone(),
-        udp_port: port(&bound.udp),
-        tcp_port: port(&bound.tcp),
-        tls_port: port(&bound.tls),
+        sip_ports: provisioning::SipPorts {
+            udp: port(&bound.udp),
+            tcp: port(&bound.tcp),
+            tls: port(&bound.tls),
+        },
     }
 }
 

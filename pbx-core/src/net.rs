@@ -33,6 +33,7 @@ mod clock;
 mod driver;
 mod gate;
 mod listen;
+mod machine;
 mod outbox;
 mod overload;
 mod stream;
@@ -229,7 +230,9 @@ pub enum StartError {
         source: io::Error,
     },
     /// TLS addresses without a certificate.
-    #[error("TLS is to listen on {0}, but there is no certificate: add one, or remove the address under [sip] in config.toml")]
+    #[error(
+        "TLS is to listen on {0}, but there is no certificate: add one, or remove the address under [sip] in config.toml"
+    )]
     NoCertificate(SocketAddr),
     /// The relay could not be started.
     #[error("the sound relay cannot start: {0}")]

@@ -27,13 +27,13 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "providers")]
 pub use apns_key::ApnsKey;
 #[cfg(feature = "providers")]
+pub(crate) use endpoint::roots;
+#[cfg(feature = "providers")]
 pub use endpoint::{APNS_PRODUCTION, APNS_SANDBOX, BaseUrl, FCM_BASE};
 #[cfg(feature = "providers")]
 pub use error::CredentialError;
 #[cfg(feature = "providers")]
 pub use fcm_account::FcmAccount;
-#[cfg(feature = "providers")]
-pub(crate) use endpoint::roots;
 #[cfg(feature = "providers")]
 pub(crate) use sealed::{CredentialStore, KeptToken, Loaded};
 #[cfg(feature = "providers")]

@@ -250,7 +250,10 @@ impl Gateway {
     }
 
     /// Every credential, oldest first.
-    #[expect(clippy::unused_async, reason = "pages treat it like the other questions, and a later store may have to be asked")]
+    #[expect(
+        clippy::unused_async,
+        reason = "pages treat it like the other questions, and a later store may have to be asked"
+    )]
     pub async fn list_credentials(&self) -> Result<Vec<CredentialSummary>, CredentialError> {
         Ok(self.shared.entries().iter().map(|entry| entry.summary()).collect())
     }

@@ -9,16 +9,16 @@
 #[cfg(feature = "providers")]
 pub mod apns;
 pub mod fcm;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use pbx_core::model::{Redacted, WakeKind, WakeTarget};
 
 use crate::delivery::Refusal;
 
-pub use text::{CallerWords, NAME_BYTES, NUMBER_BYTES};
 pub(crate) use text::send_time;
+pub use text::{CallerWords, NAME_BYTES, NUMBER_BYTES};
 
 /// The longest token that is put on the wire; Apple says to expect up to 100 bytes in hex, Google's have about 180.
 const TOKEN_BYTES: usize = 4096;
@@ -64,7 +64,10 @@ pub fn apns_token(kind: WakeKind, target: &WakeTarget) -> Result<(ApnsStyle, &Re
 }
 
 fn no_token() -> Refusal {
-    Refusal { code: "no_token", why: "this phone gave no push token; open the app once so that it registers".to_owned() }
+    Refusal {
+        code: "no_token",
+        why: "this phone gave no push token; open the app once so that it registers".to_owned(),
+    }
 }
 
 fn bad_token() -> Refusal {

@@ -21,10 +21,7 @@ impl Clock {
         let micros = u64::try_from(instant().saturating_duration_since(self.start).as_micros()).unwrap_or(u64::MAX);
         // A wall clock before 1970 is a machine without a battery; zero is as good as anything there.
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Now {
-            mono: Moment::from_micros(micros),
-            wall: UnixMillis(i64::try_from(wall.as_millis()).unwrap_or(i64::MAX)),
-        }
+        Now { mono: Moment::from_micros(micros), wall: UnixMillis(i64::try_from(wall.as_millis()).unwrap_or(i64::MAX)) }
     }
 
     /// The instant at which `moment` comes.

@@ -72,7 +72,8 @@ impl Driver {
     {
         let workers = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let sockets = Listening::bind(&config)?;
-        let (udp, tcp, tls) = (sockets.udp_addresses.clone(), sockets.tcp_addresses.clone(), sockets.tls_addresses.clone());
+        let (udp, tcp, tls) =
+            (sockets.udp_addresses.clone(), sockets.tcp_addresses.clone(), sockets.tls_addresses.clone());
         let counters = Arc::<Counters>::default();
         let (stopper, stop) = Stopper::new();
         let (events, streams) = mpsc::channel(stream::EVENT_QUEUE);
@@ -435,7 +436,11 @@ impl<M: Machine> Running<M> {
                 until
             }
         };
-        if self.lane.machine.is_drained() || now.mono >= until { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if self.lane.machine.is_drained() || now.mono >= until {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 }
 

@@ -109,13 +109,11 @@ impl Socket {
 
     fn transmit(&self, to: SocketAddr, source: Option<IpAddr>, bytes: &[u8]) -> io::Result<()> {
         let transmit = Transmit { destination: to, ecn: None, contents: bytes, segment_size: None, src_ip: source };
-        self.io.try_io(Interest::WRITABLE, || {
-            match self.state.try_send((&self.io).into(), &transmit) {
-                Err(error) if error.raw_os_error() == Some(rustix::io::Errno::MSGSIZE.raw_os_error()) => {
-                    self.send_in_fragments(to, source, bytes)
-                }
-                other => other,
+        self.io.try_io(Interest::WRITABLE, || match self.state.try_send((&self.io).into(), &transmit) {
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::MSGSIZE.raw_os_error()) => {
+                self.send_in_fragments(to, source, bytes)
             }
+            other => other,
         })
     }
 

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use crate::call::CallInput;
 use crate::model::{CallEnding, DeviceId, ExtensionNumber, Now, Settings, SipCredential, SipUsername};
 
-use super::{Switchboard, draw_seed};
-use crate::sip::digest::Authenticator;
 use super::command::{
-    ActiveCall, Command, CommandError, ExtensionChange, ExtensionDetail, ExtensionLine, ExtensionPage,
-    NewAccount, Reply, Status,
+    ActiveCall, Command, CommandError, ExtensionChange, ExtensionDetail, ExtensionLine, ExtensionPage, NewAccount,
+    Reply, Status,
 };
 use super::held::Holding;
 use super::output::{Change, CommandToken, Notice, Output};
+use super::{Switchboard, draw_seed};
 use crate::registrar::MAX_EXTENSIONS;
+use crate::sip::digest::Authenticator;
 
 /// Lines of one page of a list.
 const MAX_PAGE: usize = 1000;
@@ -102,11 +102,7 @@ impl Switchboard {
         Ok(Outcome::WhenSaved(Reply::Done, changes))
     }
 
-    fn change_extension(
-        &mut self,
-        number: ExtensionNumber,
-        change: ExtensionChange,
-    ) -> Result<Outcome, CommandError> {
+    fn change_extension(&mut self, number: ExtensionNumber, change: ExtensionChange) -> Result<Outcome, CommandError> {
         let saved = self.registrar.change_extension(number, &change)?;
         self.notice(Notice::Extension(number));
         Ok(Outcome::WhenSaved(Reply::Done, saved.into_iter().collect()))
@@ -253,4 +249,3 @@ impl Switchboard {
         }
     }
 }
-

@@ -133,7 +133,17 @@ impl Switchboard {
         let tx = self.transactions.request(flow, request.clone(), now.mono);
         self.client_txs.insert(tx, ClientUse::Invite { call: id, branch });
         self.dialogs.insert(tag.clone(), (id, LegName::Callee(branch)));
-        let leg = CalleeLeg { device, flow, tx: Some(tx), invite: request, tag, dialog: None, answer: None, ack: None, end: None };
+        let leg = CalleeLeg {
+            device,
+            flow,
+            tx: Some(tx),
+            invite: request,
+            tag,
+            dialog: None,
+            answer: None,
+            ack: None,
+            end: None,
+        };
         if let Some(live) = self.calls.get_mut(&id) {
             live.callees.insert(branch, leg);
         }

@@ -74,9 +74,7 @@ impl Switchboard {
         self.answer(flow, request, 200, "OK");
         let input = match leg {
             LegName::Caller => CallInput::CallerGone { reason: "The caller hung up.".into() },
-            LegName::Callee(branch) => {
-                CallInput::CalleeHungUp { branch, reason: "The called side hung up.".into() }
-            }
+            LegName::Callee(branch) => CallInput::CalleeHungUp { branch, reason: "The called side hung up.".into() },
         };
         self.tell_call(call, input, now);
     }
@@ -132,7 +130,8 @@ impl Switchboard {
         let tag = request.headers.get(&HeaderName::To).and_then(|to| tag_of(to));
         let Some((call, leg)) = tag.and_then(|tag| self.dialogs.get(tag)).copied() else { return };
         let Some(live) = self.calls.get_mut(&call) else { return };
-        let carried = live.reinvite.as_ref().filter(|one| one.from == leg).map(|one| (one.answer_to, one.cseq, one.late_offer));
+        let carried =
+            live.reinvite.as_ref().filter(|one| one.from == leg).map(|one| (one.answer_to, one.cseq, one.late_offer));
         if let Some((answer_to, cseq, late_offer)) = carried {
             self.transactions.acknowledged(answer_to);
             live.reinvite = None;

@@ -17,7 +17,7 @@ use crate::sip::transaction::ServerTx;
 use crate::sip::uri;
 
 use super::leg::{CallerLeg, LegName, LiveCall, Relay};
-use super::output::{Change, Notice, Output, RelayId, Side};
+use super::output::{Change, Notice, Output, RelayId};
 use super::request::{Realm, unsupported, user_of};
 use super::{MAX_CALLS, Switchboard};
 
@@ -69,7 +69,8 @@ impl Switchboard {
         self.next_relay += 1;
         self.outputs.push_back(Output::OpenRelay { relay: relay.id, caller_port, callee_port });
         let late_offer = request.body.is_empty();
-        let caller = CallerLeg { flow, tx, invite: request, raw: raw.clone(), tag, dialog, answered: false, late_offer };
+        let caller =
+            CallerLeg { flow, tx, invite: request, raw: raw.clone(), tag, dialog, answered: false, late_offer };
         self.start_call(caller, &credential, dialled, callee, relay, now);
     }
 
@@ -108,7 +109,9 @@ impl Switchboard {
         let candidates = callee.map_or_else(Vec::new, |number| self.candidates(number, caller.flow));
         let call = match callee {
             Some(_) => Call::start(policy, candidates, now.mono),
-            None => Call::refused(policy, CallEnding::NoSuchNumber, "The dialled number does not exist.".into(), now.mono),
+            None => {
+                Call::refused(policy, CallEnding::NoSuchNumber, "The dialled number does not exist.".into(), now.mono)
+            }
         };
         self.save_behind(vec![
             Change::PutCall(record.clone()),
@@ -120,15 +123,6 @@ impl Switchboard {
                 detail: format!("{} calls {}", record.caller, record.callee),
             }),
         ]);
-        if let Ok(announced) = sdp::read(&caller.invite.body) {
-            self.outputs.push_back(Output::AimRelay {
-                relay: relay.id,
-                side: Side::Caller,
-                announced: announced.aim(),
-                signalled_from: caller.flow.remote.ip(),
-                rtcp_mux: announced.rtcp_mux,
-            });
-        }
         self.caller_txs.insert(caller.tx, id);
         self.dialogs.insert(caller.tag.clone(), (id, LegName::Caller));
         self.relays.insert(relay.id, id);
@@ -148,7 +142,9 @@ impl Switchboard {
             reinvite: None,
             closing_relay: false,
         };
+        let offer = live.caller.invite.body.clone();
         self.calls.insert(id, live);
+        self.aim(id, LegName::Caller, &offer);
         self.notice(Notice::Call(id));
         self.run_call(id, now);
     }

@@ -26,10 +26,7 @@ pub(super) enum LegName {
 #[derive(Debug, Clone)]
 pub(super) enum ClientUse {
     /// The INVITE of a branch.
-    Invite {
-        call: CallId,
-        branch: BranchId,
-    },
+    Invite { call: CallId, branch: BranchId },
     /// A request one side made within the call, carried to the other side.
     Carried {
         call: CallId,

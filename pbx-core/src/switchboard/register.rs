@@ -1,7 +1,7 @@
 //! REGISTER: prove, translate, bind, save when the wake target changed, answer, then release parked branches.
 
 use crate::model::{ExtensionNumber, Flow, Now};
-use crate::registrar::{RegisterOutcome, Registration, RegistrarEvent};
+use crate::registrar::{RegisterOutcome, RegistrarEvent, Registration};
 use crate::sip::message::{HeaderName, Request, Response};
 use crate::sip::{cseq, translate};
 
@@ -84,8 +84,7 @@ impl Switchboard {
                 }
                 let mut failed = Response::to(request, 503, "Registration Could Not Be Saved", &tag);
                 failed.headers.push(HeaderName::RetryAfter, "10");
-                let mut holding =
-                    vec![Holding::Answer { flow, bytes: response.to_bytes(), failed: failed.to_bytes() }];
+                let mut holding = vec![Holding::Answer { flow, bytes: response.to_bytes(), failed: failed.to_bytes() }];
                 holding.push(Holding::Registration(bound.saving));
                 holding.extend(std::iter::from_fn(|| self.registrar.poll_event()).map(Holding::Event));
                 self.save_and_hold(bound.changes, holding);

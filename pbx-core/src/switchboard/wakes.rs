@@ -21,7 +21,13 @@ const MAX_PENDING: usize = 10_000;
 
 impl Switchboard {
     /// The order to wake or notify a device for a call; `None` when it has no usable wake target any more.
-    pub(super) fn wake_request(&mut self, call: CallId, device: DeviceId, kind: WakeKind, now: Now) -> Option<WakeRequest> {
+    pub(super) fn wake_request(
+        &mut self,
+        call: CallId,
+        device: DeviceId,
+        kind: WakeKind,
+        now: Now,
+    ) -> Option<WakeRequest> {
         let wake_id = self.draw_wake_id();
         let live = self.calls.get(&call)?;
         let view = self.registrar.device(device)?;
@@ -123,7 +129,9 @@ impl Switchboard {
         let what = report.kind.as_str();
         let provider = report.target.provider;
         let (step, detail) = match &report.event {
-            WakeEvent::Sent { attempt } => (TimelineStep::PushSent, format!("{what} push to {provider}, attempt {attempt}")),
+            WakeEvent::Sent { attempt } => {
+                (TimelineStep::PushSent, format!("{what} push to {provider}, attempt {attempt}"))
+            }
             WakeEvent::Answered { verdict: Verdict::Accepted, provider_id, .. } => {
                 let id = provider_id.as_deref().unwrap_or("no id");
                 (TimelineStep::PushAccepted, format!("{provider} accepted the {what} push ({id})"))
@@ -200,7 +208,9 @@ fn describe(event: &WakeEvent, outcome: &mut String, provider: &str) -> bool {
             *outcome = format!("sent to {provider}, attempt {attempt}");
             false
         }
-        WakeEvent::Answered { verdict: Verdict::Accepted | Verdict::TokenWrong { accepted_in: Some(_), .. }, .. } => {
+        WakeEvent::Answered {
+            verdict: Verdict::Accepted | Verdict::TokenWrong { accepted_in: Some(_), .. }, ..
+        } => {
             if !outcome.starts_with("woke up") {
                 *outcome = format!("accepted by {provider}");
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pbx_core::model::{Moment, Now, Redacted, UnixMillis, Verdict};
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::credential::{ApnsDetails, ApnsKey, BaseUrl, Details, FcmAccount, FcmDetails, Key, KeptToken, Loaded};
+use crate::credential::{ApnsDetails, ApnsKey, BaseUrl, Details, FcmAccount, FcmDetails, KeptToken, Key, Loaded};
 use crate::delivery::{Answer, Attempt, Connection, Outcome, Refusal};
 use crate::provider::client::{Protocol, build};
 use crate::provider::fcm::{AccessError, AccessToken};
@@ -166,9 +166,8 @@ impl Line {
         access: &AsyncMutex<Option<Access>>,
         now: Now,
     ) -> Result<(), AccessError> {
-        let client = self
-            .client(Connection::Usual, now.mono)
-            .map_err(|why| AccessError::Unreachable(SendError(why)))?;
+        let client =
+            self.client(Connection::Usual, now.mono).map_err(|why| AccessError::Unreachable(SendError(why)))?;
         let token = fcm::fetch_access(&client, account, now.wall).await?;
         *access.lock().await = Some(Access { token, fetched_at: now.wall });
         Ok(())
@@ -178,7 +177,11 @@ impl Line {
     pub(super) fn apns_parts(&self, now: UnixMillis) -> Option<Result<ApnsParts<'_>, Answer>> {
         match &self.provider {
             Provider::Apns { key, details, token } => {
-                Some(provider_token(key, token, now, false).map(|(bearer, minted)| ApnsParts { details, bearer, minted }))
+                Some(provider_token(key, token, now, false).map(|(bearer, minted)| ApnsParts {
+                    details,
+                    bearer,
+                    minted,
+                }))
             }
             Provider::Fcm { .. } => None,
         }

@@ -36,7 +36,10 @@ pub(super) fn route(request: &WakeRequest, candidates: &[Candidate<'_>]) -> Resu
     let Some(first) = fitting.first() else { return Err(no_credential(target)) };
     let usable: Vec<_> = fitting.iter().filter(|it| it.usable).collect();
     if usable.is_empty() {
-        let why = format!("the push credential “{}” cannot be opened with this installation's master key; upload it again under Push", first.label);
+        let why = format!(
+            "the push credential “{}” cannot be opened with this installation's master key; upload it again under Push",
+            first.label
+        );
         return Err(Refusal { code: "credential_unreadable", why });
     }
     let other_environment = match target.environment {
@@ -60,10 +63,8 @@ pub(super) fn route(request: &WakeRequest, candidates: &[Candidate<'_>]) -> Resu
 /// The credentials that fit, best first, older before newer.
 fn fitting<'a>(target: &WakeTarget, candidates: &[Candidate<'a>]) -> Vec<Candidate<'a>> {
     let same_provider = candidates.iter().filter(|it| it.details.provider() == target.provider).count();
-    let mut fitting: Vec<(Fit, Candidate<'a>)> = candidates
-        .iter()
-        .filter_map(|it| fit(it.details, target, same_provider == 1).map(|fit| (fit, *it)))
-        .collect();
+    let mut fitting: Vec<(Fit, Candidate<'a>)> =
+        candidates.iter().filter_map(|it| fit(it.details, target, same_provider == 1).map(|fit| (fit, *it))).collect();
     fitting.sort_by_key(|(fit, it)| (*fit, it.id));
     fitting.into_iter().map(|(_, it)| it).collect()
 }

@@ -71,12 +71,7 @@ impl PayloadLike for VoipBody<'_> {
 }
 
 /// The body for a new call.
-pub fn voip<'a>(
-    wake: &WakeRequest,
-    token: &'a str,
-    options: NotificationOptions<'a>,
-    now: UnixMillis,
-) -> VoipBody<'a> {
+pub fn voip<'a>(wake: &WakeRequest, token: &'a str, options: NotificationOptions<'a>, now: UnixMillis) -> VoipBody<'a> {
     let caller = CallerWords::new(&wake.caller_number, &wake.caller_name);
     VoipBody {
         token,
@@ -99,7 +94,11 @@ pub fn voip<'a>(
 
 /// The body for everything a person is told: a missed call, a call answered elsewhere, a test, and a call for an app
 /// that has no VoIP token.
-pub fn alert<'a>(wake: &WakeRequest, token: &'a str, options: NotificationOptions<'a>) -> Result<Payload<'a>, a2::Error> {
+pub fn alert<'a>(
+    wake: &WakeRequest,
+    token: &'a str,
+    options: NotificationOptions<'a>,
+) -> Result<Payload<'a>, a2::Error> {
     let caller = CallerWords::new(&wake.caller_number, &wake.caller_name);
     let builder = DefaultNotificationBuilder::new().thread_id(match wake.kind {
         WakeKind::Call | WakeKind::MissedCall | WakeKind::AnsweredElsewhere => "calls",
@@ -112,10 +111,9 @@ pub fn alert<'a>(wake: &WakeRequest, token: &'a str, options: NotificationOption
             .sound("default")
             .time_sensitive_interruption_level(),
         WakeKind::MissedCall => builder.title("Missed call").body(caller.both()).sound("default"),
-        WakeKind::AnsweredElsewhere => builder
-            .title("Answered on another phone")
-            .body(caller.both())
-            .passive_interruption_level(),
+        WakeKind::AnsweredElsewhere => {
+            builder.title("Answered on another phone").body(caller.both()).passive_interruption_level()
+        }
         WakeKind::Test => builder
             .title("Push works")
             .body(format!("This is a test from your telephone system for extension {}.", wake.extension))

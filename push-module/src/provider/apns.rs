@@ -149,10 +149,16 @@ pub fn classify(reply: &Reply, environment: Environment, token_age: Duration) ->
 /// Something between us and Apple answered, or Apple without a reason.
 fn without_reason(reply: &Reply) -> Answer {
     let status = reply.status;
-    let why = format!("the answer did not come from Apple, or it was damaged (HTTP {status}); check proxies and firewalls");
+    let why =
+        format!("the answer did not come from Apple, or it was damaged (HTTP {status}); check proxies and firewalls");
     match status {
-        407 => Answer::is_final(misconfigured("push_proxy", "a proxy on the way to Apple asks for a password (HTTP 407); let this machine reach Apple directly")),
-        429 => Answer::with_remedy(Verdict::RetryAfter { wait: reply.retry_after, why }, Remedy::Wait(reply.retry_after)),
+        407 => Answer::is_final(misconfigured(
+            "push_proxy",
+            "a proxy on the way to Apple asks for a password (HTTP 407); let this machine reach Apple directly",
+        )),
+        429 => {
+            Answer::with_remedy(Verdict::RetryAfter { wait: reply.retry_after, why }, Remedy::Wait(reply.retry_after))
+        }
         500..=599 => {
             let verdict = Verdict::RetryAfter { wait: reply.retry_after, why };
             Answer::with_remedy(verdict, Remedy::TrySoon { wish: reply.retry_after })

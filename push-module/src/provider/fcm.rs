@@ -122,10 +122,16 @@ pub fn read_access(reply: &Reply, now: UnixMillis) -> Result<AccessToken, Answer
     let (error, description) = (text("error"), text("error_description"));
     Err(match error {
         "invalid_grant" if description.contains("short-lived") || description.contains("timeframe") => {
-            Answer::is_final(misconfigured("fcm_clock", "Google says that our proof of identity is not from now; this machine's clock is wrong, so set it by NTP"))
+            Answer::is_final(misconfigured(
+                "fcm_clock",
+                "Google says that our proof of identity is not from now; this machine's clock is wrong, so set it by NTP",
+            ))
         }
         "invalid_grant" | "invalid_client" | "unauthorized_client" => {
-            let what = format!("Google does not accept the service account's key ({}); it was deleted or disabled, so make a new one in the Firebase console and upload it under Push", clip(if description.is_empty() { error } else { description }));
+            let what = format!(
+                "Google does not accept the service account's key ({}); it was deleted or disabled, so make a new one in the Firebase console and upload it under Push",
+                clip(if description.is_empty() { error } else { description })
+            );
             Answer::is_final(misconfigured("fcm_key", &what))
         }
         "" if reply.status >= 500 || reply.status == 429 => Answer::with_remedy(
@@ -136,7 +142,11 @@ pub fn read_access(reply: &Reply, now: UnixMillis) -> Result<AccessToken, Answer
             Remedy::TrySoon { wish: reply.retry_after },
         ),
         _ => {
-            let what = format!("Google's sign-in service refused the service account (HTTP {}, {})", reply.status, clip(error));
+            let what = format!(
+                "Google's sign-in service refused the service account (HTTP {}, {})",
+                reply.status,
+                clip(error)
+            );
             Answer::is_final(misconfigured("fcm_sign_in", &what))
         }
     })
@@ -183,7 +193,10 @@ fn token_wrong(why: &str) -> Answer {
 
 fn hiccup(reply: &Reply, word: &str) -> Answer {
     let why = format!("Google has a problem of its own ({}, HTTP {})", clip(word), reply.status);
-    Answer::with_remedy(Verdict::RetryAfter { wait: reply.retry_after, why }, Remedy::TrySoon { wish: reply.retry_after })
+    Answer::with_remedy(
+        Verdict::RetryAfter { wait: reply.retry_after, why },
+        Remedy::TrySoon { wish: reply.retry_after },
+    )
 }
 
 fn too_many(reply: &Reply, word: &str) -> Answer {
@@ -201,9 +214,9 @@ fn of_fcm_code(code: &str, about_token: bool, reply: &Reply) -> Answer {
         "SENDER_ID_MISMATCH" => token_wrong(
             "this phone's token belongs to another Firebase project (SENDER_ID_MISMATCH); the app and the service account must use the same project",
         ),
-        "INVALID_ARGUMENT" if about_token => {
-            token_wrong("Google does not recognise this phone's token (INVALID_ARGUMENT); open the app once so that it registers again")
-        }
+        "INVALID_ARGUMENT" if about_token => token_wrong(
+            "Google does not recognise this phone's token (INVALID_ARGUMENT); open the app once so that it registers again",
+        ),
         "INVALID_ARGUMENT" => refused_form("INVALID_ARGUMENT"),
         "QUOTA_EXCEEDED" => too_many(reply, code),
         "UNAVAILABLE" | "INTERNAL" => hiccup(reply, code),
@@ -233,9 +246,9 @@ fn of_status(status: &str, about_token: bool, reply: &Reply) -> Answer {
             ),
             Remedy::RenewToken,
         ),
-        "INVALID_ARGUMENT" if about_token => {
-            token_wrong("Google does not recognise this phone's token (INVALID_ARGUMENT); open the app once so that it registers again")
-        }
+        "INVALID_ARGUMENT" if about_token => token_wrong(
+            "Google does not recognise this phone's token (INVALID_ARGUMENT); open the app once so that it registers again",
+        ),
         "INVALID_ARGUMENT" => refused_form(status),
         "RESOURCE_EXHAUSTED" => too_many(reply, status),
         "UNAVAILABLE" | "INTERNAL" | "DEADLINE_EXCEEDED" | "ABORTED" => hiccup(reply, status),
@@ -246,7 +259,9 @@ fn of_status(status: &str, about_token: bool, reply: &Reply) -> Answer {
 }
 
 fn refused_form(word: &str) -> Answer {
-    Answer::is_final(Verdict::Refused { why: format!("Google refused the form of the push ({word}); please report this") })
+    Answer::is_final(Verdict::Refused {
+        why: format!("Google refused the form of the push ({word}); please report this"),
+    })
 }
 
 /// A page of a load balancer or of something between us and Google.
@@ -259,7 +274,9 @@ fn without_error(reply: &Reply) -> Answer {
         429 => too_many(reply, "HTTP 429"),
         500..=599 => hiccup(reply, "no reason given"),
         status => Answer::is_final(Verdict::Refused {
-            why: format!("the answer did not come from Google, or it was damaged (HTTP {status}); check proxies and firewalls"),
+            why: format!(
+                "the answer did not come from Google, or it was damaged (HTTP {status}); check proxies and firewalls"
+            ),
         }),
     }
 }

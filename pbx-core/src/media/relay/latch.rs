@@ -125,7 +125,9 @@ impl Latch {
             Learned::Open => announcement.address,
             Learned::Source(source) => Some(source.address),
             Learned::Relearning { old, same_stream_only: true, .. } => Some(old.address),
-            Learned::Relearning { old, same_stream_only: false, .. } => Some(announcement.address.unwrap_or(old.address)),
+            Learned::Relearning { old, same_stream_only: false, .. } => {
+                Some(announcement.address.unwrap_or(old.address))
+            }
         }
     }
 }

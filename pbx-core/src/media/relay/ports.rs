@@ -149,7 +149,9 @@ fn bind(address: Option<IpAddr>, port: u16) -> io::Result<UdpSocket> {
         Some(ip) => bind_to(SocketAddr::new(ip, port)),
         // One socket for both families; a machine without IPv6 has only the other kind.
         None => match bind_to(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))) {
-            Err(error) if error.kind() != ErrorKind::AddrInUse => bind_to(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))),
+            Err(error) if error.kind() != ErrorKind::AddrInUse => {
+                bind_to(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
+            }
             bound => bound,
         },
     }
@@ -242,7 +244,11 @@ mod tests {
             ("255.255.255.255:4000", "127.0.0.1", false),
             ("[ff02::1]:4000", "::1", false),
         ] {
-            assert_eq!(may_be_sent_to(announced.parse().unwrap(), from.parse().unwrap()), expected, "{announced} {from}");
+            assert_eq!(
+                may_be_sent_to(announced.parse().unwrap(), from.parse().unwrap()),
+                expected,
+                "{announced} {from}"
+            );
         }
     }
 

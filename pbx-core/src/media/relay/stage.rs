@@ -21,11 +21,7 @@ use super::session::{Commons, LegSockets, Session, Traffic};
 use super::{RelayConfig, RelayEvent, RelayOrder};
 
 /// Runs until nobody can give orders any more.
-pub(super) async fn run(
-    config: RelayConfig,
-    mut orders: mpsc::Receiver<RelayOrder>,
-    events: mpsc::Sender<RelayEvent>,
-) {
+pub(super) async fn run(config: RelayConfig, mut orders: mpsc::Receiver<RelayOrder>, events: mpsc::Sender<RelayEvent>) {
     let mut ticks = tokio::time::interval(config.tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stage = Stage::new(config);

@@ -165,7 +165,15 @@ fn an_ipv6_offer_can_be_turned_to_ipv4_and_back() {
 
 #[test]
 fn hold_is_seen_in_both_ways_of_saying_it_and_kept_when_rewritten() {
-    let new_way = &["v=0", "o=- 1 2 IN IP4 10.0.0.7", "s=-", "c=IN IP4 10.0.0.7", "t=0 0", "m=audio 4000 RTP/AVP 0", "a=sendonly"];
+    let new_way = &[
+        "v=0",
+        "o=- 1 2 IN IP4 10.0.0.7",
+        "s=-",
+        "c=IN IP4 10.0.0.7",
+        "t=0 0",
+        "m=audio 4000 RTP/AVP 0",
+        "a=sendonly",
+    ];
     let announced = read(&body(new_way)).unwrap();
     assert_eq!(announced.direction, Direction::SendOnly);
     assert!(announced.holds());
@@ -236,10 +244,7 @@ fn bodies_without_usable_sound_say_why() {
     assert!(with(&["m=audio 4000 RTP/AVP 0"; MAX_MEDIA_LINES]).is_ok());
     assert_eq!(with(&["m=audio 4000 RTP/AVP 0"; MAX_MEDIA_LINES + 1]), Err(SdpError::TooManyMediaLines));
     assert!(with(&[&["m=audio 4000 RTP/AVP 0"][..], &["a=x"; MAX_LINES - 5]].concat()).is_ok());
-    assert_eq!(
-        with(&[&["m=audio 4000 RTP/AVP 0"][..], &["a=x"; MAX_LINES - 4]].concat()),
-        Err(SdpError::TooManyLines)
-    );
+    assert_eq!(with(&[&["m=audio 4000 RTP/AVP 0"][..], &["a=x"; MAX_LINES - 4]].concat()), Err(SdpError::TooManyLines));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::model::{ConnectionId, Transport};
-use crate::sip::guard;
+use crate::sip::{cseq, guard};
 
 /// No test needs more steps; more means that two deadlines chase each other.
 const STEP_LIMIT: usize = 10_000;

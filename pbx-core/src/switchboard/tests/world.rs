@@ -8,8 +8,8 @@ use bytes::Bytes;
 use md5::{Digest as _, Md5};
 
 use crate::model::{
-    CallEnding, ConnectionId, Flow, Moment, NewExtension, Now, TimelineStep, Transport, UnixMillis, WakeEvent, WakeKind,
-    WakeReport, WakeRequest,
+    CallEnding, ConnectionId, Flow, Moment, NewExtension, Now, TimelineStep, Transport, UnixMillis, WakeEvent,
+    WakeKind, WakeReport, WakeRequest,
 };
 use crate::sip::{digest, guard};
 use crate::switchboard::command::{Command, NewAccount, Reply, Status};
@@ -52,7 +52,8 @@ pub(super) struct Placed {
 
 impl World {
     pub(super) fn new() -> Self {
-        let mut world = Self::with(Restored::default(), Now { mono: Moment::START, wall: UnixMillis(1_795_000_000_000) });
+        let mut world =
+            Self::with(Restored::default(), Now { mono: Moment::START, wall: UnixMillis(1_795_000_000_000) });
         let accounts = [DESK, APP]
             .map(|number| {
                 let (md5, sha256) = digest::ha1(number, "nightbell", SECRET);
@@ -247,7 +248,11 @@ impl World {
 
     pub(super) fn register_text(&self, phone: &str, expires: u32) -> String {
         let flow = self.flows[phone];
-        let push = if phone == APP { ";pn-provider=apns;pn-param=TEAM123456.com.example.app.voip;pn-prid=abcd1234" } else { "" };
+        let push = if phone == APP {
+            ";pn-provider=apns;pn-param=TEAM123456.com.example.app.voip;pn-prid=abcd1234"
+        } else {
+            ""
+        };
         let instance = format!("<urn:uuid:00000000-0000-0000-0000-000000000{phone}>");
         format!(
             "REGISTER sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/{} {};branch=z9hG4bKr{};rport\r\nMax-Forwards: 70\r\n\

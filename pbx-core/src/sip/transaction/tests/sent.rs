@@ -286,6 +286,25 @@ fn an_unanswered_cancel_on_udp_is_repeated_like_any_request_and_on_a_stream_neve
 }
 
 #[test]
+fn a_provisional_answer_to_the_cancel_slows_its_repetition() {
+    let mut bench = Bench::new();
+    let (tx, sent) = bench.request(udp(), Method::Invite);
+    bench.answer(&sent, 180, "theirs");
+    bench.take_sent();
+    bench.all.cancel(tx, None, bench.now);
+    let Message::Request(cancel) = parsed(&bench.last_sent()) else { panic!("no CANCEL") };
+    assert_eq!(bench.answer(&cancel, 100, ""), Incoming::Absorbed);
+    bench.pass_millis(10_000);
+    assert_eq!(bench.times_of("CANCEL"), [0, 500, 4500, 8500]);
+}
+
+#[test]
+fn a_transaction_costs_little_memory_besides_its_message() {
+    assert!(size_of::<Server>() <= 256, "{}", size_of::<Server>());
+    assert!(size_of::<Client>() <= 256, "{}", size_of::<Client>());
+}
+
+#[test]
 fn a_cancel_after_the_final_answer_or_of_another_request_does_nothing() {
     let mut bench = Bench::new();
     let (tx, sent) = bench.request(udp(), Method::Invite);
@@ -413,6 +432,15 @@ fn the_same_seed_makes_the_same_tokens_and_another_seed_others() {
     assert_ne!(tokens(1), tokens(2));
     assert_ne!(tokens(1).0, tokens(1).1);
     assert_eq!((tokens(1).0.len(), tokens(1).2.len()), (16, 32));
+}
+
+#[test]
+fn the_tag_of_a_stateless_answer_is_the_same_for_each_repetition_and_unguessable() {
+    let all = Transactions::new([1; 32]);
+    let one = from_phone(Method::Invite, "z9hG4bKone", 1);
+    assert_eq!(all.tag_for(&one), all.tag_for(&one.clone()));
+    assert_ne!(all.tag_for(&one), all.tag_for(&from_phone(Method::Invite, "z9hG4bKtwo", 1)));
+    assert_ne!(all.tag_for(&one), Transactions::new([2; 32]).tag_for(&one));
 }
 
 #[test]
