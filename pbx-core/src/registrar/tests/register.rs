@@ -58,7 +58,7 @@ fn one_bad_contact_changes_nothing() {
     let mut no_token = desk(5063);
     no_token.push = Some(OfferedPush::Target(target("")));
     let mut long = desk(5063);
-    long.uri = format!("sip:{}@h", "x".repeat(2000)).into();
+    long.uri = format!("sip:{}@h", "x".repeat(3000)).into();
     for (bad, status) in [(with_expires(desk(5063), 5), 423), (unsupported, 555), (no_token, 400), (long, 400)] {
         let list = vec![app("urn:uuid:a", "token-a"), with_expires(desk(5060), 0), bad];
         let request = bench.request(udp(5060), Contacts::List(list));
