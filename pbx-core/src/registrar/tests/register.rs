@@ -188,6 +188,17 @@ fn a_save_that_is_not_known_to_have_succeeded_is_tried_again() {
 }
 
 #[test]
+fn a_udp_binding_whose_save_failed_is_saved_with_the_next_register() {
+    let mut bench = Bench::new();
+    let request = bench.request(udp(5060), Contacts::List(vec![desk(5060)]));
+    let lost = bound(bench.registrar.register(request, bench.now));
+    assert_eq!(lost.changes.len(), 2);
+    let refresh = bench.bind(udp(5060), desk(5060));
+    assert!(matches!(&refresh.changes[..], [Change::PutDevice(_), Change::PutUdpBinding(_)]));
+    assert!(bench.bind(udp(5060), desk(5060)).changes.is_empty());
+}
+
+#[test]
 fn a_token_that_comes_later_or_is_renewed_replaces_the_old_one_at_once() {
     let mut bench = Bench::new();
     bench.bind(tls(1), without_push(app("urn:uuid:a", "")));
