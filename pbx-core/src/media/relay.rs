@@ -64,6 +64,19 @@ impl RelayConfig {
     }
 }
 
+/// One side's announcement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Aim {
+    /// Whose.
+    pub side: Side,
+    /// The announced address; unspecified means "on hold".
+    pub announced: SocketAddr,
+    /// Where its signalling comes from.
+    pub signalled_from: IpAddr,
+    /// It takes RTCP on the RTP port.
+    pub rtcp_mux: bool,
+}
+
 /// What the relay is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RelayOrder {
@@ -82,14 +95,8 @@ pub enum RelayOrder {
     Aim {
         /// Which relay.
         relay: RelayId,
-        /// Whose announcement.
-        side: Side,
-        /// The announced address; unspecified means "on hold".
-        announced: SocketAddr,
-        /// Where its signalling comes from.
-        signalled_from: IpAddr,
-        /// It takes RTCP on the RTP port.
-        rtcp_mux: bool,
+        /// What it announced.
+        aim: Aim,
     },
     /// End a relay and give its ports back.
     Close(RelayId),

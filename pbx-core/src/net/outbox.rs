@@ -9,7 +9,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::{debug, error, warn};
 
-use crate::media::relay::{RelayHandle, RelayOrder};
+use crate::media::relay::{Aim, RelayHandle, RelayOrder};
 use crate::model::{CallId, ConnectionId, Flow, Now, Transport, WakeEvent, WakeReport, WakeRequest};
 use crate::switchboard::command::CommandResult;
 use crate::switchboard::input::Input;
@@ -97,7 +97,7 @@ impl Outbox {
                 self.relay(RelayOrder::Open { relay, caller_port, callee_port });
             }
             Output::AimRelay { relay, side, announced, signalled_from, rtcp_mux } => {
-                self.relay(RelayOrder::Aim { relay, side, announced, signalled_from, rtcp_mux });
+                self.relay(RelayOrder::Aim { relay, aim: Aim { side, announced, signalled_from, rtcp_mux } });
             }
             Output::CloseRelay(relay) => self.relay(RelayOrder::Close(relay)),
             Output::WantRelayPorts(count) => self.relay(RelayOrder::WantPorts(count)),
