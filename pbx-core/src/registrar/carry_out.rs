@@ -164,7 +164,8 @@ impl Work<'_> {
         let done = renew(found, terms, &self.asked);
         note_user_agent(found, &self.asked.user_agent);
         self.books.index.settle(found, push_enabled);
-        if done.store {
+        // A save that failed took the binding with it.
+        if done.store || (found.unsaved != 0 && !flow.transport.is_reliable()) {
             self.bound.changes.push(store_binding(found));
         }
         if let Some(flow) = done.superseded

@@ -11,10 +11,10 @@ use super::live_binding::{GoneReason, LiveBinding};
 use super::registration::{Contacts, OfferedContact, OfferedPush, OfferedTarget, Registration};
 use super::{Entry, MAX_DEVICES};
 
-/// Contact URI with parameters: room for two push tokens and everything Linphone adds (about 600 bytes).
-const MAX_CONTACT_BYTES: usize = 1536;
+/// Contact URI with parameters: Linphone's have about 600 bytes; room for the longest token.
+const MAX_CONTACT_BYTES: usize = 2048;
 /// A token: FCM's have about 170 characters and APNs' 64, without a promise that it stays so.
-const MAX_TOKEN_BYTES: usize = 512;
+const MAX_TOKEN_BYTES: usize = 1024;
 /// A bundle id or project id; they are host names in reverse.
 const MAX_APP_ID_BYTES: usize = 255;
 /// An instance id: a UUID URN has 45 bytes; GRUU texts of desk phones are longer.

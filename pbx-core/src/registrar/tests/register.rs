@@ -58,7 +58,7 @@ fn one_bad_contact_changes_nothing() {
     let mut no_token = desk(5063);
     no_token.push = Some(OfferedPush::Target(target("")));
     let mut long = desk(5063);
-    long.uri = format!("sip:{}@h", "x".repeat(2000)).into();
+    long.uri = format!("sip:{}@h", "x".repeat(3000)).into();
     for (bad, status) in [(with_expires(desk(5063), 5), 423), (unsupported, 555), (no_token, 400), (long, 400)] {
         let list = vec![app("urn:uuid:a", "token-a"), with_expires(desk(5060), 0), bad];
         let request = bench.request(udp(5060), Contacts::List(list));
@@ -185,6 +185,17 @@ fn a_save_that_is_not_known_to_have_succeeded_is_tried_again() {
     assert!(bound(bench.send(next)).durable, "an older save says nothing about the newer token");
     bench.registrar.saved(&refresh.saving);
     assert!(!bench.bind(tls(1), app("urn:uuid:a", "token-b")).durable);
+}
+
+#[test]
+fn a_udp_binding_whose_save_failed_is_saved_with_the_next_register() {
+    let mut bench = Bench::new();
+    let request = bench.request(udp(5060), Contacts::List(vec![desk(5060)]));
+    let lost = bound(bench.registrar.register(request, bench.now));
+    assert_eq!(lost.changes.len(), 2);
+    let refresh = bench.bind(udp(5060), desk(5060));
+    assert!(matches!(&refresh.changes[..], [Change::PutDevice(_), Change::PutUdpBinding(_)]));
+    assert!(bench.bind(udp(5060), desk(5060)).changes.is_empty());
 }
 
 #[test]
