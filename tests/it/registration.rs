@@ -23,7 +23,9 @@ async fn a_phone_registers_over_udp_tcp_and_tls_with_either_digest() {
     let trust = TlsTrust::Authority { pem: server.authority(), name: "localhost".to_owned() };
     let ways = [(server.udp(), Transport::Udp), (server.tcp(), Transport::Tcp), (server.tls(), Transport::Tls(trust))];
     for (address, transport) in ways {
-        for digest in [DigestChoice::Topmost, DigestChoice::Sha256, DigestChoice::Md5] {
+        // SHA-256 is offered on TLS only: phones that give up at the sight of it are on plain transports.
+        let sha256 = matches!(transport, Transport::Tls(_)).then_some(DigestChoice::Sha256);
+        for digest in [DigestChoice::Topmost, DigestChoice::Md5].into_iter().chain(sha256) {
             let phone = nightbell::phone::Phone::builder(address)
                 .extension("101")
                 .secret("secret-of-101")
