@@ -12,4 +12,6 @@ mod sipp;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod torture;
+#[cfg(test)]
 mod wake_call;
