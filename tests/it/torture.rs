@@ -73,14 +73,14 @@ const RFC_5118: [(&str, u16); 12] = [
     ("ipv6-bad", 400),
     ("port-ambiguous", 401),
     ("port-unambiguous", 401),
-    ("via-received-param-with-delim", 405),
-    ("via-received-param-no-delim", 405),
+    ("via-received-param-with-delim", 481),
+    ("via-received-param-no-delim", 200),
     ("ipv6-in-sdp", 407),
     ("mult-ip-in-header", 481),
     ("mult-ip-in-sdp", 407),
     ("ipv4-mapped-ipv6", 407),
-    ("ipv6-bug-abnf-3-colons", 405),
-    ("ipv6-correct-abnf-2-colons", 405),
+    ("ipv6-bug-abnf-3-colons", 200),
+    ("ipv6-correct-abnf-2-colons", 200),
 ];
 
 fn messages() -> Vec<(&'static str, u16, Vec<u8>)> {
