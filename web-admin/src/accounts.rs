@@ -19,7 +19,6 @@ pub(crate) const MAX_API_TOKENS: usize = 50;
 #[derive(Debug, Clone)]
 pub(crate) struct AdminUser {
     pub(crate) id: i64,
-    pub(crate) name: String,
     pub(crate) password_hash: String,
 }
 
@@ -48,19 +47,13 @@ pub(crate) async fn any_user(store: &Store) -> Result<bool, StoreError> {
 
 /// The admin with this name.
 pub(crate) async fn user_by_name(store: &Store, name: &str) -> Result<Option<AdminUser>, StoreError> {
-    sqlx::query("SELECT id, name, password_hash FROM admin_user WHERE name_key = $1")
+    sqlx::query("SELECT id, password_hash FROM admin_user WHERE name_key = $1")
         .bind(key(name))
         .fetch_optional(store.reader())
         .await
         .and_then(|row| {
-            row.map(|row| {
-                Ok(AdminUser {
-                    id: row.try_get("id")?,
-                    name: row.try_get("name")?,
-                    password_hash: row.try_get("password_hash")?,
-                })
-            })
-            .transpose()
+            row.map(|row| Ok(AdminUser { id: row.try_get("id")?, password_hash: row.try_get("password_hash")? }))
+                .transpose()
         })
         .map_err(StoreError::doing("reading an admin"))
 }
@@ -185,15 +178,15 @@ pub(crate) async fn put_session(
     tx.commit().await.map_err(StoreError::doing(doing))
 }
 
-/// Whose session this is, when it is neither idle nor too old.
+/// The name of the admin whose session this is, when it is neither idle nor too old.
 pub(crate) async fn session_user(
     store: &Store,
     token_hash: &str,
     now: UnixMillis,
-) -> Result<Option<(i64, String)>, StoreError> {
+) -> Result<Option<String>, StoreError> {
     let doing = "reading a session";
     let row = sqlx::query(
-        "SELECT admin_user.id AS id, admin_user.name AS name, admin_session.seen_at AS seen_at
+        "SELECT admin_user.name AS name, admin_session.seen_at AS seen_at
          FROM admin_session JOIN admin_user ON admin_user.id = admin_session.user_id
          WHERE token_hash = $1 AND admin_session.seen_at > $2 AND admin_session.created_at > $3",
     )
@@ -204,8 +197,8 @@ pub(crate) async fn session_user(
     .await
     .map_err(StoreError::doing(doing))?;
     let Some(row) = row else { return Ok(None) };
-    let read = || Ok((row.try_get("id")?, row.try_get("name")?, row.try_get("seen_at")?));
-    let (id, name, seen_at): (i64, String, i64) = read().map_err(StoreError::doing(doing))?;
+    let read = || Ok((row.try_get("name")?, row.try_get("seen_at")?));
+    let (name, seen_at): (String, i64) = read().map_err(StoreError::doing(doing))?;
     if now.since(UnixMillis(seen_at)) > TOUCH_EVERY {
         let mut tx = store.begin().await?;
         sqlx::query("UPDATE admin_session SET seen_at = $1 WHERE token_hash = $2")
@@ -216,7 +209,7 @@ pub(crate) async fn session_user(
             .map_err(StoreError::doing(doing))?;
         tx.commit().await.map_err(StoreError::doing(doing))?;
     }
-    Ok(Some((id, name)))
+    Ok(Some(name))
 }
 
 /// Ends a session.
@@ -275,12 +268,12 @@ pub(crate) async fn api_tokens(store: &Store) -> Result<Vec<ApiToken>, StoreErro
         .map_err(StoreError::doing("reading the API tokens"))
 }
 
-/// Which API token this is; its last use is noted at most once a minute.
+/// The name of this API token; its last use is noted at most once a minute.
 pub(crate) async fn use_api_token(
     store: &Store,
     token_hash: &str,
     now: UnixMillis,
-) -> Result<Option<(i64, String)>, StoreError> {
+) -> Result<Option<String>, StoreError> {
     let doing = "reading an API token";
     let row = sqlx::query("SELECT id, name, last_used_at FROM admin_api_token WHERE token_hash = $1")
         .bind(token_hash)
@@ -300,7 +293,7 @@ pub(crate) async fn use_api_token(
             .map_err(StoreError::doing(doing))?;
         tx.commit().await.map_err(StoreError::doing(doing))?;
     }
-    Ok(Some((id, name)))
+    Ok(Some(name))
 }
 
 /// Deletes an API token; `false` when there is none.

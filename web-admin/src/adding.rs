@@ -149,7 +149,6 @@ pub(crate) async fn import(state: &AdminState, text: &str, dry_run: bool) -> Res
     Ok(Imported { parsed, shown })
 }
 
-
 fn wanted(row: &Row) -> Wanted {
     Wanted { number: row.number, name: row.name.clone(), email: row.email.clone(), secret: row.secret.clone() }
 }

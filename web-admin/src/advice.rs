@@ -68,7 +68,13 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    fn new(level: Level, code: &'static str, text: impl Into<String>, fix: impl Into<String>, link: &'static str) -> Self {
+    fn new(
+        level: Level,
+        code: &'static str,
+        text: impl Into<String>,
+        fix: impl Into<String>,
+        link: &'static str,
+    ) -> Self {
         Self { level, code, text: text.into(), fix: fix.into(), link }
     }
 }

@@ -56,7 +56,11 @@ pub(crate) fn span(millis: u64) -> String {
 /// How far an instant lies from now: `in 12 min`, `3 d 4 h ago`.
 pub(crate) fn relative(at: UnixMillis, now: UnixMillis) -> String {
     let millis = |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-    if at > now { format!("in {}", span(millis(at.since(now)))) } else { format!("{} ago", span(millis(now.since(at)))) }
+    if at > now {
+        format!("in {}", span(millis(at.since(now))))
+    } else {
+        format!("{} ago", span(millis(now.since(at))))
+    }
 }
 
 #[cfg(test)]

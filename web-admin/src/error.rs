@@ -184,7 +184,8 @@ pub(crate) fn render(page: &impl Template) -> Response {
         Ok(html) => Html(html).into_response(),
         Err(failure) => {
             tracing::error!(%failure, "a page could not be rendered");
-            (StatusCode::INTERNAL_SERVER_ERROR, "This page could not be shown; the log has the details.").into_response()
+            (StatusCode::INTERNAL_SERVER_ERROR, "This page could not be shown; the log has the details.")
+                .into_response()
         }
     }
 }

@@ -62,7 +62,9 @@ fn bare(status: StatusCode) -> (&'static str, &'static str) {
     match status {
         StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "this address exists, but not for this method"),
         StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "what was sent is larger than anything needed here"),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("not_json", "the request needs the header Content-Type: application/json"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ("not_json", "the request needs the header Content-Type: application/json")
+        }
         StatusCode::FORBIDDEN => (
             "cross_site",
             "this request came from another web site and was refused; open the page here and try again. Behind a proxy, pass the Host header on unchanged",
@@ -71,7 +73,9 @@ fn bare(status: StatusCode) -> (&'static str, &'static str) {
         StatusCode::UNAUTHORIZED => ("sign_in_needed", "sign in first"),
         StatusCode::NOT_FOUND => ("no_such_route", "there is nothing at this address"),
         StatusCode::TOO_MANY_REQUESTS => ("busy", "too many at once; close another tab or try again in a moment"),
-        _ if status.is_client_error() => ("malformed", "the request cannot be understood; look at the form or at API.md"),
+        _ if status.is_client_error() => {
+            ("malformed", "the request cannot be understood; look at the form or at API.md")
+        }
         _ => ("internal", "something failed inside Nightbell; the log has the details"),
     }
 }

@@ -74,7 +74,12 @@ pub(crate) fn parse(text: &str) -> Parsed {
     let header = match records.next() {
         Some(Ok(header)) => header,
         Some(Err(_)) | None => {
-            parsed.error(1, "", "empty", "there is nothing to import; the first line must be “number,name,email,secret”");
+            parsed.error(
+                1,
+                "",
+                "empty",
+                "there is nothing to import; the first line must be “number,name,email,secret”",
+            );
             return parsed;
         }
     };
@@ -85,7 +90,12 @@ pub(crate) fn parse(text: &str) -> Parsed {
             Ok(record) => record,
             Err(broken) => {
                 let line = broken.position().map_or(0, csv::Position::line);
-                parsed.error(line, "", "unreadable", "this line cannot be read; look for a quotation mark without its partner");
+                parsed.error(
+                    line,
+                    "",
+                    "unreadable",
+                    "this line cannot be read; look for a quotation mark without its partner",
+                );
                 break;
             }
         };
@@ -95,7 +105,12 @@ pub(crate) fn parse(text: &str) -> Parsed {
         parsed.lines += 1;
         if parsed.lines > MAX_ROWS {
             let line = record.position().map_or(0, csv::Position::line);
-            parsed.error(line, "", "too_many", format!("an import has at most {MAX_ROWS} extensions; split the file here"));
+            parsed.error(
+                line,
+                "",
+                "too_many",
+                format!("an import has at most {MAX_ROWS} extensions; split the file here"),
+            );
             break;
         }
         row(&record, &places, &mut seen, &mut parsed);
@@ -130,7 +145,9 @@ fn places(header: &csv::StringRecord, parsed: &mut Parsed) -> Option<Places> {
                     1,
                     "",
                     "unknown_column",
-                    format!("“{given}” is not a known column; the first line names the columns: number, name, email, secret"),
+                    format!(
+                        "“{given}” is not a known column; the first line names the columns: number, name, email, secret"
+                    ),
                 );
             }
         }
@@ -167,7 +184,8 @@ fn row(record: &csv::StringRecord, places: &Places, seen: &mut BTreeMap<Extensio
         parsed.error(line, "email", "owner_malformed", wrong.to_string());
     }
     let given = cell("secret");
-    let secret = if given.is_empty() { Ok(None) } else { secret::check(given).map(|()| Some(Redacted::new(given.to_owned()))) };
+    let secret =
+        if given.is_empty() { Ok(None) } else { secret::check(given).map(|()| Some(Redacted::new(given.to_owned()))) };
     if let Err(wrong) = &secret {
         parsed.error(line, "secret", "secret_malformed", wrong.to_string());
     }
@@ -243,7 +261,9 @@ mod tests {
 
     #[test]
     fn an_endless_file_ends() {
-        let text = std::iter::once("number\n".to_owned()).chain((10_000..20_000).map(|n| format!("{n}\n"))).collect::<String>();
+        let text = std::iter::once("number\n".to_owned())
+            .chain((10_000..20_000).map(|n| format!("{n}\n")))
+            .collect::<String>();
         let parsed = parse(&text);
         assert_eq!(lines(&parsed), [(5002, "", "too_many")]);
     }

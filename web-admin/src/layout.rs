@@ -22,6 +22,21 @@ pub(crate) enum Menu {
     None,
 }
 
+impl Menu {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Dashboard => "Dashboard",
+            Self::Extensions => "Extensions",
+            Self::Push => "Push",
+            Self::Calls => "Calls",
+            Self::Settings => "Settings",
+            Self::System => "System",
+            Self::Account => "Account",
+            Self::None => "",
+        }
+    }
+}
+
 /// The frame of one page.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
@@ -58,9 +73,9 @@ impl Layout {
         assets::icon().url.as_str()
     }
 
-    /// `aria-current` for the menu entry of this page.
-    pub(crate) fn current(&self, menu: &Menu) -> &'static str {
-        if self.menu == *menu { "page" } else { "false" }
+    /// `aria-current` for a menu entry, by its name.
+    pub(crate) fn current(&self, entry: &str) -> &'static str {
+        if self.menu.name() == entry { "page" } else { "false" }
     }
 }
 
@@ -79,13 +94,7 @@ struct DoneQuery {
 
 impl Frame {
     pub(crate) fn layout(&self, title: impl Into<String>, menu: Menu) -> Layout {
-        Layout {
-            title: title.into(),
-            menu,
-            user: Some(self.signed_in.name.clone()),
-            bare: false,
-            done: self.done,
-        }
+        Layout { title: title.into(), menu, user: Some(self.signed_in.name.clone()), bare: false, done: self.done }
     }
 }
 

@@ -37,3 +37,6 @@ pub use routes::{local_router, router};
 pub use serve::{serve_https, serve_unix};
 pub use state::{AdminState, Site};
 pub use token::NoRandom;
+
+#[cfg(test)]
+mod tests;

@@ -71,10 +71,7 @@ pub(crate) fn api() -> Routes {
         ("/extensions", get(api_extensions::list).post(api_extensions::add)),
         ("/extensions/import", post(api_import::import).layer(DefaultBodyLimit::max(UPLOAD_LIMIT))),
         ("/extensions/export", get(api_extensions::export)),
-        (
-            "/extensions/{number}",
-            get(api_extensions::get).patch(api_extensions::change).delete(api_extensions::remove),
-        ),
+        ("/extensions/{number}", get(api_extensions::get).patch(api_extensions::change).delete(api_extensions::remove)),
         ("/extensions/{number}/push", post(api_extensions::switch_push)),
         ("/extensions/{number}/test-push", post(api_extensions::test_push)),
         ("/extensions/{number}/secret", post(api_extensions::renew_secret)),

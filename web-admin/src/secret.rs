@@ -20,7 +20,9 @@ const MAX_CHARS: usize = 64;
 pub(crate) enum BadSecret {
     #[error("the secret has {0} characters; give 12 to 64, or leave it empty and one is made")]
     Length(usize),
-    #[error("the secret has a character phones cannot type; give letters, digits and signs without spaces, or leave it empty")]
+    #[error(
+        "the secret has a character phones cannot type; give letters, digits and signs without spaces, or leave it empty"
+    )]
     Characters,
 }
 

@@ -33,8 +33,7 @@ pub async fn serve_https(
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let handle = axum_server::Handle::<SocketAddr>::new();
-    let mut server =
-        axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(config))?.handle(handle.clone());
+    let mut server = axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(config))?.handle(handle.clone());
     let builder = server.http_builder();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
     builder
@@ -100,7 +99,9 @@ impl Listener for OwnersOnly {
             match self.listener.accept().await {
                 Ok((stream, address)) => match stream.peer_cred() {
                     Ok(peer) if peer.uid() == self.owner || peer.uid() == 0 => return (stream, address),
-                    Ok(peer) => tracing::warn!(uid = peer.uid(), "somebody else tried the admin socket and was refused"),
+                    Ok(peer) => {
+                        tracing::warn!(uid = peer.uid(), "somebody else tried the admin socket and was refused")
+                    }
                     Err(error) => tracing::warn!(%error, "a connection to the admin socket did not say who it is"),
                 },
                 Err(error) => {

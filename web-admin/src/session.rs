@@ -26,8 +26,6 @@ const MAX_USER_AGENT: usize = 200;
 /// Who asks.
 #[derive(Debug, Clone)]
 pub(crate) struct SignedIn {
-    /// The admin; `None` for scripts and for the Unix socket.
-    pub(crate) user: Option<i64>,
     /// How pages address them.
     pub(crate) name: String,
     /// Names the session: the hash of its token.
@@ -82,7 +80,7 @@ pub(crate) async fn require_session_or_token(
 
 /// At the Unix socket everybody is the owner; `serve_unix` has checked who may connect.
 pub(crate) async fn as_local_owner(mut request: Request, next: Next) -> Response {
-    let owner = SignedIn { user: None, name: "owner".into(), session: "unix".into() };
+    let owner = SignedIn { name: "owner".into(), session: "unix".into() };
     request.extensions_mut().insert(owner);
     next.run(request).await
 }
@@ -101,7 +99,7 @@ fn to_sign_in(request: &Request) -> Response {
 async fn by_cookie(state: &AdminState, headers: &HeaderMap) -> Result<Option<SignedIn>, StoreError> {
     let Some(session) = cookie(headers).and_then(token::hash) else { return Ok(None) };
     let user = accounts::session_user(&state.store, &session, clock::now()).await?;
-    Ok(user.map(|(id, name)| SignedIn { user: Some(id), name, session }))
+    Ok(user.map(|name| SignedIn { name, session }))
 }
 
 async fn by_token(state: &AdminState, presented: &HeaderValue) -> Result<Option<SignedIn>, StoreError> {
@@ -110,7 +108,7 @@ async fn by_token(state: &AdminState, presented: &HeaderValue) -> Result<Option<
     let bearer = bearer.map(|(_, token)| token.trim()).filter(|token| token.starts_with(API_TOKEN_PREFIX));
     let Some(session) = bearer.and_then(token::hash) else { return Ok(None) };
     let found = accounts::use_api_token(&state.store, &session, clock::now()).await?;
-    Ok(found.map(|(_, name)| SignedIn { user: None, name, session }))
+    Ok(found.map(|name| SignedIn { name, session }))
 }
 
 /// The hash of the session cookie, to end the session.

@@ -60,10 +60,8 @@ impl Throttle {
             let until = failures.last + wait_after(failures.count, free)?;
             (until > now).then(|| until.since(now))
         };
-        let mut waits = vec![
-            left(&Key::Address(from), FREE_FAILURES * 3),
-            left(&Key::Pair(account.clone(), from), FREE_FAILURES),
-        ];
+        let mut waits =
+            vec![left(&Key::Address(from), FREE_FAILURES * 3), left(&Key::Pair(account.clone(), from), FREE_FAILURES)];
         if !counters.known.contains_key(&(account.clone(), from)) {
             waits.push(left(&Key::Account(account), FREE_ACCOUNT_FAILURES));
         }

@@ -34,7 +34,9 @@ pub enum TlsError {
         source: std::io::Error,
     },
     /// Only one of the two files is there.
-    #[error("of the two TLS files only one is there; put both cert.pem and key.pem into {0}, or remove the one to get a self-made certificate")]
+    #[error(
+        "of the two TLS files only one is there; put both cert.pem and key.pem into {0}, or remove the one to get a self-made certificate"
+    )]
     HalfThere(PathBuf),
     /// A file is not what it should be.
     #[error("the TLS file {path} cannot be used: {problem}")]
@@ -94,8 +96,7 @@ pub fn load_or_make(data_dir: &Path, public_host: &str) -> Result<LiveCertificat
 
 fn load(place: &Place) -> Result<Loaded, TlsError> {
     if let Some(found) = files::read(&place.folder)? {
-        let good = !found.info.self_made
-            || self_made::still_good(&found.info, &place.public_host, clock::now());
+        let good = !found.info.self_made || self_made::still_good(&found.info, &place.public_host, clock::now());
         if good {
             return Ok(found);
         }

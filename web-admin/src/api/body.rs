@@ -37,7 +37,11 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalB
             return Body::from_request(request, state).await.map(|body| Self(body.0));
         }
         let bytes = Bytes::from_request(request, state).await.map_err(|_| {
-            Problem(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the request is larger than anything needed here"))
+            Problem(Refusal::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                "the request is larger than anything needed here",
+            ))
         })?;
         if bytes.is_empty() {
             return Ok(Self(T::default()));
@@ -76,9 +80,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        Query::<T>::from_request_parts(parts, state).await.map(|query| Self(query.0)).map_err(|rejection: QueryRejection| {
-            Problem(Refusal::new(StatusCode::BAD_REQUEST, "malformed", rejection.body_text()))
-        })
+        Query::<T>::from_request_parts(parts, state).await.map(|query| Self(query.0)).map_err(
+            |rejection: QueryRejection| {
+                Problem(Refusal::new(StatusCode::BAD_REQUEST, "malformed", rejection.body_text()))
+            },
+        )
     }
 }
 

@@ -95,7 +95,10 @@ pub(crate) fn email(text: &str) -> Result<Option<EmailAddress>, Refusal> {
     })
 }
 
-pub(crate) async fn add(State(state): State<AdminState>, Body(new): Body<NewBody>) -> Answer<(StatusCode, Json<AddedView>)> {
+pub(crate) async fn add(
+    State(state): State<AdminState>,
+    Body(new): Body<NewBody>,
+) -> Answer<(StatusCode, Json<AddedView>)> {
     let wanted = Wanted {
         number: number(&new.number)?,
         name: display_name(&new.name)?,

@@ -47,7 +47,10 @@ pub(crate) async fn import(State(state): State<AdminState>, Body(body): Body<Imp
         let mut refusal = Refusal::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "import_has_errors",
-            format!("nothing was imported: {wrong} problems in {} lines; correct them and import again", imported.parsed.lines),
+            format!(
+                "nothing was imported: {wrong} problems in {} lines; correct them and import again",
+                imported.parsed.lines
+            ),
         );
         refusal.rows = imported.parsed.errors;
         return Err(Problem(refusal));

@@ -63,12 +63,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
     shown(&state, &frame, &Errors::default(), (&TokenForm::default(), String::new())).await
 }
 
-async fn shown(
-    state: &AdminState,
-    frame: &Frame,
-    errors: &Errors,
-    (form, made): (&TokenForm, String),
-) -> Page {
+async fn shown(state: &AdminState, frame: &Frame, errors: &Errors, (form, made): (&TokenForm, String)) -> Page {
     let now = clock::now();
     let tokens = accounts::api_tokens(&state.store).await?.into_iter().map(|token| TokenLine {
         id: token.id,
@@ -141,11 +136,7 @@ pub(crate) async fn add_token(State(state): State<AdminState>, frame: Frame, For
     }
 }
 
-pub(crate) async fn confirm_remove_token(
-    State(state): State<AdminState>,
-    frame: Frame,
-    Path(id): Path<i64>,
-) -> Page {
+pub(crate) async fn confirm_remove_token(State(state): State<AdminState>, frame: Frame, Path(id): Path<i64>) -> Page {
     let tokens = accounts::api_tokens(&state.store).await?;
     let missing = || ErrorPage(Refusal::not_found("no_such_token", format!("there is no API token {id}")));
     let token = tokens.into_iter().find(|token| token.id == id).ok_or_else(missing)?;

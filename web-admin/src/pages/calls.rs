@@ -152,8 +152,12 @@ fn one_way(call: &CallRecord) -> &'static str {
         (true, 0, 0) => {
             "No sound arrived from either phone. Most often a firewall blocks the UDP ports for sound; open the range named under Settings."
         }
-        (true, 0, _) => "No sound arrived from the caller. Look at the firewall and at the network of the caller's phone.",
-        (true, _, 0) => "No sound arrived from the called phone. Look at the firewall and at the network of that phone.",
+        (true, 0, _) => {
+            "No sound arrived from the caller. Look at the firewall and at the network of the caller's phone."
+        }
+        (true, _, 0) => {
+            "No sound arrived from the called phone. Look at the firewall and at the network of that phone."
+        }
         _ => "",
     }
 }

@@ -7,7 +7,7 @@ use pbx_core::switchboard::command::{ActiveCall, Status};
 
 use super::Page;
 use super::calls::{CallLine, line};
-use crate::advice::{self, Finding, Level};
+use crate::advice::{self, Finding};
 use crate::api::calls as log;
 use crate::clock;
 use crate::error::render;
@@ -25,7 +25,6 @@ struct DashboardPage {
     status: Status,
     /// Devices that can be reached neither way.
     unreachable: usize,
-    level: Level,
     findings: Vec<Finding>,
     active: Vec<ActiveLine>,
     recent: Vec<CallLine>,
@@ -58,7 +57,6 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
         layout: frame.layout("Dashboard", Menu::Dashboard),
         unreachable: facts.devices.len().saturating_sub(known),
         status: facts.status,
-        level: advice::worst(&findings),
         findings,
         active: active.collect(),
         recent: recent.into_iter().map(line).collect(),

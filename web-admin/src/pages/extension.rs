@@ -300,7 +300,9 @@ pub(crate) async fn confirm_secret(State(state): State<AdminState>, frame: Frame
     let confirm = Confirm {
         layout: frame.layout(format!("Make a new secret for {number}?"), Menu::Extensions),
         lines: vec![
-            format!("A desk phone that was set up by hand as {number} loses its registration until it gets the new secret."),
+            format!(
+                "A desk phone that was set up by hand as {number} loses its registration until it gets the new secret."
+            ),
             "Phones that were added by QR code have accounts of their own and are not touched.".into(),
         ],
         action: format!("/extensions/{number}/secret"),

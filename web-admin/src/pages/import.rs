@@ -26,7 +26,6 @@ struct ImportPage {
     errors: Vec<RowError>,
     rows: Vec<PreviewLine>,
     count: usize,
-    lines: usize,
 }
 
 struct PreviewLine {
@@ -55,7 +54,7 @@ const EXAMPLE_HINT: &str = "The first line names the columns: number,name,email,
 
 fn page(layout: Layout, text: &str, imported: Option<Imported>) -> Response {
     let errors = Errors::default();
-    let (rows, found, lines, count) = match imported {
+    let (rows, found, count) = match imported {
         Some(imported) => {
             let count = imported.parsed.rows.len();
             let rows = imported.parsed.rows.into_iter().take(PREVIEW).map(|row| PreviewLine {
@@ -65,9 +64,9 @@ fn page(layout: Layout, text: &str, imported: Option<Imported>) -> Response {
                 email: row.email.map(String::from).unwrap_or_default(),
                 minted: row.secret.is_none(),
             });
-            (rows.collect(), imported.parsed.errors, imported.parsed.lines, count)
+            (rows.collect(), imported.parsed.errors, count)
         }
-        None => (Vec::new(), Vec::new(), 0, 0),
+        None => (Vec::new(), Vec::new(), 0),
     };
     let ready = found.is_empty() && count > 0;
     render(&ImportPage {
@@ -80,7 +79,6 @@ fn page(layout: Layout, text: &str, imported: Option<Imported>) -> Response {
         errors: found,
         rows,
         count,
-        lines,
     })
 }
 

@@ -123,7 +123,9 @@ fn apns_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
     let text = |name, label| Input::new(name, label, parts.text(name), errors);
     let code = "autocomplete=off autocapitalize=characters spellcheck=false required minlength=10 maxlength=10";
     let advanced = vec![
-        text("production_url", "Production host").hint("Empty means https://api.push.apple.com. Port 2197 is Apple's other one: https://api.push.apple.com:2197"),
+        text("production_url", "Production host").hint(
+            "Empty means https://api.push.apple.com. Port 2197 is Apple's other one: https://api.push.apple.com:2197",
+        ),
         text("sandbox_url", "Sandbox host").hint("Empty means https://api.sandbox.push.apple.com."),
         text("extra_ca_pem", "Additional trusted root").hint(CA_HINT).rows(4).more("spellcheck=false"),
     ];

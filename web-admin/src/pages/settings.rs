@@ -112,8 +112,7 @@ fn parsed(typed: &Typed, errors: &mut Errors) -> Option<Settings> {
         })
     };
     let rtp_ports = PortRange { first: small("rtp_first", first), last: small("rtp_last", last) };
-    let (ring_seconds, devices_per_extension) =
-        (small("ring_seconds", ring), small("devices_per_extension", devices));
+    let (ring_seconds, devices_per_extension) = (small("ring_seconds", ring), small("devices_per_extension", devices));
     let early_ringing = match text("early_ringing") {
         "when_push_accepted" => EarlyRinging::WhenPushAccepted,
         "when_phone_rings" => EarlyRinging::WhenPhoneRings,
@@ -140,16 +139,18 @@ fn parsed(typed: &Typed, errors: &mut Errors) -> Option<Settings> {
 fn groups(typed: &Typed, errors: &Errors) -> Vec<Group> {
     let value = |name: &str| typed.get(name).cloned().unwrap_or_default();
     let text = |name, label, hint: &str| Input::new(name, label, value(name), errors).hint(hint);
-    let number = |name, label, hint: &str| text(name, label, hint).kind("number").more("inputmode=numeric min=0 step=1");
+    let number =
+        |name, label, hint: &str| text(name, label, hint).kind("number").more("inputmode=numeric min=0 step=1");
     vec![
         Group {
             title: "Ringing",
             inputs: vec![
                 number("ring_seconds", "Ring for (seconds)", "A waking phone is waited for just as long. 5 to 180."),
-                text("early_ringing", "The caller hears ringing", "Phones need one to six seconds to wake up.").choices(&[
-                    ("when_push_accepted", "as soon as a push was accepted"),
-                    ("when_phone_rings", "only when a phone really rings"),
-                ]),
+                text("early_ringing", "The caller hears ringing", "Phones need one to six seconds to wake up.")
+                    .choices(&[
+                        ("when_push_accepted", "as soon as a push was accepted"),
+                        ("when_phone_rings", "only when a phone really rings"),
+                    ]),
                 number(
                     "grace_ms",
                     "Patience with a registered phone (milliseconds)",
@@ -165,7 +166,11 @@ fn groups(typed: &Typed, errors: &Errors) -> Vec<Group> {
         Group {
             title: "Sound",
             inputs: vec![
-                number("rtp_first", "First UDP port", "Open this range in the firewall: UDP, from outside to this machine."),
+                number(
+                    "rtp_first",
+                    "First UDP port",
+                    "Open this range in the firewall: UDP, from outside to this machine.",
+                ),
                 number("rtp_last", "Last UDP port", "A call needs four ports. A change holds for new calls."),
                 number(
                     "rtp_silence_seconds",

@@ -87,7 +87,10 @@ pub(crate) async fn submit(State(state): State<AdminState>, caller: Caller, Form
         None => {
             tracing::info!(address = %caller.address, "a sign-in failed");
             let mut errors = Errors::default();
-            errors.put("", "User name or password is wrong. If the password is lost, run `nightbell setup-link` on the machine.");
+            errors.put(
+                "",
+                "User name or password is wrong. If the password is lost, run `nightbell setup-link` on the machine.",
+            );
             let shown = page(&state, Layout::bare("Sign in"), &form, &errors).await?;
             Ok((StatusCode::UNAUTHORIZED, shown).into_response())
         }

@@ -39,8 +39,9 @@ pub(super) fn read(folder: &Path) -> Result<Option<Loaded>, TlsError> {
     };
     let info = describe(first).ok_or_else(|| unusable(&cert_path, "the first certificate cannot be read".into()))?;
     let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let key = CertifiedKey::from_der(chain, key, &provider)
-        .map_err(|why| unusable(&key_path, format!("it does not belong to the first certificate in cert.pem ({why})")))?;
+    let key = CertifiedKey::from_der(chain, key, &provider).map_err(|why| {
+        unusable(&key_path, format!("it does not belong to the first certificate in cert.pem ({why})"))
+    })?;
     Ok(Some(Loaded { key: Arc::new(key), info }))
 }
 
@@ -93,8 +94,7 @@ pub(super) fn write(folder: &Path, chain: &str, key: &str) -> Result<(), TlsErro
     for (name, text, mode) in [("key.pem", key, 0o600), ("cert.pem", chain, 0o644)] {
         let (path, half) = (folder.join(name), folder.join(format!("{name}.new")));
         let mut options = fs::OpenOptions::new();
-        let mut file =
-            options.write(true).create(true).truncate(true).mode(mode).open(&half).map_err(failed(&half))?;
+        let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&half).map_err(failed(&half))?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed(&half))?;
         fs::rename(&half, &path).map_err(failed(&path))?;
     }

@@ -1,0 +1,129 @@
+use pbx_core::model::{DeviceId, DeviceKey, Environment, Presence};
+use push_module::{ApnsEnvironment, CredentialId};
+
+use super::*;
+
+const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
+
+fn facts() -> Facts {
+    Facts {
+        status: Status { extensions: 2, registered: 1, ..Status::default() },
+        credentials: vec![credential("com.example.app", CredentialState::Working)],
+        devices: vec![device("com.example.app")],
+        certificate: CertificateInfo {
+            fingerprint: "AA".into(),
+            self_made: false,
+            not_after: NOW + Duration::from_secs(90 * 86_400),
+            names: vec!["pbx.example.com".into()],
+        },
+        public_url: "https://pbx.example.com".into(),
+        now: NOW,
+    }
+}
+
+fn credential(app: &str, state: CredentialState) -> CredentialSummary {
+    CredentialSummary {
+        id: CredentialId(1),
+        provider: PushProvider::Apns,
+        label: "Acme".into(),
+        app_ids: vec![app.into()],
+        key_id: None,
+        team_id: None,
+        project_id: None,
+        client_email: None,
+        fingerprint: "00".into(),
+        environment: Some(ApnsEnvironment::Production),
+        endpoints: Vec::new(),
+        uploaded_at: NOW,
+        state,
+        last_check: None,
+    }
+}
+
+fn target(app: &str) -> WakeTarget {
+    WakeTarget {
+        provider: PushProvider::Apns,
+        app_id: app.into(),
+        environment: Environment::Production,
+        call_token: None,
+        notice_token: None,
+        learned_at: NOW,
+        health: TargetHealth::Good,
+        switched_off: None,
+    }
+}
+
+fn device(app: &str) -> DeviceSummary {
+    DeviceSummary {
+        id: DeviceId(1),
+        extension: "101".parse().unwrap(),
+        key: DeviceKey::from_instance("x"),
+        user_agent: String::new(),
+        first_seen_at: NOW,
+        last_seen_at: NOW,
+        live_binding: None,
+        wake_target: Some(target(app)),
+        wake_state: Some(WakeState::Armed),
+        last_wake: None,
+        presence: Presence::ReachableByPush,
+        reason: String::new(),
+    }
+}
+
+fn codes(facts: &Facts) -> Vec<&'static str> {
+    findings(facts).iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn an_installation_in_order_gets_no_advice() {
+    assert_eq!(codes(&facts()), Vec::<&str>::new());
+    assert_eq!(worst(&findings(&facts())), Level::Ok);
+}
+
+#[test]
+fn a_fresh_installation_is_told_the_first_steps() {
+    let fresh = Facts { status: Status::default(), credentials: Vec::new(), devices: Vec::new(), ..facts() };
+    assert_eq!(codes(&fresh), ["no_extensions", "no_push_credential"]);
+}
+
+#[test]
+fn a_phone_whose_app_has_no_credential_is_named_with_its_app() {
+    let lacking = Facts { devices: vec![device("com.other.app"), device("com.other.app")], ..facts() };
+    let found = findings(&lacking);
+    assert_eq!(codes(&lacking), ["app_without_credential"]);
+    assert!(found[0].text.contains("2 phones") && found[0].text.contains("com.other.app"), "{}", found[0].text);
+    assert_eq!(found[0].level, Level::Fail);
+}
+
+#[test]
+fn credentials_match_by_app_and_environment() {
+    let mut keys = vec![credential("com.example.app", CredentialState::Working)];
+    assert!(has_credential(&target("COM.example.app.voip"), &keys));
+    let sandbox = WakeTarget { environment: Environment::Sandbox, ..target("com.example.app") };
+    assert!(!has_credential(&sandbox, &keys));
+    keys[0].app_ids.clear();
+    assert!(has_credential(&target("com.any.app"), &keys), "a key without bundle ids serves every app of its team");
+    let fcm = WakeTarget { provider: PushProvider::Fcm, ..target("com.any.app") };
+    assert!(!has_credential(&fcm, &keys));
+}
+
+#[test]
+fn problems_come_before_things_to_do() {
+    let failing = CredentialState::Failing { code: "x".into(), text: "the key is revoked".into(), since: NOW };
+    let mut bad = facts();
+    bad.credentials = vec![credential("com.example.app", failing)];
+    bad.certificate.self_made = true;
+    bad.public_url = "https://localhost:8443".into();
+    assert_eq!(codes(&bad), ["push_credential_failing", "certificate_self_made", "public_name_is_local"]);
+}
+
+#[test]
+fn every_finding_names_a_cause_a_fix_and_a_page() {
+    let mut bad = facts();
+    bad.status.draining = true;
+    bad.credentials.clear();
+    bad.certificate.not_after = NOW - Duration::from_secs(1);
+    for finding in findings(&bad) {
+        assert!(!finding.text.is_empty() && !finding.fix.is_empty() && finding.link.starts_with('/'), "{finding:?}");
+    }
+}
