@@ -277,3 +277,38 @@ async fn access_token(
     *cell = Some(Access { token, fetched_at: now });
     Ok(bearer)
 }
+
+#[cfg(all(test, feature = "standin"))]
+impl Line {
+    /// As if the provider token had been issued then; says whether there was one.
+    pub(super) fn backdate_provider_token(&self, issued_at: i64) -> bool {
+        match &self.provider {
+            Provider::Apns { key, token, .. } => {
+                let mut token = token.lock().unwrap();
+                let older = key.provider_token(issued_at).map(|token| KeptToken { token, issued_at });
+                token.is_some() && std::mem::replace(&mut *token, older).is_some()
+            }
+            Provider::Fcm { .. } => false,
+        }
+    }
+
+    /// As if the access token had been fetched a minute ago.
+    pub(super) async fn backdate_access_token(&self) {
+        match &self.provider {
+            Provider::Apns { .. } => {}
+            Provider::Fcm { access, .. } => {
+                if let Some(access) = access.lock().await.as_mut() {
+                    access.fetched_at = access.fetched_at - Duration::from_secs(60);
+                }
+            }
+        }
+    }
+
+    /// As after a restart.
+    pub(super) async fn forget_access_token(&self) {
+        match &self.provider {
+            Provider::Apns { .. } => {}
+            Provider::Fcm { access, .. } => *access.lock().await = None,
+        }
+    }
+}
