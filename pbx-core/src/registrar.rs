@@ -44,6 +44,9 @@ mod registration;
 mod restore;
 mod wake_target;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::model::{
@@ -124,10 +127,7 @@ impl Registrar {
 
     /// Ends the bindings whose time is over.
     pub fn handle_timeout(&mut self, now: Now) {
-        let mut changes = Vec::new();
-        while let Some(device) = self.index.due(now.mono) {
-            self.end_binding(device, GoneReason::Expired, now, &mut changes);
-        }
+        let changes = self.expire(now);
         self.save(changes);
     }
 
@@ -320,12 +320,29 @@ impl Registrar {
         self.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
     }
 
+    /// Ends the bindings whose time is over; what that changes is still to be saved.
+    fn expire(&mut self, now: Now) -> Vec<Change> {
+        let mut changes = Vec::new();
+        while let Some(device) = self.index.due(now.mono) {
+            self.end_binding(device, GoneReason::Expired, now, &mut changes);
+        }
+        changes
+    }
+
     /// Ends a live binding. A device that nothing is lost with is forgotten.
     fn end_binding(&mut self, device: DeviceId, why: GoneReason, now: Now, changes: &mut Vec<Change>) {
         let Some((entry, index)) = self.entry_of(device) else { return };
         let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
         let Some(found) = entry.device_mut(device) else { return };
-        let Some(binding) = found.binding.as_mut().filter(|binding| binding.is_live()) else { return };
+        let Some(binding) = found.binding.as_mut() else { return };
+        if !binding.is_live() {
+            // Its end has been told; now it is for certain.
+            if binding.is_doubted() {
+                binding.end(why, now.mono);
+                index.settle(found, push_enabled);
+            }
+            return;
+        }
         binding.end(why, now.mono);
         let forget = found.is_forgettable();
         if found.stored_until.take().is_some() && !forget {

@@ -45,8 +45,8 @@ pub(super) enum StreamEvent {
     Closed(Flow),
 }
 
-/// The way to a peer; never waits. When the last one is dropped, the connection is closed behind what is queued.
-#[derive(Debug, Clone)]
+/// The way to a peer; never waits. When it is dropped, the connection is closed behind what is queued.
+#[derive(Debug)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Bytes>,
     waiting: Arc<AtomicUsize>,
@@ -57,6 +57,11 @@ impl Writer {
         let (queue, receiver) = mpsc::channel(WRITE_QUEUE);
         let waiting = Arc::<AtomicUsize>::default();
         (Self { queue, waiting: Arc::clone(&waiting) }, WriteQueue { receiver, waiting })
+    }
+
+    /// A way that does not keep the connection open.
+    fn downgrade(&self) -> WeakWriter {
+        WeakWriter { queue: self.queue.downgrade(), waiting: Arc::clone(&self.waiting) }
     }
 
     /// Queues bytes; `false` when the peer reads too slowly or is gone.
@@ -74,6 +79,20 @@ impl Writer {
     }
 }
 
+/// The way of the connection's own answers: only the driver's [`Writer`] keeps a connection open.
+#[derive(Debug)]
+struct WeakWriter {
+    queue: mpsc::WeakSender<Bytes>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl WeakWriter {
+    fn push(&self, bytes: Bytes) -> bool {
+        let writer = self.queue.upgrade().map(|queue| Writer { queue, waiting: Arc::clone(&self.waiting) });
+        writer.is_some_and(|writer| writer.push(bytes))
+    }
+}
+
 struct WriteQueue {
     receiver: mpsc::Receiver<Bytes>,
     waiting: Arc<AtomicUsize>,
@@ -83,10 +102,11 @@ struct WriteQueue {
 pub(super) async fn run<S: AsyncRead + AsyncWrite + Send>(io: S, flow: Flow, shared: &Arc<Shared>) {
     let (reader, writer) = tokio::io::split(io);
     let (queue, queued) = Writer::new();
-    if shared.events.send(StreamEvent::Opened { flow, writer: queue.clone() }).await.is_err() {
+    let own = queue.downgrade();
+    if shared.events.send(StreamEvent::Opened { flow, writer: queue }).await.is_err() {
         return;
     }
-    let reading = Reading::new(reader, flow, queue, shared).run();
+    let reading = Reading::new(reader, flow, own, shared).run();
     let mut writing = std::pin::pin!(write(writer, queued, shared));
     let (why, written) = tokio::select! {
         why = reading => (why, false),
@@ -122,7 +142,7 @@ async fn write<S: AsyncWrite>(mut io: WriteHalf<S>, mut queue: WriteQueue, share
 struct Reading<'a, S> {
     io: ReadHalf<S>,
     flow: Flow,
-    writer: Writer,
+    writer: WeakWriter,
     shared: &'a Shared,
     framer: Framer,
     places: Arc<Semaphore>,
@@ -135,7 +155,7 @@ struct Reading<'a, S> {
 }
 
 impl<'a, S: AsyncRead> Reading<'a, S> {
-    fn new(io: ReadHalf<S>, flow: Flow, writer: Writer, shared: &'a Shared) -> Self {
+    fn new(io: ReadHalf<S>, flow: Flow, writer: WeakWriter, shared: &'a Shared) -> Self {
         Self {
             io,
             flow,

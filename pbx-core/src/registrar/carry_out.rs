@@ -41,21 +41,27 @@ struct Done {
 impl Registrar {
     /// Takes an authenticated REGISTER.
     ///
-    /// The switchboard saves [`Bound::changes`] before it carries out later events, and answers at once unless
-    /// [`Bound::durable`].
+    /// Events of earlier inputs must have been told; [`Bound::changes`] are to be saved before those that follow now.
+    /// The answer goes out at once unless [`Bound::durable`].
     pub fn register(&mut self, registration: Registration, now: Now) -> RegisterOutcome {
-        self.handle_timeout(now);
-        let Some(entry) = self.entries.get(&registration.extension) else {
-            return RegisterOutcome::Refused(Refusal::NoSuchExtension);
+        let changes = self.expire(now);
+        let planned = match self.entries.get(&registration.extension) {
+            Some(entry) => change_set::plan(entry, self.rules, &registration, now.mono),
+            None => Err(Refusal::NoSuchExtension),
         };
-        match change_set::plan(entry, self.rules, &registration, now.mono) {
-            Ok(set) => RegisterOutcome::Bound(self.carry_out(set, registration, now)),
-            Err(refusal) => RegisterOutcome::Refused(refusal),
+        match planned {
+            Ok(set) => {
+                let bound = Bound { wants_refresh_push: set.wants_refresh_push, changes, ..Bound::default() };
+                RegisterOutcome::Bound(self.carry_out(set, registration, now, bound))
+            }
+            Err(refusal) => {
+                self.save(changes);
+                RegisterOutcome::Refused(refusal)
+            }
         }
     }
 
-    fn carry_out(&mut self, set: ChangeSet, registration: Registration, now: Now) -> Bound {
-        let mut bound = Bound { wants_refresh_push: set.wants_refresh_push, ..Bound::default() };
+    fn carry_out(&mut self, set: ChangeSet, registration: Registration, now: Now, mut bound: Bound) -> Bound {
         let push_enabled = self.entries.get(&registration.extension).is_some_and(|entry| entry.extension.push_enabled);
         if set.asks_for_push && push_enabled {
             bound.feature_caps = PROVIDERS;
@@ -169,12 +175,13 @@ impl Registrar {
     fn unregister(&mut self, device: DeviceId, contact: Option<OfferedContact>, work: &mut Work) {
         // A token that comes with the farewell is the one to wake with; none at all says nothing, for an app that goes
         // to the background unregisters and wants to be woken.
-        let push = contact.and_then(|contact| contact.push).filter(|push| matches!(push, OfferedPush::Target(_)));
+        let is_sound = |push: &OfferedPush| matches!(push, OfferedPush::Target(target) if target.is_sound());
+        let push = contact.and_then(|contact| contact.push).filter(is_sound);
         let target_changed = push.is_some() && self.offer_push(device, push.as_ref(), work);
         let Some((entry, index)) = self.entry_of(device) else { return };
         let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
         let Some(found) = entry.device_mut(device) else { return };
-        if let Some(binding) = found.binding.as_mut().filter(|binding| binding.is_live()) {
+        if let Some(binding) = found.binding.as_mut().filter(|binding| binding.is_live() || binding.is_doubted()) {
             binding.note_sequence(&work.call_id, work.cseq);
         }
         index.settle(found, push_enabled);
@@ -293,7 +300,7 @@ impl Registrar {
         for own in [true, false] {
             for device in &entry.devices {
                 let Some(binding) = device.live() else { continue };
-                let asks = asking.contains(&device.id) || binding.flow == work.flow;
+                let asks = asking.contains(&device.id) || (binding.flow == work.flow && binding.path.is_empty());
                 if asks != own {
                     continue;
                 }

@@ -101,6 +101,14 @@ impl Step {
             Self::Bind { who: Who::New(_), .. } => None,
         }
     }
+
+    /// The key that a device gets by this step.
+    fn new_key(&self) -> Option<&DeviceKey> {
+        match self {
+            Self::Bind { who: Who::New(key) | Who::Known { new_key: Some(key), .. }, .. } => Some(key),
+            Self::Bind { who: Who::Known { new_key: None, .. }, .. } | Self::Remove { .. } | Self::Again { .. } => None,
+        }
+    }
 }
 
 /// How a REGISTER relates to the last one about the same binding (RFC 3261 section 10.3 step 7).
@@ -163,8 +171,12 @@ fn plan_remove_all(
     now: Moment,
     set: &mut ChangeSet,
 ) -> Result<(), Refusal> {
-    for device in entry.devices.iter().filter(|device| device.is_live()) {
-        match sequence(device.live(), registration, now) {
+    for device in &entry.devices {
+        let Some(binding) = device.binding.as_deref().filter(|binding| binding.is_live() || binding.is_doubted())
+        else {
+            continue;
+        };
+        match sequence(Some(binding), registration, now) {
             Sequence::Newer => set.steps.push(Step::Remove { device: device.id, contact: None }),
             Sequence::Same => {}
             Sequence::Older => return Err(Refusal::OutOfOrder),
@@ -182,20 +194,13 @@ fn plan_contact(
 ) -> Result<(), Refusal> {
     let seconds = rules.grant(contact.expires)?;
     let offered = match &contact.push {
-        Some(OfferedPush::Target(target)) => {
-            set.asks_for_push = true;
-            Some(target)
-        }
-        Some(OfferedPush::Query(_)) => {
-            set.asks_for_push = true;
-            None
-        }
+        Some(OfferedPush::Target(target)) if target.is_sound() => Some(target),
+        // An unregister is never refused for its push parameters.
+        Some(OfferedPush::Target(_)) if seconds > 0 => return Err(Refusal::NoToken),
         Some(OfferedPush::Unsupported(_)) if seconds > 0 => return Err(Refusal::PushNotSupported),
-        Some(OfferedPush::Unsupported(_)) | None => None,
+        Some(OfferedPush::Target(_) | OfferedPush::Unsupported(_) | OfferedPush::Query(_)) | None => None,
     };
-    if offered.is_some_and(|target| target.token().is_none_or(|token| token.reveal().is_empty())) {
-        return Err(Refusal::NoToken);
-    }
+    set.asks_for_push |= contact.push.is_some();
     set.wants_refresh_push |= contact.needs_refresh_push;
     let key = key_of(contact, offered);
     let found = find(entry, &key, registration, (contact, offered));
@@ -217,14 +222,13 @@ fn plan_contact(
 /// address sends the new Contact and takes back the old one in the same REGISTER.
 fn add_step(set: &mut ChangeSet, step: Step) {
     let is_bind = |step: &Step| matches!(step, Step::Bind { .. });
-    let twin = set.steps.iter_mut().find(|known| match (&**known, &step) {
-        (Step::Bind { who: Who::New(one), .. }, Step::Bind { who: Who::New(other), .. }) => one == other,
-        (known, step) => known.device().is_some() && known.device() == step.device(),
-    });
-    match twin {
-        Some(twin) if is_bind(&step) && !is_bind(twin) => *twin = step,
-        Some(_) => {}
-        None => set.steps.push(step),
+    let is_twin = |known: &Step| {
+        (known.device().is_some() && known.device() == step.device())
+            || (known.new_key().is_some() && known.new_key() == step.new_key())
+    };
+    if !set.steps.iter().any(|known| is_twin(known) && (is_bind(known) || !is_bind(&step))) {
+        set.steps.retain(|known| !is_twin(known));
+        set.steps.push(step);
     }
 }
 
@@ -286,52 +290,66 @@ fn check_sequence(entry: &Entry, registration: &Registration, now: Moment, set: 
     Ok(())
 }
 
+/// What the steps of a REGISTER need.
+#[derive(Default)]
+struct Need {
+    /// Devices it leaves live.
+    live: usize,
+    /// Device records it adds.
+    created: usize,
+    /// Device records it makes superfluous.
+    freed: usize,
+}
+
+impl Need {
+    fn of(entry: &Entry, steps: &[Step]) -> Self {
+        let mut need = Self::default();
+        for step in steps {
+            match step {
+                Step::Bind { who: Who::Known { .. }, .. } | Step::Again { .. } => need.live += 1,
+                Step::Bind { who: Who::New(_), .. } => {
+                    need.live += 1;
+                    need.created += 1;
+                }
+                Step::Remove { device, .. } => {
+                    need.freed += usize::from(entry.device(*device).is_some_and(Device::is_known_by_address_only));
+                }
+            }
+        }
+        need
+    }
+}
+
 /// Finds the devices that give way: the live ones not heard of for longest when too many would be live, and records that
 /// are of no use any more when there would be too many records.
 fn make_room(entry: &Entry, rules: Rules, set: &mut ChangeSet) -> Result<(), Refusal> {
-    let step_of = |device: &Device| set.steps.iter().find(|step| step.device() == Some(device.id));
-    let (mut bound, mut created, mut freed) = (0, 0, 0);
-    for step in &set.steps {
-        match step {
-            Step::Bind { who, .. } => {
-                bound += 1;
-                created += usize::from(matches!(who, Who::New(_)));
-            }
-            Step::Remove { device, .. } => {
-                let device = entry.device(*device);
-                freed += usize::from(
-                    device
-                        .is_some_and(|device| device.target.is_none() && KeyKind::of(&device.key) == KeyKind::Contact),
-                );
-            }
-            Step::Again { .. } => {}
-        }
-    }
-    if bound > rules.devices {
-        return Err(Refusal::TooManyContacts { offered: bound, most: rules.devices });
-    }
-    if bound == 0 {
+    if !set.steps.iter().any(|step| matches!(step, Step::Bind { .. })) {
         return Ok(());
     }
-    let mut others: Vec<&Device> = entry.devices.iter().filter(|device| step_of(device).is_none()).collect();
-    let again = set.steps.iter().filter(|step| matches!(step, Step::Again { .. })).count();
-    others.sort_by_key(|device| (device.live().map(|binding| binding.renewed_at), device.last_seen_at, device.id));
-    let live = others.iter().filter(|device| device.is_live()).count();
-    let too_many = (live + bound + again).saturating_sub(rules.devices).min(live);
+    let need = Need::of(entry, &set.steps);
+    if need.live > rules.devices {
+        return Err(Refusal::TooManyContacts { offered: need.live, most: rules.devices });
+    }
+    let is_concerned = |device: &Device| set.steps.iter().any(|step| step.device() == Some(device.id));
+    let others = || entry.devices.iter().filter(|device| !is_concerned(device));
+    let live = others().filter(|device| device.is_live()).count();
+    let surplus_live = (live + need.live).saturating_sub(rules.devices);
+    let surplus = (entry.devices.len() + need.created).saturating_sub(need.freed + MAX_DEVICES).min(need.created);
+    if surplus_live == 0 && surplus == 0 {
+        return Ok(());
+    }
+    let mut oldest_first: Vec<&Device> = others().collect();
+    oldest_first
+        .sort_by_key(|device| (device.live().map(|binding| binding.renewed_at), device.last_seen_at, device.id));
     let displaced: Vec<DeviceId> =
-        others.iter().filter(|device| device.is_live()).take(too_many).map(|device| device.id).collect();
-    let too_many = (entry.devices.len() + created).saturating_sub(freed + MAX_DEVICES);
-    let evicted: Vec<DeviceId> = if created == 0 {
-        Vec::new()
-    } else {
-        others
-            .iter()
-            .filter(|device| device.is_expendable() && (!device.is_live() || displaced.contains(&device.id)))
-            .take(too_many)
-            .map(|device| device.id)
-            .collect()
-    };
-    if created > 0 && evicted.len() < too_many {
+        oldest_first.iter().filter(|device| device.is_live()).take(surplus_live).map(|device| device.id).collect();
+    let evicted: Vec<DeviceId> = oldest_first
+        .iter()
+        .filter(|device| device.is_expendable() && (!device.is_live() || displaced.contains(&device.id)))
+        .take(surplus)
+        .map(|device| device.id)
+        .collect();
+    if evicted.len() < surplus {
         return Err(Refusal::TooManyDevices { most: MAX_DEVICES });
     }
     set.displaced = displaced;

@@ -94,7 +94,7 @@ impl Device {
         let binding = self.live().filter(|binding| binding.flow.transport == Transport::Udp)?;
         Some(StoredBinding {
             device: self.id,
-            contact: binding.uri.to_string(),
+            contact: binding.request_uri(),
             remote: binding.flow.remote,
             local: binding.flow.local,
             path: binding.path.iter().map(ToString::to_string).collect(),
@@ -113,9 +113,14 @@ impl Device {
         self.live().is_some()
     }
 
-    /// Nothing is lost with it: it is known only by its address, cannot be reached and cannot be woken.
+    /// Once it has no live binding, nothing is lost with it.
+    pub(super) fn is_known_by_address_only(&self) -> bool {
+        self.target.is_none() && KeyKind::of(&self.key) == KeyKind::Contact
+    }
+
+    /// It is known by its address only, and cannot be reached there.
     pub(super) fn is_forgettable(&self) -> bool {
-        !self.is_live() && self.target.is_none() && KeyKind::of(&self.key) == KeyKind::Contact
+        !self.is_live() && self.is_known_by_address_only()
     }
 
     /// It may make room for another device, provided that it has no live binding. What an admin switched off stays,
@@ -135,7 +140,10 @@ impl Device {
         let target = self.target.as_deref();
         Indexed {
             deadline: live.map(|binding| binding.expires),
-            connection: live
+            connection: self
+                .binding
+                .as_deref()
+                .filter(|binding| binding.is_live() || binding.is_doubted())
                 .filter(|binding| binding.flow.transport.is_reliable())
                 .map(|binding| binding.flow.connection),
             live: live.is_some(),

@@ -159,11 +159,16 @@ impl LiveBinding {
 
     /// Takes back an end by [`GoneReason::NoAnswer`]; false when it ended otherwise or its time is over.
     pub(super) fn revive(&mut self, now: Moment) -> bool {
-        let doubted = matches!(self.life, Life::Gone { why: GoneReason::NoAnswer, .. }) && self.expires > now;
-        if doubted {
+        let revives = self.is_doubted() && self.expires > now;
+        if revives {
             self.life = Life::Live { renewed: true };
         }
-        doubted
+        revives
+    }
+
+    /// Whether it ended only because the device kept silent, so that a sign of it would bring it back.
+    pub(super) const fn is_doubted(&self) -> bool {
+        matches!(self.life, Life::Gone { why: GoneReason::NoAnswer, .. })
     }
 
     /// Whether the device can be reached through it.

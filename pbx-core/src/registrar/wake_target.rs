@@ -37,6 +37,12 @@ impl OfferedTarget {
         self.call_token.as_ref().or(self.notice_token.as_ref())
     }
 
+    /// Whether it names at least one token, and none is empty.
+    pub(super) fn is_sound(&self) -> bool {
+        let mut tokens = [&self.call_token, &self.notice_token].into_iter().flatten();
+        self.token().is_some() && tokens.all(|token| !token.reveal().is_empty())
+    }
+
     /// A name for the token that gives nothing of it away; equal texts of two providers are two tokens.
     pub(super) fn fingerprint(&self) -> Option<String> {
         Some(fingerprint(self.provider, self.token()?, FINGERPRINT_BYTES))

@@ -89,13 +89,14 @@ impl Framer {
                 Stage::Between => match self.between() {
                     Between::KeepAlive => return Ok(Some(Frame::KeepAlive)),
                     Between::Wait => return Ok(None),
+                    Between::Skipped => {}
                     Between::Head => self.stage = Stage::Head(0),
                 },
                 Stage::Head(searched) => match head_end(&self.buffer, searched) {
                     HeadEnd::At(end) if end <= MAX_HEAD => {
                         let length = end.saturating_add(self.body_length(end)?);
                         if length > MAX_STREAM_MESSAGE {
-                            return Err(self.broken(413, "The message is too large"));
+                            return Err(self.broken(413, "The message is too large", end));
                         }
                         self.stage = Stage::Message(length);
                     }
@@ -104,7 +105,7 @@ impl Framer {
                         return Ok(None);
                     }
                     HeadEnd::At(_) | HeadEnd::SearchFrom(_) => {
-                        return Err(self.broken(413, "The headers are too large"));
+                        return Err(self.broken(413, "The headers are too large", MAX_HEAD));
                     }
                 },
                 Stage::Message(length) if self.buffer.len() >= length => {
@@ -116,7 +117,7 @@ impl Framer {
         }
     }
 
-    /// Two line ends are a keep-alive; a single one before a message is skipped (RFC 3261 section 7.5).
+    /// Two line ends are a keep-alive; other line ends before a message are skipped (RFC 3261 section 7.5).
     fn between(&mut self) -> Between {
         match *self.buffer {
             [b'\r', b'\n', b'\r', b'\n', ..] => {
@@ -126,7 +127,11 @@ impl Framer {
             [] | [b'\r'] | [b'\r', b'\n'] | [b'\r', b'\n', b'\r'] => Between::Wait,
             [b'\r', b'\n', ..] => {
                 self.buffer.advance(2);
-                Between::Head
+                Between::Skipped
+            }
+            [b'\n', ..] => {
+                self.buffer.advance(1);
+                Between::Skipped
             }
             [..] => Between::Head,
         }
@@ -143,15 +148,16 @@ impl Framer {
             };
             match length {
                 Some(length) if found.is_none_or(|before| before == length) => found = Some(length),
-                Some(_) => return Err(self.broken(400, "Content-Length is given twice with different numbers")),
-                None => return Err(self.broken(400, "Content-Length is not a number")),
+                Some(_) => return Err(self.broken(400, "Content-Length is given twice with different numbers", end)),
+                None => return Err(self.broken(400, "Content-Length is not a number", end)),
             }
         }
-        found.ok_or(()).map_err(|()| self.broken(400, "Content-Length is missing"))
+        found.ok_or(()).map_err(|()| self.broken(400, "Content-Length is missing", end))
     }
 
-    fn broken(&mut self, status: u16, reason: &'static str) -> FrameError {
-        let reply = reply_to(&self.buffer, status, reason);
+    /// Ends the stream; the answer is made from the head, which is the first `head` bytes at most.
+    fn broken(&mut self, status: u16, reason: &'static str, head: usize) -> FrameError {
+        let reply = reply_to(self.buffer.get(..head).unwrap_or(&self.buffer), status, reason);
         self.stage = Stage::Broken;
         self.buffer = BytesMut::new();
         FrameError { reply, reason }
@@ -162,6 +168,7 @@ impl Framer {
 enum Between {
     KeepAlive,
     Wait,
+    Skipped,
     Head,
 }
 

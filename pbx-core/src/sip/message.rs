@@ -351,3 +351,6 @@ fn write(start: [&str; 5], headers: &Headers, body: &Bytes) -> Bytes {
     out.extend_from_slice(body);
     out.freeze()
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use crate::sip::transaction::ServerTx;
 use crate::sip::uri;
 
 use super::leg::{CallerLeg, LegName, LiveCall, Relay};
-use super::output::{Change, Notice, Output, RelayId, Side};
+use super::output::{Change, Notice, Output, RelayId};
 use super::request::{Realm, unsupported, user_of};
 use super::{MAX_CALLS, Switchboard};
 
@@ -123,15 +123,6 @@ impl Switchboard {
                 detail: format!("{} calls {}", record.caller, record.callee),
             }),
         ]);
-        if let Ok(announced) = sdp::read(&caller.invite.body) {
-            self.outputs.push_back(Output::AimRelay {
-                relay: relay.id,
-                side: Side::Caller,
-                announced: announced.aim(),
-                signalled_from: caller.flow.remote.ip(),
-                rtcp_mux: announced.rtcp_mux,
-            });
-        }
         self.caller_txs.insert(caller.tx, id);
         self.dialogs.insert(caller.tag.clone(), (id, LegName::Caller));
         self.relays.insert(relay.id, id);
@@ -151,7 +142,9 @@ impl Switchboard {
             reinvite: None,
             closing_relay: false,
         };
+        let offer = live.caller.invite.body.clone();
         self.calls.insert(id, live);
+        self.aim(id, LegName::Caller, &offer);
         self.notice(Notice::Call(id));
         self.run_call(id, now);
     }

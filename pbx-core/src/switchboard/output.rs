@@ -193,7 +193,7 @@ pub struct StoredDevice {
 pub struct StoredBinding {
     /// Whose.
     pub device: DeviceId,
-    /// The Contact URI as received, without angle brackets.
+    /// The Contact URI without push parameters and angle brackets.
     pub contact: String,
     /// Where its packets come from.
     pub remote: std::net::SocketAddr,

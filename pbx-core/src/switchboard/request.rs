@@ -42,7 +42,8 @@ impl Switchboard {
                 }
             }
             Incoming::Response { tx, response } => self.response(tx, response, now),
-            Incoming::Cancel { invite: None, .. } | Incoming::Stray { .. } | Incoming::Absorbed => {}
+            Incoming::Stray { response } => self.refuse_late_answer(flow, &response, now),
+            Incoming::Cancel { invite: None, .. } | Incoming::Absorbed => {}
         }
     }
 
@@ -111,7 +112,7 @@ impl Switchboard {
         if request.method == Method::Ack {
             return;
         }
-        let tag = self.draw_tag();
+        let tag = self.transactions.tag_for(request);
         let mut response = Response::to(request, status, reason, &tag);
         response.headers.push(HeaderName::Server, PRODUCT);
         add(&mut response);

@@ -2,10 +2,11 @@
 
 use crate::call::{CallInput, Rejection};
 use crate::media::sdp;
-use crate::model::{BranchId, CallEnding, CallId, Now};
+use crate::model::{BranchId, CallEnding, CallId, Flow, Now};
 use crate::registrar::BindingFailure;
+use crate::sip::cseq;
 use crate::sip::dialog::Dialog;
-use crate::sip::message::{HeaderName, Request, Response};
+use crate::sip::message::{HeaderName, Method, Request, Response, tag_of};
 use crate::sip::transaction::{ClientTx, ServerTx, TxEvent};
 
 use super::Switchboard;
@@ -58,7 +59,13 @@ impl Switchboard {
         let late_offer = live.caller.late_offer;
         let Some(leg) = live.callees.get_mut(&branch) else { return };
         let flow = leg.flow;
-        if leg.dialog.is_some() {
+        if let Some(dialog) = &leg.dialog {
+            let theirs = response.headers.get(&HeaderName::To).and_then(|to| tag_of(to)).unwrap_or_default();
+            if dialog.remote_tag != theirs {
+                // Another phone behind the same flow answered too (RFC 3261 section 13.2.2.4).
+                self.refuse_late_answer(flow, response, now);
+                return;
+            }
             // A repeated 200: its ACK was lost (RFC 3261 section 13.2.2.4).
             if let Some(ack) = leg.ack.clone() {
                 self.transactions.send(flow, ack);
@@ -82,6 +89,22 @@ impl Switchboard {
         self.tell_call(call, CallInput::Answered { branch }, now);
     }
 
+    /// A phone answered an INVITE that nobody waits for any more: it must not sit in a call of its own. Its answer is
+    /// confirmed and the call is hung up at once.
+    pub(super) fn refuse_late_answer(&mut self, flow: Flow, response: &Response, now: Now) {
+        let mut invite = Request::new(Method::Invite, "sip:nobody@invalid");
+        for header in response.headers.iter() {
+            if matches!(header.name, HeaderName::From | HeaderName::To | HeaderName::CallId | HeaderName::CSeq) {
+                invite.headers.push(header.name.clone(), header.value.clone());
+            }
+        }
+        let Some(number) = cseq::of(&response.headers).map(|cseq| cseq.number) else { return };
+        let Ok(mut dialog) = Dialog::of_sent(flow, &invite, response) else { return };
+        self.transactions.send_ack(flow, dialog.ack(number));
+        let tx = self.transactions.request(flow, dialog.request(Method::Bye), now.mono);
+        self.client_txs.insert(tx, ClientUse::Farewell);
+    }
+
     /// Carries the other side's final answer back to the side that asked.
     fn carried_response(
         &mut self,
@@ -93,7 +116,7 @@ impl Switchboard {
     ) {
         let Some(live) = self.calls.get_mut(&call) else { return };
         let Some(other) = live.other(from) else { return };
-        let is_invite = asked.method == crate::sip::message::Method::Invite;
+        let is_invite = asked.method == Method::Invite;
         if is_invite
             && let Some(carried) = live.reinvite.as_ref()
             && let Some(ack) = &carried.ack
@@ -110,7 +133,7 @@ impl Switchboard {
             LegName::Callee(_) => relay.callee_port.0,
         });
         let (Some(port), Some(flow)) = (port, live.flow(from)) else { return };
-        let tag = asked.headers.get(&HeaderName::To).and_then(|to| crate::sip::message::tag_of(to)).unwrap_or("");
+        let tag = asked.headers.get(&HeaderName::To).and_then(|to| tag_of(to)).unwrap_or("");
         let mut answer = Response::to(asked, response.status, "", tag);
         answer.reason = response.reason.clone();
         answer.headers.push(HeaderName::Contact, self.contact(flow, ""));
@@ -209,8 +232,7 @@ impl Switchboard {
                 {
                     live.reinvite = None;
                 }
-                let tag =
-                    asked.headers.get(&HeaderName::To).and_then(|to| crate::sip::message::tag_of(to)).unwrap_or("");
+                let tag = asked.headers.get(&HeaderName::To).and_then(|to| tag_of(to)).unwrap_or("");
                 let answer = Response::to(&asked, 408, "Request Timeout", tag);
                 self.transactions.respond(answer_to, &answer, now.mono);
             }

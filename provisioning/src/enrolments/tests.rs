@@ -3,6 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use pbx_core::sip::digest::ha1;
+
 use super::*;
 use crate::enrolment::DEFAULT_LIFETIME;
 use crate::fixture::{Fixture, REALM, START, extension, public};
@@ -68,7 +70,7 @@ async fn redeeming_makes_one_account_whose_digests_fit_the_secret() {
     assert_eq!(account.extension, extension());
     let again = account::mint(extension(), account.username.clone(), REALM, &mut profile.secret.reveal().bytes());
     assert!(again.is_some_and(|other| other.credential != account), "another secret has other digests");
-    assert_eq!(account::ha1(account.username.as_str(), REALM, profile.secret.reveal()), (account.md5, account.sha256));
+    assert_eq!(ha1(account.username.as_str(), REALM, profile.secret.reveal()), (account.md5, account.sha256));
     assert_eq!(profile.push_provider, Some(pbx_core::model::PushProvider::Fcm));
     assert_eq!(state_of(&fixture).await, EnrolmentState::Claimed { claimed_at: UnixMillis(START) });
 }
@@ -94,7 +96,7 @@ async fn of_many_concurrent_redemptions_exactly_one_wins() {
     assert_eq!(fixture.accounts.puts.lock().unwrap().len(), 1);
     let account = fixture.accounts.one();
     let secret = winners[0].secret.reveal();
-    assert_eq!(account::ha1(account.username.as_str(), REALM, secret), (account.md5, account.sha256));
+    assert_eq!(ha1(account.username.as_str(), REALM, secret), (account.md5, account.sha256));
 }
 
 #[tokio::test]

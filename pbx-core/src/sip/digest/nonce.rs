@@ -16,7 +16,7 @@ pub const NONCE_LIFETIME: Duration = Duration::from_secs(300);
 /// How far counts may come out of order or be skipped: more requests than one phone has under way at once.
 const WINDOW: u32 = 64;
 /// The most nonces with a record: 10,000 phones with six refreshes each within one lifetime, at 40 bytes each.
-const MAX_RECORDS: usize = 65_536;
+pub(super) const MAX_RECORDS: usize = 65_536;
 
 /// 4 bytes of seconds since the start, 8 bytes of serial number.
 const CLAIM: usize = 12;
@@ -81,6 +81,12 @@ impl NonceBook {
             self.forget_oldest();
         }
         spent
+    }
+
+    /// How many nonces have a record.
+    #[cfg(test)]
+    pub(super) fn records(&self) -> usize {
+        self.records.len()
     }
 
     fn forget_oldest(&mut self) {

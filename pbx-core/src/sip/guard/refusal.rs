@@ -8,7 +8,7 @@ use bytes::Bytes;
 use bytesstr::BytesStr;
 
 use super::head::{latin1_where_not_utf8, one_line};
-use super::{MAX_DATAGRAM, MAX_HEADERS, MAX_LINE, MAX_VIAS, is_token};
+use super::{MAX_DATAGRAM, MAX_LINE, MAX_VIAS};
 use crate::sip::lines::Lines;
 use crate::sip::message::{HeaderName, Headers, Response, has_tag};
 
@@ -19,9 +19,12 @@ pub(crate) fn reply_to(raw: &[u8], status: u16, reason: &'static str) -> Option<
     let text = latin1_where_not_utf8(raw.get(start..end)?);
     let mut lines = Lines::new(text.as_bytes());
     let start_line = lines.next().and_then(|line| text.get(line.start..line.end))?;
-    start_line.split([' ', '\t']).next().filter(|method| is_token(method) && *method != "ACK")?;
+    let is_response = start_line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("SIP/"));
+    if is_response || start_line.starts_with("ACK ") {
+        return None;
+    }
     let mut found = Echo::default();
-    for line in lines.take(MAX_HEADERS) {
+    for line in lines {
         let Some((name, value)) = text.get(line.start..line.end).and_then(|line| line.split_once(':')) else {
             continue;
         };

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Refused, bad};
 use crate::model::{Environment, PushProvider, Redacted};
 use crate::registrar::{OfferedPush, OfferedTarget};
-use crate::sip::uri::{NameAddr, Params, Uri, around_params, percent_decoded, unquoted};
+use crate::sip::uri::{NameAddr, Uri, around_params, percent_decoded, unquoted};
 
 /// The longest app id: a bundle id has at most 155 characters, an FCM project id 30.
 const MAX_APP_ID: usize = 256;
@@ -157,26 +157,24 @@ fn legacy(source: &Source<'_>) -> Result<Option<OfferedPush>, Refused> {
     Ok(Some(OfferedPush::Target(target)))
 }
 
-/// Whether a parameter says anything about push.
-fn is_push_param(name: &str) -> bool {
+/// Whether a URI parameter says anything about push, in any spelling of its name.
+fn is_push_param(param: &str) -> bool {
+    let name = percent_decoded(param.split('=').next().unwrap_or(param));
+    let name = name.trim();
     name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("pn-")) || name.eq_ignore_ascii_case("app-id")
 }
 
 /// `uri` without its push parameters.
 pub(super) fn stripped(uri: &str) -> Cow<'_, str> {
     let (before, params, after) = around_params(uri);
-    if !Params::new(params).any(|(name, _)| is_push_param(name)) {
+    if !params.split(';').any(is_push_param) {
         return Cow::Borrowed(uri);
     }
     let mut kept = String::with_capacity(uri.len());
     kept.push_str(before);
-    for (name, value) in Params::new(params).filter(|(name, _)| !is_push_param(name)) {
+    for param in params.split(';').skip(1).filter(|param| !is_push_param(param)) {
         kept.push(';');
-        kept.push_str(name);
-        if let Some(value) = value {
-            kept.push('=');
-            kept.push_str(value);
-        }
+        kept.push_str(param);
     }
     kept.push_str(after);
     Cow::Owned(kept)
