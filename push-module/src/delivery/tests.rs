@@ -19,7 +19,10 @@ const SECOND: CredentialId = CredentialId(2);
 const RING: Duration = Duration::from_secs(30);
 
 fn at(millis: u64) -> Now {
-    Now { mono: Moment::from_micros(millis * 1000), wall: UnixMillis(1_795_000_000_000 + i64::try_from(millis).unwrap()) }
+    Now {
+        mono: Moment::from_micros(millis * 1000),
+        wall: UnixMillis(1_795_000_000_000 + i64::try_from(millis).unwrap()),
+    }
 }
 
 fn target(token: &str) -> WakeTarget {
@@ -147,8 +150,7 @@ fn an_accepted_wake_is_sent_once_and_ends() {
     assert_eq!(bench.attempts.len(), 1);
     bench.answer(1, 1, accepted(), at(80));
     let sent = WakeEvent::Sent { attempt: 1 };
-    let answered =
-        WakeEvent::Answered { attempt: 1, verdict: Verdict::Accepted, provider_id: Some("id".into()) };
+    let answered = WakeEvent::Answered { attempt: 1, verdict: Verdict::Accepted, provider_id: Some("id".into()) };
     assert_eq!(bench.events(1), [sent, answered]);
     assert_eq!(bench.machine.pending(), 0);
 }
@@ -163,10 +165,7 @@ fn a_second_wake_for_the_same_call_and_device_follows_the_first() {
     assert_eq!(bench.attempts.len(), 1);
     for number in [2, 3] {
         let last = bench.events(number).last();
-        assert!(
-            matches!(last, Some(WakeEvent::Answered { verdict: Verdict::Accepted, .. })),
-            "{number}: {last:?}"
-        );
+        assert!(matches!(last, Some(WakeEvent::Answered { verdict: Verdict::Accepted, .. })), "{number}: {last:?}");
     }
 }
 
@@ -328,11 +327,8 @@ fn a_token_wrong_in_both_environments_is_wrong() {
 #[test]
 fn another_key_can_serve_the_other_environment() {
     let mut bench = Bench::default();
-    let both = Route {
-        credential: FIRST,
-        environment: Environment::Production,
-        other: Some((SECOND, Environment::Sandbox)),
-    };
+    let both =
+        Route { credential: FIRST, environment: Environment::Production, other: Some((SECOND, Environment::Sandbox)) };
     let call = request(1, WakeKind::Call, 1, 1, at(0));
     bench.handle(Input::Wake { request: call, route: Ok(both) }, at(0));
     bench.answer(1, 1, elsewhere(), at(50));

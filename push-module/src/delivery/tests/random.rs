@@ -9,12 +9,27 @@ use super::*;
 /// One thing that happens.
 #[derive(Debug, Clone)]
 enum Event {
-    Wake { kind: WakeKind, call: i64, device: i64, credential: CredentialId, ring_millis: u64 },
-    Stop { call: i64 },
+    Wake {
+        kind: WakeKind,
+        call: i64,
+        device: i64,
+        credential: CredentialId,
+        ring_millis: u64,
+    },
+    Stop {
+        call: i64,
+    },
     /// Ends the attempt on the wire that was started `which` attempts ago.
-    End { which: usize, how: How },
-    Remove { credential: CredentialId },
-    Pass { millis: u64 },
+    End {
+        which: usize,
+        how: How,
+    },
+    Remove {
+        credential: CredentialId,
+    },
+    Pass {
+        millis: u64,
+    },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -198,10 +213,7 @@ fn is_end(event: &WakeEvent) -> bool {
     matches!(
         event,
         WakeEvent::GaveUp { .. }
-            | WakeEvent::Answered {
-                verdict: Verdict::Accepted | Verdict::TokenWrong { accepted_in: Some(_), .. },
-                ..
-            }
+            | WakeEvent::Answered { verdict: Verdict::Accepted | Verdict::TokenWrong { accepted_in: Some(_), .. }, .. }
     )
 }
 
