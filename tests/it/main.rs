@@ -6,4 +6,12 @@
 #[cfg(test)]
 mod real_phones;
 #[cfg(test)]
+mod registration;
+#[cfg(test)]
+mod sipp;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
+mod torture;
+#[cfg(test)]
+mod wake_call;
