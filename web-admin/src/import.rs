@@ -92,17 +92,9 @@ pub(crate) fn parse(text: &str) -> Parsed {
         .from_reader(text.as_bytes());
     let mut records = reader.records();
     let mut lines = Lines { text, at: 0, line: 1 };
-    let header = match records.next() {
-        Some(Ok(header)) => header,
-        Some(Err(_)) | None => {
-            parsed.error(
-                1,
-                "",
-                "empty",
-                "there is nothing to import; the first line must be “number,name,email,secret”",
-            );
-            return parsed;
-        }
+    let Some(Ok(header)) = records.next() else {
+        parsed.error(1, "", "empty", "there is nothing to import; the first line must be “number,name,email,secret”");
+        return parsed;
     };
     let Some(places) = places(&header, &mut parsed) else { return parsed };
     let mut seen = BTreeMap::new();

@@ -49,6 +49,7 @@ impl Fake {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the commands are split over three functions by kind")]
 impl World {
     fn answer(&mut self, command: Command) -> (CommandResult, Option<Notice>) {
         match command {
