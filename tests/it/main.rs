@@ -4,6 +4,8 @@
 //! its tests with that advice. Nothing is skipped.
 
 #[cfg(test)]
+mod calls;
+#[cfg(test)]
 mod real_phones;
 #[cfg(test)]
 mod registration;
@@ -13,3 +15,5 @@ mod sipp;
 mod support;
 #[cfg(test)]
 mod wake_call;
+#[cfg(test)]
+mod wake_rules;
