@@ -14,6 +14,8 @@ mod sipp;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod torture;
+#[cfg(test)]
 mod wake_call;
 #[cfg(test)]
 mod wake_rules;
