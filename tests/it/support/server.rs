@@ -73,7 +73,7 @@ impl TestServer {
         let (md5, sha256) = ha1(number, &self.realm, &secret);
         let account = NewAccount {
             extension: NewExtension {
-                number: extension.clone(),
+                number: extension,
                 name: name.parse().expect("the test gives a name"),
                 email: None,
                 secret: None,
