@@ -4,6 +4,8 @@
 //! its tests with that advice. Nothing is skipped.
 
 #[cfg(test)]
+mod calls;
+#[cfg(test)]
 mod real_phones;
 #[cfg(test)]
 mod registration;
@@ -15,3 +17,5 @@ mod support;
 mod torture;
 #[cfg(test)]
 mod wake_call;
+#[cfg(test)]
+mod wake_rules;

@@ -1,6 +1,6 @@
 //! A phone registers, refreshes, leaves and comes back; nobody else can take its place.
 
-use nightbell::phone::{DigestChoice, PhoneError, TlsTrust, Transport};
+use nightbell::phone::{DigestChoice, PhoneError, TlsTrust, Transport, load};
 use pbx_core::model::{BindingState, DeviceSummary, Presence};
 use pbx_core::switchboard::command::{Command, Reply};
 use uuid::Uuid;
@@ -137,4 +137,21 @@ async fn wait_for(server: &TestServer, wanted: impl Fn(&DeviceSummary) -> bool) 
         }
     };
     tokio::time::timeout(SOON, search).await.expect("the device's state changes soon")
+}
+
+#[tokio::test]
+async fn two_hundred_phones_register_at_once_and_again() {
+    let server = TestServer::start().await;
+    let mut accounts = Vec::new();
+    for number in 2000..2200 {
+        let number = number.to_string();
+        let secret = server.add_extension(&number, "").await;
+        accounts.push((number, secret));
+    }
+    let load = load::RegisterLoad { server: server.udp(), accounts, in_flight: 32, expires: 300, within: SOON };
+    for _ in 0..2 {
+        let report = load::register(load.clone()).await.unwrap();
+        assert_eq!((report.accepted, report.timed_out), (200, 0), "{:?}", report.refused);
+    }
+    server.stop().await;
 }
