@@ -65,7 +65,8 @@ async fn linphone_answers_a_call_and_both_sides_hear_each_other() {
     linphone.hang_up().await;
     assert_eq!(call.ended(SOON).await.unwrap(), CallEnd::PeerHungUp(None));
     let rtp = linphone.rtp_statistics(SOON).await;
-    assert!(rtp.sent >= SECOND && rtp.received >= SECOND, "{rtp:?}");
+    // The two do not start at the same moment.
+    assert!(rtp.sent >= SECOND / 2 && rtp.received >= SECOND / 2, "{rtp:?}");
     linphone.quit(SOON).await;
 }
 

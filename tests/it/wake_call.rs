@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::support::SOON;
 use crate::support::baresip::{Baresip, BaresipAccount};
 use crate::support::linphone::{LinphoneAccount, LinphoneApp, LinphoneTransport};
-use crate::support::server::{TestApns, TestServer, assert_good_call};
+use crate::support::server::{TestApns, TestServer};
 
 /// A second of speech.
 const SECOND: u64 = 50;
@@ -64,8 +64,7 @@ impl Office {
         self.desk.rtp_both_ways(SECOND, SOON).await;
         self.desk.hang_up().await;
         app.state("Released", SOON).await;
-        let (call, timeline) = self.server.last_call(SOON).await;
-        assert_good_call(&call);
+        let (_, timeline) = self.server.good_call(SOON).await;
         let steps: Vec<_> = timeline.iter().map(|entry| entry.step).collect();
         let expected = [
             TimelineStep::Invited,
@@ -122,8 +121,7 @@ async fn the_app_calls_the_desk() {
     office.desk.event("CALL_CLOSED", SOON).await;
     let rtp = app.rtp_statistics(SOON).await;
     assert!(rtp.sent >= SECOND && rtp.received >= SECOND, "{rtp:?}");
-    let (call, _) = office.server.last_call(SOON).await;
-    assert_good_call(&call);
+    office.server.good_call(SOON).await;
     assert_eq!(office.apns.accepted("voip"), 0, "nobody sleeps, nobody is pushed");
     app.quit(SOON).await;
     drop(office.desk);

@@ -4,8 +4,8 @@
 //! are passed on untouched. Invariants: nothing is sent to an address that was neither announced nor proved by a packet;
 //! once a side is learned ([`latch`]), only its exact source is heard; a port rests after a call before it carries another.
 //!
-//! One thread suffices: a packet costs some 6 µs, so 400 calls are a quarter of one core. There is no lock and no
-//! allocation on the packet path; orders and reports travel in two bounded queues.
+//! One thread suffices: a packet costs some 3 µs, so 400 calls (40,000 packets a second) are an eighth of one core. There
+//! is no lock and no allocation on the packet path; orders and reports travel in two bounded queues.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

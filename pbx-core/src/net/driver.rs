@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::media::relay::{self, RelayEvent};
 use crate::model::{Flow, Moment, Now, Transport, WakeReport};
@@ -63,7 +63,7 @@ const FEEDBACK: usize = 256;
 pub struct Driver;
 
 impl Driver {
-    /// Binds everything, then starts the driver's thread, the accept loops and the relay.
+    /// Raises the limit of open files, binds everything, then starts the driver's thread, the accept loops and the relay.
     ///
     /// The machine is made on the driver's thread, with the driver's clock. Must be called within a tokio runtime: its
     /// workers run the stream connections.
@@ -73,6 +73,9 @@ impl Driver {
         F: FnOnce(Now) -> M + Send + 'static,
     {
         let workers = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        if let Err(error) = listen::raise_open_files() {
+            warn!(%error, "the limit of open files cannot be raised; with many calls, new ones may have no sound");
+        }
         let sockets = Listening::bind(&config)?;
         let (udp, tcp, tls) =
             (sockets.udp_addresses.clone(), sockets.tcp_addresses.clone(), sockets.tls_addresses.clone());

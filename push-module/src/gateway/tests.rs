@@ -7,4 +7,6 @@ mod credentials;
 #[cfg(feature = "standin")]
 mod fcm;
 #[cfg(feature = "standin")]
+mod log;
+#[cfg(feature = "standin")]
 mod office;

@@ -73,7 +73,7 @@ impl TestServer {
         let (md5, sha256) = ha1(number, &self.realm, &secret);
         let account = NewAccount {
             extension: NewExtension {
-                number: extension.clone(),
+                number: extension,
                 name: name.parse().expect("the test gives a name"),
                 email: None,
                 secret: None,
@@ -121,23 +121,37 @@ impl TestServer {
         TestApns { standin, accepted }
     }
 
-    /// The newest call in the log that is over, waited for: rows are written behind the call.
-    pub(crate) async fn last_call(&self, within: Duration) -> (CallRecord, Vec<TimelineEntry>) {
+    /// The newest call in the log and its timeline, once it was completed with sound both ways through the relay.
+    pub(crate) async fn good_call(&self, within: Duration) -> (CallRecord, Vec<TimelineEntry>) {
+        let good = |call: &CallRecord| {
+            call.ending == Some(CallEnding::Completed) && call.packets_from_caller > 0 && call.packets_from_callee > 0
+        };
+        self.last_call("a completed call with sound both ways", within, good).await
+    }
+
+    /// The newest call in the log and its timeline, once it is as wanted: rows and packet counts are written behind the call.
+    pub(crate) async fn last_call(
+        &self,
+        what: &str,
+        within: Duration,
+        wanted: impl Fn(&CallRecord) -> bool,
+    ) -> (CallRecord, Vec<TimelineEntry>) {
+        let mut last = None;
         let search = async {
             // The log has no way to announce a row, and pages ask for it in the same way.
             let mut tick = tokio::time::interval(Duration::from_millis(20));
             loop {
                 tick.tick().await;
                 let page = call_log::page(&self.app.store, &CallFilter::default(), None, 1).await;
-                let call = page.expect("the call log can be read").into_iter().next();
-                if let Some(call) = call.filter(|call| call.ended_at.is_some()) {
+                last = page.expect("the call log can be read").into_iter().next();
+                if let Some(call) = last.clone().filter(&wanted) {
                     let timeline = call_log::timeline(&self.app.store, call.id).await;
                     return (call, timeline.expect("the timeline can be read"));
                 }
             }
         };
         let found = tokio::time::timeout(within, search).await;
-        found.unwrap_or_else(|_| panic!("no finished call in the log within {within:?}"))
+        found.unwrap_or_else(|_| panic!("waited {within:?} for {what} in the call log, but the last call is {last:?}"))
     }
 
     /// Stops it in order; fails the test when that takes too long.
@@ -183,10 +197,4 @@ impl AppTokens {
             "pn-provider=apns;pn-param=ABCD1234.{BUNDLE}.voip&remote;pn-prid={voip}:voip&{remote}:remote;pn-silent=1;pn-timeout=0"
         )
     }
-}
-
-/// Fails unless the call was completed with sound both ways through the relay.
-pub(crate) fn assert_good_call(call: &CallRecord) {
-    assert_eq!(call.ending, Some(CallEnding::Completed), "{call:?}");
-    assert!(call.packets_from_caller > 0 && call.packets_from_callee > 0, "no sound both ways: {call:?}");
 }
