@@ -13,8 +13,8 @@ use std::time::Duration;
 use pbx_core::media::relay::RelayConfig;
 use pbx_core::model::{CallId, UnixMillis, WakeReport, WakeRequest};
 use pbx_core::net::{
-    Bound, Channels, Driver, DriverConfig, SAVE_QUEUE, SAVED_QUEUE, STOP_WAKES_QUEUE, StartError, Stopper, StreamLimits,
-    TlsIdentity, WAKE_QUEUE, WAKE_REPORT_QUEUE,
+    Bound, Channels, Driver, DriverConfig, SAVE_QUEUE, SAVED_QUEUE, STOP_WAKES_QUEUE, StartError, Stopper,
+    StreamLimits, TlsIdentity, WAKE_QUEUE, WAKE_REPORT_QUEUE,
 };
 use pbx_core::store::{Store, StoreError, Writer};
 use pbx_core::switchboard::handle::{self, SwitchboardHandle};
@@ -35,7 +35,9 @@ const DRAIN: Duration = Duration::from_secs(5);
 #[derive(Debug, Error)]
 pub enum AppError {
     /// The data directory cannot be made.
-    #[error("the data directory {path} cannot be made: {source}; choose another one (data_dir in config.toml) or make it writable for this user")]
+    #[error(
+        "the data directory {path} cannot be made: {source}; choose another one (data_dir in config.toml) or make it writable for this user"
+    )]
     DataDir {
         /// Which.
         path: std::path::PathBuf,
@@ -52,7 +54,9 @@ pub enum AppError {
     #[error(transparent)]
     Certificate(#[from] web_admin::tls::TlsError),
     /// The web server's port.
-    #[error("the web server cannot listen on {address}: {source}; stop the program that uses the port, or choose another under [https] in config.toml")]
+    #[error(
+        "the web server cannot listen on {address}: {source}; stop the program that uses the port, or choose another under [https] in config.toml"
+    )]
     Https {
         /// Where.
         address: SocketAddr,
@@ -118,8 +122,7 @@ impl App {
         let (reports, wake_reports) = mpsc::channel(WAKE_REPORT_QUEUE);
         let (saves, save_jobs) = mpsc::channel(SAVE_QUEUE);
         let (saved_in, saved) = mpsc::channel(SAVED_QUEUE);
-        let channels =
-            Channels { switchboard: switchboard_end, wakes, stop_wakes, wake_reports, saves, saved };
+        let channels = Channels { switchboard: switchboard_end, wakes, stop_wakes, wake_reports, saves, saved };
 
         let writer = Writer::start(store.clone(), save_jobs, saved_in);
         let (push, push_tasks) = start_push(&store, wakes_out, stop_wakes_out, reports).await?;
@@ -221,7 +224,10 @@ fn start_driver(
 ) -> Result<Bound, AppError> {
     let mut seed = [0u8; 32];
     getrandom::fill(&mut seed).map_err(|_| AppError::Random)?;
-    let relay = RelayConfig::new(restored.settings.rtp_ports, Duration::from_secs(u64::from(restored.settings.rtp_silence_seconds)));
+    let relay = RelayConfig::new(
+        restored.settings.rtp_ports,
+        Duration::from_secs(u64::from(restored.settings.rtp_silence_seconds)),
+    );
     let switchboard =
         SwitchboardConfig { domains: vec![config.public_host.clone()], public_ip: config.public_ip, seed };
     let driver = DriverConfig {
@@ -242,11 +248,7 @@ fn public_info(config: &Config, bound: &Bound, base_url: &str) -> provisioning::
         https_base_url: base_url.to_owned(),
         sip_domain: config.public_host.clone(),
         sip_host: config.public_host.clone(),
-        sip_ports: provisioning::SipPorts {
-            udp: port(&bound.udp),
-            tcp: port(&bound.tcp),
-            tls: port(&bound.tls),
-        },
+        sip_ports: provisioning::SipPorts { udp: port(&bound.udp), tcp: port(&bound.tcp), tls: port(&bound.tls) },
     }
 }
 

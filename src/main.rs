@@ -1,3 +1,7 @@
 //! The `nightbell` binary: arguments in, exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    nightbell::cli::main()
+}

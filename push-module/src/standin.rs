@@ -6,6 +6,7 @@
 
 mod apns;
 mod fcm;
+mod jwt;
 mod key;
 mod push;
 mod tls;

@@ -1,14 +1,26 @@
-//! A strict stand-in for APNs.
+//! A strict stand-in for APNs: both environments, HTTP/2 only, every documented rule, every fault on demand.
 
+mod connection;
+mod rules;
+mod streams;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pbx_core::model::{Environment, UnixMillis};
 use serde_json::Value;
-use tokio::sync::broadcast;
+use tokio::net::TcpListener;
+use tokio::sync::{broadcast, watch};
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::key::TestApnsKey;
-use super::push::{AcceptedPush, StandinError, Target};
-use crate::credential::{Endpoint, NewCredential};
+use super::push::{AcceptedPush, Ledger, StandinError, Target, announcer};
+use super::tls::{Authority, listen};
+use crate::credential::{ApnsEnvironment, Endpoint, NewApnsKey, NewCredential};
+use rules::{KnownKey, KnownToken};
 
 /// What the stand-in does instead of answering properly.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,65 +103,179 @@ pub struct ApnsRequest {
     pub reason: Option<String>,
 }
 
+/// What the connections share.
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    pushes: broadcast::Sender<AcceptedPush>,
+    connections: AtomicU64,
+    keys_made: AtomicU64,
+    silence: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct State {
+    keys: BTreeMap<String, KnownKey>,
+    tokens: BTreeMap<String, KnownToken>,
+    ledger: Ledger<ApnsRequest, ApnsFault>,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The listening tasks; they and all their connections end with it.
+#[derive(Debug)]
+struct Server {
+    shared: Arc<Shared>,
+    production: SocketAddr,
+    sandbox: SocketAddr,
+    ca_pem: String,
+    tasks: Vec<AbortHandle>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
 /// A running stand-in; clones share it, and it stops when the last one is dropped.
 #[derive(Debug, Clone)]
 pub struct ApnsStandin {
-    _inner: (),
+    server: Arc<Server>,
 }
 
 impl ApnsStandin {
     /// Listens on two free ports of 127.0.0.1, one for each environment, with a certificate authority of its own.
     pub async fn start() -> Result<Self, StandinError> {
-        todo!()
+        let authority = Authority::new(&["h2"])?;
+        let ca_pem = authority.ca_pem.clone();
+        let state = State { keys: BTreeMap::new(), tokens: BTreeMap::new(), ledger: Ledger::new() };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            pushes: announcer(),
+            connections: AtomicU64::new(0),
+            keys_made: AtomicU64::new(0),
+            silence: watch::channel(0).0,
+        });
+        let (for_production, production) = listen().await?;
+        let (for_sandbox, sandbox) = listen().await?;
+        let tasks = [(for_production, Environment::Production), (for_sandbox, Environment::Sandbox)]
+            .map(|(listener, environment)| {
+                let accepting = accept(listener, authority.clone(), Arc::clone(&shared), environment);
+                tokio::spawn(accepting).abort_handle()
+            })
+            .to_vec();
+        Ok(Self { server: Arc::new(Server { shared, production, sandbox, ca_pem, tasks }) })
     }
 
     /// The base URL of one environment.
-    pub fn url(&self, _environment: Environment) -> String {
-        todo!()
+    pub fn url(&self, environment: Environment) -> String {
+        match environment {
+            Environment::Production => format!("https://{}", self.server.production),
+            Environment::Sandbox => format!("https://{}", self.server.sandbox),
+        }
     }
 
     /// The certificate authority in PEM.
     pub fn ca_pem(&self) -> &str {
-        todo!()
+        &self.server.ca_pem
     }
 
-    /// Both URLs and the authority, ready for a [`NewApnsKey`](crate::credential::NewApnsKey).
+    /// Both URLs and the authority, ready for a [`NewApnsKey`].
     pub fn endpoint(&self) -> Endpoint {
-        todo!()
+        Endpoint {
+            production_url: Some(self.url(Environment::Production)),
+            sandbox_url: Some(self.url(Environment::Sandbox)),
+            extra_ca_pem: Some(self.ca_pem().to_owned()),
+        }
     }
 
     /// Makes a key, accepts it for `bundle_ids` (empty: any) and gives the matching upload.
-    pub fn new_credential(&self, _bundle_ids: &[&str]) -> Result<NewCredential, StandinError> {
-        todo!()
+    pub fn new_credential(&self, bundle_ids: &[&str]) -> Result<NewCredential, StandinError> {
+        let number = self.server.shared.keys_made.fetch_add(1, Ordering::AcqRel) + 1;
+        let key = TestApnsKey::generate(&format!("STANDIN{number:03}"), "NIGHTBELL1")?;
+        self.accept_key_for(&key, bundle_ids);
+        Ok(NewCredential::Apns(NewApnsKey {
+            label: "Stand-in for APNs".to_owned(),
+            key_id: key.key_id,
+            team_id: key.team_id,
+            bundle_ids: bundle_ids.iter().map(|it| (*it).to_owned()).collect(),
+            p8: key.p8,
+            environment: ApnsEnvironment::Both,
+            endpoint: self.endpoint(),
+        }))
     }
 
     /// Accepts provider tokens signed by this key, for any topic.
-    pub fn accept_key(&self, _key: &TestApnsKey) {
-        todo!()
+    pub fn accept_key(&self, key: &TestApnsKey) {
+        self.accept_key_for(key, &[]);
+    }
+
+    /// Accepts provider tokens signed by this key, for these bundle ids (empty: any).
+    pub fn accept_key_for(&self, key: &TestApnsKey, bundle_ids: &[&str]) {
+        let known = KnownKey {
+            team_id: key.team_id.clone(),
+            public_key: key.public_key.clone(),
+            bundle_ids: bundle_ids.iter().map(|it| (*it).to_owned()).collect(),
+            last_issued_at: None,
+        };
+        self.server.shared.state().keys.insert(key.key_id.clone(), known);
     }
 
     /// Knows this device: the token is valid for `topic` (a bundle id, or with `.voip`) in `environment`.
-    pub fn register_token(&self, _token: &str, _topic: &str, _environment: Environment) {
-        todo!()
+    pub fn register_token(&self, token: &str, topic: &str, environment: Environment) {
+        let known = KnownToken { topic: topic.to_owned(), environment };
+        self.server.shared.state().tokens.insert(token.to_owned(), known);
     }
 
-    /// Plays `fault` for the next `times` requests to `target`, before any earlier script still waiting for them.
-    pub fn script(&self, _target: impl Into<Target>, _fault: ApnsFault, _times: u32) {
-        todo!()
+    /// Plays `fault` for the next `times` well-formed requests to `target`, after earlier scripts for it.
+    pub fn script(&self, target: impl Into<Target>, fault: ApnsFault, times: u32) {
+        self.server.shared.state().ledger.script(target.into(), fault, times);
     }
 
     /// Every open connection falls silent, as after a night behind a NAT; new ones work.
     pub fn silence_connections(&self) {
-        todo!()
+        self.server.shared.silence.send_modify(|nights| *nights += 1);
     }
 
-    /// Everything that was asked, in order.
+    /// Everything that was asked, in order; the oldest are forgotten after some thousands.
     pub fn requests(&self) -> Vec<ApnsRequest> {
-        todo!()
+        self.server.shared.state().ledger.requests()
+    }
+
+    /// How many connections were opened so far.
+    pub fn connections(&self) -> u64 {
+        self.server.shared.connections.load(Ordering::Acquire)
     }
 
     /// Every push accepted from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<AcceptedPush> {
-        todo!()
+        self.server.shared.pushes.subscribe()
+    }
+}
+
+/// Accepts connections until it is aborted; they end with it.
+async fn accept(listener: TcpListener, authority: Authority, shared: Arc<Shared>, environment: Environment) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else { continue };
+                let (authority, shared) = (authority.clone(), Arc::clone(&shared));
+                let silence = shared.silence.subscribe();
+                connections.spawn(async move {
+                    let Some(stream) = authority.accept(stream).await else { return };
+                    let number = shared.connections.fetch_add(1, Ordering::AcqRel) + 1;
+                    connection::serve(stream, shared, environment, number, silence).await;
+                });
+            }
+            Some(_) = connections.join_next() => {}
+        }
     }
 }

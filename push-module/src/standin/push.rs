@@ -1,10 +1,13 @@
 //! What both stand-ins share: what they tell subscribers, and which token a scripted fault is for.
 
+use std::collections::VecDeque;
 use std::io;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use pbx_core::model::{Environment, PushProvider};
 use serde_json::Value;
 use thiserror::Error;
+use tokio::sync::broadcast;
 
 /// A push that a stand-in accepted and that the fake phone now gets.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,4 +79,64 @@ impl From<AnyToken> for Target {
     fn from(_: AnyToken) -> Self {
         Self::Any
     }
+}
+
+/// Requests that are remembered; a demo may run for weeks.
+const REMEMBERED: usize = 10_000;
+/// Accepted pushes a slow subscriber may lag behind.
+const SUBSCRIBER_QUEUE: usize = 1024;
+
+/// What a stand-in remembers, and whom it tells.
+#[derive(Debug)]
+pub(super) struct Ledger<R, F> {
+    requests: VecDeque<R>,
+    scripts: VecDeque<Script<F>>,
+}
+
+#[derive(Debug)]
+struct Script<F> {
+    target: Target,
+    fault: F,
+    left: u32,
+}
+
+impl<R: Clone, F: Clone> Ledger<R, F> {
+    pub(super) fn new() -> Self {
+        Self { requests: VecDeque::new(), scripts: VecDeque::new() }
+    }
+
+    pub(super) fn record(&mut self, request: R) {
+        if self.requests.len() >= REMEMBERED {
+            self.requests.pop_front();
+        }
+        self.requests.push_back(request);
+    }
+
+    pub(super) fn requests(&self) -> Vec<R> {
+        self.requests.iter().cloned().collect()
+    }
+
+    pub(super) fn script(&mut self, target: Target, fault: F, times: u32) {
+        self.scripts.push_back(Script { target, fault, left: times });
+    }
+
+    /// The fault to play for this token now, if any; scripts are played in the order they were given.
+    pub(super) fn next_fault(&mut self, token: &str) -> Option<F> {
+        self.scripts.retain(|it| it.left > 0);
+        let script = self.scripts.iter_mut().find(|it| it.target.covers(token))?;
+        script.left -= 1;
+        Some(script.fault.clone())
+    }
+}
+
+/// Where accepted pushes go.
+pub(super) fn announcer() -> broadcast::Sender<AcceptedPush> {
+    broadcast::channel(SUBSCRIBER_QUEUE).0
+}
+
+/// The wall clock in Unix seconds.
+#[expect(clippy::disallowed_methods, reason = "a stand-in is a server: it reads the wall clock")]
+pub(super) fn unix_seconds() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

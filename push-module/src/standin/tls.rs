@@ -1,1 +1,61 @@
-//! placeholder
+//! A certificate authority that lives as long as its stand-in, and the listening socket behind it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::push::StandinError;
+
+/// An authority and the acceptor with a certificate for 127.0.0.1 and localhost.
+#[derive(Clone)]
+pub(super) struct Authority {
+    pub(super) ca_pem: String,
+    acceptor: TlsAcceptor,
+}
+
+impl Authority {
+    /// A new authority whose servers speak these protocols (ALPN).
+    pub(super) fn new(protocols: &[&str]) -> Result<Self, StandinError> {
+        let ca_key = KeyPair::generate()?;
+        let mut ca = CertificateParams::default();
+        ca.distinguished_name.push(DnType::CommonName, "Nightbell stand-in authority");
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let ca_pem = ca.self_signed(&ca_key)?.pem();
+        let issuer = Issuer::new(ca, ca_key);
+        let key = KeyPair::generate()?;
+        let leaf = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+        let certificate = leaf.signed_by(&key, &issuer)?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
+            )?;
+        config.alpn_protocols = protocols.iter().map(|it| it.as_bytes().to_vec()).collect();
+        Ok(Self { ca_pem, acceptor: TlsAcceptor::from(Arc::new(config)) })
+    }
+
+    /// The handshake; `None` when the client does not like us or agreed on no protocol.
+    pub(super) async fn accept(&self, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+        stream.set_nodelay(true).ok()?;
+        let stream = self.acceptor.accept(stream).await.ok()?;
+        stream.get_ref().1.alpn_protocol()?;
+        Some(stream)
+    }
+}
+
+/// A free port of 127.0.0.1.
+pub(super) async fn listen() -> Result<(TcpListener, SocketAddr), StandinError> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}

@@ -1,0 +1,210 @@
+//! The command line: one file for each word, the same words as the pages and the REST API.
+//!
+//! `serve` and `demo` run the server in this process; `config check` needs none; everything else asks the running server
+//! through its Unix socket, so that saved means live here too. A command gives back a [`Report`] or a [`Failure`]; only this
+//! file and the two long-running commands print.
+//!
+//! Invariants: exit codes are stable (see [`Exit`]); with `--json` standard output holds one JSON document, also when the
+//! command fails; no secret is ever an argument; text that came from the network cannot steer the terminal.
+
+mod call_timeline;
+mod calls;
+mod client;
+mod config_check;
+mod credential;
+mod demo;
+mod device;
+mod doctor;
+mod extension;
+mod failure;
+mod healthcheck;
+mod import;
+mod output;
+mod push;
+mod registrations;
+mod serve;
+mod setup_link;
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError};
+use client::Client;
+use failure::Failure;
+use output::Report;
+
+/// What `--help` says below the list of commands.
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 failed or refused; 2 the command line is not understood; 3 it works, but something needs attention.
+
+With --json, standard output holds one JSON document: the answer in the words of the REST API or, when the command fails, \
+problem JSON (RFC 9457) with a stable \"code\". The sentence for people goes to standard error in both cases.
+
+Except for serve, demo and config check, commands reach the running server through admin.sock in the data directory. \
+They must run as the user that runs Nightbell, or as root.";
+
+/// A small-business PBX with push built in: it wakes sleeping phones and hands them the call.
+#[derive(Debug, Parser)]
+#[command(name = "nightbell", version, after_help = EXIT_CODES, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    place: Place,
+    /// Answer in JSON, for scripts
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Which installation is meant.
+#[derive(Debug, Clone, Args)]
+struct Place {
+    /// Boot settings [default: /etc/nightbell/config.toml if it exists]
+    #[arg(long, global = true, value_name = "FILE", env = "NIGHTBELL_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where database, keys and admin socket live; overrides data_dir in the configuration
+    #[arg(long, global = true, value_name = "DIR", env = "NIGHTBELL_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Place {
+    /// The boot settings, with the data directory of the command line.
+    fn load(&self) -> Result<Config, ConfigError> {
+        let mut config = Config::load(self.config.as_deref())?;
+        if let Some(data_dir) = &self.data_dir {
+            config.data_dir.clone_from(data_dir);
+        }
+        Ok(config)
+    }
+
+    /// The way to the running server; a given data directory spares the configuration, which not everybody may read.
+    fn client(&self) -> Result<Client, Failure> {
+        let socket = match &self.data_dir {
+            Some(data_dir) => Config { data_dir: data_dir.clone(), ..Config::default() }.socket_path(),
+            None => self.load()?.socket_path(),
+        };
+        Ok(Client::new(socket))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve,
+    /// Show it all working here and now: real server, scripted phones, no account, no network
+    Demo(demo::DemoArgs),
+    /// Make a one-time link that sets up an admin account (also when a password is lost)
+    SetupLink,
+    /// Numbers and their owners
+    #[command(subcommand)]
+    Extension(extension::ExtensionCommand),
+    /// Push credentials, and push for single extensions
+    #[command(subcommand)]
+    Push(push::PushCommand),
+    /// Every phone with both its records: where it is now, and how it can be woken
+    Registrations,
+    /// The call log, and why a phone did or did not ring
+    Calls(calls::CallsArgs),
+    /// Look for causes of trouble, each with its fix
+    Doctor,
+    /// Quick answer for containers and watchdogs: 0 healthy, 1 not
+    Healthcheck,
+    /// Boot settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Check the boot settings and print them as they are in force
+    Check,
+}
+
+/// How a command ended; scripts rely on the numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// Done.
+    Ok,
+    /// Failed or refused; nothing was changed unless the text says so.
+    Failure,
+    /// The command line is not understood.
+    Usage,
+    /// It works, but something needs attention.
+    Degraded,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Ok => 0,
+            Exit::Failure => 1,
+            Exit::Usage => 2,
+            Exit::Degraded => 3,
+        })
+    }
+}
+
+/// The whole program: reads the command line, does it, prints the outcome.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(wrong) => return not_understood(&wrong, &arguments).into(),
+    };
+    let json = cli.json;
+    match run(cli) {
+        Ok(report) => {
+            report.print(json);
+            report.exit.into()
+        }
+        Err(failure) => {
+            failure.print(json);
+            Exit::Failure.into()
+        }
+    }
+}
+
+/// Prints what clap has to say: help on standard output, errors on standard error.
+fn not_understood(wrong: &clap::Error, arguments: &[OsString]) -> Exit {
+    // Nothing can be done when the terminal is gone.
+    let _ = wrong.print();
+    match wrong.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Ok,
+        _ => {
+            if arguments.iter().any(|argument| argument == "--json") {
+                output::print_json(&failure::usage_problem(&wrong.to_string()));
+            }
+            Exit::Usage
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Report, Failure> {
+    let Cli { place, json, command } = cli;
+    match command {
+        Command::Serve => serve::run(&place, json),
+        Command::Demo(args) => demo::run(&args, json),
+        Command::Config(ConfigCommand::Check) => config_check::run(&place),
+        Command::Doctor => ask(doctor::run(&place)),
+        Command::Healthcheck => ask(healthcheck::run(place.client()?)),
+        Command::SetupLink => ask(setup_link::run(place.client()?)),
+        Command::Extension(command) => ask(extension::run(place.client()?, command)),
+        Command::Push(command) => ask(push::run(place.client()?, command)),
+        Command::Registrations => ask(registrations::run(place.client()?)),
+        Command::Calls(args) => ask(calls::run(place.client()?, args)),
+    }
+}
+
+/// Runs a short conversation with the server on this thread.
+fn ask(conversation: impl Future<Output = Result<Report, Failure>>) -> Result<Report, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+    runtime.block_on(conversation)
+}
+
+#[cfg(test)]
+mod tests;

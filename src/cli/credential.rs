@@ -1,0 +1,244 @@
+//! `nightbell push credential`: APNs keys and Firebase service accounts.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use pbx_core::model::{PushProvider, Redacted};
+use push_module::credential::{ApnsEnvironment, Endpoint, NewApnsKey, NewCredential, NewFcmAccount};
+use push_module::credential::{CheckOutcome, CredentialState, CredentialSummary};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Exit;
+use super::client::Client;
+use super::extension::not_understood;
+use super::failure::Failure;
+use super::output::{Report, Table, clean, time};
+
+/// The longest file that is read at all; the server has tighter limits and says so by name.
+const FILE_BYTES: usize = 256 * 1024;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CredentialCommand {
+    /// Add one; it is checked for form now and can be checked live afterwards
+    #[command(subcommand)]
+    Add(AddCommand),
+    /// All of them and how they are doing
+    List,
+    /// Ask the provider whether it accepts the credential; reaches no phone
+    Check {
+        /// Its id in the list
+        id: i64,
+    },
+    /// Remove one; phones that need it are no longer woken
+    Remove {
+        /// Its id in the list
+        id: i64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AddCommand {
+    /// A token signing key of Apple (AuthKey_XXXXXXXXXX.p8)
+    Apns(ApnsArgs),
+    /// A service account of Firebase (JSON file)
+    Fcm(FcmArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApnsArgs {
+    /// The .p8 file
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Its key id [default: taken from the name AuthKey_XXXXXXXXXX.p8]
+    #[arg(long)]
+    key_id: Option<String>,
+    /// The team id, as shown under Membership at Apple
+    #[arg(long)]
+    team_id: String,
+    /// An app it may wake; repeat it for several; none means any
+    #[arg(long, value_name = "ID")]
+    bundle_id: Vec<String>,
+    /// Only for builds run from Xcode
+    #[arg(long, group = "environment")]
+    sandbox: bool,
+    /// Only for builds of the store and TestFlight
+    #[arg(long, group = "environment")]
+    production: bool,
+    /// For both kinds of builds (the default)
+    #[arg(long, group = "environment")]
+    both: bool,
+    /// A name for pages and lists
+    #[arg(long, default_value = "")]
+    name: String,
+    /// Ask here instead of Apple's hosts, for example https://localhost:2197
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// One more trusted root certificate (PEM), for a proxy that opens TLS
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FcmArgs {
+    /// The JSON file from the Firebase console: Project settings > Service accounts
+    #[arg(long, value_name = "FILE")]
+    service_account: PathBuf,
+    /// The project number, for phones that name it instead of the project id
+    #[arg(long)]
+    sender_id: Option<String>,
+    /// A name for pages and lists
+    #[arg(long, default_value = "")]
+    name: String,
+    /// Send here instead of https://fcm.googleapis.com
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// One more trusted root certificate (PEM), for a proxy that opens TLS
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+pub(super) async fn run(client: &Client, command: CredentialCommand) -> Result<Report, Failure> {
+    match command {
+        CredentialCommand::Add(AddCommand::Apns(args)) => add(client, apns(args)?).await,
+        CredentialCommand::Add(AddCommand::Fcm(args)) => add(client, fcm(args)?).await,
+        CredentialCommand::List => list(client).await,
+        CredentialCommand::Check { id } => check(client, id).await,
+        CredentialCommand::Remove { id } => {
+            client.delete(&format!("/push/credentials/{id}")).await?;
+            Ok(Report::done(format!("Push credential {id} is removed.\n"), json!({ "removed": id })))
+        }
+    }
+}
+
+fn apns(args: ApnsArgs) -> Result<NewCredential, Failure> {
+    let key_id = args.key_id.or_else(|| key_id_of(&args.key));
+    let key_id = key_id.ok_or(Failure::Missing(
+        "--key-id is missing: the file's name does not tell it, so give the 10 characters that Apple shows beside the key",
+    ))?;
+    let environment = match (args.production, args.sandbox) {
+        (true, _) => ApnsEnvironment::Production,
+        (_, true) => ApnsEnvironment::Sandbox,
+        (false, false) => ApnsEnvironment::Both,
+    };
+    let extra_ca_pem = args.ca.map(|ca| read("the root certificate", &ca)).transpose()?.map(Redacted::into_inner);
+    let endpoint = Endpoint { production_url: args.base_url.clone(), sandbox_url: args.base_url, extra_ca_pem };
+    Ok(NewCredential::Apns(NewApnsKey {
+        label: args.name,
+        key_id,
+        team_id: args.team_id,
+        bundle_ids: args.bundle_id,
+        p8: read("the key", &args.key)?,
+        environment,
+        endpoint,
+    }))
+}
+
+/// Apple names the file after the key.
+fn key_id_of(file: &Path) -> Option<String> {
+    let name = file.file_name()?.to_str()?;
+    let id = name.strip_prefix("AuthKey_")?.strip_suffix(".p8")?;
+    (id.len() == 10).then(|| id.to_owned())
+}
+
+fn fcm(args: FcmArgs) -> Result<NewCredential, Failure> {
+    let extra_ca_pem = args.ca.map(|ca| read("the root certificate", &ca)).transpose()?.map(Redacted::into_inner);
+    Ok(NewCredential::Fcm(NewFcmAccount {
+        label: args.name,
+        service_account_json: read("the service account", &args.service_account)?,
+        sender_id: args.sender_id,
+        base_url: args.base_url,
+        extra_ca_pem,
+    }))
+}
+
+/// A file as text; what is not text (a .p12, a picture) goes to the server with replacement characters, which then says
+/// what kind of file is needed.
+fn read(what: &'static str, path: &Path) -> Result<Redacted<String>, Failure> {
+    let unreadable = |source| Failure::Read { what, path: path.to_owned(), source };
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    if bytes.len() > FILE_BYTES {
+        let why =
+            io::Error::new(io::ErrorKind::FileTooLarge, "it is far too large to be one, so this is the wrong file");
+        return Err(unreadable(why));
+    }
+    Ok(Redacted::new(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+async fn add(client: &Client, new: NewCredential) -> Result<Report, Failure> {
+    let body = serde_json::to_value(new).map_err(not_understood)?;
+    let added = client.post::<CredentialSummary>("/push/credentials", &body).await?;
+    let CredentialSummary { id, label, .. } = &added.known;
+    let text = format!(
+        "Push credential {id} is added: {} for {}.\nAsk the provider whether it accepts it: nightbell push credential check {id}\n",
+        clean(label),
+        apps(&added.known)
+    );
+    Ok(Report::done(text, added.raw))
+}
+
+fn apps(credential: &CredentialSummary) -> String {
+    if credential.app_ids.is_empty() { "any app".to_owned() } else { clean(&credential.app_ids.join(", ")) }
+}
+
+#[derive(Debug, Deserialize)]
+struct Listed {
+    credentials: Vec<CredentialSummary>,
+}
+
+async fn list(client: &Client) -> Result<Report, Failure> {
+    let listed = client.get::<Listed>("/push/credentials").await?;
+    let mut table = Table::new(["ID", "SERVICE", "NAME", "APPS", "BUILDS", "STATE", "LAST CHECK"]);
+    for credential in &listed.known.credentials {
+        let service = match credential.provider {
+            PushProvider::Apns => "APNs",
+            PushProvider::Fcm => "FCM",
+        };
+        let state = match &credential.state {
+            CredentialState::Untried | CredentialState::Working => credential.state.as_str().to_owned(),
+            CredentialState::Failing { text, .. } => format!("failing: {text}"),
+        };
+        let checked = credential.last_check.as_ref().map_or_else(String::new, |check| time(check.at));
+        let builds = credential.environment.map_or_else(String::new, |environment| environment.as_str().to_owned());
+        table.row([
+            credential.id.to_string(),
+            service.to_owned(),
+            credential.label.clone(),
+            apps(credential),
+            builds,
+            state,
+            checked,
+        ]);
+    }
+    let nothing = "There is no push credential, so sleeping phone apps cannot be woken. Add one: nightbell push credential add --help";
+    Ok(Report::done(table.text(nothing), listed.raw))
+}
+
+async fn check(client: &Client, id: i64) -> Result<Report, Failure> {
+    let checked = client.post_nothing::<CheckOutcome>(&format!("/push/credentials/{id}/check")).await?;
+    let CheckOutcome { ok, text, .. } = &checked.known;
+    let (word, exit) = if *ok { ("good", Exit::Ok) } else { ("refused", Exit::Failure) };
+    let text = format!("{word}: {}\n", clean(text));
+    Ok(Report::done(text, checked.raw as Value).ending(exit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_id_is_taken_from_apples_file_name_only() {
+        assert_eq!(key_id_of(Path::new("/keys/AuthKey_ABC123DEFG.p8")).as_deref(), Some("ABC123DEFG"));
+        assert_eq!(key_id_of(Path::new("AuthKey_ABC.p8")), None);
+        assert_eq!(key_id_of(Path::new("key.p8")), None);
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_is_still_shown_to_the_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("cert.p12");
+        std::fs::write(&file, [0x30, 0x82, 0xff]).unwrap();
+        assert_eq!(read("the key", &file).unwrap().reveal(), "0\u{fffd}\u{fffd}");
+    }
+}
