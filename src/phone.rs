@@ -35,6 +35,7 @@ mod error;
 mod event;
 mod leg;
 mod line;
+pub mod load;
 mod media;
 mod message;
 mod outbound;

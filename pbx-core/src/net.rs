@@ -156,6 +156,10 @@ counters! {
     messages_refused,
     /// Requests declined with 503 because the switchboard's queue was full.
     requests_declined,
+    /// Wakes that the push side could not take.
+    wakes_refused,
+    /// Changes without an answer waiting for them that the store could not take; they are lost.
+    changes_lost,
     /// Stream connections open now.
     connections_open,
     /// Stream connections refused because of a limit.
@@ -176,6 +180,12 @@ impl Counter {
 
     fn add(&self, count: u64) {
         self.0.fetch_add(count, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Counts one, and says whether to log it: the 1st, 2nd, 4th, 8th, so that a flood of failures is no flood of lines.
+    fn is_notable(&self) -> bool {
+        self.add(1);
+        self.get().is_power_of_two()
     }
 
     fn sub(&self, count: u64) {

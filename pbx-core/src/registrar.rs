@@ -91,23 +91,13 @@ impl Entry {
 pub struct Registrar {
     rules: Rules,
     entries: BTreeMap<ExtensionNumber, Entry>,
-    index: Index,
-    events: VecDeque<RegistrarEvent>,
-    last_device: i64,
-    last_version: u32,
+    books: Books,
 }
 
 impl Registrar {
     /// A registrar without extensions.
     pub fn new(settings: &Settings) -> Self {
-        Self {
-            rules: Rules::from(settings),
-            entries: BTreeMap::new(),
-            index: Index::default(),
-            events: VecDeque::new(),
-            last_device: 0,
-            last_version: 0,
-        }
+        Self { rules: Rules::from(settings), entries: BTreeMap::new(), books: Books::default() }
     }
 
     /// Takes over changed settings; they count from the next REGISTER on.
@@ -117,18 +107,18 @@ impl Registrar {
 
     /// The next piece of news; `None` when all has been told.
     pub fn poll_event(&mut self) -> Option<RegistrarEvent> {
-        self.events.pop_front()
+        self.books.events.pop_front()
     }
 
     /// When [`Self::handle_timeout`] is due next; the start of time while events wait.
     pub fn poll_timeout(&self) -> Option<Moment> {
-        if self.events.is_empty() { self.index.next_deadline() } else { Some(Moment::START) }
+        if self.books.events.is_empty() { self.books.index.next_deadline() } else { Some(Moment::START) }
     }
 
     /// Ends the bindings whose time is over.
     pub fn handle_timeout(&mut self, now: Now) {
         let changes = self.expire(now);
-        self.save(changes);
+        self.books.save(changes);
     }
 
     /// A stream ended: every binding on it is gone and the wake targets are armed at once.
@@ -139,10 +129,12 @@ impl Registrar {
             return;
         }
         let mut changes = Vec::new();
-        for device in self.index.on_connection(flow.connection) {
-            self.end_binding(device, GoneReason::FlowLost, now, &mut changes);
+        for device in self.books.index.on_connection(flow.connection) {
+            if let Some((entry, books)) = self.parts(device) {
+                books.end_binding(entry, device, (GoneReason::FlowLost, now), &mut changes);
+            }
         }
-        self.save(changes);
+        self.books.save(changes);
     }
 
     /// A device did not take a message. Counts only while its binding still is on that flow.
@@ -160,8 +152,9 @@ impl Registrar {
             BindingFailure::NoAnswer => GoneReason::NoAnswer,
         };
         let mut changes = Vec::new();
-        self.end_binding(device, why, now, &mut changes);
-        self.save(changes);
+        let Some((entry, books)) = self.parts(device) else { return };
+        books.end_binding(entry, device, (why, now), &mut changes);
+        books.save(changes);
     }
 
     /// A device answered on this flow after it had been given up for its silence: its binding lives again.
@@ -169,12 +162,11 @@ impl Registrar {
     /// Otherwise a slow device that believes itself registered would be unreachable until it registers anew.
     pub fn binding_answered(&mut self, device: DeviceId, flow: Flow, now: Now) {
         let limit = self.rules.devices;
-        let Some((entry, index)) = self.entry_of(device) else { return };
+        let Some((entry, books)) = self.parts(device) else { return };
         if entry.devices.iter().filter(|device| device.is_live()).count() >= limit {
             return;
         }
-        let number = entry.extension.number;
-        let push_enabled = entry.extension.push_enabled;
+        let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
         let Some(found) = entry.device_mut(device) else { return };
         let revived = found.binding.as_mut().is_some_and(|binding| binding.flow == flow && binding.revive(now.mono));
         if !revived {
@@ -182,38 +174,43 @@ impl Registrar {
         }
         let stored = found.to_stored_binding();
         found.stored_until = stored.as_ref().map(|binding| binding.expires_at);
-        index.settle(found, push_enabled);
-        self.save(stored.map(Change::PutUdpBinding).into_iter().collect());
-        self.events.push_back(RegistrarEvent::DeviceChanged { extension: number, device });
+        books.index.settle(found, push_enabled);
+        books.save(stored.map(Change::PutUdpBinding).into_iter().collect());
+        books.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
     }
 
     /// What a provider's answer means for the target it was given for.
     ///
     /// A token is revoked only when it is still the current one and was not learned after the provider saw it end.
     pub fn wake_verdict(&mut self, report: &WakeReport, verdict: &Verdict) {
-        self.change_target(report.device, |device| {
-            device.target.as_mut().is_some_and(|target| wake_target::judge(target, report, verdict))
-        });
+        let Some((entry, books)) = self.parts(report.device) else { return };
+        let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
+        let Some(found) = entry.device_mut(report.device) else { return };
+        if found.target.as_mut().is_some_and(|target| wake_target::judge(target, report, verdict)) {
+            books.index.settle(found, push_enabled);
+            books.save(vec![Change::PutDevice(found.to_stored(extension))]);
+            books.events.push_back(RegistrarEvent::DeviceChanged { extension, device: report.device });
+        }
     }
 
     /// Notes the last wake of a device and its outcome.
     pub fn note_last_wake(&mut self, device: DeviceId, last_wake: LastWake) {
-        let Some((entry, _)) = self.entry_of(device) else { return };
+        let Some((entry, books)) = self.parts(device) else { return };
         let extension = entry.extension.number;
         let Some(found) = entry.device_mut(device) else { return };
         if found.last_wake.as_deref() == Some(&last_wake) {
             return;
         }
         found.last_wake = Some(Box::new(last_wake.clone()));
-        self.save(vec![Change::PutLastWake { device, last_wake }]);
-        self.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
+        books.save(vec![Change::PutLastWake { device, last_wake }]);
+        books.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
     }
 
     /// These versions of device records are durable. Until then every REGISTER of such a device waits for a save, so a
     /// save that failed needs no word: the next REGISTER tries again.
     pub fn saved(&mut self, saving: &[Saving]) {
         for saving in saving {
-            let Some((entry, _)) = self.entry_of(saving.device) else { continue };
+            let Some((entry, _)) = self.parts(saving.device) else { continue };
             let Some(found) = entry.device_mut(saving.device) else { continue };
             if found.unsaved == saving.version {
                 found.unsaved = 0;
@@ -230,30 +227,34 @@ impl Registrar {
         if before == after {
             return Ok(None);
         }
-        let Some((entry, index)) = self.entry_of(device) else { return Ok(None) };
+        let Some((entry, books)) = self.parts(device) else { return Ok(None) };
         let push_enabled = entry.extension.push_enabled;
         let Some(found) = entry.device_mut(device) else { return Ok(None) };
         if let Some(target) = found.target.as_mut() {
             std::sync::Arc::make_mut(target).switched_off = after;
         }
-        index.settle(found, push_enabled);
+        books.index.settle(found, push_enabled);
         let change = Change::PutDevice(found.to_stored(number));
-        self.events.push_back(RegistrarEvent::DeviceChanged { extension: number, device });
+        books.events.push_back(RegistrarEvent::DeviceChanged { extension: number, device });
         Ok(Some(change))
     }
 
     /// Removes a device with both records. The change is to be saved.
     pub fn remove_device(&mut self, device: DeviceId) -> Result<Change, CommandError> {
+        let (entry, books) = self.parts(device).ok_or(CommandError::NoSuchDevice(device))?;
         let mut changes = Vec::new();
-        self.forget(device, &mut changes);
+        books.forget(entry, device, &mut changes);
         changes.pop().ok_or(CommandError::NoSuchDevice(device))
     }
 
-    /// Removes every device that registered with this account: logout, or its enrolment was revoked.
-    pub fn remove_account(&mut self, username: &SipUsername) -> Vec<Change> {
+    /// Removes every device of an extension that registered with this account of it: logout, or its enrolment was revoked.
+    pub fn remove_account(&mut self, extension: ExtensionNumber, username: &SipUsername) -> Vec<Change> {
         let mut changes = Vec::new();
-        for device in self.index.of_account(username) {
-            self.forget(device, &mut changes);
+        let Some(entry) = self.entries.get_mut(&extension) else { return changes };
+        let of_account = |device: &&Device| device.username == *username;
+        let devices: Vec<_> = entry.devices.iter().filter(of_account).map(|device| device.id).collect();
+        for device in devices {
+            self.books.forget(entry, device, &mut changes);
         }
         changes
     }
@@ -286,7 +287,7 @@ impl Registrar {
 
     /// One device.
     pub fn device(&self, device: DeviceId) -> Option<DeviceView<'_>> {
-        let entry = self.entries.get(&self.index.owner(device)?)?;
+        let entry = self.entries.get(&self.books.index.owner(device)?)?;
         Some(DeviceView { device: entry.device(device)?, extension: &entry.extension })
     }
 
@@ -297,41 +298,44 @@ impl Registrar {
 
     /// A page of devices in the order of their ids, beginning behind `after`.
     pub fn list_devices(&self, after: Option<DeviceId>, limit: usize) -> Vec<DeviceSummary> {
-        self.index.devices_after(after).filter_map(|device| self.summary(device)).take(limit).collect()
+        self.books.index.devices_after(after).filter_map(|device| self.summary(device)).take(limit).collect()
     }
 
-    /// The entry of a device together with the indexes, which are not part of it.
-    fn entry_of(&mut self, device: DeviceId) -> Option<(&mut Entry, &mut Index)> {
-        let owner = self.index.owner(device)?;
-        Some((self.entries.get_mut(&owner)?, &mut self.index))
-    }
-
-    /// Lets `change` work on a device; when it says that it changed something, that is indexed, saved and told.
-    fn change_target(&mut self, device: DeviceId, change: impl FnOnce(&mut Device) -> bool) {
-        let Some((entry, index)) = self.entry_of(device) else { return };
-        let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
-        let Some(found) = entry.device_mut(device) else { return };
-        if !change(found) {
-            return;
-        }
-        index.settle(found, push_enabled);
-        let stored = found.to_stored(extension);
-        self.save(vec![Change::PutDevice(stored)]);
-        self.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
+    /// The entry of a device, and the books, which are not part of it.
+    fn parts(&mut self, device: DeviceId) -> Option<(&mut Entry, &mut Books)> {
+        let owner = self.books.index.owner(device)?;
+        Some((self.entries.get_mut(&owner)?, &mut self.books))
     }
 
     /// Ends the bindings whose time is over; what that changes is still to be saved.
     fn expire(&mut self, now: Now) -> Vec<Change> {
         let mut changes = Vec::new();
-        while let Some(device) = self.index.due(now.mono) {
-            self.end_binding(device, GoneReason::Expired, now, &mut changes);
+        while let Some(device) = self.books.index.due(now.mono) {
+            let Some((entry, books)) = self.parts(device) else { break };
+            books.end_binding(entry, device, (GoneReason::Expired, now), &mut changes);
         }
         changes
     }
+}
 
+/// What is kept about all extensions together, apart from them so that both can be written at once.
+#[derive(Debug, Default)]
+struct Books {
+    index: Index,
+    events: VecDeque<RegistrarEvent>,
+    last_device: i64,
+    last_version: u32,
+}
+
+impl Books {
     /// Ends a live binding. A device that nothing is lost with is forgotten.
-    fn end_binding(&mut self, device: DeviceId, why: GoneReason, now: Now, changes: &mut Vec<Change>) {
-        let Some((entry, index)) = self.entry_of(device) else { return };
+    fn end_binding(
+        &mut self,
+        entry: &mut Entry,
+        device: DeviceId,
+        (why, now): (GoneReason, Now),
+        changes: &mut Vec<Change>,
+    ) {
         let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
         let Some(found) = entry.device_mut(device) else { return };
         let Some(binding) = found.binding.as_mut() else { return };
@@ -339,7 +343,7 @@ impl Registrar {
             // Its end has been told; now it is for certain.
             if binding.is_doubted() {
                 binding.end(why, now.mono);
-                index.settle(found, push_enabled);
+                self.index.settle(found, push_enabled);
             }
             return;
         }
@@ -348,23 +352,22 @@ impl Registrar {
         if found.stored_until.take().is_some() && !forget {
             changes.push(Change::DeleteUdpBinding(device));
         }
-        index.settle(found, push_enabled);
+        self.index.settle(found, push_enabled);
         self.events.push_back(RegistrarEvent::BindingGone { extension, device, state: why.state(), why });
         if forget {
-            self.forget(device, changes);
+            self.forget(entry, device, changes);
         } else {
             self.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
         }
     }
 
     /// Deletes a device with both records.
-    fn forget(&mut self, device: DeviceId, changes: &mut Vec<Change>) {
-        let Some((entry, index)) = self.entry_of(device) else { return };
+    fn forget(&mut self, entry: &mut Entry, device: DeviceId, changes: &mut Vec<Change>) {
         let extension = entry.extension.number;
         let Some(at) = entry.devices.iter().position(|found| found.id == device) else { return };
         let removed = entry.devices.remove(at);
         entry.devices.shrink_to_fit();
-        index.remove(&removed);
+        self.index.remove(&removed);
         if removed.is_live() {
             let why = GoneReason::DeviceRemoved;
             self.events.push_back(RegistrarEvent::BindingGone { extension, device, state: why.state(), why });

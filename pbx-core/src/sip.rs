@@ -10,6 +10,7 @@ pub mod framer;
 pub mod guard;
 mod lines;
 pub mod message;
+mod scan;
 pub mod stun;
 pub mod transaction;
 pub mod translate;

@@ -26,6 +26,7 @@ use pbx_core::model::{ExtensionNumber, Redacted, Settings, UnixMillis};
 use pbx_core::store::{Store, StoreError};
 use pbx_core::switchboard::command::{Command, CommandError, ExtensionDetail, Reply};
 use pbx_core::switchboard::handle::SwitchboardHandle;
+use pbx_core::switchboard::output::Change;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
@@ -247,10 +248,15 @@ impl Enrolments {
         Ok(revoked)
     }
 
-    async fn remove_account(&self, link: &Enrolment) -> Result<(), CommandError> {
+    async fn remove_account(&self, link: &Enrolment) -> Result<(), EnrolmentError> {
         match self.inner.switchboard.ask(Command::RemoveCredential(link.username.clone())).await {
-            Ok(_) | Err(CommandError::NoSuchCredential(_)) => Ok(()),
-            Err(refused) => Err(refused),
+            Ok(_) => Ok(()),
+            // Unknown to the switchboard is not gone from the disk: an earlier removal may have failed to be saved, and a
+            // lost phone must not come back with the next start.
+            Err(CommandError::NoSuchCredential(username)) => {
+                Ok(self.inner.store.apply(&[Change::DeleteCredential(username)]).await?)
+            }
+            Err(refused) => Err(refused.into()),
         }
     }
 

@@ -16,6 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use askama::Template;
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
@@ -78,6 +79,8 @@ enum Format {
     Linphone,
 }
 
+type Token = Result<Path<String>, PathRejection>;
+
 /// Who asks, with what.
 struct Visit {
     token: String,
@@ -87,7 +90,9 @@ struct Visit {
 }
 
 impl Visit {
-    fn new(token: String, request: &Request) -> Self {
+    fn new(token: Token, request: &Request) -> Self {
+        // What is no text is no token either, and gets the answer of every wrong token.
+        let token = token.map_or_else(|_| String::new(), |Path(token)| token);
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
         let from = peer.map_or(UNKNOWN, |ConnectInfo(peer)| peer.ip());
         Self { token, from, method: request.method().clone(), headers: request.headers().clone() }
@@ -111,7 +116,7 @@ impl Visit {
     }
 }
 
-async fn open(State(enrolments): State<Enrolments>, Path(token): Path<String>, request: Request) -> Response {
+async fn open(State(enrolments): State<Enrolments>, token: Token, request: Request) -> Response {
     let visit = Visit::new(token, &request);
     if visit.is_linphone_fetch() {
         return redeem(&enrolments, &visit, Format::Linphone).await;
@@ -122,12 +127,12 @@ async fn open(State(enrolments): State<Enrolments>, Path(token): Path<String>, r
     }
 }
 
-async fn post(State(enrolments): State<Enrolments>, Path(token): Path<String>, request: Request) -> Response {
+async fn post(State(enrolments): State<Enrolments>, token: Token, request: Request) -> Response {
     let visit = Visit::new(token, &request);
     redeem(&enrolments, &visit, visit.wished()).await
 }
 
-async fn open_linphone(State(enrolments): State<Enrolments>, Path(token): Path<String>, request: Request) -> Response {
+async fn open_linphone(State(enrolments): State<Enrolments>, token: Token, request: Request) -> Response {
     let visit = Visit::new(token, &request);
     if visit.is_linphone_fetch() {
         return redeem(&enrolments, &visit, Format::Linphone).await;
@@ -143,7 +148,7 @@ async fn open_linphone(State(enrolments): State<Enrolments>, Path(token): Path<S
     )
 }
 
-async fn post_linphone(State(enrolments): State<Enrolments>, Path(token): Path<String>, request: Request) -> Response {
+async fn post_linphone(State(enrolments): State<Enrolments>, token: Token, request: Request) -> Response {
     redeem(&enrolments, &Visit::new(token, &request), Format::Linphone).await
 }
 

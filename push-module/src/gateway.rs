@@ -9,7 +9,7 @@ mod clock;
 mod driver;
 mod line;
 mod route;
-#[cfg(all(test, feature = "standin"))]
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;

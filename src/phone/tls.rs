@@ -81,3 +81,74 @@ impl ServerCertVerifier for Pinned {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    use rustls::ServerConfig;
+    use rustls::pki_types::PrivateKeyDer;
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::super::{Phone, PhoneError, TlsTrust, Transport};
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    /// A TLS server for `localhost`; its address, its certificate and its authority's PEM.
+    async fn server() -> (SocketAddr, CertificateDer<'static>, String) {
+        let authority_key = KeyPair::generate().unwrap();
+        let mut authority = CertificateParams::new(Vec::new()).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = authority.self_signed(&authority_key).unwrap().pem();
+        let issuer = Issuer::from_params(&authority, &authority_key);
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &issuer).unwrap().der().clone();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let acceptor = TlsAcceptor::from(Arc::new(config));
+            let mut open = Vec::new();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                // A client that does not believe us leaves in the handshake.
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    open.push(stream);
+                }
+            }
+        });
+        (address, certificate, pem)
+    }
+
+    async fn connects(address: SocketAddr, trust: TlsTrust) -> bool {
+        let phone = Phone::builder(address).extension("101").transport(Transport::Tls(trust)).build().unwrap();
+        match phone.connect(SOON).await {
+            Ok(_) => true,
+            Err(PhoneError::Connect { .. }) => false,
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_phone_believes_its_authority_for_the_right_name_and_its_pinned_certificate_only() {
+        let (address, certificate, pem) = server().await;
+        let (_, other_certificate, other_pem) = server().await;
+        let authority = |pem: &str, name: &str| TlsTrust::Authority { pem: pem.to_owned(), name: name.to_owned() };
+        assert!(connects(address, authority(&pem, "localhost")).await);
+        assert!(!connects(address, authority(&pem, "elsewhere.example")).await);
+        assert!(!connects(address, authority(&other_pem, "localhost")).await);
+        assert!(connects(address, TlsTrust::Pinned(certificate)).await);
+        assert!(!connects(address, TlsTrust::Pinned(other_certificate)).await);
+    }
+}

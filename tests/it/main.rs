@@ -4,6 +4,18 @@
 //! its tests with that advice. Nothing is skipped.
 
 #[cfg(test)]
+mod calls;
+#[cfg(test)]
 mod real_phones;
 #[cfg(test)]
+mod registration;
+#[cfg(test)]
+mod sipp;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
+mod torture;
+#[cfg(test)]
+mod wake_call;
+#[cfg(test)]
+mod wake_rules;

@@ -3,6 +3,7 @@
 pub(crate) mod baresip;
 pub(crate) mod linphone;
 pub(crate) mod program;
+pub(crate) mod server;
 pub(crate) mod sipp;
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};

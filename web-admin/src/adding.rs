@@ -50,10 +50,10 @@ pub(crate) fn unexpected() -> Refusal {
 
 /// The live settings.
 pub(crate) async fn settings(state: &AdminState) -> Result<Settings, Refusal> {
-    match state.switchboard.ask(Command::ShowSettings).await? {
-        Reply::Settings(settings) => Ok(settings),
-        _ => Err(unexpected()),
-    }
+    let Reply::Settings(settings) = state.switchboard.ask(Command::ShowSettings).await? else {
+        return Err(unexpected());
+    };
+    Ok(settings)
 }
 
 /// Every extension, in order of number.

@@ -79,6 +79,20 @@ impl Finding {
     }
 }
 
+impl Finding {
+    /// The words on the way to the fix.
+    pub(crate) fn link_words(&self) -> &'static str {
+        match self.link {
+            "/extensions" => "Open Extensions",
+            "/push" => "Open Push",
+            "/push/apns" => "Add the key",
+            "/push/fcm" => "Add the account",
+            "/system" => "Open System",
+            _ => "Open",
+        }
+    }
+}
+
 /// Everything the advice is drawn from.
 pub(crate) struct Facts {
     pub(crate) status: Status,
@@ -181,7 +195,7 @@ fn push(facts: &Facts, findings: &mut Vec<Finding>) {
             CredentialState::Failing { text, .. } => findings.push(Finding::new(
                 Level::Fail,
                 "push_credential_failing",
-                format!("The push credential “{}” is refused: {text}", credential.label),
+                format!("The push credential “{}” does not work: {text}", credential.label),
                 "Correct the cause, then check it again.",
                 "/push",
             )),
@@ -208,7 +222,8 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
         if state == Some(WakeState::SwitchedOff) {
             continue;
         }
-        if !has_credential(target, &facts.credentials) {
+        let gone = matches!(target.health, TargetHealth::Revoked { .. });
+        if !gone && !has_credential(target, &facts.credentials) {
             *lacking.entry((target.provider, target.app_id.as_str())).or_default() += 1;
         }
         match target.health {
@@ -218,16 +233,16 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
         }
     }
     for ((provider, app), count) in lacking {
-        let (what, name) = match provider {
-            PushProvider::Apns => ("APNs key", "Apple"),
-            PushProvider::Fcm => ("Firebase service account", "Google"),
+        let (what, name, link) = match provider {
+            PushProvider::Apns => ("APNs key", "Apple", "/push/apns"),
+            PushProvider::Fcm => ("Firebase service account", "Google", "/push/fcm"),
         };
         findings.push(Finding::new(
             Level::Fail,
             "app_without_credential",
             format!("{} cannot be woken through {name}: there is no credential for {app}.", phones(count)),
             format!("Ask the publisher of the app for its {what} and add it, or use an app whose key you have."),
-            "/push",
+            link,
         ));
     }
     if revoked > 0 {

@@ -156,7 +156,7 @@ struct ErrorTemplate<'a> {
     layout: Layout,
     status: u16,
     code: &'a str,
-    detail: &'a str,
+    detail: String,
 }
 
 impl IntoResponse for ErrorPage {
@@ -172,7 +172,7 @@ impl IntoResponse for ErrorPage {
             layout: Layout::unnamed(title),
             status: self.0.status.as_u16(),
             code: self.0.code,
-            detail: &self.0.detail,
+            detail: crate::words::sentence(&self.0.detail),
         };
         (self.0.status, render(&page)).into_response()
     }

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use pbx_core::model::Redacted;
 
 use crate::error::Refusal;
+use crate::words::sentence;
 
 /// Errors by field name; the empty name is for the whole form.
 #[derive(Debug, Clone, Default)]
@@ -15,7 +16,7 @@ pub(crate) struct Errors(BTreeMap<String, String>);
 
 impl Errors {
     pub(crate) fn put(&mut self, field: impl Into<String>, problem: impl Into<String>) {
-        self.0.entry(field.into()).or_insert_with(|| problem.into());
+        self.0.entry(field.into()).or_insert_with(|| sentence(&problem.into()));
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -57,6 +57,26 @@ impl Parsed {
     }
 }
 
+/// Counts lines: the reader's own position is before the line breaks it skips.
+struct Lines<'a> {
+    text: &'a str,
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line of the record that was found behind this position; positions only go forward.
+    fn of(&mut self, position: Option<&csv::Position>) -> u64 {
+        let start = position.and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(self.at);
+        let bytes = self.text.as_bytes();
+        let breaks = bytes.iter().skip(start).take_while(|b| matches!(b, b'\r' | b'\n')).count();
+        let passed = bytes.get(self.at..start + breaks).unwrap_or_default();
+        self.line += u64::try_from(passed.iter().filter(|b| **b == b'\n').count()).unwrap_or(0);
+        self.at = self.at.max(start + breaks);
+        self.line
+    }
+}
+
 /// Where each known column stands.
 type Places = BTreeMap<&'static str, usize>;
 
@@ -71,17 +91,10 @@ pub(crate) fn parse(text: &str) -> Parsed {
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
     let mut records = reader.records();
-    let header = match records.next() {
-        Some(Ok(header)) => header,
-        Some(Err(_)) | None => {
-            parsed.error(
-                1,
-                "",
-                "empty",
-                "there is nothing to import; the first line must be “number,name,email,secret”",
-            );
-            return parsed;
-        }
+    let mut lines = Lines { text, at: 0, line: 1 };
+    let Some(Ok(header)) = records.next() else {
+        parsed.error(1, "", "empty", "there is nothing to import; the first line must be “number,name,email,secret”");
+        return parsed;
     };
     let Some(places) = places(&header, &mut parsed) else { return parsed };
     let mut seen = BTreeMap::new();
@@ -89,7 +102,7 @@ pub(crate) fn parse(text: &str) -> Parsed {
         let record = match record {
             Ok(record) => record,
             Err(broken) => {
-                let line = broken.position().map_or(0, csv::Position::line);
+                let line = lines.of(broken.position());
                 parsed.error(
                     line,
                     "",
@@ -102,6 +115,7 @@ pub(crate) fn parse(text: &str) -> Parsed {
         if record.iter().all(str::is_empty) {
             continue;
         }
+        let line = lines.of(record.position());
         parsed.lines += 1;
         if parsed.lines > MAX_ROWS {
             let line = record.position().map_or(0, csv::Position::line);
@@ -113,7 +127,7 @@ pub(crate) fn parse(text: &str) -> Parsed {
             );
             break;
         }
-        row(&record, &places, &mut seen, &mut parsed);
+        row((line, &record), &places, &mut seen, &mut parsed);
     }
     if parsed.lines == 0 && parsed.errors.is_empty() {
         parsed.error(2, "", "empty", "there is no extension below the first line");
@@ -158,8 +172,12 @@ fn places(header: &csv::StringRecord, parsed: &mut Parsed) -> Option<Places> {
     parsed.errors.is_empty().then_some(places)
 }
 
-fn row(record: &csv::StringRecord, places: &Places, seen: &mut BTreeMap<ExtensionNumber, u64>, parsed: &mut Parsed) {
-    let line = record.position().map_or(0, csv::Position::line);
+fn row(
+    (line, record): (u64, &csv::StringRecord),
+    places: &Places,
+    seen: &mut BTreeMap<ExtensionNumber, u64>,
+    parsed: &mut Parsed,
+) {
     let errors_before = parsed.errors.len();
     let cell = |column: &str| places.get(column).and_then(|place| record.get(*place)).unwrap_or("");
     let number = cell("number").parse::<ExtensionNumber>();

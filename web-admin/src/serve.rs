@@ -1,5 +1,7 @@
 //! The two doors: HTTPS for everybody, a Unix socket for the owner on the machine itself.
 
+mod slots;
+
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -10,10 +12,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::Listener;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
 use rustls::ServerConfig;
 use tokio::net::{UnixListener, UnixStream};
+
+use self::slots::Slots;
 
 /// A request's head must be there by then; slower clients only hold connections.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
@@ -33,7 +37,8 @@ pub async fn serve_https(
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let handle = axum_server::Handle::<SocketAddr>::new();
-    let mut server = axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(config))?.handle(handle.clone());
+    let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(config)).acceptor(Slots::default());
+    let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).handle(handle.clone());
     let builder = server.http_builder();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
     builder
@@ -116,3 +121,6 @@ impl Listener for OwnersOnly {
         self.listener.local_addr()
     }
 }
+
+#[cfg(test)]
+mod tests;

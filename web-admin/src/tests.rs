@@ -1,6 +1,5 @@
 //! The whole router with a fake switchboard, a real store and a real push gateway.
 
-#[path = "tests/fake.rs"]
 mod fake;
 
 mod access;

@@ -198,6 +198,17 @@ pub(crate) const fn switched_off(by: SwitchedOffBy) -> &'static str {
     }
 }
 
+/// A text as a sentence of its own: a capital at the front, a full stop at the end.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut chars = text.trim().chars();
+    let Some(first) = chars.next() else { return String::new() };
+    let mut sentence: String = first.to_uppercase().chain(chars).collect();
+    if !sentence.ends_with(['.', '!', '?', '…', ')', ']', ':']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
 /// What a device is called: its User-Agent up to the first long detail, else its row.
 pub(crate) fn device_name(user_agent: &str, id: DeviceId) -> String {
     let short: String = user_agent.split(['(', ';']).next().unwrap_or("").trim().chars().take(40).collect();

@@ -4,8 +4,8 @@
 //! are passed on untouched. Invariants: nothing is sent to an address that was neither announced nor proved by a packet;
 //! once a side is learned ([`latch`]), only its exact source is heard; a port rests after a call before it carries another.
 //!
-//! One thread suffices: a packet costs some 6 µs, so 400 calls are a quarter of one core. There is no lock and no
-//! allocation on the packet path; orders and reports travel in two bounded queues.
+//! One thread suffices: a packet costs some 3 µs, so 400 calls (40,000 packets a second) are an eighth of one core. There
+//! is no lock and no allocation on the packet path; orders and reports travel in two bounded queues.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -64,6 +64,19 @@ impl RelayConfig {
     }
 }
 
+/// One side's announcement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Aim {
+    /// Whose.
+    pub side: Side,
+    /// The announced address; unspecified means "on hold".
+    pub announced: SocketAddr,
+    /// Where its signalling comes from.
+    pub signalled_from: IpAddr,
+    /// It takes RTCP on the RTP port.
+    pub rtcp_mux: bool,
+}
+
 /// What the relay is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RelayOrder {
@@ -82,14 +95,8 @@ pub enum RelayOrder {
     Aim {
         /// Which relay.
         relay: RelayId,
-        /// Whose announcement.
-        side: Side,
-        /// The announced address; unspecified means "on hold".
-        announced: SocketAddr,
-        /// Where its signalling comes from.
-        signalled_from: IpAddr,
-        /// It takes RTCP on the RTP port.
-        rtcp_mux: bool,
+        /// What it announced.
+        aim: Aim,
     },
     /// End a relay and give its ports back.
     Close(RelayId),

@@ -312,7 +312,8 @@ struct Reader {
     media_lines: usize,
     session_ip: Option<IpAddr>,
     session_direction: Option<Direction>,
-    audio_ip: Option<IpAddr>,
+    /// The address of the audio section's own `c=`; `Some(None)` when that names no IP address.
+    audio_ip: Option<Option<IpAddr>>,
     audio_direction: Option<Direction>,
     audio: Option<(u16, Encryption)>,
     rtcp: Option<(u16, Option<IpAddr>)>,
@@ -327,7 +328,7 @@ impl Reader {
             Some(("c=", value)) => {
                 match section {
                     Section::Session => self.session_ip = connection_ip(value),
-                    Section::Audio => self.audio_ip = connection_ip(value),
+                    Section::Audio => self.audio_ip = Some(connection_ip(value)),
                     Section::Other { .. } => {}
                 }
                 Ok(())
@@ -373,7 +374,7 @@ impl Reader {
 
     fn finish(self) -> Result<Announced, SdpError> {
         let (port, encryption) = self.audio.ok_or(SdpError::NoAudio)?;
-        let ip = self.audio_ip.or(self.session_ip).ok_or(SdpError::NoAddress)?;
+        let ip = self.audio_ip.unwrap_or(self.session_ip).ok_or(SdpError::NoAddress)?;
         let (rtcp_port, rtcp_ip) = match self.rtcp {
             Some((port, other_ip)) => (port, other_ip.unwrap_or(ip)),
             None if self.rtcp_mux => (port, ip),

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::media::relay::{self, RelayEvent};
 use crate::model::{Flow, Moment, Now, Transport, WakeReport};
@@ -52,6 +52,8 @@ const SHARE: usize = 64;
 const MAX_ANSWERS: usize = 1024;
 /// Relay events that may wait; the relay waits beyond it, its packets do not.
 const RELAY_EVENTS: usize = 1024;
+/// How long the end waits for connections to write their last answers.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Inputs that arise from outputs (a send that failed) in one turn; the rest comes in the next, so that a machine that
 /// answers every failed send with another cannot stall everybody.
 const FEEDBACK: usize = 256;
@@ -61,7 +63,7 @@ const FEEDBACK: usize = 256;
 pub struct Driver;
 
 impl Driver {
-    /// Binds everything, then starts the driver's thread, the accept loops and the relay.
+    /// Raises the limit of open files, binds everything, then starts the driver's thread, the accept loops and the relay.
     ///
     /// The machine is made on the driver's thread, with the driver's clock. Must be called within a tokio runtime: its
     /// workers run the stream connections.
@@ -71,13 +73,16 @@ impl Driver {
         F: FnOnce(Now) -> M + Send + 'static,
     {
         let workers = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        if let Err(error) = listen::raise_open_files() {
+            warn!(%error, "the limit of open files cannot be raised; with many calls, new ones may have no sound");
+        }
         let sockets = Listening::bind(&config)?;
         let (udp, tcp, tls) =
             (sockets.udp_addresses.clone(), sockets.tcp_addresses.clone(), sockets.tls_addresses.clone());
         let counters = Arc::<Counters>::default();
         let (stopper, stop) = Stopper::new();
         let (events, streams) = mpsc::channel(stream::EVENT_QUEUE);
-        let shared = Shared::new(config.limits, events, Arc::clone(&counters));
+        let (shared, streams_ended) = Shared::new(config.limits, events, Arc::clone(&counters));
         let (relay_events, relay_reports) = mpsc::channel(RELAY_EVENTS);
         let relay = relay::start(config.relay.clone(), relay_events).map_err(StartError::Relay)?;
         let (ended, has_ended) = oneshot::channel();
@@ -89,6 +94,7 @@ impl Driver {
             streams,
             relay: relay_reports,
             stop,
+            streams_ended,
         };
         let parts = OutboxParts {
             notices: channels.switchboard.notices,
@@ -200,6 +206,7 @@ struct Sources {
     streams: mpsc::Receiver<StreamEvent>,
     relay: mpsc::Receiver<RelayEvent>,
     stop: watch::Receiver<bool>,
+    streams_ended: oneshot::Receiver<()>,
 }
 
 /// The machine and everything it can reach.
@@ -336,7 +343,17 @@ impl<M: Machine> Running<M> {
                 self.wake(woken);
             }
         }
-        self.lane.outbox.udp.flush();
+        self.farewell().await;
+    }
+
+    /// Lets the last answers out: connections write what is queued for them once nobody can queue more.
+    async fn farewell(self) {
+        let Self { mut lane, sources, .. } = self;
+        lane.outbox.udp.flush();
+        drop(lane);
+        let Sources { streams, streams_ended, .. } = sources;
+        drop(streams);
+        let _ = tokio::time::timeout(FAREWELL, streams_ended).await;
     }
 
     /// Takes a share from every source. Whether more waits.
@@ -344,6 +361,7 @@ impl<M: Machine> Running<M> {
         let mut busy = self.datagrams();
         let now = self.clock.now();
         let Self { lane, sources, .. } = self;
+        lane.feed_back(now);
         lane.keep_deadline(now);
         busy |= share(&mut sources.streams, |event| lane.stream(event, now));
         busy |= share(&mut sources.saved, |saved| lane.saved(saved, now));

@@ -62,11 +62,15 @@ fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socke
 }
 
 fn explain(transport: Transport, address: SocketAddr, source: io::Error) -> StartError {
-    match source.kind() {
-        ErrorKind::AddrInUse => StartError::InUse { transport, address },
-        ErrorKind::PermissionDenied => StartError::Forbidden { transport, address },
-        ErrorKind::AddrNotAvailable => StartError::NotOurs { transport, address },
-        _ => StartError::Listen { transport, address, source },
+    let kind = source.kind();
+    if kind == ErrorKind::AddrInUse {
+        StartError::InUse { transport, address }
+    } else if kind == ErrorKind::PermissionDenied {
+        StartError::Forbidden { transport, address }
+    } else if kind == ErrorKind::AddrNotAvailable {
+        StartError::NotOurs { transport, address }
+    } else {
+        StartError::Listen { transport, address, source }
     }
 }
 
@@ -78,7 +82,7 @@ pub fn raise_open_files() -> io::Result<u64> {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
         limit.current = limit.maximum;
-        setrlimit(Resource::Nofile, limit.clone())?;
+        setrlimit(Resource::Nofile, limit)?;
     }
     Ok(limit.current.unwrap_or(u64::MAX))
 }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::{debug, error, warn};
 
-use crate::media::relay::{RelayHandle, RelayOrder};
+use crate::media::relay::{Aim, RelayHandle, RelayOrder};
 use crate::model::{CallId, ConnectionId, Flow, Now, Transport, WakeEvent, WakeReport, WakeRequest};
 use crate::switchboard::command::CommandResult;
 use crate::switchboard::input::Input;
@@ -97,7 +97,7 @@ impl Outbox {
                 self.relay(RelayOrder::Open { relay, caller_port, callee_port });
             }
             Output::AimRelay { relay, side, announced, signalled_from, rtcp_mux } => {
-                self.relay(RelayOrder::Aim { relay, side, announced, signalled_from, rtcp_mux });
+                self.relay(RelayOrder::Aim { relay, aim: Aim { side, announced, signalled_from, rtcp_mux } });
             }
             Output::CloseRelay(relay) => self.relay(RelayOrder::Close(relay)),
             Output::WantRelayPorts(count) => self.relay(RelayOrder::WantPorts(count)),
@@ -157,7 +157,9 @@ impl Outbox {
                 (request, "push_stopped", "the push side has stopped; restart Nightbell and look at its log")
             }
         };
-        warn!(wake = %request.wake_id, code, "a wake was not handed over");
+        if self.counters.wakes_refused.is_notable() {
+            warn!(wake = %request.wake_id, code, "a wake was not handed over");
+        }
         self.feedback.push_back(Input::Wake(WakeReport {
             wake_id: request.wake_id,
             call: request.call,
@@ -173,7 +175,10 @@ impl Outbox {
         if self.parts.saves.try_send(SaveJob { changes, ticket }).is_err() {
             match ticket {
                 Some(ticket) => self.feedback.push_back(Input::NotSaved(ticket)),
-                None => error!("a change could not be handed to the store and is lost; is the disk full or stuck?"),
+                None if self.counters.changes_lost.is_notable() => {
+                    error!("a change could not be handed to the store and is lost; is the disk full or stuck?");
+                }
+                None => {}
             }
         }
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
@@ -49,31 +49,60 @@ pub(super) enum StreamEvent {
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Bytes>,
-    waiting: Arc<AtomicUsize>,
+    unread: Arc<Unread>,
+}
+
+/// What a peer has not read yet.
+#[derive(Debug, Default)]
+struct Unread {
+    messages: AtomicUsize,
+    bytes: AtomicUsize,
+    fewer: Notify,
+}
+
+impl Unread {
+    fn add(&self, bytes: usize) -> usize {
+        self.messages.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes)
+    }
+
+    fn remove(&self, bytes: usize) {
+        self.messages.fetch_sub(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.fewer.notify_waiters();
+    }
+
+    /// Completes when less than half of what may be queued is queued: who asks a lot has to read the answers first.
+    async fn calm(&self) {
+        loop {
+            let fewer = self.fewer.notified();
+            let (messages, bytes) = (self.messages.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed));
+            if messages < WRITE_QUEUE / 2 && bytes < WRITE_BYTES / 2 {
+                return;
+            }
+            fewer.await;
+        }
+    }
 }
 
 impl Writer {
     fn new() -> (Self, WriteQueue) {
         let (queue, receiver) = mpsc::channel(WRITE_QUEUE);
-        let waiting = Arc::<AtomicUsize>::default();
-        (Self { queue, waiting: Arc::clone(&waiting) }, WriteQueue { receiver, waiting })
+        let unread = Arc::<Unread>::default();
+        (Self { queue, unread: Arc::clone(&unread) }, WriteQueue { receiver, unread })
     }
 
     /// A way that does not keep the connection open.
     fn downgrade(&self) -> WeakWriter {
-        WeakWriter { queue: self.queue.downgrade(), waiting: Arc::clone(&self.waiting) }
+        WeakWriter { queue: self.queue.downgrade(), unread: Arc::clone(&self.unread) }
     }
 
     /// Queues bytes; `false` when the peer reads too slowly or is gone.
     pub(super) fn push(&self, bytes: Bytes) -> bool {
         let length = bytes.len();
-        if self.waiting.fetch_add(length, Ordering::Relaxed).saturating_add(length) > WRITE_BYTES {
-            self.waiting.fetch_sub(length, Ordering::Relaxed);
-            return false;
-        }
-        let queued = self.queue.try_send(bytes).is_ok();
+        let queued = self.unread.add(length) <= WRITE_BYTES && self.queue.try_send(bytes).is_ok();
         if !queued {
-            self.waiting.fetch_sub(length, Ordering::Relaxed);
+            self.unread.remove(length);
         }
         queued
     }
@@ -83,43 +112,48 @@ impl Writer {
 #[derive(Debug)]
 struct WeakWriter {
     queue: mpsc::WeakSender<Bytes>,
-    waiting: Arc<AtomicUsize>,
+    unread: Arc<Unread>,
 }
 
 impl WeakWriter {
     fn push(&self, bytes: Bytes) -> bool {
-        let writer = self.queue.upgrade().map(|queue| Writer { queue, waiting: Arc::clone(&self.waiting) });
+        let writer = self.queue.upgrade().map(|queue| Writer { queue, unread: Arc::clone(&self.unread) });
         writer.is_some_and(|writer| writer.push(bytes))
     }
 }
 
 struct WriteQueue {
     receiver: mpsc::Receiver<Bytes>,
-    waiting: Arc<AtomicUsize>,
+    unread: Arc<Unread>,
 }
 
 /// Runs one connection to its end.
-pub(super) async fn run<S: AsyncRead + AsyncWrite + Send>(io: S, flow: Flow, shared: &Arc<Shared>) {
+///
+/// Writing is a task of its own, so that a peer whose requests keep the reading side busy gets its answers all the same.
+pub(super) async fn run<S>(io: S, flow: Flow, shared: &Arc<Shared>)
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
     let (reader, writer) = tokio::io::split(io);
     let (queue, queued) = Writer::new();
     let own = queue.downgrade();
     if shared.events.send(StreamEvent::Opened { flow, writer: queue }).await.is_err() {
         return;
     }
-    let reading = Reading::new(reader, flow, own, shared).run();
-    let mut writing = std::pin::pin!(write(writer, queued, shared));
-    let (why, written) = tokio::select! {
-        why = reading => (why, false),
-        why = &mut writing => (why, true),
+    let mut writing = tokio::spawn(write(writer, queued, Arc::clone(shared)));
+    let why = tokio::select! {
+        why = Reading::new(reader, flow, own, shared).run() => why,
+        why = &mut writing => why.unwrap_or("writing failed"),
     };
     debug!(?flow, why, "connection ended");
-    // The driver drops its writer at this, so that `writing` ends behind what is queued.
-    if shared.events.send(StreamEvent::Closed(flow)).await.is_ok() && !written {
-        let _ = timeout(shared.limits.write, writing).await;
+    // The driver drops its writer at this (and has done so if it is gone), so that `writing` ends behind what is queued.
+    let _ = shared.events.send(StreamEvent::Closed(flow)).await;
+    if !writing.is_finished() && timeout(shared.limits.write, &mut writing).await.is_err() {
+        writing.abort();
     }
 }
 
-async fn write<S: AsyncWrite>(mut io: WriteHalf<S>, mut queue: WriteQueue, shared: &Shared) -> &'static str {
+async fn write<S: AsyncWrite>(mut io: WriteHalf<S>, mut queue: WriteQueue, shared: Arc<Shared>) -> &'static str {
     while let Some(bytes) = queue.receiver.recv().await {
         let written = timeout(shared.limits.write, async {
             io.write_all(&bytes).await?;
@@ -127,7 +161,7 @@ async fn write<S: AsyncWrite>(mut io: WriteHalf<S>, mut queue: WriteQueue, share
             if queue.receiver.is_empty() { io.flush().await } else { Ok(()) }
         });
         let written = written.await;
-        queue.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
+        queue.unread.remove(bytes.len());
         match written {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return "writing failed",
@@ -232,6 +266,7 @@ impl<'a, S: AsyncRead> Reading<'a, S> {
     }
 
     async fn message(&mut self, raw: Bytes) -> ControlFlow<&'static str> {
+        self.writer.unread.calm().await;
         let full = self.shared.events.capacity() <= RESERVE;
         if full && overload::may_be_declined(&raw) {
             self.shared.counters.requests_declined.add(1);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, warn};
 
 use crate::model::{ConnectionId, Flow, Transport};
@@ -36,12 +36,21 @@ pub(super) struct Shared {
     pub(super) events: mpsc::Sender<StreamEvent>,
     pub(super) counters: Arc<Counters>,
     next: AtomicU64,
+    /// Dropped with the last connection: the driver waits for that at its end, so that farewells are still written.
+    _alive: oneshot::Sender<()>,
 }
 
 impl Shared {
-    pub(super) fn new(limits: StreamLimits, events: mpsc::Sender<StreamEvent>, counters: Arc<Counters>) -> Arc<Self> {
+    /// What connections share, and a receiver that completes (with an error) when the last of them has ended.
+    pub(super) fn new(
+        limits: StreamLimits,
+        events: mpsc::Sender<StreamEvent>,
+        counters: Arc<Counters>,
+    ) -> (Arc<Self>, oneshot::Receiver<()>) {
+        let (alive, all_ended) = oneshot::channel();
         // Zero names datagrams.
-        Arc::new(Self { limits, gate: Gate::new(limits), events, counters, next: AtomicU64::new(1) })
+        let next = AtomicU64::new(1);
+        (Arc::new(Self { limits, gate: Gate::new(limits), events, counters, next, _alive: alive }), all_ended)
     }
 
     fn next_connection(&self) -> ConnectionId {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{DeviceId, DeviceKey, ExtensionNumber, Flow, Now, PushProvider, SipUsername, Transport, UnixMillis};
+use crate::model::{DeviceId, DeviceKey, Flow, Now, PushProvider, SipUsername, Transport, UnixMillis};
 use crate::switchboard::output::Change;
 
 use super::change_set::{self, ChangeSet, Step, Who};
@@ -11,23 +11,33 @@ use super::device::{Device, Indexed};
 use super::event::{Bound, BoundContact, Refusal, RegisterOutcome, RegistrarEvent, Saving};
 use super::live_binding::{GoneReason, LiveBinding, Terms};
 use super::registration::{Contacts, OfferedContact, OfferedPush, OfferedTarget, Registration};
-use super::{Registrar, wake_target};
+use super::{Books, Entry, Registrar, wake_target};
 
 /// Providers named in Feature-Caps.
 const PROVIDERS: &[PushProvider] = &[PushProvider::Apns, PushProvider::Fcm];
 /// User-Agents longer than this are cut; they are only shown.
 const MAX_USER_AGENT_BYTES: usize = 128;
 
-/// One REGISTER while it is carried out: what all its Contacts share, and the answer as it grows.
-struct Work {
-    extension: ExtensionNumber,
+/// What all Contacts of a REGISTER share.
+struct Asked {
     username: SipUsername,
     flow: Flow,
     call_id: Box<str>,
     cseq: u32,
+    user_agent: Box<str>,
     path: Vec<Box<str>>,
     now: Now,
+}
+
+/// One REGISTER while it is carried out.
+struct Work<'a> {
+    entry: &'a mut Entry,
+    books: &'a mut Books,
+    asked: Asked,
+    /// The answer as it grows.
     bound: Bound,
+    /// Devices that the REGISTER left bound.
+    asking: Vec<DeviceId>,
 }
 
 /// What happened to a device when it was bound.
@@ -45,162 +55,159 @@ impl Registrar {
     /// The answer goes out at once unless [`Bound::durable`].
     pub fn register(&mut self, registration: Registration, now: Now) -> RegisterOutcome {
         let changes = self.expire(now);
-        let planned = match self.entries.get(&registration.extension) {
-            Some(entry) => change_set::plan(entry, self.rules, &registration, now.mono),
+        let planned = match self.entries.get_mut(&registration.extension) {
+            Some(entry) => change_set::plan(entry, self.rules, &registration, now.mono).map(|set| (entry, set)),
             None => Err(Refusal::NoSuchExtension),
         };
         match planned {
-            Ok(set) => {
-                let bound = Bound { wants_refresh_push: set.wants_refresh_push, changes, ..Bound::default() };
-                RegisterOutcome::Bound(self.carry_out(set, registration, now, bound))
+            Ok((entry, set)) => {
+                RegisterOutcome::Bound(carry_out(entry, &mut self.books, set, (registration, now), changes))
             }
             Err(refusal) => {
-                self.save(changes);
+                self.books.save(changes);
                 RegisterOutcome::Refused(refusal)
             }
         }
     }
+}
 
-    fn carry_out(&mut self, set: ChangeSet, registration: Registration, now: Now, mut bound: Bound) -> Bound {
-        let push_enabled = self.entries.get(&registration.extension).is_some_and(|entry| entry.extension.push_enabled);
-        if set.asks_for_push && push_enabled {
-            bound.feature_caps = PROVIDERS;
-        }
-        for device in set.displaced {
-            self.end_binding(device, GoneReason::Displaced, now, &mut bound.changes);
-        }
-        for device in set.evicted {
-            self.forget(device, &mut bound.changes);
-        }
-        let Registration { extension, username, flow, call_id, cseq, user_agent, path, contacts } = registration;
-        let mut work = Work { extension, username, flow, call_id, cseq, path, now, bound };
-        let mut contacts: Vec<Option<OfferedContact>> = match contacts {
-            Contacts::List(contacts) => contacts.into_iter().map(Some).collect(),
-            Contacts::Query | Contacts::RemoveAll => Vec::new(),
-        };
-        let mut take = |at: usize| contacts.get_mut(at).and_then(Option::take);
-        let mut asking = Vec::with_capacity(set.steps.len());
-        for step in set.steps {
-            match step {
-                Step::Again { device } => asking.push(device),
-                Step::Remove { device, contact } => {
-                    self.unregister(device, contact.and_then(&mut take), &mut work);
-                }
-                Step::Bind { who, contact, seconds } => {
-                    let Some(contact) = take(contact) else { continue };
-                    let device = self.known_or_new(who, &mut work);
-                    self.bind(device, contact, seconds, &mut work);
-                    self.note_user_agent(device, &user_agent);
-                    asking.push(device);
-                }
+fn carry_out(
+    entry: &mut Entry,
+    books: &mut Books,
+    set: ChangeSet,
+    (registration, now): (Registration, Now),
+    changes: Vec<Change>,
+) -> Bound {
+    let feature_caps = if set.asks_for_push && entry.extension.push_enabled { PROVIDERS } else { &[] };
+    let wants_refresh_push = set.wants_refresh_push;
+    let bound = Bound { feature_caps, wants_refresh_push, changes, ..Bound::default() };
+    let Registration { extension: _, username, flow, call_id, cseq, user_agent, path, contacts } = registration;
+    let asked = Asked { username, flow, call_id, cseq, user_agent, path, now };
+    let asking = Vec::with_capacity(set.steps.len());
+    let mut work = Work { entry, books, asked, bound, asking };
+    for device in set.displaced {
+        work.end_binding(device, GoneReason::Displaced);
+    }
+    for device in set.evicted {
+        work.forget(device);
+    }
+    let mut contacts: Vec<Option<OfferedContact>> = match contacts {
+        Contacts::List(contacts) => contacts.into_iter().map(Some).collect(),
+        Contacts::Query | Contacts::RemoveAll => Vec::new(),
+    };
+    let mut take = |at: usize| contacts.get_mut(at).and_then(Option::take);
+    for step in set.steps {
+        match step {
+            Step::Again { device } => work.asking.push(device),
+            Step::Remove { device, contact } => work.unregister(device, contact.and_then(&mut take)),
+            Step::Bind { who, contact, seconds } => {
+                let Some(contact) = take(contact) else { continue };
+                let device = work.known_or_new(who);
+                work.bind(device, contact, seconds);
+                work.asking.push(device);
             }
         }
-        self.resave(&asking, &mut work);
-        work.bound.durable = !work.bound.saving.is_empty();
-        work.bound.contacts = self.bound_contacts(&work, &asking);
-        work.bound
     }
+    work.put_records_in_front();
+    work.bound.durable = !work.bound.saving.is_empty();
+    work.bound.contacts = work.contacts();
+    work.bound
+}
 
+impl Work<'_> {
     /// The device to bind, with its key and account brought up to date.
-    fn known_or_new(&mut self, who: Who, work: &mut Work) -> DeviceId {
+    fn known_or_new(&mut self, who: Who) -> DeviceId {
         match who {
             Who::Known { device, new_key } => {
-                let Some((entry, index)) = self.entry_of(device) else { return device };
-                let Some(found) = entry.device_mut(device) else { return device };
-                let mut changed = false;
+                let Some(found) = self.entry.device_mut(device) else { return device };
+                let changed = new_key.is_some() || found.username != self.asked.username;
                 if let Some(key) = new_key {
                     found.key = key;
-                    changed = true;
-                }
-                if found.username != work.username {
-                    index.change_account(found, work.username.clone());
-                    changed = true;
                 }
                 if changed {
-                    self.mark_unsaved(device, &mut work.bound);
+                    found.username.clone_from(&self.asked.username);
+                    self.mark_unsaved(device);
                 }
                 device
             }
             Who::New(key) => {
-                self.last_device += 1;
-                let device = new_device(DeviceId(self.last_device), key, work.username.clone(), work.now.wall);
-                let id = device.id;
-                self.index.add(&device, work.extension);
-                if let Some(entry) = self.entries.get_mut(&work.extension) {
-                    entry.devices.reserve_exact(1);
-                    entry.devices.push(device);
-                }
-                self.mark_unsaved(id, &mut work.bound);
-                id
+                self.books.last_device += 1;
+                let device = DeviceId(self.books.last_device);
+                self.books.index.add(device, self.entry.extension.number);
+                self.entry.devices.reserve_exact(1);
+                self.entry.devices.push(new_device(device, key, self.asked.username.clone(), self.asked.now.wall));
+                self.mark_unsaved(device);
+                device
             }
         }
     }
 
-    fn bind(&mut self, device: DeviceId, contact: OfferedContact, seconds: u32, work: &mut Work) {
-        let target_changed = self.offer_push(device, contact.push.as_ref(), work);
-        let (extension, flow, now) = (work.extension, work.flow, work.now);
+    fn bind(&mut self, device: DeviceId, contact: OfferedContact, seconds: u32) {
+        let target_changed = self.offer_push(device, contact.push.as_ref());
+        if target_changed {
+            self.mark_unsaved(device);
+        }
+        let (extension, push_enabled) = (self.entry.extension.number, self.entry.extension.push_enabled);
+        let (flow, now) = (self.asked.flow, self.asked.now);
         let expires = now.mono + Duration::from_secs(seconds.into());
         let terms = Terms {
             uri: contact.uri,
             params: contact.params,
             flow,
             reg_id: contact.reg_id,
-            cseq: work.cseq,
+            cseq: self.asked.cseq,
             now: now.mono,
             expires,
             expires_at: now.wall_at(expires),
         };
-        let Some((entry, index)) = self.entry_of(device) else { return };
-        let push_enabled = entry.extension.push_enabled;
-        let Some(found) = entry.device_mut(device) else { return };
-        let done = renew(found, terms, work);
-        index.settle(found, push_enabled);
-        if target_changed {
-            self.mark_unsaved(device, &mut work.bound);
-        }
-        if done.store {
-            self.store_binding(device, &mut work.bound);
+        let Some(found) = self.entry.device_mut(device) else { return };
+        let done = renew(found, terms, &self.asked);
+        note_user_agent(found, &self.asked.user_agent);
+        self.books.index.settle(found, push_enabled);
+        // A save that failed took the binding with it.
+        if done.store || (found.unsaved != 0 && !flow.transport.is_reliable()) {
+            self.bound.changes.push(store_binding(found));
         }
         if let Some(flow) = done.superseded
-            && !self.index.is_connection_used(flow.connection)
+            && !self.books.index.is_connection_used(flow.connection)
         {
-            self.events.push_back(RegistrarEvent::CloseFlow(flow));
+            self.books.events.push_back(RegistrarEvent::CloseFlow(flow));
         }
-        self.events.push_back(RegistrarEvent::Registered { extension, device, fresh: done.fresh, flow });
+        self.books.events.push_back(RegistrarEvent::Registered { extension, device, fresh: done.fresh, flow });
         if done.shown || target_changed {
-            self.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
+            self.books.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
         }
     }
 
-    fn unregister(&mut self, device: DeviceId, contact: Option<OfferedContact>, work: &mut Work) {
+    fn unregister(&mut self, device: DeviceId, contact: Option<OfferedContact>) {
         // A token that comes with the farewell is the one to wake with; none at all says nothing, for an app that goes
         // to the background unregisters and wants to be woken.
         let is_sound = |push: &OfferedPush| matches!(push, OfferedPush::Target(target) if target.is_sound());
         let push = contact.and_then(|contact| contact.push).filter(is_sound);
-        let target_changed = push.is_some() && self.offer_push(device, push.as_ref(), work);
-        let Some((entry, index)) = self.entry_of(device) else { return };
-        let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
-        let Some(found) = entry.device_mut(device) else { return };
+        let target_changed = push.is_some() && self.offer_push(device, push.as_ref());
+        let (extension, push_enabled) = (self.entry.extension.number, self.entry.extension.push_enabled);
+        let Some(found) = self.entry.device_mut(device) else { return };
         if let Some(binding) = found.binding.as_mut().filter(|binding| binding.is_live() || binding.is_doubted()) {
-            binding.note_sequence(&work.call_id, work.cseq);
+            binding.note_sequence(&self.asked.call_id, self.asked.cseq);
         }
-        index.settle(found, push_enabled);
+        self.books.index.settle(found, push_enabled);
         if target_changed {
-            self.mark_unsaved(device, &mut work.bound);
-            self.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
+            self.mark_unsaved(device);
+            self.books.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
         }
-        self.end_binding(device, GoneReason::Unregistered, work.now, &mut work.bound.changes);
+        self.end_binding(device, GoneReason::Unregistered);
     }
 
     /// Brings record 2 up to date with what a Contact says about push. True when anything that is stored changed.
-    fn offer_push(&mut self, device: DeviceId, push: Option<&OfferedPush>, work: &mut Work) -> bool {
-        if let Some(OfferedPush::Target(offered)) = push {
-            self.take_token_from_others(device, offered, work);
+    fn offer_push(&mut self, device: DeviceId, push: Option<&OfferedPush>) -> bool {
+        if let Some(OfferedPush::Target(offered)) = push
+            && self.entry.devices.len() > 1
+        {
+            self.take_token_from_others(device, offered);
         }
-        let Some((entry, _)) = self.entry_of(device) else { return false };
-        let Some(found) = entry.device_mut(device) else { return false };
+        let Some(found) = self.entry.device_mut(device) else { return false };
         match push {
-            Some(OfferedPush::Target(offered)) => wake_target::learn(&mut found.target, offered, work.now.wall),
+            Some(OfferedPush::Target(offered)) => wake_target::learn(&mut found.target, offered, self.asked.now.wall),
             Some(OfferedPush::Query(_) | OfferedPush::Unsupported(_)) => false,
             None => wake_target::switch_off_by_device(&mut found.target),
         }
@@ -208,103 +215,77 @@ impl Registrar {
 
     /// A token belongs to one installation of an app: the device of the extension that offered it last. One that loses it
     /// and is not live is an installation that was replaced, and is forgotten.
-    fn take_token_from_others(&mut self, device: DeviceId, offered: &OfferedTarget, work: &mut Work) {
-        let Some((entry, index)) = self.entry_of(device) else { return };
-        let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
+    fn take_token_from_others(&mut self, device: DeviceId, offered: &OfferedTarget) {
+        let (extension, push_enabled) = (self.entry.extension.number, self.entry.extension.push_enabled);
         let mut lost = Vec::new();
-        for other in entry.devices.iter_mut().filter(|other| other.id != device) {
+        for other in self.entry.devices.iter_mut().filter(|other| other.id != device) {
             if other.target.as_deref().is_some_and(|target| offered.is_token_of(target)) {
                 other.target = None;
-                index.settle(other, push_enabled);
+                self.books.index.settle(other, push_enabled);
                 lost.push((other.id, other.is_live()));
             }
         }
         for (other, live) in lost {
             if live {
-                self.mark_unsaved(other, &mut work.bound);
-                self.events.push_back(RegistrarEvent::DeviceChanged { extension, device: other });
+                self.mark_unsaved(other);
+                self.books.events.push_back(RegistrarEvent::DeviceChanged { extension, device: other });
             } else {
-                self.forget(other, &mut work.bound.changes);
+                self.forget(other);
             }
         }
+    }
+
+    fn end_binding(&mut self, device: DeviceId, why: GoneReason) {
+        self.books.end_binding(self.entry, device, (why, self.asked.now), &mut self.bound.changes);
+    }
+
+    fn forget(&mut self, device: DeviceId) {
+        self.books.forget(self.entry, device, &mut self.bound.changes);
     }
 
     /// The device's record is to be durable before the answer goes out.
-    fn mark_unsaved(&mut self, device: DeviceId, bound: &mut Bound) {
-        self.last_version = self.last_version.wrapping_add(1).max(1);
-        let version = self.last_version;
-        let Some((entry, _)) = self.entry_of(device) else { return };
-        let Some(found) = entry.device_mut(device) else { return };
+    fn mark_unsaved(&mut self, device: DeviceId) {
+        let version = self.books.last_version.wrapping_add(1).max(1);
+        self.books.last_version = version;
+        let Some(found) = self.entry.device_mut(device) else { return };
         found.unsaved = version;
-        bound.saving.retain(|saving| saving.device != device);
-        bound.saving.push(Saving { device, version });
+        self.bound.saving.retain(|saving| saving.device != device);
+        self.bound.saving.push(Saving { device, version });
     }
 
-    /// Puts the records that are to be durable in front of their bindings: first those of this REGISTER, then those whose
-    /// earlier save is not known to have succeeded.
-    fn resave(&self, asking: &[DeviceId], work: &mut Work) {
-        let (extension, bound) = (work.extension, &mut work.bound);
-        let Some(entry) = self.entries.get(&extension) else { return };
-        for id in asking {
-            let unsaved = entry.device(*id).map_or(0, |device| device.unsaved);
-            if unsaved != 0 && bound.saving.iter().all(|saving| saving.device != *id) {
-                bound.saving.push(Saving { device: *id, version: unsaved });
+    /// Puts the records that are to be durable in front of their bindings: those that this REGISTER changed, and those
+    /// whose earlier save is not known to have succeeded.
+    fn put_records_in_front(&mut self) {
+        let (entry, bound) = (&*self.entry, &mut self.bound);
+        for device in self.asking.iter().filter_map(|device| entry.device(*device)) {
+            if device.unsaved != 0 && bound.saving.iter().all(|saving| saving.device != device.id) {
+                bound.saving.push(Saving { device: device.id, version: device.unsaved });
             }
         }
-        let bindings = bound.changes.iter().position(|change| matches!(change, Change::PutUdpBinding(_)));
-        let at = bindings.unwrap_or(bound.changes.len());
         bound.saving.retain(|saving| entry.device(saving.device).is_some());
-        let records: Vec<Change> = bound
-            .saving
-            .iter()
-            .filter_map(|saving| entry.device(saving.device))
-            .map(|device| Change::PutDevice(device.to_stored(extension)))
-            .collect();
+        if bound.saving.is_empty() {
+            return;
+        }
+        let first_binding = bound.changes.iter().position(|change| matches!(change, Change::PutUdpBinding(_)));
+        let at = first_binding.unwrap_or(bound.changes.len());
+        let saved = bound.saving.iter().filter_map(|saving| entry.device(saving.device));
+        let records: Vec<Change> =
+            saved.map(|device| Change::PutDevice(device.to_stored(entry.extension.number))).collect();
         bound.changes.splice(at..at, records);
-    }
-
-    /// Brings the saved UDP binding up to date.
-    fn store_binding(&mut self, device: DeviceId, bound: &mut Bound) {
-        let Some((entry, _)) = self.entry_of(device) else { return };
-        let Some(found) = entry.device_mut(device) else { return };
-        match found.to_stored_binding() {
-            Some(stored) => {
-                found.stored_until = Some(stored.expires_at);
-                bound.changes.push(Change::PutUdpBinding(stored));
-            }
-            None => {
-                found.stored_until = None;
-                bound.changes.push(Change::DeleteUdpBinding(device));
-            }
-        }
-    }
-
-    fn note_user_agent(&mut self, device: DeviceId, user_agent: &str) {
-        let mut end = user_agent.len().min(MAX_USER_AGENT_BYTES);
-        while !user_agent.is_char_boundary(end) {
-            end -= 1;
-        }
-        let Some(cut) = user_agent.get(..end) else { return };
-        let Some((entry, _)) = self.entry_of(device) else { return };
-        let Some(found) = entry.device_mut(device) else { return };
-        if *found.user_agent != *cut {
-            found.user_agent = cut.into();
-        }
     }
 
     /// Every live binding of the address of record, those of the devices that ask first: simple phones read the first only.
     /// Others' push parameters are nobody's business (RFC 8599 section 12).
-    fn bound_contacts(&self, work: &Work, asking: &[DeviceId]) -> Vec<BoundContact> {
-        let Some(entry) = self.entries.get(&work.extension) else { return Vec::new() };
-        let mut contacts = Vec::with_capacity(entry.devices.len());
+    fn contacts(&self) -> Vec<BoundContact> {
+        let mut contacts = Vec::with_capacity(self.entry.devices.len());
         for own in [true, false] {
-            for device in &entry.devices {
+            for device in &self.entry.devices {
                 let Some(binding) = device.live() else { continue };
-                let asks = asking.contains(&device.id) || (binding.flow == work.flow && binding.path.is_empty());
-                if asks != own {
+                let same_flow = binding.flow == self.asked.flow && binding.path.is_empty();
+                if own != (same_flow || self.asking.contains(&device.id)) {
                     continue;
                 }
-                let left = binding.expires.since(work.now.mono).as_micros().div_ceil(1_000_000);
+                let left = binding.expires.since(self.asked.now.mono).as_micros().div_ceil(1_000_000);
                 let (uri, params) = if own {
                     (binding.uri.clone(), binding.params.clone())
                 } else {
@@ -318,15 +299,40 @@ impl Registrar {
     }
 }
 
+/// What brings the saved UDP binding up to date.
+fn store_binding(found: &mut Device) -> Change {
+    match found.to_stored_binding() {
+        Some(stored) => {
+            found.stored_until = Some(stored.expires_at);
+            Change::PutUdpBinding(stored)
+        }
+        None => {
+            found.stored_until = None;
+            Change::DeleteUdpBinding(found.id)
+        }
+    }
+}
+
+fn note_user_agent(found: &mut Device, user_agent: &str) {
+    let mut end = user_agent.len().min(MAX_USER_AGENT_BYTES);
+    while !user_agent.is_char_boundary(end) {
+        end -= 1;
+    }
+    let Some(cut) = user_agent.get(..end) else { return };
+    if *found.user_agent != *cut {
+        found.user_agent = cut.into();
+    }
+}
+
 /// Makes or refreshes the binding of a device.
-fn renew(found: &mut Device, terms: Terms, work: &Work) -> Done {
-    let now = work.now;
+fn renew(found: &mut Device, terms: Terms, asked: &Asked) -> Done {
+    let now = asked.now;
     found.last_seen_at = now.wall;
     let (flow, expires_at) = (terms.flow, terms.expires_at);
     let before = found.live();
     let fresh = before.is_none();
     let moved = before.is_none_or(|before| before.flow != flow);
-    let same_words = before.is_some_and(|before| before.uri == terms.uri && *before.path == *work.path);
+    let same_words = before.is_some_and(|before| before.uri == terms.uri && *before.path == *asked.path);
     // Two registrations of one phone over two streams (RFC 5626 section 4.2) are told apart by reg-id and both stay open;
     // the stream of an edge proxy is never one phone's alone.
     let superseded = before
@@ -338,9 +344,9 @@ fn renew(found: &mut Device, terms: Terms, work: &Work) -> Done {
         })
         .map(|before| before.flow);
     match &mut found.binding {
-        Some(binding) => binding.renew(terms, &work.call_id, &work.path, now.wall),
+        Some(binding) => binding.renew(terms, &asked.call_id, &asked.path, now.wall),
         None => {
-            let binding = LiveBinding::new(terms, &work.call_id, &work.path, now.wall);
+            let binding = LiveBinding::new(terms, &asked.call_id, &asked.path, now.wall);
             found.binding = Some(Box::new(binding));
         }
     }

@@ -11,10 +11,10 @@ use super::live_binding::{GoneReason, LiveBinding};
 use super::registration::{Contacts, OfferedContact, OfferedPush, OfferedTarget, Registration};
 use super::{Entry, MAX_DEVICES};
 
-/// Contact URI with parameters: room for two push tokens and everything Linphone adds (about 600 bytes).
-const MAX_CONTACT_BYTES: usize = 1536;
+/// Contact URI with parameters: Linphone's have about 600 bytes; room for the longest token.
+const MAX_CONTACT_BYTES: usize = 2048;
 /// A token: FCM's have about 170 characters and APNs' 64, without a promise that it stays so.
-const MAX_TOKEN_BYTES: usize = 512;
+const MAX_TOKEN_BYTES: usize = 1024;
 /// A bundle id or project id; they are host names in reverse.
 const MAX_APP_ID_BYTES: usize = 255;
 /// An instance id: a UUID URN has 45 bytes; GRUU texts of desk phones are longer.
@@ -132,9 +132,10 @@ fn sequence(binding: Option<&LiveBinding>, registration: &Registration, now: Mom
         Sequence::Newer
     } else if registration.cseq < binding.cseq {
         Sequence::Older
-    } else if stands {
+    } else if stands && registration.flow == binding.flow {
         Sequence::Same
     } else {
+        // Sent once more over another transport (RFC 3261 section 18.1.1): that is where the phone is now.
         Sequence::Newer
     }
 }
@@ -202,6 +203,16 @@ fn plan_contact(
     };
     set.asks_for_push |= contact.push.is_some();
     set.wants_refresh_push |= contact.needs_refresh_push;
+    // Most Contacts come from a phone whose instance id we know; no key is made for it.
+    if let Some(device) = entry.devices.iter().find(|device| device.is_instance(contact.instance.as_deref())) {
+        let who = Who::Known { device: device.id, new_key: None };
+        let step = match seconds {
+            0 => Step::Remove { device: device.id, contact: Some(at) },
+            seconds => Step::Bind { who, contact: at, seconds },
+        };
+        add_step(set, step);
+        return Ok(());
+    }
     let key = key_of(contact, offered);
     let found = find(entry, &key, registration, (contact, offered));
     let step = match (found, seconds) {

@@ -38,14 +38,13 @@ impl Registrar {
 
     /// Removes an extension with its devices. The change is to be saved; it deletes the devices too.
     pub fn remove_extension(&mut self, number: ExtensionNumber) -> Result<Change, CommandError> {
-        let entry = self.entries.get(&number).ok_or(CommandError::NoSuchExtension(number))?;
+        let mut entry = self.entries.remove(&number).ok_or(CommandError::NoSuchExtension(number))?;
         let devices: Vec<_> = entry.devices.iter().map(|device| device.id).collect();
         // Deleting the extension deletes its devices on disk.
         let mut implied = Vec::with_capacity(devices.len());
         for device in devices {
-            self.forget(device, &mut implied);
+            self.books.forget(&mut entry, device, &mut implied);
         }
-        self.entries.remove(&number);
         Ok(Change::DeleteExtension(number))
     }
 
@@ -71,9 +70,9 @@ impl Registrar {
         }
         if entry.extension.push_enabled != before.push_enabled {
             for device in &mut entry.devices {
-                self.index.settle(device, entry.extension.push_enabled);
+                self.books.index.settle(device, entry.extension.push_enabled);
                 if device.target.is_some() {
-                    self.events.push_back(RegistrarEvent::DeviceChanged { extension: number, device: device.id });
+                    self.books.events.push_back(RegistrarEvent::DeviceChanged { extension: number, device: device.id });
                 }
             }
         }
@@ -127,9 +126,9 @@ impl Registrar {
     pub fn counts(&self) -> Counts {
         Counts {
             extensions: self.entries.len(),
-            devices: self.index.devices(),
-            registered: self.index.live(),
-            armed: self.index.armed(),
+            devices: self.books.index.devices(),
+            registered: self.books.index.live(),
+            armed: self.books.index.armed(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{ConnectionId, DeviceId, ExtensionNumber, Moment, SipUsername};
+use crate::model::{ConnectionId, DeviceId, ExtensionNumber, Moment};
 
 use super::device::{Device, Indexed};
 
@@ -10,7 +10,6 @@ use super::device::{Device, Indexed};
 #[derive(Debug, Default)]
 pub(super) struct Index {
     owners: BTreeMap<DeviceId, ExtensionNumber>,
-    accounts: BTreeSet<(SipUsername, DeviceId)>,
     deadlines: BTreeSet<(Moment, DeviceId)>,
     connections: BTreeSet<(ConnectionId, DeviceId)>,
     live: usize,
@@ -19,23 +18,14 @@ pub(super) struct Index {
 
 impl Index {
     /// Takes in a new device.
-    pub(super) fn add(&mut self, device: &Device, owner: ExtensionNumber) {
-        self.owners.insert(device.id, owner);
-        self.accounts.insert((device.username.clone(), device.id));
+    pub(super) fn add(&mut self, device: DeviceId, owner: ExtensionNumber) {
+        self.owners.insert(device, owner);
     }
 
     /// Lets go of a device.
     pub(super) fn remove(&mut self, device: &Device) {
         self.owners.remove(&device.id);
-        self.accounts.remove(&(device.username.clone(), device.id));
         self.replace(device.id, device.indexed, Indexed::default());
-    }
-
-    /// A device registers with another account from now on.
-    pub(super) fn change_account(&mut self, device: &mut Device, username: SipUsername) {
-        self.accounts.remove(&(device.username.clone(), device.id));
-        self.accounts.insert((username.clone(), device.id));
-        device.username = username;
     }
 
     /// Brings everything up to date with what the device has become.
@@ -76,13 +66,6 @@ impl Index {
     pub(super) fn devices_after(&self, after: Option<DeviceId>) -> impl Iterator<Item = DeviceId> {
         use std::ops::Bound::{Excluded, Unbounded};
         self.owners.range((after.map_or(Unbounded, Excluded), Unbounded)).map(|(device, _)| *device)
-    }
-
-    pub(super) fn of_account(&self, username: &SipUsername) -> Vec<DeviceId> {
-        self.accounts
-            .range((username.clone(), DeviceId(i64::MIN))..=(username.clone(), DeviceId(i64::MAX)))
-            .map(|(_, device)| *device)
-            .collect()
     }
 
     pub(super) fn on_connection(&self, connection: ConnectionId) -> Vec<DeviceId> {

@@ -16,7 +16,7 @@ impl Registrar {
     /// Rows that nothing is lost with (bindings that ran out, desk phones without one) are deleted behind.
     pub fn restore(restored: &mut Restored, now: Now) -> Self {
         let mut registrar = Self::new(&restored.settings);
-        registrar.last_device = restored.last_device;
+        registrar.books.last_device = restored.last_device;
         registrar.entries = std::mem::take(&mut restored.extensions)
             .into_iter()
             .map(|extension| (extension.number, Entry { extension, devices: Vec::new() }))
@@ -26,9 +26,9 @@ impl Registrar {
             let Some(entry) = registrar.entries.get_mut(&stored.extension) else { continue };
             let extension = stored.extension;
             let mut device = Device::from_stored(stored);
-            registrar.last_device = registrar.last_device.max(device.id.0);
-            registrar.index.add(&device, extension);
-            registrar.index.settle(&mut device, entry.extension.push_enabled);
+            registrar.books.last_device = registrar.books.last_device.max(device.id.0);
+            registrar.books.index.add(device.id, extension);
+            registrar.books.index.settle(&mut device, entry.extension.push_enabled);
             entry.devices.reserve_exact(1);
             entry.devices.push(device);
         }
@@ -40,7 +40,7 @@ impl Registrar {
             }
         }
         registrar.forget_unreachable(&mut changes);
-        registrar.save(changes);
+        registrar.books.save(changes);
         registrar
     }
 
@@ -48,7 +48,7 @@ impl Registrar {
     fn restore_binding(&mut self, stored: StoredBinding, now: Now) -> bool {
         // A wall clock that was set back must not make a binding live longer than any can.
         let left = stored.expires_at.since(now.wall).min(Duration::from_secs(self.rules.max_expires.into()));
-        let Some((entry, index)) = self.entry_of(stored.device) else { return false };
+        let Some((entry, books)) = self.parts(stored.device) else { return false };
         let push_enabled = entry.extension.push_enabled;
         let Some(device) = entry.device_mut(stored.device) else { return false };
         if left.is_zero() {
@@ -76,7 +76,7 @@ impl Registrar {
         binding.mark_restored();
         device.binding = Some(Box::new(binding));
         device.stored_until = Some(stored.expires_at);
-        index.settle(device, push_enabled);
+        books.index.settle(device, push_enabled);
         true
     }
 
@@ -89,9 +89,11 @@ impl Registrar {
             .map(|device| device.id)
             .collect();
         for device in forgettable {
-            self.forget(device, changes);
+            if let Some((entry, books)) = self.parts(device) {
+                books.forget(entry, device, changes);
+            }
         }
         // Nobody has heard of them in this run.
-        self.events.retain(|event| !matches!(event, RegistrarEvent::DeviceGone { .. }));
+        self.books.events.retain(|event| !matches!(event, RegistrarEvent::DeviceGone { .. }));
     }
 }

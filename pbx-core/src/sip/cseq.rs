@@ -1,6 +1,7 @@
 //! The CSeq header: a number below 2^31 and the method it counts (RFC 3261 section 8.1.1.5).
 
 use super::message::{HeaderName, Headers};
+use super::scan::{find_any, split_before};
 
 /// CSeq numbers are below 2^31 (RFC 3261 section 8.1.1.5).
 const LIMIT: u32 = 1 << 31;
@@ -17,9 +18,10 @@ pub struct CSeq<'a> {
 impl<'a> CSeq<'a> {
     /// Reads a CSeq value; `None` when it is not a number below 2^31 and one method name.
     pub fn parse(value: &'a str) -> Option<Self> {
-        let (number, method) = value.trim().split_once([' ', '\t'])?;
-        let method = method.trim_start();
-        if !number.bytes().all(|byte| byte.is_ascii_digit()) || method.is_empty() || method.contains([' ', '\t']) {
+        let (number, method) = split_before(value.trim_ascii(), [b' ', b'\t']);
+        let method = method.trim_ascii_start();
+        let blank = find_any(method.as_bytes(), [b' ', b'\t']).is_some();
+        if !number.bytes().all(|byte| byte.is_ascii_digit()) || method.is_empty() || blank {
             return None;
         }
         let number = number.parse().ok().filter(|number| *number < LIMIT)?;

@@ -17,7 +17,7 @@ use self::answer::{Answer, Qop};
 use self::nonce::NonceBook;
 use super::message::{HeaderName, Request};
 use super::uri::Uri;
-use crate::model::{Ha1Md5, Ha1Sha256, Now, SipCredential};
+use crate::model::{Ha1Md5, Ha1Sha256, Now, SipCredential, Transport};
 
 mod answer;
 mod nonce;
@@ -39,6 +39,32 @@ pub fn ha1(username: &str, realm: &str, secret: &str) -> (Ha1Md5, Ha1Sha256) {
 enum Algorithm {
     Md5,
     Sha256,
+}
+
+/// Which algorithms a challenge names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// MD5 alone, for phones that give up when any challenge names another algorithm (libre before 3.12, which is in
+    /// baresip, does; PJSIP before 2.11 and SIPp do when it comes first).
+    Md5,
+    /// SHA-256 and, after it, MD5 (RFC 8760 section 2.4).
+    Both,
+    /// SHA-256 alone.
+    Sha256,
+}
+
+impl Offer {
+    /// What is offered on a transport.
+    ///
+    /// Old desk phones live on plain transports. There, the call itself can be heard, and against guessing a recorded
+    /// answer the length of the secret protects, not the hash; so nothing is lost by not naming SHA-256.
+    pub const fn on(transport: Transport, allow_md5: bool) -> Self {
+        match (allow_md5, transport) {
+            (false, _) => Self::Sha256,
+            (true, Transport::Tls) => Self::Both,
+            (true, Transport::Udp | Transport::Tcp) => Self::Md5,
+        }
+    }
 }
 
 impl Algorithm {
@@ -125,14 +151,18 @@ impl Authenticator {
     }
 
     /// The values of the WWW-Authenticate (or Proxy-Authenticate) headers of one answer, the preferred one first.
-    pub fn challenges(&mut self, now: Now, stale: bool, allow_md5: bool) -> Vec<BytesStr> {
+    pub fn challenges(&mut self, now: Now, stale: bool, offer: Offer) -> Vec<BytesStr> {
         let nonce = self.nonces.issue(now);
         let one = |algorithm: &str| {
             let stale = if stale { ", stale=true" } else { "" };
             let parts = [&self.prefix, &nonce, "\", algorithm=", algorithm, ", qop=\"auth\"", stale];
             BytesStr::from(parts.concat())
         };
-        if allow_md5 { vec![one("SHA-256"), one("MD5")] } else { vec![one("SHA-256")] }
+        match offer {
+            Offer::Md5 => vec![one("MD5")],
+            Offer::Both => vec![one("SHA-256"), one("MD5")],
+            Offer::Sha256 => vec![one("SHA-256")],
+        }
     }
 
     /// Verifies the Authorization or Proxy-Authorization headers of `request`; those of other realms are skipped.

@@ -13,6 +13,7 @@ use self::head::Head;
 use super::cseq::CSeq;
 use super::lines::{HeadEnd, head_end};
 use super::message::{HeaderName, Headers, Message, Method, Request, Response};
+use super::scan::{find_any, split_once};
 use super::uri::{NameAddr, Scheme, Uri, UriError, split_list};
 use super::via::{MAGIC_COOKIE, Via};
 use crate::model::Transport;
@@ -65,6 +66,12 @@ struct Fault {
 
 const fn bad(reason: &'static str) -> Fault {
     Fault { status: 400, reason }
+}
+
+/// Whether a datagram is only meant to keep a NAT binding open: empty, line ends, or the up to four NULs or blanks some
+/// phones send. It is no message, needs no answer and is no fault.
+pub fn is_keep_alive(datagram: &[u8]) -> bool {
+    datagram.len() <= 4 && datagram.iter().all(|byte| matches!(byte, b'\r' | b'\n' | b' ' | 0))
 }
 
 /// Reads one datagram, or one frame that the [`super::framer::Framer`] cut from a stream.
@@ -121,7 +128,7 @@ fn status_line(line: &str) -> Result<Option<(u16, &str)>, Fault> {
     else {
         return Ok(None);
     };
-    let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
+    let (code, reason) = split_once(rest, b' ').unwrap_or((rest, ""));
     let status = if code.len() == 3 { code.parse().ok() } else { None };
     match status {
         Some(status @ 100..=699) => Ok(Some((status, reason))),
@@ -131,8 +138,8 @@ fn status_line(line: &str) -> Result<Option<(u16, &str)>, Fault> {
 
 /// The method and the Request-URI: three parts with exactly one blank between them (RFC 3261 section 7.1).
 fn request_line(line: &str) -> Result<(&str, &str), Fault> {
-    let (method, rest) = line.split_once(' ').ok_or(bad("The start line has no Request-URI"))?;
-    let (uri, version) = rest.split_once(' ').ok_or(bad("The start line has no SIP version"))?;
+    let (method, rest) = split_once(line, b' ').ok_or(bad("The start line has no Request-URI"))?;
+    let (uri, version) = split_once(rest, b' ').ok_or(bad("The start line has no SIP version"))?;
     if !is_token(method) || method.len() > MAX_METHOD {
         return Err(bad("The method is not a word"));
     }
@@ -210,7 +217,7 @@ fn mandatory(headers: &Headers) -> Result<Mandatory<'_>, Fault> {
         return Err(bad("Too many Via or Route values"));
     }
     let call_id = call_id.filter(|value| !value.is_empty()).ok_or(bad("Call-ID is missing"))?;
-    if call_id.len() > MAX_TOKEN || call_id.contains([' ', '\t']) {
+    if call_id.len() > MAX_TOKEN || find_any(call_id.as_bytes(), [b' ', b'\t']).is_some() {
         return Err(bad("Call-ID is too long or holds a blank"));
     }
     let cseq = cseq.ok_or(bad("CSeq is missing"))?;

@@ -3,16 +3,7 @@
 //! A line ends at LF; a CR before it belongs to the line end. A line that starts with a blank or a tab continues the
 //! one before (RFC 3261 section 7.3.1). The head ends behind the first empty line. Everything here is linear.
 
-/// Where the first `needle` is. Blocks of 16 let the compiler compare a whole register at once.
-pub(super) fn find_byte(hay: &[u8], needle: u8) -> Option<usize> {
-    let (blocks, tail) = hay.as_chunks::<16>();
-    for (index, block) in blocks.iter().enumerate() {
-        if block.iter().fold(false, |hit, &byte| hit | (byte == needle)) {
-            return block.iter().position(|&byte| byte == needle).map(|at| index * 16 + at);
-        }
-    }
-    tail.iter().position(|&byte| byte == needle).map(|at| blocks.len() * 16 + at)
-}
+use super::scan::find_byte;
 
 /// What a search for the end of a head found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use thiserror::Error;
 
+use super::scan::{Found, find_any, find_byte, outside_quotes, split_before, split_once, split_outside_quotes};
+
 #[cfg(test)]
 mod tests;
 
@@ -77,12 +79,12 @@ impl<'a> Uri<'a> {
         if text.bytes().fold(false, |bad, byte| bad | (byte <= b' ') | matches!(byte, b'<' | b'>' | b'"' | 0x7f)) {
             return Err(UriError::Character);
         }
-        let (name, rest) = text.split_once(':').ok_or(UriError::NoScheme)?;
+        let (name, rest) = split_once(text, b':').ok_or(UriError::NoScheme)?;
         let scheme = scheme(name).ok_or(UriError::NoScheme)?;
         match scheme {
             Scheme::Sip | Scheme::Sips => Self::parse_sip(scheme, rest),
             Scheme::Tel => {
-                let (number, params) = split_before(rest, b";");
+                let (number, params) = split_before(rest, [b';']);
                 let user = Some(number).filter(|number| !number.is_empty());
                 Ok(Self { scheme, user, host: "", port: None, params, headers: "" })
             }
@@ -92,10 +94,10 @@ impl<'a> Uri<'a> {
 
     fn parse_sip(scheme: Scheme, rest: &'a str) -> Result<Self, UriError> {
         let (userinfo, tail) = split_user(rest);
-        let (host_port, after) = split_before(tail, b";?");
-        let (params, headers) = after.split_once('?').unwrap_or((after, ""));
+        let (host_port, after) = split_before(tail, [b';', b'?']);
+        let (params, headers) = split_once(after, b'?').unwrap_or((after, ""));
         let (host, port) = split_host_port(host_port)?;
-        let user = userinfo.map(|text| text.split_once(':').map_or(text, |(user, _password)| user));
+        let user = userinfo.map(|text| split_once(text, b':').map_or(text, |(user, _password)| user));
         Ok(Self { scheme, user: user.filter(|user| !user.is_empty()), host, port, params, headers })
     }
 
@@ -115,12 +117,6 @@ impl<'a> Uri<'a> {
     }
 }
 
-/// Splits `text` before the first of some ASCII bytes.
-fn split_before<'a>(text: &'a str, stops: &[u8]) -> (&'a str, &'a str) {
-    let at = text.bytes().position(|byte| stops.contains(&byte)).unwrap_or(text.len());
-    text.split_at_checked(at).unwrap_or((text, ""))
-}
-
 fn scheme(name: &str) -> Option<Scheme> {
     if name.eq_ignore_ascii_case("sip") {
         return Some(Scheme::Sip);
@@ -138,10 +134,10 @@ fn scheme(name: &str) -> Option<Scheme> {
 
 /// The user part may hold `;` and `?`, so it ends at the first `@`; a further `@` before the host ends is part of it.
 fn split_user(rest: &str) -> (Option<&str>, &str) {
-    let Some((first, tail)) = rest.split_once('@') else {
+    let Some((first, tail)) = split_once(rest, b'@') else {
         return (None, rest);
     };
-    let (host_part, _) = split_before(tail, b";?");
+    let (host_part, _) = split_before(tail, [b';', b'?']);
     match host_part.rfind('@').map(|at| first.len() + 1 + at) {
         None => (Some(first), tail),
         Some(at) => match (rest.get(..at), rest.get(at + 1..)) {
@@ -153,27 +149,27 @@ fn split_user(rest: &str) -> (Option<&str>, &str) {
 
 /// A URI in three parts: up to its parameters, these, and what follows them.
 pub(super) fn around_params(uri: &str) -> (&str, &str, &str) {
-    let (_, rest) = uri.split_once(':').unwrap_or(("", uri));
+    let (_, rest) = split_once(uri, b':').unwrap_or(("", uri));
     let (_, tail) = split_user(rest);
-    let (_, after_host) = split_before(tail, b";?");
-    let (params, headers) = split_before(after_host, b"?");
+    let (_, after_host) = split_before(tail, [b';', b'?']);
+    let (params, headers) = split_before(after_host, [b'?']);
     (uri.strip_suffix(after_host).unwrap_or(uri), params, headers)
 }
 
 /// Splits and checks `host[:port]`, blanks around the colon allowed (Via); an empty port counts as none.
 pub(super) fn split_host_port(text: &str) -> Result<(&str, Option<u16>), UriError> {
     let (host, port) = if text.starts_with('[') {
-        let end = text.find(']').ok_or(UriError::Host)?;
+        let end = find_byte(text.as_bytes(), b']').ok_or(UriError::Host)?;
         let (host, after) = text.split_at_checked(end + 1).ok_or(UriError::Host)?;
-        match after.trim_start().strip_prefix(':') {
+        match after.trim_ascii_start().strip_prefix(':') {
             Some(port) => (host, port),
-            None if after.trim().is_empty() => (host, ""),
+            None if after.trim_ascii().is_empty() => (host, ""),
             None => return Err(UriError::Host),
         }
     } else {
-        text.split_once(':').unwrap_or((text, ""))
+        split_once(text, b':').unwrap_or((text, ""))
     };
-    let (host, port) = (host.trim_end(), port.trim());
+    let (host, port) = (host.trim_ascii_end(), port.trim_ascii());
     if !is_host(host) {
         return Err(UriError::Host);
     }
@@ -206,7 +202,7 @@ fn is_host(host: &str) -> bool {
 
 /// `text` with each `%` escape replaced once; unchanged when the result would be no UTF-8.
 pub fn percent_decoded(text: &str) -> Cow<'_, str> {
-    if !text.contains('%') {
+    if find_byte(text.as_bytes(), b'%').is_none() {
         return Cow::Borrowed(text);
     }
     let mut decoded = Vec::with_capacity(text.len());
@@ -249,35 +245,34 @@ pub struct NameAddr<'a> {
 impl<'a> NameAddr<'a> {
     /// Reads one value (not a list; see [`split_list`]).
     pub fn parse(text: &'a str) -> Result<Self, UriError> {
-        let text = text.trim();
-        match Quotes::new(text).find(|(_, byte)| *byte == b'<') {
-            Some((open, _)) => Self::parse_bracketed(text, open),
-            None => Self::parse_bare(text),
+        let text = text.trim_ascii();
+        match outside_quotes(text, [b'"', b'<']) {
+            Found::At(open) => Self::parse_bracketed(text, open),
+            Found::Nowhere => Self::parse_bare(text),
+            Found::OpenQuote => Err(UriError::Unbalanced),
         }
     }
 
     fn parse_bracketed(text: &'a str, open: usize) -> Result<Self, UriError> {
         let (display, rest) = text.split_at_checked(open).ok_or(UriError::Unbalanced)?;
-        let display = display.trim_end();
-        let (uri, params) = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')).ok_or(UriError::Unbalanced)?;
-        if Quotes::new(display).any(|(_, byte)| matches!(byte, b',' | b';')) {
+        let display = display.trim_ascii_end();
+        let (uri, params) =
+            rest.strip_prefix('<').and_then(|rest| split_once(rest, b'>')).ok_or(UriError::Unbalanced)?;
+        if outside_quotes(display, [b'"', b',', b';']) != Found::Nowhere {
             return Err(UriError::DisplayName);
         }
-        let params = params.trim_start();
+        let params = params.trim_ascii_start();
         check_params(params)?;
         Ok(Self { display, uri, params })
     }
 
     /// Without brackets every `;` starts a header parameter, never one of the URI (RFC 3261 section 20).
     fn parse_bare(text: &'a str) -> Result<Self, UriError> {
-        let (uri, params) = split_before(text, b";");
+        let (uri, params) = split_before(text, [b';']);
         check_params(params)?;
-        let uri = uri.trim_end();
-        if uri.contains(['?', ',']) {
+        let uri = uri.trim_ascii_end();
+        if find_any(uri.as_bytes(), [b'?', b',']).is_some() {
             return Err(UriError::NeedsBrackets);
-        }
-        if uri.contains('"') {
-            return Err(UriError::Unbalanced);
         }
         Ok(Self { display: "", uri, params })
     }
@@ -308,11 +303,11 @@ fn check_params(params: &str) -> Result<(), UriError> {
     if !params.is_empty() && !params.starts_with(';') {
         return Err(UriError::Trailing);
     }
-    let mut quotes = Quotes::new(params);
-    if quotes.any(|(_, byte)| byte == b',') {
-        return Err(UriError::Trailing);
+    match outside_quotes(params, [b'"', b',']) {
+        Found::At(_) => Err(UriError::Trailing),
+        Found::OpenQuote => Err(UriError::Unbalanced),
+        Found::Nowhere => Ok(()),
     }
-    if quotes.open { Err(UriError::Unbalanced) } else { Ok(()) }
 }
 
 /// A quoted string without its quotes and escapes; other text as it is.
@@ -356,24 +351,16 @@ impl<'a> Iterator for Params<'a> {
         while !self.rest.is_empty() {
             let (piece, rest) = split_outside_quotes(self.rest, b';');
             self.rest = rest;
-            let piece = piece.trim();
+            let piece = piece.trim_ascii();
             if piece.is_empty() {
                 continue;
             }
-            return Some(match piece.split_once('=') {
-                Some((name, value)) => (name.trim_end(), Some(value.trim_start())),
+            return Some(match split_once(piece, b'=') {
+                Some((name, value)) => (name.trim_ascii_end(), Some(value.trim_ascii_start())),
                 None => (piece, None),
             });
         }
         None
-    }
-}
-
-/// Splits at the first `stop` outside quotes; the stop itself is in neither part.
-pub(super) fn split_outside_quotes(text: &str, stop: u8) -> (&str, &str) {
-    match Quotes::new(text).find(|(_, byte)| *byte == stop) {
-        Some((at, _)) => (text.get(..at).unwrap_or(text), text.get(at + 1..).unwrap_or("")),
-        None => (text, ""),
     }
 }
 
@@ -382,54 +369,31 @@ pub fn split_list(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let text = rest?;
-        let mut bracketed = false;
-        let comma = Quotes::new(text).find(|(_, byte)| {
-            match byte {
-                b'<' => bracketed = true,
-                b'>' => bracketed = false,
-                _ => {}
-            }
-            *byte == b',' && !bracketed
-        });
-        match comma {
-            Some((at, _)) => {
-                rest = text.get(at + 1..);
-                text.get(..at).map(str::trim)
+        match find_comma(text) {
+            Some(comma) => {
+                rest = text.get(comma + 1..);
+                text.get(..comma).map(str::trim_ascii)
             }
             None => {
                 rest = None;
-                Some(text.trim())
+                Some(text.trim_ascii())
             }
         }
     })
 }
 
-/// The bytes of a text that stand outside quoted strings, with their offsets.
-struct Quotes<'a> {
-    bytes: std::iter::Enumerate<std::slice::Iter<'a, u8>>,
-    open: bool,
-}
-
-impl<'a> Quotes<'a> {
-    fn new(text: &'a str) -> Self {
-        Self { bytes: text.as_bytes().iter().enumerate(), open: false }
-    }
-}
-
-impl Iterator for Quotes<'_> {
-    type Item = (usize, u8);
-
-    fn next(&mut self) -> Option<(usize, u8)> {
-        while let Some((at, &byte)) = self.bytes.next() {
-            match (self.open, byte) {
-                (_, b'"') => self.open = !self.open,
-                // What follows a backslash inside quotes never ends them.
-                (true, b'\\') => drop(self.bytes.next()),
-                (true, _) => {}
-                (false, _) => return Some((at, byte)),
-            }
+/// Where the first value of a comma list ends, if another follows.
+fn find_comma(text: &str) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let rest = text.get(at..)?;
+        let Found::At(found) = outside_quotes(rest, [b'"', b',', b'<']) else {
+            return None;
+        };
+        if rest.as_bytes().get(found) == Some(&b',') {
+            return Some(at + found);
         }
-        None
+        at += found + find_byte(rest.as_bytes().get(found..)?, b'>')?;
     }
 }
 

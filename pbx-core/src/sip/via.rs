@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use bytesstr::BytesStr;
 
 use super::message::{HeaderName, Headers, Request};
+use super::scan::{find_byte, split_before, split_once};
 use super::uri::{Params, param, split_host_port, split_list};
 use crate::model::Flow;
 
@@ -27,20 +28,17 @@ pub struct Via<'a> {
 impl<'a> Via<'a> {
     /// Reads one value (not a list): `SIP/2.0/UDP host:port;params`, blanks allowed around each part.
     pub fn parse(value: &'a str) -> Option<Self> {
-        let (protocol, rest) = value.split_once('/')?;
-        let (_version, rest) = rest.split_once('/')?;
-        if !protocol.trim().eq_ignore_ascii_case("SIP") {
+        let (protocol, rest) = split_once(value, b'/')?;
+        let (_version, rest) = split_once(rest, b'/')?;
+        if !protocol.trim_ascii().eq_ignore_ascii_case("SIP") {
             return None;
         }
-        let (transport, rest) = rest.trim_start().split_once([' ', '\t'])?;
-        let (sent_by, params) = match rest.find(';').and_then(|at| rest.split_at_checked(at)) {
-            Some((sent_by, params)) => (sent_by, params),
-            None => (rest, ""),
-        };
-        if transport.is_empty() || params.contains('"') {
+        let (transport, rest) = split_before(rest.trim_ascii_start(), [b' ', b'\t']);
+        let (sent_by, params) = split_before(rest, [b';']);
+        if transport.is_empty() || find_byte(params.as_bytes(), b'"').is_some() {
             return None;
         }
-        let (host, port) = split_host_port(sent_by.trim()).ok()?;
+        let (host, port) = split_host_port(sent_by.trim_ascii()).ok()?;
         Some(Self { transport, host, port, params })
     }
 
@@ -75,12 +73,11 @@ pub fn stamp(request: &mut Request, flow: &Flow) {
     };
     let first = split_list(line).next().unwrap_or("");
     // The first value of a list is its trimmed beginning, so what follows it is found by length.
-    let lead = line.len() - line.trim_start().len();
+    let lead = line.len() - line.trim_ascii_start().len();
     let rest = line.get(lead + first.len()..).unwrap_or("");
-    let head = first.find(';').and_then(|at| first.get(..at)).unwrap_or(first);
-    let params = first.get(head.len()..).unwrap_or("");
+    let (head, params) = split_before(first, [b';']);
     let mut stamped = String::with_capacity(line.len() + 64);
-    stamped.push_str(head.trim_end());
+    stamped.push_str(head.trim_ascii_end());
     for (name, value) in Params::new(params) {
         if name.eq_ignore_ascii_case("received") || name.eq_ignore_ascii_case("rport") {
             continue;

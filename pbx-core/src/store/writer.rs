@@ -58,11 +58,8 @@ impl Task {
                         self.kept(job).await;
                     }
                 }
-                Err(failure @ StoreError::Begin(_)) => {
-                    for job in &group {
-                        self.failed(job, &failure).await;
-                    }
-                }
+                // Nobody may write at all: trying each job would only wait for each.
+                Err(failure @ StoreError::Begin(_)) => self.failed(&group, &failure).await,
                 Err(_) => self.commit_singly(&group).await,
             }
             group.clear();
@@ -82,10 +79,13 @@ impl Task {
     }
 
     async fn commit_singly(&mut self, group: &[SaveJob]) {
-        for job in group {
+        for (at, job) in group.iter().enumerate() {
             match self.commit(std::slice::from_ref(job)).await {
                 Ok(()) => self.kept(job).await,
-                Err(failure) => self.failed(job, &failure).await,
+                Err(failure @ StoreError::Begin(_)) => {
+                    return self.failed(group.get(at..).unwrap_or_default(), &failure).await;
+                }
+                Err(failure) => self.failed(std::slice::from_ref(job), &failure).await,
             }
         }
     }
@@ -100,16 +100,19 @@ impl Task {
         self.answer(job, true).await;
     }
 
-    async fn failed(&mut self, job: &SaveJob, failure: &StoreError) {
-        let lost = job.changes.first().map_or("nothing", name);
+    /// Says once why these jobs were not kept, and tells everybody who waits.
+    async fn failed(&self, jobs: &[SaveJob], failure: &StoreError) {
+        let lost = jobs.iter().flat_map(|job| &job.changes);
         tracing::error!(
             code = "not_saved",
-            change = lost,
-            changes = job.changes.len(),
+            changes = lost.clone().count(),
+            first = lost.clone().next().map_or("nothing", name),
             error = %failure,
-            "a change could not be saved; phones and calls go on, but it will be missing after a restart"
+            "changes could not be saved; phones and calls go on, but these will be missing after a restart"
         );
-        self.answer(job, false).await;
+        for job in jobs {
+            self.answer(job, false).await;
+        }
     }
 
     async fn answer(&self, job: &SaveJob, ok: bool) {

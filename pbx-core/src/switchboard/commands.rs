@@ -149,7 +149,7 @@ impl Switchboard {
         let Some(credential) = self.credentials.remove(username.as_str()) else {
             return Err(CommandError::NoSuchCredential(username.clone()));
         };
-        let mut changes = self.registrar.remove_account(username);
+        let mut changes = self.registrar.remove_account(credential.extension, username);
         changes.push(Change::DeleteCredential(username.clone()));
         self.notice(Notice::Extension(credential.extension));
         Ok(Outcome::WhenSaved(Reply::Done, changes))

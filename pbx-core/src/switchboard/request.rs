@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::call::CallInput;
 use crate::model::{Flow, Now, SipCredential};
-use crate::sip::digest::Verification;
+use crate::sip::digest::{Offer, Verification};
 use crate::sip::message::{HeaderName, Message, Method, Request, Response, tag_of};
 use crate::sip::transaction::Incoming;
 use crate::sip::{uri, via};
@@ -135,7 +135,7 @@ impl Switchboard {
             Verification::Stale => true,
             Verification::Missing | Verification::Rejected(_) => false,
         };
-        let challenges = self.authenticator.challenges(now, stale, allow_md5);
+        let challenges = self.authenticator.challenges(now, stale, Offer::on(flow.transport, allow_md5));
         let (status, reason, header) = match realm {
             Realm::Registrar => (401, "Unauthorized", HeaderName::WwwAuthenticate),
             Realm::Exchange => (407, "Proxy Authentication Required", HeaderName::ProxyAuthenticate),

@@ -184,6 +184,18 @@ async fn revoking_a_claimed_link_logs_its_device_out_and_no_other() {
 }
 
 #[tokio::test]
+async fn revoking_removes_an_account_that_only_the_disk_still_knows() {
+    let fixture = Fixture::new().await;
+    let link = fixture.issue().await;
+    let profile = fixture.enrolments.redeem(&token_of(&link), "").await.unwrap();
+    let account = fixture.accounts.one();
+    fixture.store.apply(&[Change::PutCredential(account)]).await.unwrap();
+    fixture.enrolments.inner.switchboard.ask(Command::RemoveCredential(profile.username)).await.unwrap();
+    fixture.enrolments.revoke(link.id).await.unwrap();
+    assert!(fixture.store.load().await.unwrap().credentials.is_empty());
+}
+
+#[tokio::test]
 async fn a_new_link_does_not_disturb_a_paired_phone() {
     let fixture = Fixture::new().await;
     fixture.enrolments.redeem(&token_of(&fixture.issue().await), "").await.unwrap();
@@ -212,6 +224,38 @@ async fn links_that_ended_long_ago_are_cleared_away_with_what_a_crash_left() {
     assert_eq!(fixture.accounts.names(), [kept.username.to_string()]);
 }
 
+/// Everything any crate logs on this thread, down to the last detail.
+#[derive(Clone, Default)]
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn neither_token_nor_secret_is_logged() {
+    let log = Log::default();
+    let writer = log.clone();
+    let everything =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let _until_the_end = tracing::subscriber::set_default(everything);
+    let fixture = Fixture::new().await;
+    let link = fixture.issue().await;
+    let profile = fixture.enrolments.redeem(&token_of(&link), "").await.unwrap();
+    fixture.enrolments.redeem(&token_of(&link), "").await.unwrap_err();
+    fixture.enrolments.revoke(link.id).await.unwrap();
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("an enrolment link was redeemed"), "{logged}");
+    assert!(!logged.contains(&token_of(&link).reveal()) && !logged.contains(profile.secret.reveal()));
+}
+
 #[tokio::test]
 async fn neither_token_nor_secret_is_stored_or_printed() {
     let fixture = Fixture::new().await;
@@ -234,8 +278,7 @@ async fn neither_token_nor_secret_is_stored_or_printed() {
 async fn removing_an_extension_takes_its_links_along() {
     let fixture = Fixture::new().await;
     let link = fixture.issue().await;
-    let change = pbx_core::switchboard::output::Change::DeleteExtension(extension());
-    fixture.store.apply(&[change]).await.unwrap();
+    fixture.store.apply(&[Change::DeleteExtension(extension())]).await.unwrap();
     assert!(fixture.enrolments.waiting(&token_of(&link)).await.unwrap().is_none());
     assert_eq!(fixture.enrolments.revoke(link.id).await.unwrap_err().code(), "no_such_link");
 }

@@ -169,7 +169,7 @@ async fn every_link_that_opens_nothing_gets_the_same_answer() {
     let unknown = format!("/p/{}", "A".repeat(43));
     let expected = ask(&fixture, "GET", "/p/nonsense", &[BROWSER]).await.body;
     assert!(expected.contains("ask whoever sent you the link for a new one"));
-    for path in [used, path_of(&revoked), expired, unknown, "/p/a/b/c".into(), "/p/%00".into()] {
+    for path in [used, path_of(&revoked), expired, unknown, "/p/a/b/c".into(), "/p/%00".into(), "/p/%ff".into()] {
         for (method, header) in [("GET", BROWSER), ("GET", LINPHONE), ("POST", BROWSER), ("POST", LINPHONE)] {
             let answer = ask(&fixture, method, &path, &[header]).await;
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}");

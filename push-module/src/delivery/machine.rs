@@ -29,6 +29,13 @@ struct Accepted {
     provider_id: Option<String>,
 }
 
+/// Why an attempt brought no success, in case it was the last.
+#[derive(Debug, Clone, Copy)]
+struct Because<'a> {
+    code: &'a str,
+    why: &'a str,
+}
+
 /// All deliveries.
 #[derive(Debug, Default)]
 pub struct Delivery {
@@ -233,17 +240,18 @@ impl Delivery {
             Step::After(wait) => Verdict::RetryAfter { wait: Some(wait), why: answer.why().to_owned() },
         };
         self.report(wake_id, &WakeEvent::Answered { attempt, verdict, provider_id: answer.provider_id.clone() }, now);
-        self.take(wake_id, step, answer::code(&answer.verdict), answer.why(), now);
+        let because = Because { code: answer::code(&answer.verdict), why: answer.why() };
+        self.take(wake_id, step, because, now);
     }
 
     fn unanswered(&mut self, wake_id: WakeId, why: String, now: Now) {
         let Some(wake) = self.wakes.get_mut(&wake_id) else { return };
         let step = wake.after_silence(now.mono);
-        self.take(wake_id, step, "unreachable", &why, now);
+        self.take(wake_id, step, Because { code: "unreachable", why: &why }, now);
     }
 
     /// Does what was decided after an attempt without success.
-    fn take(&mut self, wake_id: WakeId, step: Step, code: &str, why: &str, now: Now) {
+    fn take(&mut self, wake_id: WakeId, step: Step, because: Because<'_>, now: Now) {
         let Some(wake) = self.wakes.get_mut(&wake_id) else { return };
         if wake.stopped {
             return self.give_up(wake_id, "stopped", STOPPED.into(), now);
@@ -252,12 +260,12 @@ impl Delivery {
             return self.give_up(
                 wake_id,
                 "expired",
-                format!("the caller stopped ringing before it worked; {why}"),
+                format!("the caller stopped ringing before it worked; {}", because.why),
                 now,
             );
         }
         match step {
-            Step::GiveUp => self.give_up(wake_id, code, why.to_owned(), now),
+            Step::GiveUp => self.give_up(wake_id, because.code, because.why.to_owned(), now),
             Step::AgainFresh => {
                 wake.fresh = true;
                 self.send(wake_id, now);

@@ -139,17 +139,17 @@ impl Line {
                 Err(answer) => Upkeep { minted: None, failure: Some(Outcome::Answered(answer)) },
             },
             Provider::Fcm { account, access, .. } => {
-                let due = {
-                    let access = access.lock().await;
-                    match access_step(access.as_ref().map(|it| it.token.ends_at), now.wall, false) {
-                        AccessStep::Use => false,
-                        AccessStep::UseAndFetch | AccessStep::Fetch => true,
-                    }
+                let ends_at = access.lock().await.as_ref().map(|it| it.token.ends_at);
+                let fetched = match access_step(ends_at, now.wall, false) {
+                    AccessStep::Use => Ok(()),
+                    AccessStep::UseAndFetch => self.fetch(account, access, now).await,
+                    // A call that comes now has to wait anyway, so it waits for this fetch instead of its own.
+                    AccessStep::Fetch => match self.client(Connection::Usual, now.mono) {
+                        Ok(client) => access_token(&client, account, access, now.wall, false).await.map(|_| ()),
+                        Err(why) => Err(AccessError::Unreachable(SendError(why))),
+                    },
                 };
-                if !due {
-                    return Upkeep { minted: None, failure: None };
-                }
-                let failure = match self.fetch(account, access, now).await {
+                let failure = match fetched {
                     Ok(()) => None,
                     Err(AccessError::Refused(answer)) => Some(Outcome::Answered(answer)),
                     Err(AccessError::Unreachable(SendError(why))) => Some(Outcome::Unreachable { why }),
@@ -284,7 +284,7 @@ impl Line {
     pub(super) fn backdate_provider_token(&self, issued_at: i64) -> bool {
         match &self.provider {
             Provider::Apns { key, token, .. } => {
-                let mut token = token.lock().unwrap();
+                let mut token = token.lock().unwrap_or_else(PoisonError::into_inner);
                 let older = key.provider_token(issued_at).map(|token| KeptToken { token, issued_at });
                 token.is_some() && std::mem::replace(&mut *token, older).is_some()
             }

@@ -1,6 +1,12 @@
 //! The gateway against the stand-ins: real sockets, real TLS, real HTTP/2.
 
+#[cfg(feature = "standin")]
 mod apns;
+#[cfg(feature = "standin")]
 mod credentials;
+#[cfg(feature = "standin")]
 mod fcm;
+#[cfg(feature = "standin")]
+mod log;
+#[cfg(feature = "standin")]
 mod office;

@@ -1,1 +1,317 @@
+//! What phones get, word for word.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use pbx_core::model::{
+    CallId, CallUuid, DeviceId, Environment, PushProvider, Redacted, TargetHealth, UnixMillis, WakeId, WakeKind,
+    WakeRequest, WakeTarget,
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{ApnsStyle, CallerWords, NAME_BYTES, NUMBER_BYTES, apns_token, fcm, fcm_token, send_time};
+
+const NOW: UnixMillis = UnixMillis(1_795_293_251_000);
+
+fn target(call: Option<&str>, notice: Option<&str>) -> WakeTarget {
+    let token = |it: &str| Redacted::new(it.to_owned());
+    WakeTarget {
+        provider: PushProvider::Apns,
+        app_id: "com.example.phone".into(),
+        environment: Environment::Production,
+        call_token: call.map(token),
+        notice_token: notice.map(token),
+        learned_at: NOW,
+        health: TargetHealth::Good,
+        switched_off: None,
+    }
+}
+
+fn request(kind: WakeKind, target: WakeTarget) -> WakeRequest {
+    WakeRequest {
+        wake_id: WakeId(Uuid::from_u128(0x6ba7_b810_9dad_11d1_80b4_00c0_4fd4_30c8)),
+        call: Some(CallId(7)),
+        call_uuid: CallUuid(Uuid::from_u128(0x6ba7_b811_9dad_11d1_80b4_00c0_4fd4_30c8)),
+        kind,
+        device: DeviceId(3),
+        extension: "101".parse().unwrap(),
+        target: Arc::new(target),
+        caller_number: "0301234567".into(),
+        caller_name: "Alice Ärger".into(),
+        sent_at: NOW,
+        expires_at: NOW + Duration::from_secs(30),
+    }
+}
+
+#[test]
+fn an_android_phone_gets_data_only_and_can_show_the_call_without_any_network() {
+    let request = request(WakeKind::Call, target(Some("token"), None));
+    let body = serde_json::to_value(fcm::body(&request, fcm_token(&request.target).unwrap(), NOW)).unwrap();
+    assert_eq!(
+        body,
+        json!({ "message": { "token": "token", "android": {
+            "priority": "HIGH",
+            "ttl": "30s",
+            "direct_boot_ok": true,
+            "data": {
+                "t": "call",
+                "call": "6ba7b811-9dad-11d1-80b4-00c04fd430c8",
+                "ext": "101",
+                "caller": "0301234567",
+                "name": "Alice Ärger",
+                "exp": "1795293281",
+                "uuid": "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+                "call-id": "6ba7b811-9dad-11d1-80b4-00c04fd430c8",
+                "from-uri": "sip:0301234567@anonymous.invalid",
+                "sip-from": "Alice Ärger",
+                "display-name": "Alice Ärger",
+                "loc-key": "IC_MSG",
+                "loc-args": "Alice Ärger",
+                "send-time": "2026-11-21 20:34:11",
+            },
+        }}})
+    );
+}
+
+#[test]
+fn an_android_phone_is_told_why_the_call_is_over() {
+    for (kind, why, priority) in
+        [(WakeKind::MissedCall, "missed", "HIGH"), (WakeKind::AnsweredElsewhere, "elsewhere", "NORMAL")]
+    {
+        let request = request(kind, target(Some("token"), None));
+        let body = serde_json::to_value(fcm::body(&request, fcm_token(&request.target).unwrap(), NOW)).unwrap();
+        assert_eq!(
+            body["message"]["android"],
+            json!({
+                "priority": priority,
+                "ttl": "30s",
+                "direct_boot_ok": true,
+                "data": {
+                    "t": "cancel",
+                    "why": why,
+                    "call": "6ba7b811-9dad-11d1-80b4-00c04fd430c8",
+                    "ext": "101",
+                    "caller": "0301234567",
+                    "name": "Alice Ärger",
+                    "at": "1795293251",
+                },
+            })
+        );
+    }
+}
+
+#[test]
+fn a_test_of_an_android_phone_is_of_normal_priority() {
+    let request = request(WakeKind::Test, target(Some("token"), None));
+    let body = serde_json::to_value(fcm::body(&request, fcm_token(&request.target).unwrap(), NOW)).unwrap();
+    assert_eq!(body["message"]["android"]["priority"], "NORMAL");
+    assert_eq!(body["message"]["android"]["data"]["t"], "test");
+}
+
+#[test]
+fn a_call_takes_the_voip_token_and_everything_else_the_notice_token() {
+    let both = target(Some("aa"), Some("bb"));
+    let (style, token) = apns_token(WakeKind::Call, &both).unwrap();
+    assert_eq!((style, token.reveal().as_str()), (ApnsStyle::Voip, "aa"));
+    for kind in [WakeKind::MissedCall, WakeKind::AnsweredElsewhere, WakeKind::Test] {
+        let (style, token) = apns_token(kind, &both).unwrap();
+        assert_eq!((style, token.reveal().as_str()), (ApnsStyle::Alert, "bb"), "{kind:?}");
+        assert_eq!(apns_token(kind, &target(Some("aa"), None)).unwrap_err().code, "no_notice_token");
+    }
+    let (style, _) = apns_token(WakeKind::Call, &target(None, Some("bb"))).unwrap();
+    assert_eq!(style, ApnsStyle::Alert);
+    assert_eq!(apns_token(WakeKind::Call, &target(None, None)).unwrap_err().code, "no_token");
+}
+
+#[test]
+fn a_token_that_could_change_the_path_is_refused() {
+    for token in ["", "aa/../bb", "aa?x", "zz", "aa\r\nb"] {
+        assert_eq!(apns_token(WakeKind::Call, &target(Some(token), None)).unwrap_err().code, "bad_token", "{token}");
+    }
+    assert_eq!(fcm_token(&target(Some("a b"), None)).unwrap_err().code, "bad_token");
+    assert_eq!(fcm_token(&target(None, None)).unwrap_err().code, "no_token");
+}
+
+#[test]
+fn callers_are_named_as_far_as_they_are_known() {
+    let both = CallerWords::new("030", "Alice");
+    assert_eq!((both.title(), both.both().as_str()), ("Alice", "Alice (030)"));
+    let number = CallerWords::new("030", "");
+    assert_eq!((number.title(), number.both().as_str()), ("030", "030"));
+    assert_eq!(CallerWords::new("", "").title(), "Unknown caller");
+    assert_eq!(CallerWords::new("030", "030").both(), "030");
+    assert_eq!(CallerWords::new("", "").uri(), "sip:anonymous@anonymous.invalid");
+    assert_eq!(CallerWords::new("a b@c#", "").uri(), "sip:a%20b%40c%23@anonymous.invalid");
+}
+
+#[test]
+fn names_cannot_dress_up_as_others() {
+    let words = CallerWords::new("030\r\n", "\u{202e}knaB\u{202c} \u{7}");
+    assert_eq!(words, CallerWords { number: "030".into(), name: "knaB".into() });
+}
+
+#[test]
+fn long_names_are_cut_between_characters() {
+    let words = CallerWords::new(&"1".repeat(500), &"ä".repeat(500));
+    assert_eq!(words.number.len(), NUMBER_BYTES);
+    assert_eq!(words.name, "ä".repeat(NAME_BYTES / 2));
+}
+
+#[test]
+fn the_send_time_is_a_date_in_utc() {
+    for (seconds, text) in [
+        (0, "1970-01-01 00:00:00"),
+        (951_827_696, "2000-02-29 12:34:56"),
+        (1_795_293_251, "2026-11-21 20:34:11"),
+        (4_102_444_799, "2099-12-31 23:59:59"),
+        (-1, "1969-12-31 23:59:59"),
+    ] {
+        assert_eq!(send_time(UnixMillis(seconds * 1000)), text);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_caller_makes_a_message_too_large_or_uses_a_reserved_key(number in "\\PC{0,300}", name in ".{0,300}") {
+        for kind in [WakeKind::Call, WakeKind::MissedCall, WakeKind::AnsweredElsewhere, WakeKind::Test] {
+            let mut request = request(kind, target(Some("aa"), Some("bb")));
+            request.caller_number.clone_from(&number);
+            request.caller_name.clone_from(&name);
+            let body = serde_json::to_value(fcm::body(&request, fcm_token(&request.target).unwrap(), NOW)).unwrap();
+            let data = body["message"]["android"]["data"].as_object().unwrap();
+            prop_assert!(data.values().all(Value::is_string));
+            prop_assert!(data.keys().all(|key| key != "from" && key != "gcm" && !key.starts_with("google")));
+            let bytes: usize = data.iter().map(|(key, value)| key.len() + value.as_str().unwrap().len()).sum();
+            prop_assert!(bytes <= fcm::DATA_BYTES, "{} bytes", bytes);
+        }
+    }
+}
+
+#[cfg(feature = "providers")]
+mod apns {
+    use super::*;
+    use crate::payload::apns::{ALERT_BYTES, VOIP_BYTES};
+    use crate::provider::apns::build;
+
+    fn built(kind: WakeKind, target: WakeTarget) -> (http::HeaderMap, Value) {
+        let message = build(&request(kind, target), NOW).unwrap();
+        (message.headers, serde_json::from_slice(&message.body).unwrap())
+    }
+
+    fn header<'a>(headers: &'a http::HeaderMap, name: &str) -> Option<&'a str> {
+        headers.get(name).map(|it| it.to_str().unwrap())
+    }
+
+    #[test]
+    fn an_iphone_gets_a_voip_push_that_callkit_can_show_without_any_network() {
+        let (headers, body) = built(WakeKind::Call, target(Some("aa"), Some("bb")));
+        assert_eq!(
+            body,
+            json!({
+                "aps": {
+                    "sound": "",
+                    "loc-key": "IC_MSG",
+                    "loc-args": ["Alice Ärger"],
+                    "call-id": "6ba7b811-9dad-11d1-80b4-00c04fd430c8",
+                    "uuid": "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+                    "send-time": "2026-11-21 20:34:11",
+                },
+                "t": "call",
+                "call": "6ba7b811-9dad-11d1-80b4-00c04fd430c8",
+                "ext": "101",
+                "caller": "0301234567",
+                "name": "Alice Ärger",
+                "exp": 1_795_293_281_i64,
+                "has-video": false,
+                "from-uri": "sip:0301234567@anonymous.invalid",
+                "display-name": "Alice Ärger",
+                "pn_ttl": 30,
+            })
+        );
+        for (name, value) in [
+            ("apns-id", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
+            ("apns-push-type", "voip"),
+            ("apns-topic", "com.example.phone.voip"),
+            ("apns-priority", "10"),
+            ("apns-expiration", "1795293281"),
+        ] {
+            assert_eq!(header(&headers, name), Some(value), "{name}");
+        }
+        assert_eq!(header(&headers, "apns-collapse-id"), None);
+    }
+
+    #[test]
+    fn an_app_without_callkit_gets_a_notice_that_rings() {
+        let (headers, body) = built(WakeKind::Call, target(None, Some("bb")));
+        assert_eq!(
+            body,
+            json!({
+                "aps": {
+                    "alert": { "title": "Incoming call", "body": "Call from Alice Ärger (0301234567)" },
+                    "sound": "default",
+                    "thread-id": "calls",
+                    "interruption-level": "time-sensitive",
+                },
+                "t": "call",
+                "call": "6ba7b811-9dad-11d1-80b4-00c04fd430c8",
+                "ext": "101",
+                "caller": "0301234567",
+                "name": "Alice Ärger",
+                "exp": 1_795_293_281_i64,
+            })
+        );
+        assert_eq!(header(&headers, "apns-push-type"), Some("alert"));
+        assert_eq!(header(&headers, "apns-topic"), Some("com.example.phone"));
+        assert_eq!(header(&headers, "apns-collapse-id"), Some("call-6ba7b811-9dad-11d1-80b4-00c04fd430c8"));
+    }
+
+    #[test]
+    fn notices_replace_the_ringing_one_and_never_wake_callkit() {
+        for (kind, title, priority) in [
+            (WakeKind::MissedCall, "Missed call", "10"),
+            (WakeKind::AnsweredElsewhere, "Answered on another phone", "5"),
+        ] {
+            let (headers, body) = built(kind, target(Some("aa"), Some("bb")));
+            assert_eq!(header(&headers, "apns-push-type"), Some("alert"));
+            assert_eq!(header(&headers, "apns-topic"), Some("com.example.phone"));
+            assert_eq!(header(&headers, "apns-priority"), Some(priority));
+            assert_eq!(header(&headers, "apns-collapse-id"), Some("call-6ba7b811-9dad-11d1-80b4-00c04fd430c8"));
+            assert_eq!(body["aps"]["alert"]["title"], title);
+            assert_eq!(body["aps"]["thread-id"], "calls");
+            assert_eq!(body["t"], kind.as_str());
+            assert_eq!(body["at"], 1_795_293_251_i64);
+        }
+        let (headers, body) = built(WakeKind::Test, target(Some("aa"), Some("bb")));
+        assert_eq!(header(&headers, "apns-push-type"), Some("alert"));
+        assert_eq!(header(&headers, "apns-collapse-id"), None);
+        assert_eq!(body["aps"]["alert"]["title"], "Push works");
+    }
+
+    #[test]
+    fn an_app_id_that_could_break_a_header_is_refused() {
+        let mut target = target(Some("aa"), None);
+        target.app_id = "com.example\r\nx".into();
+        assert_eq!(build(&request(WakeKind::Call, target), NOW).unwrap_err().code, "bad_app_id");
+    }
+
+    #[test]
+    fn a_push_shows_no_token_when_it_is_printed() {
+        let message = build(&request(WakeKind::Call, target(Some("aabbccdd"), None)), NOW).unwrap();
+        assert!(!format!("{message:?}").contains("aabbccdd"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_caller_makes_a_push_too_large(number in "\\PC{0,300}", name in ".{0,300}") {
+            for kind in [WakeKind::Call, WakeKind::MissedCall, WakeKind::AnsweredElsewhere, WakeKind::Test] {
+                let mut request = request(kind, target(Some("aa"), Some("bb")));
+                request.caller_number.clone_from(&number);
+                request.caller_name.clone_from(&name);
+                let limit = if kind == WakeKind::Call { VOIP_BYTES } else { ALERT_BYTES };
+                prop_assert!(build(&request, NOW).unwrap().body.len() <= limit);
+            }
+        }
+    }
+}

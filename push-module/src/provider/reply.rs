@@ -33,18 +33,25 @@ pub struct SendError(pub String);
 impl SendError {
     /// What a transport error means to an admin.
     pub(crate) fn of(error: reqwest::Error, host: &str) -> Self {
-        let kind = if error.is_timeout() {
-            "did not answer in time"
-        } else if error.is_connect() {
-            "cannot be reached"
-        } else {
-            "closed the connection without an answer"
-        };
+        let (is_timeout, is_connect) = (error.is_timeout(), error.is_connect());
         let error = error.without_url();
         let mut cause: &dyn std::error::Error = &error;
         while let Some(deeper) = cause.source() {
             cause = deeper;
         }
+        let cause = cause.to_string();
+        if is_connect && cause.contains("certificate") {
+            return Self(format!(
+                "{host} shows a certificate that this machine does not trust ({cause}); if a proxy opens secure connections on the way, add its root certificate to the credential, else update the package ca-certificates and check the clock"
+            ));
+        }
+        let kind = if is_timeout {
+            "did not answer in time"
+        } else if is_connect {
+            "cannot be reached"
+        } else {
+            "closed the connection without an answer"
+        };
         Self(format!("{host} {kind} ({cause}); check this machine's internet connection, firewall and DNS"))
     }
 }

@@ -109,6 +109,7 @@ struct Shared {
     state: Mutex<State>,
     pushes: broadcast::Sender<AcceptedPush>,
     connections: AtomicU64,
+    keys_made: AtomicU64,
     silence: watch::Sender<u64>,
 }
 
@@ -159,6 +160,7 @@ impl ApnsStandin {
             state: Mutex::new(state),
             pushes: announcer(),
             connections: AtomicU64::new(0),
+            keys_made: AtomicU64::new(0),
             silence: watch::channel(0).0,
         });
         let (for_production, production) = listen().await?;
@@ -196,7 +198,8 @@ impl ApnsStandin {
 
     /// Makes a key, accepts it for `bundle_ids` (empty: any) and gives the matching upload.
     pub fn new_credential(&self, bundle_ids: &[&str]) -> Result<NewCredential, StandinError> {
-        let key = TestApnsKey::generate("STANDIN001", "NIGHTBELL1")?;
+        let number = self.server.shared.keys_made.fetch_add(1, Ordering::AcqRel) + 1;
+        let key = TestApnsKey::generate(&format!("STANDIN{number:03}"), "NIGHTBELL1")?;
         self.accept_key_for(&key, bundle_ids);
         Ok(NewCredential::Apns(NewApnsKey {
             label: "Stand-in for APNs".to_owned(),

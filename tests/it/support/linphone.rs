@@ -20,7 +20,7 @@
 //! first. `quit` unregisters; a kill leaves the registration to the server.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -107,7 +107,7 @@ impl LinphoneApp {
     }
 }
 
-fn settings(account: &LinphoneAccount<'_>, authority: &PathBuf) -> String {
+fn settings(account: &LinphoneAccount<'_>, authority: &Path) -> String {
     let (extension, secret, instance) = (account.extension, account.secret, account.instance);
     let (ports, transport) = match &account.transport {
         LinphoneTransport::Udp(port) => (format!("sip_port={port}\nsip_tcp_port=0\nsip_tls_port=0"), "udp"),

@@ -77,11 +77,6 @@ impl Program {
         typed.await.unwrap_or_else(|error| panic!("{} takes no input any more: {error}", self.name));
     }
 
-    /// How many lines there are so far: a place to start waiting from.
-    pub(crate) fn mark(&self) -> usize {
-        *self.output.count.borrow()
-    }
-
     /// Waits for a line, printed at or after `mark`, that satisfies `wanted`; the line and the mark behind it.
     pub(crate) async fn line_after(
         &self,

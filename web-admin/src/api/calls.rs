@@ -49,9 +49,10 @@ pub(crate) async fn page(
     before: Option<CallId>,
     limit: usize,
 ) -> Result<(Vec<CallRecord>, Option<CallId>), Refusal> {
-    let one_more = u32::try_from(limit + 1).unwrap_or(u32::MAX);
+    // One more than shown tells whether others follow; a full page of the largest size is taken to have some.
+    let one_more = u32::try_from(limit + 1).unwrap_or(u32::MAX).min(call_log::PAGE_LIMIT);
     let mut calls = call_log::page(&state.store, filter, before, one_more).await?;
-    let full = calls.len() >= limit + 1 || limit >= call_log::PAGE_LIMIT as usize && calls.len() == limit;
+    let full = calls.len() > limit || (calls.len() == limit && u32::try_from(limit) == Ok(one_more));
     calls.truncate(limit);
     let next = if full { calls.last().map(|call| call.id) } else { None };
     Ok((calls, next))

@@ -115,16 +115,10 @@ pub(crate) async fn show(
     state: &AdminState,
     number: ExtensionNumber,
 ) -> Result<pbx_core::switchboard::command::ExtensionDetail, Refusal> {
-    match state.switchboard.ask(Command::ShowExtension(number)).await? {
-        Reply::Extension(detail) => Ok(*detail),
-        Reply::Done
-        | Reply::Settings(_)
-        | Reply::Extensions(_)
-        | Reply::Devices(_)
-        | Reply::Calls(_)
-        | Reply::Status(_)
-        | Reply::TestPushes(_) => Err(unexpected()),
-    }
+    let Reply::Extension(detail) = state.switchboard.ask(Command::ShowExtension(number)).await? else {
+        return Err(unexpected());
+    };
+    Ok(*detail)
 }
 
 pub(crate) async fn get(State(state): State<AdminState>, Path(text): Path<String>) -> Answer<Json<DetailView>> {

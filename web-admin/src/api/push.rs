@@ -14,13 +14,19 @@ use crate::state::AdminState;
 impl From<CredentialError> for Refusal {
     fn from(error: CredentialError) -> Self {
         let (code, field, text) = (error.code(), error.field(), error.to_string());
-        let status = match error {
-            CredentialError::Store(store) => return Self::from(store),
-            CredentialError::NotFound(_) => StatusCode::NOT_FOUND,
-            CredentialError::Duplicate { .. } | CredentialError::TooMany { .. } => StatusCode::CONFLICT,
-            CredentialError::Unreadable { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-            CredentialError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        if let CredentialError::Store(store) = error {
+            return Self::from(store);
+        }
+        let status = if matches!(error, CredentialError::NotFound(_)) {
+            StatusCode::NOT_FOUND
+        } else if matches!(error, CredentialError::Duplicate { .. } | CredentialError::TooMany { .. }) {
+            StatusCode::CONFLICT
+        } else if matches!(error, CredentialError::Unreadable { .. }) {
+            StatusCode::INTERNAL_SERVER_ERROR
+        } else if matches!(error, CredentialError::Stopping) {
+            StatusCode::SERVICE_UNAVAILABLE
+        } else {
+            StatusCode::UNPROCESSABLE_ENTITY
         };
         let code = if status == StatusCode::NOT_FOUND { "no_such_credential" } else { code };
         let refusal = Self::new(status, code, text);

@@ -55,7 +55,7 @@ pub(crate) fn line(call: CallRecord) -> CallLine {
         caller: call.caller,
         caller_name: call.caller_name,
         callee: call.callee,
-        reason: call.reason,
+        reason: words::sentence(&call.reason),
     }
 }
 

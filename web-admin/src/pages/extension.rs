@@ -16,7 +16,7 @@ use super::{Page, go};
 use crate::adding;
 use crate::advice::has_credential;
 use crate::api::extensions::{display_name, email, show};
-use crate::api::view::complaint;
+use crate::api::view::{complaint, is_live};
 use crate::clock;
 use crate::error::{Refusal, render};
 use crate::form::{Errors, Input};
@@ -75,6 +75,7 @@ struct DeviceCard {
 }
 
 struct BindingCard {
+    live: bool,
     state: Badge,
     transport: &'static str,
     remote: String,
@@ -119,6 +120,7 @@ struct LinkLine {
 
 fn binding_card(binding: LiveBindingSummary, now: pbx_core::model::UnixMillis) -> BindingCard {
     BindingCard {
+        live: is_live(binding.state),
         state: words::binding(binding.state),
         transport: words::transport(binding.transport),
         remote: binding.remote.to_string(),
@@ -141,7 +143,7 @@ fn target_card(target: &WakeTarget, state: Badge, credentials: &[CredentialSumma
         call_token: shown(&target.call_token),
         notice_token: shown(&target.notice_token),
         learned: When::exact(target.learned_at),
-        why: complaint(&target.health).to_owned(),
+        why: words::sentence(complaint(&target.health)),
         switched_off: target.switched_off.map_or("", words::switched_off),
         on: target.switched_off.is_none(),
         lacks_credential: !has_credential(target, credentials),
@@ -152,7 +154,7 @@ fn wake_card(wake: LastWake, now: pbx_core::model::UnixMillis) -> WakeCard {
     WakeCard {
         at: When::relative(wake.at, now),
         kind: words::kind(wake.kind),
-        outcome: wake.outcome,
+        outcome: words::sentence(&wake.outcome),
         woke_after: wake.woke_after_ms.map(clock::span).unwrap_or_default(),
         accepted: wake.accepted,
     }
@@ -166,7 +168,7 @@ fn device_card(device: DeviceSummary, credentials: &[CredentialSummary]) -> Devi
         name: words::device_name(&device.user_agent, device.id),
         key: device.key.to_string(),
         presence: words::presence(device.presence),
-        reason: device.reason,
+        reason: words::sentence(&device.reason),
         first_seen: When::exact(device.first_seen_at),
         last_seen: When::relative(device.last_seen_at, now),
         binding: device.live_binding.map(|binding| binding_card(binding, now)),
@@ -222,7 +224,7 @@ async fn filled(
         number: extension.number,
         owner: extension.name.to_string(),
         presence: words::presence(detail.line.presence),
-        reason: detail.line.reason,
+        reason: words::sentence(&detail.line.reason),
         push_enabled: extension.push_enabled,
         testable,
         devices: detail.device_list.into_iter().map(|device| device_card(device, &credentials)).collect(),

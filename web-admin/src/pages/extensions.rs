@@ -46,6 +46,7 @@ pub(crate) struct AddForm {
 pub(crate) struct Line {
     pub(crate) line: ExtensionLine,
     pub(crate) presence: Badge,
+    pub(crate) reason: String,
 }
 
 #[derive(Template)]
@@ -105,7 +106,11 @@ async fn list(state: &AdminState, frame: &Frame, query: &ListQuery, form: AddInp
         Some(last) => format!("/extensions?search={}&after={}", percent_encode(&search), last.extension.number),
         None => String::new(),
     };
-    let lines = page.extensions.into_iter().map(|line| Line { presence: words::presence(line.presence), line });
+    let lines = page.extensions.into_iter().map(|line| Line {
+        presence: words::presence(line.presence),
+        reason: words::sentence(&line.reason),
+        line,
+    });
     Ok(render(&ListPage {
         layout: frame.layout("Extensions", Menu::Extensions),
         search,

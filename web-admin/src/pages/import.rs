@@ -12,6 +12,7 @@ use crate::form::{Errors, Input, Parts};
 use crate::import::RowError;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::words;
 
 /// Lines of the preview; the rest is counted.
 const PREVIEW: usize = 200;
@@ -55,7 +56,10 @@ const EXAMPLE_HINT: &str = "The first line names the columns: number,name,email,
 fn page(layout: Layout, text: &str, imported: Option<Imported>) -> Response {
     let errors = Errors::default();
     let (rows, found, count) = match imported {
-        Some(imported) => {
+        Some(mut imported) => {
+            for error in &mut imported.parsed.errors {
+                error.message = words::sentence(&error.message);
+            }
             let count = imported.parsed.rows.len();
             let rows = imported.parsed.rows.into_iter().take(PREVIEW).map(|row| PreviewLine {
                 line: row.line,

@@ -50,8 +50,8 @@ struct CheckCard {
 }
 
 fn check_card(check: &CheckOutcome) -> CheckCard {
-    let badge = if check.ok { Badge::new("ok", "✓", "Accepted") } else { Badge::new("bad", "✕", "Refused") };
-    CheckCard { at: When::relative(check.at, clock::now()), badge, text: check.text.clone() }
+    let badge = if check.ok { Badge::new("ok", "✓", "Accepted") } else { Badge::new("bad", "✕", "Failed") };
+    CheckCard { at: When::relative(check.at, clock::now()), badge, text: words::sentence(&check.text) }
 }
 
 fn card(credential: CredentialSummary, health: &[ProviderHealth]) -> CredentialCard {
@@ -73,7 +73,7 @@ fn card(credential: CredentialSummary, health: &[ProviderHealth]) -> CredentialC
         provider: words::provider(credential.provider),
         badge: words::credential(&credential.state),
         failing: match credential.state {
-            CredentialState::Failing { text, .. } => text,
+            CredentialState::Failing { text, .. } => words::sentence(&text),
             CredentialState::Untried | CredentialState::Working => String::new(),
         },
         facts,

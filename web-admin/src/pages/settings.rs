@@ -11,7 +11,7 @@ use pbx_core::model::{EarlyRinging, PortRange, Settings};
 use super::{Page, go};
 use crate::adding::settings;
 use crate::api::settings::save as save_settings;
-use crate::error::render;
+use crate::error::{Refusal, render};
 use crate::form::{Errors, Input};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
@@ -52,7 +52,10 @@ pub(crate) async fn save(State(state): State<AdminState>, frame: Frame, Form(typ
                     Some("rtp_ports") => Some("rtp_first".to_owned()),
                     other => other.map(str::to_owned),
                 };
-                errors.take(crate::error::Refusal { field, ..refusal })?;
+                // The field's name is beside the text already.
+                let named = refusal.field.as_ref().and_then(|name| refusal.detail.strip_prefix(&format!("{name}: ")));
+                let detail = named.unwrap_or(&refusal.detail).to_owned();
+                errors.take(Refusal { field, detail, ..refusal })?;
             }
         }
     }
@@ -146,11 +149,15 @@ fn groups(typed: &Typed, errors: &Errors) -> Vec<Group> {
             title: "Ringing",
             inputs: vec![
                 number("ring_seconds", "Ring for (seconds)", "A waking phone is waited for just as long. 5 to 180."),
-                text("early_ringing", "The caller hears ringing", "Phones need one to six seconds to wake up.")
-                    .choices(&[
-                        ("when_push_accepted", "as soon as a push was accepted"),
-                        ("when_phone_rings", "only when a phone really rings"),
-                    ]),
+                text(
+                    "early_ringing",
+                    "The caller hears ringing",
+                    "A sleeping phone rings one to six seconds after its push.",
+                )
+                .choices(&[
+                    ("when_push_accepted", "when a push was accepted"),
+                    ("when_phone_rings", "when a phone really rings"),
+                ]),
                 number(
                     "grace_ms",
                     "Patience with a registered phone (milliseconds)",
@@ -222,7 +229,7 @@ mod tests {
         fields.insert("rtp_first".into(), "70000".into());
         let mut errors = Errors::default();
         assert_eq!(parsed(&fields, &mut errors), None);
-        assert_eq!(errors.of("ring_seconds"), "give a whole number");
-        assert_eq!(errors.of("rtp_first"), "give a number up to 65535");
+        assert_eq!(errors.of("ring_seconds"), "Give a whole number.");
+        assert_eq!(errors.of("rtp_first"), "Give a number up to 65535.");
     }
 }

@@ -12,45 +12,44 @@ use pbx_core::switchboard::command::{
 };
 use pbx_core::switchboard::handle::{SwitchboardEnd, SwitchboardHandle, connect};
 use pbx_core::switchboard::output::Notice;
-use tokio::sync::broadcast;
 
 /// What the switchboard knows; tests look at it and change it.
 #[derive(Debug, Default)]
-pub struct World {
-    pub settings: Settings,
-    pub extensions: BTreeMap<ExtensionNumber, Extension>,
-    pub accounts: BTreeMap<SipUsername, SipCredential>,
-    pub devices: Vec<DeviceSummary>,
-    pub calls: Vec<ActiveCall>,
-    pub tests: Vec<ExtensionNumber>,
+pub(super) struct World {
+    pub(super) settings: Settings,
+    pub(super) extensions: BTreeMap<ExtensionNumber, Extension>,
+    pub(super) accounts: BTreeMap<SipUsername, SipCredential>,
+    pub(super) devices: Vec<DeviceSummary>,
+    pub(super) calls: Vec<ActiveCall>,
+    pub(super) tests: Vec<ExtensionNumber>,
 }
 
 /// A fake switchboard.
 #[derive(Debug, Clone)]
-pub struct Fake {
-    pub handle: SwitchboardHandle,
-    pub notices: broadcast::Sender<Notice>,
-    pub world: Arc<Mutex<World>>,
+pub(super) struct Fake {
+    pub(super) handle: SwitchboardHandle,
+    pub(super) world: Arc<Mutex<World>>,
 }
 
 impl Fake {
-    pub fn start() -> Self {
+    pub(super) fn start() -> Self {
         let (handle, SwitchboardEnd { mut commands, notices }) = connect();
         let world = Arc::new(Mutex::new(World::default()));
-        let (inner, out) = (world.clone(), notices.clone());
+        let inner = world.clone();
         tokio::spawn(async move {
             while let Some(waiting) = commands.recv().await {
                 let (result, notice) = inner.lock().unwrap().answer(waiting.command);
                 let _ = waiting.answer.send(result);
                 if let Some(notice) = notice {
-                    let _ = out.send(notice);
+                    let _ = notices.send(notice);
                 }
             }
         });
-        Self { handle, notices, world }
+        Self { handle, world }
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the commands are split over three functions by kind")]
 impl World {
     fn answer(&mut self, command: Command) -> (CommandResult, Option<Notice>) {
         match command {

@@ -198,7 +198,7 @@ async fn settings_with_an_error_keep_what_was_typed() {
                 &rtp_first=10000&rtp_last=20000&rtp_silence_seconds=60&min_expires=60&max_expires=86400&default_expires=3600";
     let answer = bench.post("/settings", &cookie, form).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(answer.body.contains("give 5 to 180 seconds") && answer.body.contains("name=\"ring_seconds\" value=\"1\""));
+    assert!(answer.body.contains("Give 5 to 180 seconds") && answer.body.contains("name=\"ring_seconds\" value=\"1\""));
     assert!(answer.body.contains("value=\"when_phone_rings\" selected"));
     let good = form.replace("ring_seconds=1", "ring_seconds=20");
     assert_eq!(bench.post("/settings", &cookie, &good).await.header(header::LOCATION), "/settings?done=saved");

@@ -53,6 +53,15 @@ pub(super) struct Traffic {
     pub(super) undelivered: u64,
 }
 
+/// Where a side wants to be sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heading {
+    /// Nowhere: it holds.
+    Hold,
+    /// There.
+    Towards { rtp: Announcement, rtcp: Announcement },
+}
+
 /// One side's state.
 #[derive(Debug, Default)]
 struct SideState {
@@ -132,22 +141,18 @@ impl Session {
         }
     }
 
-    /// Takes a side's announcement; `None` puts it on hold, with whatever was learned kept for later.
-    pub(super) fn aim(
-        &self,
-        side: Side,
-        rtp: Option<Announcement>,
-        rtcp: Option<Announcement>,
-        rtcp_mux: bool,
-        relearn_until: Tick,
-    ) {
+    /// Takes a side's announcement. On hold, whatever was learned is kept for later.
+    pub(super) fn aim(&self, side: Side, heading: Heading, rtcp_mux: bool, relearn_until: Tick) {
         let mut state = self.legs(side).0.state.borrow_mut();
         state.aimed = true;
         state.rtcp_mux = rtcp_mux;
-        state.on_hold = rtp.is_none();
-        if let (Some(rtp), Some(rtcp)) = (rtp, rtcp) {
-            state.rtp.aim(rtp, relearn_until);
-            state.rtcp.aim(rtcp, relearn_until);
+        match heading {
+            Heading::Hold => state.on_hold = true,
+            Heading::Towards { rtp, rtcp } => {
+                state.on_hold = false;
+                state.rtp.aim(rtp, relearn_until);
+                state.rtcp.aim(rtcp, relearn_until);
+            }
         }
     }
 

@@ -17,8 +17,8 @@ use crate::switchboard::output::{RelayId, Side};
 
 use super::latch::{Announcement, Tick};
 use super::ports::{Pair, Stock, may_be_sent_to};
-use super::session::{Commons, LegSockets, Session, Traffic};
-use super::{RelayConfig, RelayEvent, RelayOrder};
+use super::session::{Commons, Heading, LegSockets, Session, Traffic};
+use super::{Aim, RelayConfig, RelayEvent, RelayOrder};
 
 /// Runs until nobody can give orders any more.
 pub(super) async fn run(config: RelayConfig, mut orders: mpsc::Receiver<RelayOrder>, events: mpsc::Sender<RelayEvent>) {
@@ -89,8 +89,8 @@ impl Stage {
                 self.open(relay, [caller_port, callee_port]);
                 Vec::new()
             }
-            RelayOrder::Aim { relay, side, announced, signalled_from, rtcp_mux } => {
-                self.aim(relay, side, announced, signalled_from, rtcp_mux);
+            RelayOrder::Aim { relay, aim } => {
+                self.aim(relay, aim);
                 Vec::new()
             }
             RelayOrder::Close(relay) => vec![self.close(relay)],
@@ -157,25 +157,27 @@ impl Stage {
         self.open.insert(relay, Open { session, tasks, ports, quiet_since: self.now(), reported: false });
     }
 
-    fn aim(&mut self, relay: RelayId, side: Side, announced: SocketAddr, signalled_from: IpAddr, rtcp_mux: bool) {
+    fn aim(&mut self, relay: RelayId, aim: Aim) {
         let relearn_until = self.after(self.config.relearn);
         let now = self.now();
-        let announced = SocketAddr::new(announced.ip().to_canonical(), announced.port());
-        let signalled_from = signalled_from.to_canonical();
-        let (rtp, rtcp) = if announced.ip().is_unspecified() {
-            (None, None)
-        } else {
-            let next = SocketAddr::new(announced.ip(), announced.port().saturating_add(1));
-            let check = |address| self.announcement(address, signalled_from);
-            (Some(check(announced)), Some(check(next)))
-        };
+        let heading = self.heading(&aim);
         let Some(open) = self.open.get_mut(&relay) else {
             debug!(?relay, "an announcement came for a relay that is not open");
             return;
         };
-        open.session.aim(side, rtp, rtcp, rtcp_mux, relearn_until);
+        open.session.aim(aim.side, heading, aim.rtcp_mux, relearn_until);
         open.quiet_since = now;
         open.reported = false;
+    }
+
+    fn heading(&self, aim: &Aim) -> Heading {
+        let rtp = SocketAddr::new(aim.announced.ip().to_canonical(), aim.announced.port());
+        if rtp.ip().is_unspecified() {
+            return Heading::Hold;
+        }
+        let rtcp = SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1));
+        let from = aim.signalled_from.to_canonical();
+        Heading::Towards { rtp: self.announcement(rtp, from), rtcp: self.announcement(rtcp, from) }
     }
 
     fn announcement(&self, announced: SocketAddr, signalled_from: IpAddr) -> Announcement {

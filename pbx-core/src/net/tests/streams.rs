@@ -4,9 +4,9 @@ use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
 use super::*;
+use crate::model::ConnectionId;
 use crate::net::stream::{self, StreamEvent};
 use crate::net::tcp::Shared;
-use crate::model::ConnectionId;
 
 async fn connect_tcp(bench: &Bench) -> TcpStream {
     TcpStream::connect(bench.bound.tcp[0]).await.unwrap()
@@ -124,7 +124,8 @@ async fn a_broken_stream_is_told_why_and_closed() {
     let bench = start(DriverConfig { tcp: vec![loopback()], ..config() }, echo);
     for length in ["99999999999999999999", "-1", "1000000"] {
         let mut io = connect_tcp(&bench).await;
-        let message = request("OPTIONS", "broken", "").replace("Content-Length: 0", &format!("Content-Length: {length}"));
+        let message =
+            request("OPTIONS", "broken", "").replace("Content-Length: 0", &format!("Content-Length: {length}"));
         io.write_all(message.as_bytes()).await.unwrap();
         let answer = String::from_utf8(closed(&mut io).await).unwrap();
         assert!(answer.starts_with("SIP/2.0 4"), "{length}: {answer}");
@@ -143,11 +144,14 @@ async fn a_peer_that_does_not_read_is_bounded_and_given_up() {
     let mut io = connect_tcp(&bench).await;
     io.write_all(request("OPTIONS", "greedy", "").as_bytes()).await.unwrap();
     let flow = bench.flow_of_next_message().await;
-    let failed = bench.sees(|input| if let Input::SendFailed(flow) = input { Some(flow) } else { None }).await;
-    assert_eq!(failed, flow);
-    let received = closed(&mut io).await.len();
-    assert!(received < 2000 * 60_000, "{received}");
-    bench.sees(|input| matches!(input, Input::FlowLost(lost) if lost == flow).then_some(())).await;
+    let (mut failed, mut lost) = (false, false);
+    let told = bench.sees(|input| {
+        failed |= matches!(input, Input::SendFailed(on) if on == flow);
+        lost |= matches!(input, Input::FlowLost(on) if on == flow);
+        (failed && lost).then_some(())
+    });
+    let (received, ()) = tokio::join!(closed(&mut io), told);
+    assert!(received.len() < 2000 * 60_000, "{}", received.len());
 }
 
 #[tokio::test]
@@ -250,10 +254,9 @@ async fn when_the_queue_is_nearly_full_new_requests_are_declined_and_a_bye_gets_
     let counters = Arc::<Counters>::default();
     // Room for the reserve and one more; the opening takes that one.
     let (events, mut driver) = mpsc::channel(257);
-    let shared = Shared::new(StreamLimits::default(), events, Arc::clone(&counters));
+    let (shared, all_ended) = Shared::new(StreamLimits::default(), events, Arc::clone(&counters));
     let (mut phone, io) = tokio::io::duplex(64 * 1024);
-    let flow =
-        Flow { transport: Transport::Tcp, local: loopback(), remote: loopback(), connection: ConnectionId(1) };
+    let flow = Flow { transport: Transport::Tcp, local: loopback(), remote: loopback(), connection: ConnectionId(1) };
     let connection = tokio::spawn(async move { stream::run(io, flow, &shared).await });
     phone.write_all(request("INVITE", "new", "").as_bytes()).await.unwrap();
     let mut text = Vec::new();
@@ -263,12 +266,36 @@ async fn when_the_queue_is_nearly_full_new_requests_are_declined_and_a_bye_gets_
     let text = String::from_utf8(text).unwrap();
     assert!(text.starts_with("SIP/2.0 503 ") && text.contains("\r\nRetry-After: "), "{text}");
     phone.write_all(request("BYE", "old", "").as_bytes()).await.unwrap();
-    let Some(StreamEvent::Opened { writer: _open, .. }) = driver.recv().await else { panic!("it did not open") };
+    let Some(StreamEvent::Opened { writer: open, .. }) = driver.recv().await else { panic!("it did not open") };
     let Some(StreamEvent::Message { message, .. }) = timeout(PATIENCE, driver.recv()).await.unwrap() else {
         panic!("no message came")
     };
     assert!(matches!(message, Message::Request(request) if request.method.as_str() == "BYE"));
     assert_eq!(counters.requests_declined.get(), 1);
-    drop(phone);
+    drop((phone, open));
     timeout(PATIENCE, connection).await.unwrap().unwrap();
+    assert!(all_ended.await.is_err(), "the last connection is told from the others");
+}
+
+#[tokio::test]
+async fn what_is_queued_at_the_end_is_still_written() {
+    let bench = start(DriverConfig { tcp: vec![loopback()], ..config() }, {
+        let mut talker = None;
+        move |input| {
+            if let Input::Sip { flow, .. } = input {
+                talker = Some(*flow);
+            }
+            if !matches!(input, Input::Drain) {
+                return echo(input);
+            }
+            let bytes = Bytes::from(vec![b'x'; 200_000]);
+            talker.into_iter().map(|flow| Output::Send { flow, bytes: bytes.clone() }).collect()
+        }
+    });
+    let mut io = connect_tcp(&bench).await;
+    io.write_all(request("OPTIONS", "here", "").as_bytes()).await.unwrap();
+    assert_eq!(call_ids(&mut io, 1).await, ["here"]);
+    bench.bound.stopper.stop();
+    assert_eq!(closed(&mut io).await.len(), 200_000);
+    assert!(timeout(PATIENCE, bench.bound.ended).await.is_ok());
 }

@@ -31,7 +31,6 @@ async fn a_burst_of_datagrams_is_answered_from_the_address_that_was_asked() {
     assert_eq!(flow.local, SocketAddr::from((Ipv4Addr::LOCALHOST, bench.bound.udp[0].port())));
     assert_eq!(flow.remote, phone.local_addr().unwrap());
     assert_eq!(bench.bound.counters.messages_in.get(), 200);
-    assert_eq!(bench.bound.counters.datagrams_out.get(), 200);
 }
 
 #[tokio::test]

@@ -143,7 +143,7 @@ fn every_length_has_a_limit() {
     cases.push(("Path", request));
     let instance = bench.request(udp(1), Contacts::List(vec![app(&"i".repeat(257), "t")]));
     cases.push(("+sip.instance", instance));
-    let token = bench.request(udp(1), Contacts::List(vec![app("i", &"t".repeat(513))]));
+    let token = bench.request(udp(1), Contacts::List(vec![app("i", &"t".repeat(1025))]));
     cases.push(("pn-prid", token));
     let mut contact = app("i", "t");
     if let Some(crate::registrar::OfferedPush::Target(target)) = &mut contact.push {

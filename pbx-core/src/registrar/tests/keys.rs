@@ -127,7 +127,7 @@ fn another_extension_with_the_same_token_has_a_record_of_its_own() {
     assert_eq!(bench.wake_state(1), Some(WakeState::Resting), "nobody can take a token away from another extension");
     assert_eq!(bench.registrar.callable_devices(number("101")).len(), 1);
     assert_eq!(bench.registrar.callable_devices(number("102")).len(), 1);
-    let changes = bench.registrar.remove_account(&"102".parse().unwrap());
+    let changes = bench.registrar.remove_account(number("102"), &"102".parse().unwrap());
     assert_eq!(changes.len(), 1);
     assert_eq!(bench.devices(), [1]);
 }
@@ -165,6 +165,6 @@ fn a_device_follows_the_account_it_registers_with() {
     let mut request = bench.request(tls(1), Contacts::List(vec![app("urn:uuid:a", "token-a")]));
     request.username = "101-phone".parse().unwrap();
     assert!(bound(bench.send(request)).durable);
-    assert!(bench.registrar.remove_account(&"101".parse().unwrap()).is_empty());
-    assert_eq!(bench.registrar.remove_account(&"101-phone".parse().unwrap()).len(), 1);
+    assert!(bench.registrar.remove_account(number("101"), &"101".parse().unwrap()).is_empty());
+    assert_eq!(bench.registrar.remove_account(number("101"), &"101-phone".parse().unwrap()).len(), 1);
 }

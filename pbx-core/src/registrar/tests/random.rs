@@ -430,7 +430,8 @@ fn do_anything(bench: &mut Bench, settings: &mut Settings, step: Anything) {
             }
         }
         Anything::RemoveAccount(account) => {
-            for change in bench.registrar.remove_account(&format!("account-{account}").parse().unwrap()) {
+            let username = format!("account-{account}").parse().unwrap();
+            for change in bench.registrar.remove_account(number("101"), &username) {
                 bench.disk.apply(change);
             }
         }

@@ -58,7 +58,7 @@ fn one_bad_contact_changes_nothing() {
     let mut no_token = desk(5063);
     no_token.push = Some(OfferedPush::Target(target("")));
     let mut long = desk(5063);
-    long.uri = format!("sip:{}@h", "x".repeat(2000)).into();
+    long.uri = format!("sip:{}@h", "x".repeat(3000)).into();
     for (bad, status) in [(with_expires(desk(5063), 5), 423), (unsupported, 555), (no_token, 400), (long, 400)] {
         let list = vec![app("urn:uuid:a", "token-a"), with_expires(desk(5060), 0), bad];
         let request = bench.request(udp(5060), Contacts::List(list));
@@ -125,6 +125,17 @@ fn a_lower_cseq_is_refused_and_an_equal_one_is_answered_again() {
 }
 
 #[test]
+fn a_register_that_is_repeated_over_another_transport_moves_the_binding() {
+    let mut bench = Bench::new();
+    let mut request = bench.request(udp(5060), Contacts::List(vec![app("urn:uuid:a", "token-a")]));
+    bound(bench.send(request.clone()));
+    request.flow = tls(1);
+    bound(bench.send(request));
+    let view = bench.registrar.device(DeviceId(1)).unwrap();
+    assert_eq!(view.live_binding().map(|binding| binding.flow()), Some(tls(1)));
+}
+
+#[test]
 fn another_call_id_starts_its_own_count() {
     let mut bench = Bench::new();
     bench.bind(tls(1), app("urn:uuid:a", "token-a"));
@@ -174,6 +185,17 @@ fn a_save_that_is_not_known_to_have_succeeded_is_tried_again() {
     assert!(bound(bench.send(next)).durable, "an older save says nothing about the newer token");
     bench.registrar.saved(&refresh.saving);
     assert!(!bench.bind(tls(1), app("urn:uuid:a", "token-b")).durable);
+}
+
+#[test]
+fn a_udp_binding_whose_save_failed_is_saved_with_the_next_register() {
+    let mut bench = Bench::new();
+    let request = bench.request(udp(5060), Contacts::List(vec![desk(5060)]));
+    let lost = bound(bench.registrar.register(request, bench.now));
+    assert_eq!(lost.changes.len(), 2);
+    let refresh = bench.bind(udp(5060), desk(5060));
+    assert!(matches!(&refresh.changes[..], [Change::PutDevice(_), Change::PutUdpBinding(_)]));
+    assert!(bench.bind(udp(5060), desk(5060)).changes.is_empty());
 }
 
 #[test]

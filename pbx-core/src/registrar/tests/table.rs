@@ -319,7 +319,7 @@ fn logout_deletes_both_records_of_that_account_only() {
     other.username = "101-b".parse().unwrap();
     bound(bench.send(other));
     bench.events();
-    let changes = bench.registrar.remove_account(&"101-b".parse().unwrap());
+    let changes = bench.registrar.remove_account(number("101"), &"101-b".parse().unwrap());
     assert_eq!(changes, [Change::DeleteDevice(DeviceId(2))]);
     assert_eq!(bench.devices(), [1]);
     let (extension, device) = (number("101"), DeviceId(2));

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::sip::uri::{split_outside_quotes, unquoted};
+use crate::sip::scan::{split_once, split_outside_quotes};
+use crate::sip::uri::unquoted;
 
 /// The longest part of an answer that is hashed or looked up; real ones have at most 100 characters.
 const MAX_PART: usize = 512;
@@ -39,7 +40,7 @@ pub(super) struct Answer<'a> {
 impl<'a> Answer<'a> {
     /// Reads a header value; `None` when its scheme is not Digest.
     pub(super) fn parse(value: &'a str) -> Result<Option<Self>, Malformed> {
-        let Some((scheme, mut rest)) = value.trim_start().split_once([' ', '\t']) else {
+        let Some((scheme, mut rest)) = value.trim_ascii_start().split_once([' ', '\t']) else {
             return Ok(None);
         };
         if !scheme.eq_ignore_ascii_case("Digest") {
@@ -50,10 +51,10 @@ impl<'a> Answer<'a> {
         while !rest.is_empty() {
             let (piece, after) = split_outside_quotes(rest, b',');
             rest = after;
-            let Some((name, value)) = piece.split_once('=') else {
+            let Some((name, value)) = split_once(piece, b'=') else {
                 continue;
             };
-            let slot = match name.trim() {
+            let slot = match name.trim_ascii() {
                 name if name.eq_ignore_ascii_case("username") => &mut username,
                 name if name.eq_ignore_ascii_case("realm") => &mut realm,
                 name if name.eq_ignore_ascii_case("nonce") => &mut nonce,
@@ -65,7 +66,7 @@ impl<'a> Answer<'a> {
                 name if name.eq_ignore_ascii_case("cnonce") => &mut cnonce,
                 _ => continue,
             };
-            let value = unquoted(value.trim());
+            let value = unquoted(value.trim_ascii());
             if value.len() > MAX_PART || value.starts_with('"') || slot.replace(value).is_some() {
                 return Err(Malformed);
             }

@@ -6,6 +6,7 @@ use bytesstr::BytesStr;
 use super::{Fault, MAX_HEADERS, MAX_LINE, bad, is_token};
 use crate::sip::lines::{Line, Lines, content_length, unfold};
 use crate::sip::message::{HeaderName, Headers};
+use crate::sip::scan::split_once;
 
 /// What a head holds.
 pub(super) struct Head {
@@ -38,7 +39,7 @@ impl Head {
 
     fn add(&mut self, text: &BytesStr, line: Line) -> Result<(), Fault> {
         let (name, value) =
-            slice(text, line).and_then(|line| line.split_once(':')).ok_or(bad("A header line has no colon"))?;
+            slice(text, line).and_then(|line| split_once(line, b':')).ok_or(bad("A header line has no colon"))?;
         let (name, value) = (name.trim_ascii_end(), value.trim_ascii());
         if !is_token(name) {
             return Err(bad("A header name is malformed"));

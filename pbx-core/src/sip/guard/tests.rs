@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{MAX_DATAGRAM, MAX_STREAM_MESSAGE, Refusal, check};
+use super::{MAX_DATAGRAM, MAX_STREAM_MESSAGE, MAX_VIAS, Refusal, check, is_keep_alive};
 use crate::model::Transport;
 use crate::sip::message::{HeaderName, Message, Method, Request};
 
@@ -223,6 +223,24 @@ fn a_stream_message_needs_its_content_length() {
         "Content-Length is missing"
     );
     assert!(check(changed("CSeq", "l: 0\r\nCSeq").into(), Transport::Tcp).is_ok());
+}
+
+#[test]
+fn a_message_that_went_too_far_round_is_refused() {
+    let with = |count: usize| changed("Via: ", &format!("Via: {}", "SIP/2.0/UDP b;branch=z9hG4bK2,".repeat(count - 1)));
+    accepted(&with(MAX_VIAS));
+    let refusal = udp(&with(MAX_VIAS + 1)).unwrap_err();
+    assert_eq!((refusal.status, refusal.reason), (400, "Too many Via or Route values"));
+}
+
+#[test]
+fn keep_alives_are_told_from_messages() {
+    for keep_alive in [&b""[..], b"\r\n", b"\r\n\r\n", b"\0\0\0\0", b" "] {
+        assert!(is_keep_alive(keep_alive), "{keep_alive:?}");
+    }
+    for other in [&b"\r\n\r\n\r\n"[..], b"jaK\0", b"OPTI", OPTIONS.as_bytes()] {
+        assert!(!is_keep_alive(other), "{other:?}");
+    }
 }
 
 /// Bytes that look like SIP often enough to get past the first checks.

@@ -167,7 +167,7 @@ async fn the_live_check_of_a_service_account_signs_in_and_sends_to_nobody() {
 }
 
 #[tokio::test]
-async fn a_provider_that_cannot_be_reached_is_named_with_the_host() {
+async fn a_provider_whose_certificate_is_not_trusted_is_named_with_the_fix() {
     let office = Office::open().await;
     let google = FcmStandin::start().await.unwrap();
     let NewCredential::Fcm(mut new) = google.new_credential(PROJECT, None).unwrap() else { panic!("an FCM upload") };
@@ -176,7 +176,8 @@ async fn a_provider_that_cannot_be_reached_is_named_with_the_host() {
     let added = office.add(NewCredential::Fcm(new)).await;
     let check = office.gateway.check_credential(added.id).await.unwrap();
     assert_eq!(check.code, "unreachable");
-    assert!(check.text.contains(&google.token_uri()), "{}", check.text);
+    assert!(check.text.starts_with(&google.token_uri()), "{}", check.text);
+    assert!(check.text.contains("add its root certificate"), "{}", check.text);
 }
 
 #[tokio::test]

@@ -48,10 +48,12 @@ impl Office {
 
     /// Stops the gateway and starts a new one on the same data.
     pub(super) async fn restart(self) -> Self {
-        let Self { dir, store, requests, driver, next, .. } = self;
+        let Self { dir, store, requests, driver, next, gateway, .. } = self;
         drop(requests);
         driver.await.unwrap();
         store.close().await;
+        // The data belongs to one process: the last copy of the store gives it free.
+        drop((gateway, store));
         let mut office = Self::open_in(dir).await;
         office.next = next;
         office

@@ -70,7 +70,7 @@ pub(super) fn check_form(asked: &Asked<'_>) -> Result<Value, Refused> {
     if token.is_empty() {
         return Err((400, "MissingDeviceToken"));
     }
-    if token.len() > 200 || token.len() % 2 != 0 || !token.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if token.len() > 200 || !token.len().is_multiple_of(2) || !token.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err((400, "BadDeviceToken"));
     }
     check_headers(asked.headers)?;
