@@ -12,6 +12,8 @@ use pbx_core::model::{CallEnding, TimelineStep};
 
 /// How long a phone takes to start an app that was pushed; a real one takes a second or two.
 const APP_START: Duration = Duration::from_millis(300);
+/// How long a person takes to lift a receiver, or to lose patience.
+const PERSON: Duration = Duration::from_millis(200);
 /// Seconds a registration is asked for.
 const HOUR: u32 = 3600;
 /// Packets that make half a second of speech.
@@ -50,7 +52,7 @@ async fn woken(stage: &mut Stage, story: &mut Story) -> Seen<()> {
         .await?;
     story.tell(DESK, "hangs up, and the iPhone app hears that");
 
-    let steps = [
+    let chain = [
         TimelineStep::Invited,
         TimelineStep::PushQueued,
         TimelineStep::PushSent,
@@ -61,8 +63,7 @@ async fn woken(stage: &mut Stage, story: &mut Story) -> Seen<()> {
         TimelineStep::Answered,
         TimelineStep::Ended,
     ];
-    let expected =
-        Expected { ending: CallEnding::Completed, answered_by: Some((&stage.iphone, IPHONE)), steps: &steps };
+    let expected = Expected { ending: CallEnding::Completed, answered_by: Some(&stage.iphone), chains: &[&chain] };
     proof::call(stage, story, &expected).await?;
     proof::pushes(stage, &[(&stage.iphone.call_token, 1), (&stage.iphone.notice_token, 0)])?;
     proof::calls_rung(story, &[(IPHONE, 1), (DESK, 0)])?;
@@ -83,10 +84,10 @@ async fn answered_elsewhere(stage: &mut Stage, story: &mut Story) -> Seen<()> {
     story.tell(DESK, "rings at once");
     let push = call_push(stage, true, story).await?;
     hears_ringing(&call, IPHONE, story).await?;
+    tokio::time::sleep(PERSON).await;
     bell.answer()?;
     call.answered(SOON).await?;
     story.tell(DESK, "answers; the Android app is still starting");
-    wakes(&stage.android, story).await?;
     let notice = notice(stage, true).await?;
     expect("FCM should be told that the call was answered elsewhere", notice.field("why") == "elsewhere", || {
         format!("it got {}", notice.push.payload)
@@ -94,7 +95,8 @@ async fn answered_elsewhere(stage: &mut Stage, story: &mut Story) -> Seen<()> {
     expect("the notice is about the same call", notice.field("call") == push.field("call"), || {
         format!("it got {}", notice.push.payload)
     })?;
-    story.tell_at(notice.at, FCM, "takes the notice “answered on another phone” for it");
+    story.tell_at(notice.at, FCM, "takes the notice “answered elsewhere” for it");
+    wakes(&stage.android, story).await?;
     talk(&call, &bell, story).await?;
     bell.hang_up(SOON).await?;
     expect_end(&call, "the caller should learn that the desk phone hung up", |end| {
@@ -103,14 +105,18 @@ async fn answered_elsewhere(stage: &mut Stage, story: &mut Story) -> Seen<()> {
     .await?;
     story.tell(DESK, "hangs up");
 
-    let steps = [
+    let at_the_desk = [
         TimelineStep::Invited,
-        TimelineStep::PushSent,
-        TimelineStep::PushAccepted,
+        TimelineStep::InviteSent,
+        TimelineStep::Ringing,
         TimelineStep::Answered,
         TimelineStep::Ended,
     ];
-    let expected = Expected { ending: CallEnding::Completed, answered_by: None, steps: &steps };
+    // Twice: for the call and for the notice.
+    let at_the_app =
+        [TimelineStep::PushSent, TimelineStep::PushAccepted, TimelineStep::PushSent, TimelineStep::PushAccepted];
+    let chains = [at_the_desk.as_slice(), at_the_app.as_slice()];
+    let expected = Expected { ending: CallEnding::Completed, answered_by: None, chains: &chains };
     proof::call(stage, story, &expected).await?;
     proof::pushes(stage, &[(&stage.android.call_token, 2)])?;
     proof::calls_rung(story, &[(DESK, 1), (ANDROID, 0), (IPHONE, 1)])?;
@@ -126,6 +132,7 @@ async fn given_up(stage: &mut Stage, story: &mut Story) -> Seen<()> {
     story.tell(DESK, &format!("calls {ANNA}"));
     let push = call_push(stage, false, story).await?;
     hears_ringing(&call, DESK, story).await?;
+    tokio::time::sleep(PERSON).await;
     let end = call.cancel(SOON).await?;
     expect(
         "the caller's call should be over",
@@ -145,14 +152,14 @@ async fn given_up(stage: &mut Stage, story: &mut Story) -> Seen<()> {
     wakes(&stage.iphone, story).await?;
     stage.target_is(&stage.iphone, "resting").await?;
 
-    let steps = [
+    let chain = [
         TimelineStep::Invited,
         TimelineStep::PushSent,
         TimelineStep::PushAccepted,
         TimelineStep::CallerHearsRinging,
         TimelineStep::Ended,
     ];
-    let expected = Expected { ending: CallEnding::CallerGaveUp, answered_by: None, steps: &steps };
+    let expected = Expected { ending: CallEnding::CallerGaveUp, answered_by: None, chains: &[&chain] };
     proof::call(stage, story, &expected).await?;
     proof::pushes(stage, &[(&stage.iphone.call_token, 2), (&stage.iphone.notice_token, 1)])?;
     proof::calls_rung(story, &[(IPHONE, 1)])?;

@@ -75,14 +75,14 @@ impl Stage {
         wait_for_socket(&config).await;
         let client = Client::new(config.socket_path());
         let (udp, tls) = (first(&app.sip_udp)?, first(&app.sip_tls)?);
-        story.tell(SERVER, &format!("runs: phones by UDP {udp} and TLS {tls}, browsers at {}", app.base_url));
+        story.tell(SERVER, &format!("runs; phones reach it by UDP at {udp} and by TLS at {tls}"));
         let post_box = PostBox::open(story.events(), &apns, &fcm);
 
         let reception = add_extension(&client, RECEPTION, "Reception").await?;
         let anna = add_extension(&client, ANNA, "Anna").await?;
         story.tell(
             SERVER,
-            &format!("has extensions {RECEPTION} Reception (desk phone, Android app), {ANNA} Anna (iPhone app)"),
+            &format!("knows {RECEPTION} Reception (desk phone, Android app) and {ANNA} Anna (iPhone app)"),
         );
         let apns_key = apns.new_credential(&[BUNDLE]).map_err(|error| setup("a key for APNs", &error))?;
         add_credential(&client, apns_key, APNS, story).await?;
@@ -212,6 +212,6 @@ async fn add_credential(client: &Client, new: NewCredential, provider: &str, sto
     if !checked.ok {
         return Err(DemoError::not_seen(format!("{provider} should accept the push credential"), checked.text));
     }
-    story.tell(provider, "accepts the push credential in a live check (stand-in)");
+    story.tell(provider, "(a stand-in) accepts the push credential in a live check");
     Ok(())
 }

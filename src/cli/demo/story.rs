@@ -71,10 +71,12 @@ impl Story {
         self.calls.push(call);
     }
 
+    /// The last words.
     pub(super) fn finale(&self) {
         let seconds = self.clock.elapsed().as_millis();
         self.say(&format!(
-            "\nEvery step was seen by the phones, by the stand-ins and in the call log. It took {}.{} s.\n",
+            "\nEvery step was seen by the phones, by the push services' stand-ins and in the call log. It took {}.{} s.\n\
+             Look around in the pages: nightbell demo --keep. Run it for real: nightbell serve.\n",
             seconds / 1000,
             seconds % 1000 / 100
         ));
