@@ -1,5 +1,7 @@
 //! How a call's wishes become SIP, sound and log lines.
 
+use std::net::IpAddr;
+
 use crate::call::{BranchEnd, CallInput, CallOutput};
 use crate::media::sdp;
 use crate::model::{BranchId, CallEnding, CallId, DeviceId, Flow, Now, TimelineEntry, WakeKind};
@@ -184,12 +186,12 @@ impl Switchboard {
     }
 
     /// Our address as the peer on this flow must write it.
-    pub(super) fn our_ip(&self, flow: Flow) -> std::net::IpAddr {
-        let local = flow.local.ip();
+    pub(super) fn our_ip(&self, flow: Flow) -> IpAddr {
+        let local = flow.local.ip().to_canonical();
         match self.config.public_ip {
-            // A phone on this machine or in the same address family's loopback never goes through the NAT.
-            Some(public) if !local.is_loopback() && public.is_ipv4() == local.is_ipv4() => public,
-            Some(_) | None => local.to_canonical(),
+            // A phone in the same network reaches us directly; only from outside does it go through the router.
+            Some(public) if is_outside(flow.remote.ip().to_canonical()) && public.is_ipv4() == local.is_ipv4() => public,
+            Some(_) | None => local,
         }
     }
 
@@ -317,6 +319,18 @@ impl Switchboard {
                 self.called.remove(&number);
             }
         }
+    }
+}
+
+/// Whether an address belongs to the internet and not to a network at home (RFC 1918, 6598, 4193, 3927).
+fn is_outside(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [first, second, ..] = ip.octets();
+            let shared = first == 100 && (64..128).contains(&second);
+            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || shared)
+        }
+        IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()),
     }
 }
 

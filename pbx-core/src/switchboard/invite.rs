@@ -196,11 +196,18 @@ impl Switchboard {
             });
             return false;
         }
-        if sdp::read(&request.body).is_err() {
-            self.answer(flow, request, 488, "No Usable Audio Offer");
-            return false;
+        match sdp::read(&request.body).map(|announced| announced.encryption) {
+            Ok(sdp::Encryption::None | sdp::Encryption::Sdes) => true,
+            // The relay carries no DTLS handshake: better no call than one without sound.
+            Ok(sdp::Encryption::Dtls) => {
+                self.answer(flow, request, 488, "DTLS Sound Is Not Relayed");
+                false
+            }
+            Err(_) => {
+                self.answer(flow, request, 488, "No Usable Audio Offer");
+                false
+            }
         }
-        true
     }
 
     fn busy(&mut self, flow: Flow, request: &Request, reason: &'static str) {
