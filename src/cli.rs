@@ -180,15 +180,13 @@ pub fn main() -> ExitCode {
 fn not_understood(wrong: &clap::Error, arguments: &[OsString]) -> Exit {
     // Nothing can be done when the terminal is gone.
     let _ = wrong.print();
-    match wrong.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Ok,
-        _ => {
-            if arguments.iter().any(|argument| argument == "--json") {
-                output::print_json(&failure::usage_problem(&wrong.to_string()));
-            }
-            Exit::Usage
-        }
+    if matches!(wrong.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return Exit::Ok;
     }
+    if arguments.iter().any(|argument| argument == "--json") {
+        output::print_json(&failure::usage_problem(&wrong.to_string()));
+    }
+    Exit::Usage
 }
 
 fn run(cli: Cli) -> Result<Report, Failure> {

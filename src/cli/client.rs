@@ -59,7 +59,7 @@ pub(super) enum ClientError {
     },
     /// The server said no, and why.
     #[error("{}", .0.detail())]
-    Refused(Problem),
+    Refused(Box<Problem>),
     /// Not the shape this version knows.
     #[error(
         "Nightbell gave an answer this command does not understand ({0}); is the server of the same version as this program?"
@@ -212,7 +212,7 @@ impl Client {
         let body = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
         let body = body.map_err(|error| self.broken(error.as_ref()))?.to_bytes();
         driving.abort();
-        if status.is_success() { Ok(body) } else { Err(ClientError::Refused(Problem::read(status, &body)?)) }
+        if status.is_success() { Ok(body) } else { Err(ClientError::Refused(Box::new(Problem::read(status, &body)?))) }
     }
 
     fn unreachable(&self, error: &io::Error) -> ClientError {
