@@ -16,7 +16,8 @@ pub mod qr;
 
 #[cfg(feature = "web")]
 mod enrolments;
-#[cfg(all(test, feature = "web"))]
+#[cfg(test)]
+#[cfg(feature = "web")]
 mod fixture;
 #[cfg(feature = "web")]
 mod handlers;

@@ -90,13 +90,16 @@ impl Leg {
     }
 
     /// The socket and the address for a packet of this kind towards this side.
-    fn way(&self, kind: Lane) -> Option<(&UdpSocket, SocketAddr)> {
+    ///
+    /// RTCP shares the RTP port only when both sides take it there (RFC 5761 section 5.1.1): the offer passed through us,
+    /// so who offered it falls back to two ports when the other side did not agree.
+    fn way(&self, kind: Lane, other_takes_mux: bool) -> Option<(&UdpSocket, SocketAddr)> {
         let state = self.state.borrow();
         if state.on_hold {
             return None;
         }
         match kind {
-            Lane::Rtcp if !state.rtcp_mux => Some((&self.rtcp, state.rtcp.target()?)),
+            Lane::Rtcp if !(state.rtcp_mux && other_takes_mux) => Some((&self.rtcp, state.rtcp.target()?)),
             Lane::Rtp | Lane::Rtcp => Some((&self.rtp, state.rtp.target()?)),
         }
     }
@@ -206,7 +209,7 @@ impl Session {
             state.traffic.bytes += datagram.len() as u64;
         }
         self.heard.set(true);
-        let sent = other.way(kind).is_some_and(|(socket, to)| {
+        let sent = other.way(kind, state.rtcp_mux).is_some_and(|(socket, to)| {
             socket.local_addr().is_ok_and(|local| socket.try_send_to(datagram, as_seen_by(local, to)).is_ok())
         });
         if !sent {

@@ -207,30 +207,38 @@ async fn only_sound_is_relayed() {
     assert_eq!(receives(&callee).await.0, sound(1, "second"));
 }
 
-#[tokio::test]
-async fn rtcp_takes_the_next_port_unless_it_is_muxed() {
-    let mut bench = Bench::start(config(20_400)).await;
-    let caller = phone().await;
-    // A pair of neighbouring ports for the callee, who does not mux.
-    let (callee, callee_rtcp) = loop {
+/// A phone with neighbouring ports for RTP and RTCP.
+async fn phone_with_rtcp() -> (UdpSocket, UdpSocket) {
+    loop {
         let rtp = phone().await;
         let next = SocketAddr::from((Ipv4Addr::LOCALHOST, rtp.local_addr().unwrap().port().saturating_add(1)));
         if let Ok(rtcp) = UdpSocket::bind(next).await {
-            break (rtp, rtcp);
+            return (rtp, rtcp);
         }
-    };
-    bench.aim_from(Side::Caller, caller.local_addr().unwrap(), Ipv4Addr::LOCALHOST.into(), true).await;
-    bench.aim_from(Side::Callee, callee.local_addr().unwrap(), Ipv4Addr::LOCALHOST.into(), false).await;
+    }
+}
+
+#[tokio::test]
+async fn rtcp_takes_the_next_port_unless_both_sides_take_it_on_the_first() {
+    let mut bench = Bench::start(config(20_400)).await;
+    let ((caller, caller_rtcp), (callee, callee_rtcp)) = (phone_with_rtcp().await, phone_with_rtcp().await);
+    let signalled_from = Ipv4Addr::LOCALHOST.into();
+    // The caller offers to mux, the callee does not agree.
+    bench.aim_from(Side::Caller, caller.local_addr().unwrap(), signalled_from, true).await;
+    bench.aim_from(Side::Callee, callee.local_addr().unwrap(), signalled_from, false).await;
     let (caller_port, callee_port) = (bench.port(Side::Caller), bench.port(Side::Callee));
-    let callee_rtcp_port = SocketAddr::new(callee_port.ip(), callee_port.port() + 1);
-    talks(&caller, caller_port, &sound(1, "sound first"), &callee).await;
-    let from = talks(&caller, caller_port, &report(b"muxd"), &callee_rtcp).await;
-    assert_eq!(from, callee_rtcp_port);
-    let from = talks(&callee_rtcp, callee_rtcp_port, &report(b"next"), &caller).await;
-    assert_eq!(from, caller_port);
+    let next = |port: SocketAddr| SocketAddr::new(port.ip(), port.port() + 1);
+    let from = talks(&caller_rtcp, next(caller_port), &report(b"one "), &callee_rtcp).await;
+    assert_eq!(from, next(callee_port));
+    talks(&callee_rtcp, next(callee_port), &report(b"two "), &caller_rtcp).await;
     // RTP does not belong there.
-    callee_rtcp.send_to(&sound(2, "lost"), callee_rtcp_port).await.unwrap();
-    talks(&callee_rtcp, callee_rtcp_port, &report(b"more"), &caller).await;
+    callee_rtcp.send_to(&sound(2, "lost"), next(callee_port)).await.unwrap();
+    talks(&callee_rtcp, next(callee_port), &report(b"more"), &caller_rtcp).await;
+    // Now it does.
+    bench.aim_from(Side::Callee, callee.local_addr().unwrap(), signalled_from, true).await;
+    talks(&caller, caller_port, &sound(1, "sound first"), &callee).await;
+    let from = talks(&caller, caller_port, &report(b"muxd"), &callee).await;
+    assert_eq!(from, callee_port);
     let (from_caller, from_callee, _) = bench.close().await;
     assert_eq!((from_caller, from_callee), (1, 0), "reports are no sound");
 }
