@@ -43,7 +43,8 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 failed or refused; 2 the command line is not understood; 3 it works, but something needs attention.
 
 With --json, standard output holds one JSON document: the answer in the words of the REST API or, when the command fails, \
-problem JSON (RFC 9457) with a stable \"code\". The sentence for people goes to standard error in both cases.
+problem JSON (RFC 9457) with a stable \"code\"; serve prints one line for each event. The sentence for people goes to \
+standard error in both cases.
 
 Except for serve, demo and config check, commands reach the running server through admin.sock in the data directory. \
 They must run as the user that runs Nightbell, or as root.";
@@ -70,14 +71,20 @@ struct Place {
     /// Where database, keys and admin socket live; overrides data_dir in the configuration
     #[arg(long, global = true, value_name = "DIR", env = "NIGHTBELL_DATA_DIR")]
     data_dir: Option<PathBuf>,
+    /// The name or address under which phones and browsers reach this machine; overrides public_host
+    #[arg(long, global = true, value_name = "NAME", env = "NIGHTBELL_PUBLIC_HOST")]
+    public_host: Option<String>,
 }
 
 impl Place {
-    /// The boot settings, with the data directory of the command line.
+    /// The boot settings, with what the command line overrides.
     fn load(&self) -> Result<Config, ConfigError> {
         let mut config = Config::load(self.config.as_deref())?;
         if let Some(data_dir) = &self.data_dir {
             config.data_dir.clone_from(data_dir);
+        }
+        if let Some(public_host) = &self.public_host {
+            config.public_host.clone_from(public_host);
         }
         Ok(config)
     }
@@ -173,15 +180,13 @@ pub fn main() -> ExitCode {
 fn not_understood(wrong: &clap::Error, arguments: &[OsString]) -> Exit {
     // Nothing can be done when the terminal is gone.
     let _ = wrong.print();
-    match wrong.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Ok,
-        _ => {
-            if arguments.iter().any(|argument| argument == "--json") {
-                output::print_json(&failure::usage_problem(&wrong.to_string()));
-            }
-            Exit::Usage
-        }
+    if matches!(wrong.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return Exit::Ok;
     }
+    if arguments.iter().any(|argument| argument == "--json") {
+        output::print_json(&failure::usage_problem(&wrong.to_string()));
+    }
+    Exit::Usage
 }
 
 fn run(cli: Cli) -> Result<Report, Failure> {

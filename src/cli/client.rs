@@ -59,7 +59,7 @@ pub(super) enum ClientError {
     },
     /// The server said no, and why.
     #[error("{}", .0.detail())]
-    Refused(Problem),
+    Refused(Box<Problem>),
     /// Not the shape this version knows.
     #[error(
         "Nightbell gave an answer this command does not understand ({0}); is the server of the same version as this program?"
@@ -129,11 +129,15 @@ impl Problem {
         &self.known.detail
     }
 
-    /// One line for each refused row, then the sentence with its stable code.
-    pub(super) fn text(&self) -> String {
-        let rows = self.known.errors.iter().map(|row| format!("{}\n", row.text())).collect::<String>();
+    /// One line for each refused row.
+    pub(super) fn rows(&self) -> String {
+        self.known.errors.iter().map(|row| format!("{}\n", row.text())).collect()
+    }
+
+    /// The problem and the fix, with the stable code.
+    pub(super) fn sentence(&self) -> String {
         let KnownProblem { code, detail, .. } = &self.known;
-        if code.is_empty() { format!("{rows}{detail}") } else { format!("{rows}{detail} [{code}]") }
+        if code.is_empty() { detail.clone() } else { format!("{detail} [{code}]") }
     }
 
     pub(super) const fn as_json(&self) -> &Value {
@@ -208,7 +212,7 @@ impl Client {
         let body = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
         let body = body.map_err(|error| self.broken(error.as_ref()))?.to_bytes();
         driving.abort();
-        if status.is_success() { Ok(body) } else { Err(ClientError::Refused(Problem::read(status, &body)?)) }
+        if status.is_success() { Ok(body) } else { Err(ClientError::Refused(Box::new(Problem::read(status, &body)?))) }
     }
 
     fn unreachable(&self, error: &io::Error) -> ClientError {
@@ -274,10 +278,11 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_list_names_every_line_before_the_sentence() {
+    fn a_refused_list_names_every_line_beside_the_sentence() {
         let body = br#"{"status":422,"code":"import_has_errors","detail":"nothing was imported",
             "errors":[{"line":4,"column":"number","code":"x","message":"bad"},{"line":5,"column":"","code":"y","message":"odd"}]}"#;
         let problem = Problem::read(StatusCode::UNPROCESSABLE_ENTITY, body).unwrap();
-        assert_eq!(problem.text(), "line 4, column number: bad\nline 5: odd\nnothing was imported [import_has_errors]");
+        assert_eq!(problem.rows(), "line 4, column number: bad\nline 5: odd\n");
+        assert_eq!(problem.sentence(), "nothing was imported [import_has_errors]");
     }
 }

@@ -129,7 +129,7 @@ async fn show(args: &DemoArgs, json: bool) -> Result<Report, Failure> {
     };
     let played = match played {
         Ok(()) => {
-            story.finale();
+            story.finale(args.keep);
             if args.keep { keep::until_signal(&mut stage, &mut signals, json).await } else { Ok(()) }
         }
         Err(failed) => Err(failed),

@@ -13,7 +13,7 @@ pub(super) struct Device {
     pub(super) extension: String,
     user_agent: String,
     pub(super) presence: Presence,
-    reason: String,
+    pub(super) reason: String,
     live_binding: Option<LiveBinding>,
     pub(super) wake_target: Option<WakeTarget>,
     pub(super) last_wake: Option<LastWake>,
@@ -49,11 +49,6 @@ impl Device {
     pub(super) fn name(&self) -> String {
         let short: String = self.user_agent.split(['(', ';']).next().unwrap_or("").trim().chars().take(30).collect();
         if short.is_empty() { format!("phone {}", self.id) } else { short }
-    }
-
-    /// Whether it can be reached, with the reason.
-    pub(super) fn reachable(&self) -> String {
-        presence(self.presence, &self.reason)
     }
 
     /// Record 1 in a cell.
@@ -97,7 +92,7 @@ impl Device {
         let wake = if wake.is_empty() { "never".to_owned() } else { wake };
         let lines = [
             format!("Phone {}  {}", self.id, self.name()),
-            format!("  {}", self.reachable()),
+            format!("  {}", presence(self.presence, &self.reason)),
             format!("  live binding  {binding}"),
             format!("  wake target   {target}"),
             format!("  last wake     {wake}"),

@@ -159,7 +159,7 @@ async fn list(client: &Client, search: &str) -> Result<Report, Failure> {
         let line = Line::deserialize(value).map_err(not_understood)?;
         let phones = line.phones();
         let push = if line.push_enabled { "on" } else { "off" };
-        table.row([line.number.to_string(), line.name, presence(line.presence, &line.reason), phones, push.to_owned()]);
+        table.row([line.number.to_string(), line.name, word(line.presence).to_owned(), phones, push.to_owned()]);
     }
     let nothing = if search.is_empty() {
         "There is no extension yet. Add one: nightbell extension add 101 --name \"Anna\""
@@ -170,13 +170,18 @@ async fn list(client: &Client, search: &str) -> Result<Report, Failure> {
     Ok(Report::done(table.text(nothing), json!({ "extensions": all, "total": total })))
 }
 
-/// Presence in words, with the reason where there is one.
-pub(super) fn presence(presence: Presence, reason: &str) -> String {
-    let word = match presence {
+/// Presence in words.
+pub(super) const fn word(presence: Presence) -> &'static str {
+    match presence {
         Presence::Registered => "registered",
         Presence::ReachableByPush => "reachable by push",
         Presence::Unreachable => "unreachable",
-    };
+    }
+}
+
+/// Presence in words, with the reason where there is one.
+pub(super) fn presence(presence: Presence, reason: &str) -> String {
+    let word = word(presence);
     if reason.is_empty() { word.to_owned() } else { format!("{word}: {reason}") }
 }
 

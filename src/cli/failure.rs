@@ -12,6 +12,9 @@ use super::output;
 use crate::app::AppError;
 use crate::config::ConfigError;
 
+/// Who says it, as is usual on standard error.
+pub(super) const NAME: &str = "nightbell";
+
 /// Why a command failed.
 #[derive(Debug, Error)]
 pub(super) enum Failure {
@@ -67,10 +70,12 @@ impl Failure {
         output::print_error(&self.text());
     }
 
-    /// The sentence, with one line more for each row of a refused list.
+    /// The sentence, below one line for each row of a refused list.
     fn text(&self) -> String {
-        match self {
-            Self::Client(ClientError::Refused(problem)) => problem.text(),
+        let sentence = match self {
+            Self::Client(ClientError::Refused(problem)) => {
+                return format!("{}{NAME}: {}", problem.rows(), problem.sentence());
+            }
             Self::Demo(failed) => failed.told(),
             Self::Config(_)
             | Self::Start(_)
@@ -80,7 +85,8 @@ impl Failure {
             | Self::Missing(_)
             | Self::Ended
             | Self::Runtime(_) => self.to_string(),
-        }
+        };
+        format!("{NAME}: {sentence}")
     }
 
     /// RFC 9457, as the server gave it or in its shape; `status` is there only when a server answered.

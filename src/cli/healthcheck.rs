@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::Exit;
 use super::client::{Client, ClientError};
 use super::failure::Failure;
-use super::output::Report;
+use super::output::{Report, count};
 
 /// Watchdogs usually allow some seconds; an answer that takes longer is not health.
 const QUICK: Duration = Duration::from_secs(3);
@@ -27,5 +27,8 @@ pub(super) async fn run(client: Client) -> Result<Report, Failure> {
         let text = "Nightbell is stopping and takes no new calls.\n";
         return Ok(Report::done(text, status.raw).ending(Exit::Failure));
     }
-    Ok(Report::done(format!("healthy: {registered} phones registered, {calls} calls\n"), status.raw))
+    Ok(Report::done(
+        format!("healthy: {} registered, {}\n", count(registered, "phone", "phones"), count(calls, "call", "calls")),
+        status.raw,
+    ))
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Exit;
 use super::client::{Answer, Client, RowError};
-use super::failure::Failure;
+use super::failure::{Failure, NAME};
 use super::output::{self, Report, Table, clean, count};
 
 #[derive(Debug, Args)]
@@ -63,7 +63,7 @@ fn refused(checked: Answer<Import>) -> Report {
     let errors = &checked.known.errors;
     let rows: String = errors.iter().map(|error| format!("{}\n", error.text())).collect();
     let summary = format!(
-        "{rows}nothing was imported: {} in {}; correct the file and import it again",
+        "{rows}{NAME}: nothing was imported: {} in {}; correct the file and import it again",
         count(errors.len(), "problem", "problems"),
         count(checked.known.rows, "line", "lines")
     );

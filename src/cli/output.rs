@@ -54,10 +54,10 @@ pub(super) fn print_json(value: &Value) {
     print(&format!("{value:#}\n"));
 }
 
-/// Prints a sentence to standard error.
+/// Prints lines to standard error.
 pub(super) fn print_error(text: &str) {
     let mut err = io::stderr().lock();
-    let _ = writeln!(err, "nightbell: {}", clean_lines(text));
+    let _ = writeln!(err, "{}", clean_lines(text));
 }
 
 /// Text from phones and strangers without anything that could steer a terminal: control and direction characters.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 use super::device::Device;
-use super::extension::not_understood;
+use super::extension::{not_understood, word};
 use super::failure::Failure;
 use super::output::{Report, Table};
 
@@ -27,17 +27,19 @@ pub(super) async fn run(client: Client) -> Result<Report, Failure> {
         let Some(next) = page.known.next else { break };
         after = format!("&after={next}");
     }
-    let mut table = Table::new(["EXT", "PHONE", "NAME", "REACHABLE", "LIVE BINDING", "WAKE TARGET", "LAST WAKE"]);
+    let mut table =
+        Table::new(["EXT", "PHONE", "NAME", "REACHABLE", "LIVE BINDING", "WAKE TARGET", "LAST WAKE", "NOTE"]);
     for value in &all {
         let device = Device::deserialize(value).map_err(not_understood)?;
         table.row([
             device.extension.clone(),
             device.id.to_string(),
             device.name(),
-            device.reachable(),
+            word(device.presence).to_owned(),
             device.binding_cell(),
             device.target_cell(),
             device.wake_cell(),
+            device.reason.clone(),
         ]);
     }
     let nothing = "No phone has registered yet, and none can be woken. Pair one on the extension's page.";

@@ -49,14 +49,16 @@ async fn serve(config: &Config, json: bool) -> Result<Report, Failure> {
             return Err(Failure::Ended);
         }
     }
-    let stopped = tokio::select! {
-        () = app.stop() => Report::done("Nightbell has stopped.\n", json!({ "event": "stopped" })),
+    let (text, event, exit) = tokio::select! {
+        () = app.stop() => ("Nightbell has stopped.\n".to_owned(), "stopped", Exit::Ok),
         name = signals.next() => {
-            let text = format!("Nightbell was ended by a second {name}; calls were cut.\n");
-            Report::done(text, json!({ "event": "cut" })).ending(Exit::Failure)
+            (format!("Nightbell was ended by a second {name}; calls were cut.\n"), "cut", Exit::Failure)
         }
     };
-    Ok(stopped)
+    if json {
+        output::print(&format!("{}\n", json!({ "event": event })));
+    }
+    Ok(Report::done(text, Value::Null).ending(exit))
 }
 
 /// SIGTERM (systemd, containers) and SIGINT (Ctrl-C).

@@ -6,6 +6,10 @@
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod real_phones;
 #[cfg(test)]
 mod registration;

@@ -225,6 +225,8 @@ async fn hears_ringing(call: &OutgoingCall, who: &str, story: &mut Story) -> See
 
 async fn wakes(app: &PhoneApp, story: &mut Story) -> Seen<()> {
     app.phone.wake(HOUR, SOON).await?;
+    // What the switchboard had for it when it registered has arrived when it answers once more.
+    app.phone.query(SOON).await?;
     let port = app.phone.local_addr().map_or(0, |address| address.port());
     story.tell(app.phone.name(), &format!("has started and registers again, from a new port ({port})"));
     Ok(())

@@ -1,6 +1,7 @@
 //! Everything the demo plays with: the real server, the stand-ins, two extensions and three phones.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use pbx_core::model::Environment;
@@ -58,7 +59,7 @@ pub(super) struct Stage {
     pub(super) desk: Phone,
     pub(super) iphone: PhoneApp,
     pub(super) android: PhoneApp,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Stage {
@@ -113,7 +114,7 @@ impl Stage {
             notice_token: token,
             extension: RECEPTION,
         };
-        Ok(Self { app, client, apns, fcm, post_box, desk, iphone, android, _folder: folder })
+        Ok(Self { app, client, apns, fcm, post_box, desk, iphone, android, folder })
     }
 
     /// The phones of an extension as the API shows them.
@@ -144,20 +145,30 @@ impl Stage {
         tokio::time::timeout(SOON, looking).await.map_err(|_| late())?
     }
 
+    /// Where the server keeps its data, for as long as the demo runs.
+    pub(super) fn data_dir(&self) -> PathBuf {
+        data_dir(&self.folder)
+    }
+
     /// Ends the server and removes everything.
     pub(super) async fn close(self) {
-        let Self { app, desk, iphone, android, .. } = self;
+        let Self { app, desk, iphone, android, folder, .. } = self;
         for phone in [desk, iphone.phone, android.phone] {
             phone.background().await;
         }
         app.stop().await;
+        drop(folder);
     }
+}
+
+fn data_dir(folder: &TempDir) -> PathBuf {
+    folder.path().join("data")
 }
 
 fn config(folder: &TempDir, log: &str) -> Config {
     let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Config {
-        data_dir: folder.path().join("data"),
+        data_dir: data_dir(folder),
         public_host: "localhost".into(),
         public_ip: None,
         log: log.to_owned(),

@@ -71,15 +71,17 @@ impl Story {
         self.calls.push(call);
     }
 
-    /// The last words.
-    pub(super) fn finale(&self) {
+    /// The last words of the play; `keeps` when the server goes on.
+    pub(super) fn finale(&self, keeps: bool) {
         let seconds = self.clock.elapsed().as_millis();
         self.say(&format!(
-            "\nEvery step was seen by the phones, by the push services' stand-ins and in the call log. It took {}.{} s.\n\
-             Look around in the pages: nightbell demo --keep. Run it for real: nightbell serve.\n",
+            "\nEvery step was seen by the phones, by the push services' stand-ins and in the call log. It took {}.{} s.\n",
             seconds / 1000,
             seconds % 1000 / 100
         ));
+        if !keeps {
+            self.say("To look around in its pages: nightbell demo --keep. To run it for real: nightbell serve.\n");
+        }
     }
 
     pub(super) fn took_ms(&self) -> u128 {
