@@ -28,8 +28,12 @@ impl Switchboard {
 
     /// Carries out everything a call wants, then sets its deadline or forgets it.
     pub(super) fn run_call(&mut self, id: CallId, now: Now) {
+        self.run_call_with(id, Vec::new(), now);
+    }
+
+    /// The same, with changes that are saved together with what the call itself wants saved: one commit, not two.
+    pub(super) fn run_call_with(&mut self, id: CallId, mut changes: Vec<Change>, now: Now) {
         let mut wakes = Vec::new();
-        let mut changes = Vec::new();
         while let Some(output) = self.calls.get_mut(&id).and_then(|live| live.call.poll_output()) {
             match output {
                 CallOutput::Wake { device, .. } => wakes.extend(self.wake_request(id, device, WakeKind::Call, now)),
@@ -50,7 +54,7 @@ impl Switchboard {
                 CallOutput::FlowSilent { branch, device } => self.flow_silent(id, branch, device, now),
                 CallOutput::EndBranch { branch, end } => self.end_branch(id, branch, end, now),
                 CallOutput::StopWakes => self.outputs.push_back(Output::StopWakes(id)),
-                CallOutput::TellCallerItRings => self.tell_caller_it_rings(id, now),
+                CallOutput::TellCallerItRings => self.tell_caller_it_rings(id, now, &mut changes),
                 CallOutput::Connect { branch, device } => self.connect(id, branch, device, now, &mut changes),
                 CallOutput::Refuse { ending } => self.refuse_caller(id, ending, now),
                 CallOutput::HangUpCaller => self.hang_up(id, LegName::Caller, now),
@@ -190,7 +194,9 @@ impl Switchboard {
         let local = flow.local.ip().to_canonical();
         match self.config.public_ip {
             // A phone in the same network reaches us directly; only from outside does it go through the router.
-            Some(public) if is_outside(flow.remote.ip().to_canonical()) && public.is_ipv4() == local.is_ipv4() => public,
+            Some(public) if is_outside(flow.remote.ip().to_canonical()) && public.is_ipv4() == local.is_ipv4() => {
+                public
+            }
             Some(_) | None => local,
         }
     }
@@ -212,7 +218,7 @@ impl Switchboard {
         }
     }
 
-    fn tell_caller_it_rings(&mut self, id: CallId, now: Now) {
+    fn tell_caller_it_rings(&mut self, id: CallId, now: Now, changes: &mut Vec<Change>) {
         let Some(live) = self.calls.get(&id) else { return };
         let (tx, flow, callee) = (live.caller.tx, live.caller.flow, live.record.callee.clone());
         let mut response = Response::to(&live.caller.invite, 180, "Ringing", &live.caller.tag);
@@ -226,7 +232,7 @@ impl Switchboard {
             device: None,
             detail: String::new(),
         };
-        self.save_behind(vec![Change::AppendTimeline(entry)]);
+        changes.push(Change::AppendTimeline(entry));
     }
 
     fn connect(&mut self, id: CallId, branch: BranchId, device: DeviceId, now: Now, changes: &mut Vec<Change>) {

@@ -113,7 +113,7 @@ impl Switchboard {
                 Call::refused(policy, CallEnding::NoSuchNumber, "The dialled number does not exist.".into(), now.mono)
             }
         };
-        self.save_behind(vec![
+        let begun = vec![
             Change::PutCall(record.clone()),
             Change::AppendTimeline(TimelineEntry {
                 call: id,
@@ -122,7 +122,7 @@ impl Switchboard {
                 device: None,
                 detail: format!("{} calls {}", record.caller, record.callee),
             }),
-        ]);
+        ];
         self.caller_txs.insert(caller.tx, id);
         self.dialogs.insert(caller.tag.clone(), (id, LegName::Caller));
         self.relays.insert(relay.id, id);
@@ -146,7 +146,7 @@ impl Switchboard {
         self.calls.insert(id, live);
         self.aim(id, LegName::Caller, &offer);
         self.notice(Notice::Call(id));
-        self.run_call(id, now);
+        self.run_call_with(id, begun, now);
     }
 
     /// The devices of an extension that can take part, without the one that calls.
