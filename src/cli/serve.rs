@@ -42,23 +42,31 @@ async fn serve(config: &Config, json: bool) -> Result<Report, Failure> {
     let link = setup_link(&app).await?;
     announce(config, &app, link.as_ref(), json);
     tokio::select! {
-        name = signals.next() => tracing::info!(signal = name, "stopping: calls end, then everything is saved"),
+        name = signals.next() => {
+            tracing::info!(signal = name, "stopping: calls end, then everything is saved");
+            event("stopping", json);
+        }
         () = app.driver_ended() => {
             // Stopping what is left flushes the log and the database.
             app.stop().await;
             return Err(Failure::Ended);
         }
     }
-    let (text, event, exit) = tokio::select! {
+    let (text, what, exit) = tokio::select! {
         () = app.stop() => ("Nightbell has stopped.\n".to_owned(), "stopped", Exit::Ok),
         name = signals.next() => {
             (format!("Nightbell was ended by a second {name}; calls were cut.\n"), "cut", Exit::Failure)
         }
     };
-    if json {
-        output::print(&format!("{}\n", json!({ "event": event })));
-    }
+    event(what, json);
     Ok(Report::done(text, Value::Null).ending(exit))
+}
+
+/// One line for scripts.
+fn event(name: &str, json: bool) {
+    if json {
+        output::print(&format!("{}\n", json!({ "event": name })));
+    }
 }
 
 /// SIGTERM (systemd, containers) and SIGINT (Ctrl-C).

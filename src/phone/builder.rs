@@ -55,6 +55,7 @@ pub struct PhoneBuilder {
     pub(super) secret: pbx_core::model::Redacted<String>,
     pub(super) domain: Option<String>,
     pub(super) name: Option<String>,
+    pub(super) user_agent: String,
     pub(super) transport: Transport,
     pub(super) instance: Option<Uuid>,
     pub(super) outbound: bool,
@@ -73,6 +74,7 @@ impl PhoneBuilder {
             secret: pbx_core::model::Redacted::new(String::new()),
             domain: None,
             name: None,
+            user_agent: "nightbell-phone".to_owned(),
             transport: Transport::Udp,
             instance: None,
             outbound: false,
@@ -115,6 +117,13 @@ impl PhoneBuilder {
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// What it calls itself (User-Agent); `nightbell-phone` unless given.
+    #[must_use]
+    pub fn user_agent(mut self, program: impl Into<String>) -> Self {
+        self.user_agent = program.into();
         self
     }
 

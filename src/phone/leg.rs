@@ -294,11 +294,13 @@ impl Leg {
         for route in &dialog.routes {
             request.push("Route", route.clone());
         }
+        if let Some(shared) = self.shared.upgrade() {
+            request.push("User-Agent", &shared.config.user_agent);
+        }
         request
             .with("From", &dialog.local)
             .with("To", &dialog.remote)
             .with("Call-ID", &self.call_id)
             .with("CSeq", format!("{} {method}", dialog.cseq))
-            .with("User-Agent", "nightbell-phone")
     }
 }

@@ -126,7 +126,7 @@ impl Shared {
             .with("To", format!("<sip:{extension}@{domain}>"))
             .with("Call-ID", &state.register.call_id)
             .with("CSeq", format!("{number} REGISTER"))
-            .with("User-Agent", "nightbell-phone");
+            .with("User-Agent", &self.config.user_agent);
         drop(state);
         let supported = if self.config.outbound { "path, outbound, gruu" } else { "path" };
         request.push("Supported", supported);

@@ -133,12 +133,23 @@ impl Served {
         assert!(sent.success());
     }
 
-    /// SIGTERM; its exit code and its last line.
-    async fn stop(mut self) -> (Option<i32>, Value) {
+    /// The next event it prints.
+    async fn event(&mut self) -> String {
+        let line = timeout(SOON, self.lines.next_line()).await.expect("the server says what it does").unwrap();
+        let line: Value = serde_json::from_str(&line.expect("the server has more to say")).unwrap();
+        line["event"].as_str().expect("it is an event").to_owned()
+    }
+
+    async fn exit_code(mut self) -> Option<i32> {
+        timeout(SOON, self.child.wait()).await.expect("the server ends").unwrap().code()
+    }
+
+    /// SIGTERM, and a good end.
+    async fn stop(mut self) {
         self.signal("-TERM").await;
-        let line = timeout(SOON, self.lines.next_line()).await.expect("the server stops").unwrap();
-        let status = timeout(SOON, self.child.wait()).await.expect("the server ends").unwrap();
-        (status.code(), serde_json::from_str(&line.expect("the server says that it has stopped")).unwrap())
+        assert_eq!(self.event().await, "stopping");
+        assert_eq!(self.event().await, "stopped");
+        assert_eq!(self.exit_code().await, Some(0));
     }
 }
 
@@ -168,9 +179,23 @@ async fn a_server_says_where_it_listens_and_obeys_until_it_is_told_to_stop() {
     here.run(&["extension", "remove", "101"]).await.done();
     assert_eq!(here.run(&["extension", "list", "--json"]).await.done().json()["total"], 0);
 
-    let (code, last) = served.stop().await;
-    assert_eq!((code, last["event"].as_str()), (Some(0), Some("stopped")));
+    served.stop().await;
     assert!(!here.path("data/admin.sock").exists());
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_a_stop_that_takes_too_long() {
+    let here = Installation::new();
+    let mut served = here.serve().await;
+    // Half a request keeps the graceful stop waiting.
+    let mut caller = tokio::net::UnixStream::connect(here.path("data/admin.sock")).await.unwrap();
+    caller.write_all(b"POST /api/v1/extensions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{").await.unwrap();
+    here.run(&["healthcheck"]).await.done();
+    served.signal("-TERM").await;
+    assert_eq!(served.event().await, "stopping");
+    served.signal("-INT").await;
+    assert_eq!(served.event().await, "cut");
+    assert_eq!(served.exit_code().await, Some(1));
 }
 
 #[tokio::test]

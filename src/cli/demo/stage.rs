@@ -187,7 +187,12 @@ fn first(addresses: &[SocketAddr]) -> Seen<SocketAddr> {
 }
 
 fn phone(server: SocketAddr, story: &Story, name: &str) -> PhoneBuilder {
-    Phone::builder(server).domain("localhost").name(name).instance(Uuid::new_v4()).events(story.events().clone())
+    Phone::builder(server)
+        .domain("localhost")
+        .name(name)
+        .user_agent(name)
+        .instance(Uuid::new_v4())
+        .events(story.events().clone())
 }
 
 /// The certificate the server has just made for itself.
