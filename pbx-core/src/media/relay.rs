@@ -57,7 +57,7 @@ impl RelayConfig {
             ports,
             silence,
             silence_on_hold: Duration::from_secs(3600),
-            rest: Duration::from_secs(30),
+            rest: Duration::from_secs(5),
             relearn: Duration::from_secs(5),
             tick: Duration::from_millis(250),
         }

@@ -16,11 +16,8 @@ pub(super) struct PortStock {
 
 impl PortStock {
     pub(super) fn add(&mut self, ports: Vec<RelayPort>) {
+        // What the relay could not bind now it still owes: asking again would only spin.
         self.ordered = self.ordered.saturating_sub(ports.len());
-        if ports.is_empty() {
-            // The range is exhausted for now: ask again when the stock falls further.
-            self.ordered = 0;
-        }
         self.free.extend(ports);
     }
 
@@ -46,5 +43,22 @@ impl PortStock {
         let more = STOCK - have;
         self.ordered += more;
         Some(more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_that_is_used_up_is_asked_for_once_and_not_again_and_again() {
+        let mut stock = PortStock::default();
+        assert_eq!(stock.wanted(), Some(STOCK));
+        stock.add(Vec::new());
+        assert_eq!(stock.wanted(), None);
+        stock.add((0..64).map(|n| RelayPort(10_000 + 2 * n)).collect());
+        assert_eq!(stock.wanted(), None);
+        while stock.take_pair().is_some() {}
+        assert_eq!(stock.wanted(), Some(STOCK));
     }
 }
