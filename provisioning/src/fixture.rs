@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use pbx_core::model::{Extension, ExtensionNumber, Presence, Settings, SipCredential, SipUsername, UnixMillis};
@@ -16,6 +16,37 @@ use crate::{DEFAULT_LIFETIME, Enrolments, IssuedLink, PublicInfo, SipPorts};
 
 pub(crate) const START: i64 = 1_790_000_000_000;
 pub(crate) const REALM: &str = "night & bell";
+
+/// What all tests of this process have logged, down to the last detail of every crate.
+static LOG: LazyLock<Arc<Mutex<Vec<u8>>>> = LazyLock::new(|| {
+    let log = Arc::<Mutex<Vec<u8>>>::default();
+    let writer = LogWriter(Arc::clone(&log));
+    let everything = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::set_global_default(everything).unwrap();
+    log
+});
+
+#[derive(Clone)]
+struct LogWriter(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+pub(crate) fn logged() -> String {
+    String::from_utf8(LOG.lock().unwrap().clone()).unwrap()
+}
 
 pub(crate) struct Fixture {
     pub(crate) enrolments: Enrolments,
@@ -108,6 +139,7 @@ impl Fixture {
     }
 
     pub(crate) async fn reached_as(public: PublicInfo) -> Self {
+        LazyLock::force(&LOG);
         let directory = TempDir::new().unwrap();
         let store = Store::open(directory.path()).await.unwrap();
         store.apply(&[Change::PutExtension(owner())]).await.unwrap();

@@ -14,6 +14,8 @@ mod real_phones;
 #[cfg(test)]
 mod registration;
 #[cfg(test)]
+mod restart;
+#[cfg(test)]
 mod sipp;
 #[cfg(test)]
 mod support;

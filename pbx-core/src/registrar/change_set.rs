@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{DeviceId, DeviceKey, Moment, Settings};
+use crate::model::{DeviceId, DeviceKey, Moment, Settings, Transport};
 
 use super::contact_uri;
 use super::device::{Device, KeyKind};
@@ -48,14 +48,23 @@ impl From<&Settings> for Rules {
     }
 }
 
+/// The longest registration on a stream, in seconds: an idle stream is closed after an hour, and a binding must not
+/// outlive its flow.
+const LONGEST_ON_A_STREAM: u32 = 3600;
+
 impl Rules {
     /// Seconds granted for a wish; 0 removes.
-    fn grant(self, wish: Option<u32>) -> Result<u32, Refusal> {
+    fn grant(self, wish: Option<u32>, transport: Transport) -> Result<u32, Refusal> {
+        let longest = if transport.is_reliable() {
+            self.max_expires.min(LONGEST_ON_A_STREAM.max(self.min_expires))
+        } else {
+            self.max_expires
+        };
         match wish {
-            None => Ok(self.default_expires),
+            None => Ok(self.default_expires.min(longest)),
             Some(0) => Ok(0),
             Some(wish) if wish < self.min_expires => Err(Refusal::TooBrief { min_expires: self.min_expires }),
-            Some(wish) => Ok(wish.min(self.max_expires)),
+            Some(wish) => Ok(wish.min(longest)),
         }
     }
 }
@@ -193,7 +202,7 @@ fn plan_contact(
     (at, contact): (usize, &OfferedContact),
     set: &mut ChangeSet,
 ) -> Result<(), Refusal> {
-    let seconds = rules.grant(contact.expires)?;
+    let seconds = rules.grant(contact.expires, registration.flow.transport)?;
     let offered = match &contact.push {
         Some(OfferedPush::Target(target)) if target.is_sound() => Some(target),
         // An unregister is never refused for its push parameters.

@@ -126,3 +126,6 @@ async fn check_key(writer: &SqlitePool, sealer: &Sealer) -> Result<(), StoreErro
         .map_err(StoreError::doing(DOING))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,12 @@
-//! What the store promises: round trips, survival of a kill, privacy of the files, refusals with a text.
+//! What the store promises: round trips, survival of a kill, sealed secrets, refusals with a text.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 
 use bytes::Bytes;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{SealError, Store, StoreError, call_log};
+use super::{Store, call_log};
 use crate::model::{
     CallEnding, CallId, CallRecord, CallUuid, ConnectionId, DeviceId, DeviceKey, Environment, Extension, Flow, Ha1Md5,
     Ha1Sha256, LastWake, PushProvider, Redacted, Settings, SipCredential, SwitchedOffBy, TargetHealth, TimelineEntry,
@@ -131,7 +129,7 @@ fn entry(call: i64, at: i64, step: TimelineStep) -> TimelineEntry {
 }
 
 /// One of everything, with every optional part present.
-fn everything() -> Vec<Change> {
+pub(super) fn everything() -> Vec<Change> {
     let mut with_wake = device(7, "101", Some(wake_target()));
     with_wake.last_wake = Some(last_wake());
     vec![
@@ -473,120 +471,6 @@ async fn a_change_that_was_not_committed_leaves_no_trace() {
     drop(transaction);
     drop(store);
     assert!(open(&directory).await.load().await.unwrap().extensions.is_empty());
-}
-
-#[tokio::test]
-async fn files_are_readable_by_their_owner_only() {
-    let outer = TempDir::new().unwrap();
-    let directory = outer.path().join("data");
-    let store = Store::open(&directory).await.unwrap();
-    store.apply(&everything()).await.unwrap();
-    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&directory), 0o700);
-    let files: Vec<_> = std::fs::read_dir(&directory).unwrap().map(|file| file.unwrap().path()).collect();
-    assert!(files.len() >= 5, "{files:?}");
-    for file in files {
-        assert_eq!(mode(&file), 0o600, "{}", file.display());
-    }
-}
-
-#[tokio::test]
-async fn a_database_everybody_could_read_is_made_private() {
-    let directory = TempDir::new().unwrap();
-    open(&directory).await.close().await;
-    let path = directory.path().join("nightbell.db");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let _store = open(&directory).await;
-    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-}
-
-#[tokio::test]
-async fn two_servers_cannot_use_one_data_directory() {
-    let directory = TempDir::new().unwrap();
-    let first = open(&directory).await;
-    let second = Store::open(directory.path()).await;
-    assert!(matches!(second, Err(StoreError::InUse(_))), "{second:?}");
-    let clone = first.clone();
-    drop(first);
-    assert!(Store::open(directory.path()).await.is_err());
-    drop(clone);
-    open(&directory).await;
-}
-
-#[tokio::test]
-async fn a_newer_database_is_refused_with_its_migration() {
-    let directory = TempDir::new().unwrap();
-    let store = open(&directory).await;
-    let mut transaction = store.begin().await.unwrap();
-    sqlx::query(
-        "INSERT INTO _sqlx_migrations (version, description, installed_on, success, checksum, execution_time) \
-         VALUES (9999, 'of tomorrow', '2030-01-01', TRUE, x'00', 1)",
-    )
-    .execute(&mut *transaction)
-    .await
-    .unwrap();
-    transaction.commit().await.unwrap();
-    store.close().await;
-    drop(store);
-    let refused = Store::open(directory.path()).await.unwrap_err();
-    assert!(matches!(refused, StoreError::Newer { version: 9999, .. }), "{refused:?}");
-    assert!(refused.to_string().contains("newer Nightbell"), "{refused}");
-}
-
-#[tokio::test]
-async fn a_damaged_key_file_is_refused() {
-    let directory = TempDir::new().unwrap();
-    open(&directory).await.close().await;
-    std::fs::write(directory.path().join("master.key"), b"short").unwrap();
-    let refused = Store::open(directory.path()).await.unwrap_err();
-    assert!(matches!(refused, StoreError::Seal(SealError::KeyDamaged(_))), "{refused:?}");
-}
-
-#[tokio::test]
-async fn a_missing_key_is_not_replaced_by_a_new_one() {
-    let directory = TempDir::new().unwrap();
-    open(&directory).await.close().await;
-    let key = directory.path().join("master.key");
-    std::fs::remove_file(&key).unwrap();
-    let refused = Store::open(directory.path()).await.unwrap_err();
-    assert!(matches!(refused, StoreError::Seal(SealError::KeyMissing(_))), "{refused:?}");
-    assert!(!key.exists());
-}
-
-#[tokio::test]
-async fn the_key_of_another_installation_is_refused_at_start() {
-    let directory = TempDir::new().unwrap();
-    open(&directory).await.close().await;
-    std::fs::write(directory.path().join("master.key"), [7u8; 32]).unwrap();
-    let refused = Store::open(directory.path()).await.unwrap_err();
-    assert!(matches!(refused, StoreError::Seal(SealError::OtherKey)), "{refused:?}");
-}
-
-#[tokio::test]
-async fn a_file_that_is_no_database_is_refused_with_the_fix() {
-    let directory = TempDir::new().unwrap();
-    open(&directory).await.close().await;
-    std::fs::write(directory.path().join("nightbell.db"), "this is a letter to the tax office ".repeat(200)).unwrap();
-    let refused = Store::open(directory.path()).await.unwrap_err().to_string();
-    assert!(refused.contains("restore it from your backup"), "{refused}");
-}
-
-#[tokio::test]
-async fn a_data_directory_that_is_a_file_is_refused() {
-    let directory = TempDir::new().unwrap();
-    let file = directory.path().join("data");
-    std::fs::write(&file, b"").unwrap();
-    let refused = Store::open(&file).await.unwrap_err();
-    assert!(matches!(refused, StoreError::DataDir { .. }), "{refused:?}");
-}
-
-#[test]
-fn a_directory_without_write_permission_and_a_full_disk_name_the_fix() {
-    let refused = |kind: std::io::ErrorKind| {
-        StoreError::DataDir { path: "/var/lib/nightbell".into(), source: kind.into() }.to_string()
-    };
-    assert!(refused(std::io::ErrorKind::PermissionDenied).contains("the right to write"));
-    assert!(refused(std::io::ErrorKind::StorageFull).contains("free some space"));
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@
 //! once, after the commit that holds its job or after that job has failed alone. A job that fails pulls no other down:
 //! its group is rolled back and every job of it gets a transaction of its own.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -16,6 +18,9 @@ use crate::switchboard::output::{Change, SaveJob, Saved};
 /// Jobs in one transaction: a bigger group saves no more disk flushes worth having (512 registrations share one) and
 /// would let the first ticket of the group wait for the last one's statements.
 const JOBS_PER_COMMIT: usize = 512;
+/// How long changes that nobody waits for may stay in memory: short enough that a page opened after a call shows it, long
+/// enough that the lines of one call become one commit.
+const GATHER: Duration = Duration::from_millis(50);
 /// Ended calls between two looks at the call log's limits; fewer than [`call_log::PRUNE_AT_ONCE`], so the log shrinks.
 const CALLS_PER_PRUNE: u32 = 64;
 
@@ -52,6 +57,7 @@ impl Task {
     async fn run(mut self) {
         let mut group = Vec::with_capacity(JOBS_PER_COMMIT);
         while self.jobs.recv_many(&mut group, JOBS_PER_COMMIT).await > 0 {
+            self.gather(&mut group).await;
             match self.commit(&group).await {
                 Ok(()) => {
                     for job in &group {
@@ -64,6 +70,23 @@ impl Task {
             }
             group.clear();
             self.prune_when_due().await;
+        }
+    }
+
+    /// While nobody waits for an answer, more jobs are let in: a call's log lines share one disk flush.
+    async fn gather(&mut self, group: &mut Vec<SaveJob>) {
+        let awaited = |group: &[SaveJob]| group.iter().any(|job| job.ticket.is_some());
+        let more = async {
+            while group.len() < JOBS_PER_COMMIT && !awaited(group) {
+                let Some(job) = self.jobs.recv().await else { return };
+                group.push(job);
+            }
+        };
+        // Time being up is the usual end.
+        let _ = tokio::time::timeout(GATHER, more).await;
+        while group.len() < JOBS_PER_COMMIT {
+            let Ok(job) = self.jobs.try_recv() else { return };
+            group.push(job);
         }
     }
 

@@ -1,5 +1,7 @@
 //! How a call's wishes become SIP, sound and log lines.
 
+use std::net::IpAddr;
+
 use crate::call::{BranchEnd, CallInput, CallOutput};
 use crate::media::sdp;
 use crate::model::{BranchId, CallEnding, CallId, DeviceId, Flow, Now, TimelineEntry, WakeKind};
@@ -26,8 +28,12 @@ impl Switchboard {
 
     /// Carries out everything a call wants, then sets its deadline or forgets it.
     pub(super) fn run_call(&mut self, id: CallId, now: Now) {
+        self.run_call_with(id, Vec::new(), now);
+    }
+
+    /// The same, with changes that are saved together with what the call itself wants saved: one commit, not two.
+    pub(super) fn run_call_with(&mut self, id: CallId, mut changes: Vec<Change>, now: Now) {
         let mut wakes = Vec::new();
-        let mut changes = Vec::new();
         while let Some(output) = self.calls.get_mut(&id).and_then(|live| live.call.poll_output()) {
             match output {
                 CallOutput::Wake { device, .. } => wakes.extend(self.wake_request(id, device, WakeKind::Call, now)),
@@ -48,7 +54,7 @@ impl Switchboard {
                 CallOutput::FlowSilent { branch, device } => self.flow_silent(id, branch, device, now),
                 CallOutput::EndBranch { branch, end } => self.end_branch(id, branch, end, now),
                 CallOutput::StopWakes => self.outputs.push_back(Output::StopWakes(id)),
-                CallOutput::TellCallerItRings => self.tell_caller_it_rings(id, now),
+                CallOutput::TellCallerItRings => self.tell_caller_it_rings(id, now, &mut changes),
                 CallOutput::Connect { branch, device } => self.connect(id, branch, device, now, &mut changes),
                 CallOutput::Refuse { ending } => self.refuse_caller(id, ending, now),
                 CallOutput::HangUpCaller => self.hang_up(id, LegName::Caller, now),
@@ -184,12 +190,14 @@ impl Switchboard {
     }
 
     /// Our address as the peer on this flow must write it.
-    pub(super) fn our_ip(&self, flow: Flow) -> std::net::IpAddr {
-        let local = flow.local.ip();
+    pub(super) fn our_ip(&self, flow: Flow) -> IpAddr {
+        let local = flow.local.ip().to_canonical();
         match self.config.public_ip {
-            // A phone on this machine or in the same address family's loopback never goes through the NAT.
-            Some(public) if !local.is_loopback() && public.is_ipv4() == local.is_ipv4() => public,
-            Some(_) | None => local.to_canonical(),
+            // A phone in the same network reaches us directly; only from outside does it go through the router.
+            Some(public) if is_outside(flow.remote.ip().to_canonical()) && public.is_ipv4() == local.is_ipv4() => {
+                public
+            }
+            Some(_) | None => local,
         }
     }
 
@@ -210,7 +218,7 @@ impl Switchboard {
         }
     }
 
-    fn tell_caller_it_rings(&mut self, id: CallId, now: Now) {
+    fn tell_caller_it_rings(&mut self, id: CallId, now: Now, changes: &mut Vec<Change>) {
         let Some(live) = self.calls.get(&id) else { return };
         let (tx, flow, callee) = (live.caller.tx, live.caller.flow, live.record.callee.clone());
         let mut response = Response::to(&live.caller.invite, 180, "Ringing", &live.caller.tag);
@@ -224,7 +232,7 @@ impl Switchboard {
             device: None,
             detail: String::new(),
         };
-        self.save_behind(vec![Change::AppendTimeline(entry)]);
+        changes.push(Change::AppendTimeline(entry));
     }
 
     fn connect(&mut self, id: CallId, branch: BranchId, device: DeviceId, now: Now, changes: &mut Vec<Change>) {
@@ -317,6 +325,18 @@ impl Switchboard {
                 self.called.remove(&number);
             }
         }
+    }
+}
+
+/// Whether an address belongs to the internet and not to a network at home (RFC 1918, 6598, 4193, 3927).
+fn is_outside(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [first, second, ..] = ip.octets();
+            let shared = first == 100 && (64..128).contains(&second);
+            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || shared)
+        }
+        IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()),
     }
 }
 

@@ -113,7 +113,7 @@ impl Switchboard {
                 Call::refused(policy, CallEnding::NoSuchNumber, "The dialled number does not exist.".into(), now.mono)
             }
         };
-        self.save_behind(vec![
+        let begun = vec![
             Change::PutCall(record.clone()),
             Change::AppendTimeline(TimelineEntry {
                 call: id,
@@ -122,7 +122,7 @@ impl Switchboard {
                 device: None,
                 detail: format!("{} calls {}", record.caller, record.callee),
             }),
-        ]);
+        ];
         self.caller_txs.insert(caller.tx, id);
         self.dialogs.insert(caller.tag.clone(), (id, LegName::Caller));
         self.relays.insert(relay.id, id);
@@ -146,7 +146,7 @@ impl Switchboard {
         self.calls.insert(id, live);
         self.aim(id, LegName::Caller, &offer);
         self.notice(Notice::Call(id));
-        self.run_call(id, now);
+        self.run_call_with(id, begun, now);
     }
 
     /// The devices of an extension that can take part, without the one that calls.
@@ -196,11 +196,18 @@ impl Switchboard {
             });
             return false;
         }
-        if sdp::read(&request.body).is_err() {
-            self.answer(flow, request, 488, "No Usable Audio Offer");
-            return false;
+        match sdp::read(&request.body).map(|announced| announced.encryption) {
+            Ok(sdp::Encryption::None | sdp::Encryption::Sdes) => true,
+            // The relay carries no DTLS handshake: better no call than one without sound.
+            Ok(sdp::Encryption::Dtls) => {
+                self.answer(flow, request, 488, "DTLS Sound Is Not Relayed");
+                false
+            }
+            Err(_) => {
+                self.answer(flow, request, 488, "No Usable Audio Offer");
+                false
+            }
         }
-        true
     }
 
     fn busy(&mut self, flow: Flow, request: &Request, reason: &'static str) {

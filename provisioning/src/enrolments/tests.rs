@@ -7,7 +7,7 @@ use pbx_core::sip::digest::ha1;
 
 use super::*;
 use crate::enrolment::DEFAULT_LIFETIME;
-use crate::fixture::{Fixture, REALM, START, extension, public};
+use crate::fixture::{self, Fixture, REALM, START, extension, public};
 
 fn token_of(link: &IssuedLink) -> LinkToken {
     link.url.reveal().rsplit('/').next().unwrap().parse().unwrap()
@@ -224,35 +224,16 @@ async fn links_that_ended_long_ago_are_cleared_away_with_what_a_crash_left() {
     assert_eq!(fixture.accounts.names(), [kept.username.to_string()]);
 }
 
-/// Everything any crate logs on this thread, down to the last detail.
-#[derive(Clone, Default)]
-struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn neither_token_nor_secret_is_logged() {
-    let log = Log::default();
-    let writer = log.clone();
-    let everything =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
-    let _until_the_end = tracing::subscriber::set_default(everything);
     let fixture = Fixture::new().await;
     let link = fixture.issue().await;
     let profile = fixture.enrolments.redeem(&token_of(&link), "").await.unwrap();
     fixture.enrolments.redeem(&token_of(&link), "").await.unwrap_err();
     fixture.enrolments.revoke(link.id).await.unwrap();
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(logged.contains("an enrolment link was redeemed"), "{logged}");
+    let logged = fixture::logged();
+    let redeemed = format!("an enrolment link was redeemed enrolment={}", link.id);
+    assert!(logged.contains(&redeemed), "the log holds what it should");
     assert!(!logged.contains(&token_of(&link).reveal()) && !logged.contains(profile.secret.reveal()));
 }
 
