@@ -40,23 +40,27 @@ use output::Report;
 
 /// What `--help` says below the list of commands.
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 failed or refused; 2 the command line is not understood; 3 it works, but something needs attention.
+Exit codes: 0 done; 1 failed or refused; 2 the command line is not understood; 3 it works, but
+something needs attention.
 
-With --json, standard output holds one JSON document: the answer in the words of the REST API or, when the command fails, \
-problem JSON (RFC 9457) with a stable \"code\"; serve prints one line for each event. The sentence for people goes to \
-standard error in both cases.
+With --json, standard output holds one JSON document: the answer in the words of the REST API or,
+when the command fails, problem JSON (RFC 9457) with a stable \"code\"; serve prints one line for
+each event. The sentence for people goes to standard error in both cases.
 
-Except for serve, demo and config check, commands reach the running server through admin.sock in the data directory. \
-They must run as the user that runs Nightbell, or as root.";
+Except for serve, demo and config check, commands reach the running server through admin.sock in
+the data directory. They must run as the user that runs Nightbell, or as root.";
+
+/// Where every command's help shows what all commands understand.
+const EVERYWHERE: &str = "Options of every command";
 
 /// A small-business PBX with push built in: it wakes sleeping phones and hands them the call.
 #[derive(Debug, Parser)]
-#[command(name = "nightbell", version, after_help = EXIT_CODES, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "nightbell", version, after_help = EXIT_CODES, arg_required_else_help = true)]
 struct Cli {
     #[command(flatten)]
     place: Place,
     /// Answer in JSON, for scripts
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
     #[command(subcommand)]
     command: Command,
@@ -65,14 +69,17 @@ struct Cli {
 /// Which installation is meant.
 #[derive(Debug, Clone, Args)]
 struct Place {
-    /// Boot settings [default: /etc/nightbell/config.toml if it exists]
-    #[arg(long, global = true, value_name = "FILE", env = "NIGHTBELL_CONFIG")]
+    /// Boot settings [default: /etc/nightbell/config.toml, if there is one]
+    #[arg(long, global = true, value_name = "FILE", env = "NIGHTBELL_CONFIG", hide_env_values = true)]
+    #[arg(help_heading = EVERYWHERE)]
     config: Option<PathBuf>,
-    /// Where database, keys and admin socket live; overrides data_dir in the configuration
-    #[arg(long, global = true, value_name = "DIR", env = "NIGHTBELL_DATA_DIR")]
+    /// Where database, keys and admin socket live, instead of data_dir
+    #[arg(long, global = true, value_name = "DIR", env = "NIGHTBELL_DATA_DIR", hide_env_values = true)]
+    #[arg(help_heading = EVERYWHERE)]
     data_dir: Option<PathBuf>,
-    /// The name or address under which phones and browsers reach this machine; overrides public_host
-    #[arg(long, global = true, value_name = "NAME", env = "NIGHTBELL_PUBLIC_HOST")]
+    /// The name under which phones and browsers reach this machine, instead of public_host
+    #[arg(long, global = true, value_name = "NAME", env = "NIGHTBELL_PUBLIC_HOST", hide_env_values = true)]
+    #[arg(help_heading = EVERYWHERE)]
     public_host: Option<String>,
 }
 

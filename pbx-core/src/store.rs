@@ -13,6 +13,7 @@ mod device;
 mod error;
 mod extension;
 mod id_high;
+mod inspect;
 mod load;
 mod open;
 mod parked_call;
@@ -29,6 +30,7 @@ use sqlx::{Sqlite, Transaction};
 
 pub use call_log::CallFilter;
 pub use error::StoreError;
+pub use inspect::{Inspection, inspect};
 pub use seal::{SealError, Sealer};
 pub use writer::Writer;
 

@@ -37,7 +37,7 @@ pub(super) enum CallsCommand {
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
     /// Only calls whose caller or dialled number contains this
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     number: String,
     /// At most this many
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]

@@ -70,7 +70,7 @@ pub(super) struct ApnsArgs {
     #[arg(long, group = "environment")]
     both: bool,
     /// A name for pages and lists
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
     /// Ask here instead of Apple's hosts, for example https://localhost:2197
     #[arg(long, value_name = "URL")]
@@ -89,7 +89,7 @@ pub(super) struct FcmArgs {
     #[arg(long)]
     sender_id: Option<String>,
     /// A name for pages and lists
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
     /// Send here instead of https://fcm.googleapis.com
     #[arg(long, value_name = "URL")]

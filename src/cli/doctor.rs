@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 
-use pbx_core::store::Store;
+use pbx_core::store::{self, Inspection, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -129,15 +129,21 @@ async fn without_server(place: &Place) -> Vec<Finding> {
     findings
 }
 
-/// Opens the database as a start would, unless that would make a new one.
+/// What a start would meet; nothing is changed, so that it may be asked by any user.
 async fn data_dir(folder: &Path) -> Finding {
-    if !folder.join("nightbell.db").exists() {
-        return untouched(folder);
-    }
-    match Store::open(folder).await {
-        Ok(store) => {
-            store.close().await;
-            Finding::new(Level::Ok, "database", "The database opens and belongs to this version.", "")
+    let good = |text: String| Finding::new(Level::Ok, "database", text, "");
+    match store::inspect(folder).await {
+        Ok(Inspection::Nothing) => untouched(folder),
+        Ok(Inspection::Ready) => good("The database belongs to this version and to its key.".to_owned()),
+        Ok(Inspection::Older(steps)) => {
+            good(format!("The database is older; the next start brings it to this version ({steps} steps)."))
+        }
+        Ok(Inspection::Unclean) => {
+            good("The last run was cut; the next start takes over everything it had saved.".to_owned())
+        }
+        Err(error @ StoreError::DataDir { .. }) => {
+            let fix = "Unless this is the user that runs Nightbell, ask again as that user or as root.";
+            Finding::new(Level::Fail, "database", format!("{error}."), fix)
         }
         Err(error) => Finding::new(Level::Fail, "database", format!("{error}."), ""),
     }

@@ -24,7 +24,7 @@ pub(super) enum ExtensionCommand {
     /// All of them, and whether they can be reached
     List {
         /// Only those whose number or name contains this
-        #[arg(long, value_name = "TEXT", default_value = "")]
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
         search: String,
     },
     /// One with all its phones
@@ -52,7 +52,7 @@ pub(super) struct AddArgs {
     /// Its number
     number: String,
     /// The owner's name, as phones show it
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
     /// The owner's e-mail address
     #[arg(long)]

@@ -20,11 +20,11 @@ const ROWS_AHEAD: usize = 1024;
 /// A journal that once grew (a long backup) is cut back to this at the next checkpoint.
 const JOURNAL_BYTES: &str = "16777216";
 
-const DATABASE: &str = "nightbell.db";
-const LOCK: &str = "nightbell.lock";
+pub(super) const DATABASE: &str = "nightbell.db";
+pub(super) const LOCK: &str = "nightbell.lock";
 /// What the key check holds; its text is of no importance.
 const CHECK_TEXT: &[u8] = b"nightbell";
-const CHECK_PLACE: &str = "seal_check.sealed:1";
+pub(super) const CHECK_PLACE: &str = "seal_check.sealed:1";
 
 impl Store {
     /// Opens (or creates) `nightbell.db` in the data directory, brings it to this version, and loads the master key.

@@ -1,0 +1,127 @@
+//! Looking at a data directory without changing a byte in it: for `doctor` while no server runs.
+
+use std::fs::{self, File, TryLockError};
+use std::path::Path;
+
+use sqlx::Connection as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+
+use super::open::{CHECK_PLACE, DATABASE, LOCK};
+use super::{MIGRATOR, SealError, Sealer, StoreError};
+
+/// What a start would meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inspection {
+    /// Nothing: the first start makes the database.
+    Nothing,
+    /// A database of this version, closed properly, with its key.
+    Ready,
+    /// A database of an older version; the next start brings it to this one in so many steps.
+    Older(usize),
+    /// The last run was killed; the next start takes over what it had saved.
+    Unclean,
+}
+
+/// Looks at the database of a data directory; refused for the same reasons as [`Store::open`](super::Store::open).
+pub async fn inspect(data_dir: &Path) -> Result<Inspection, StoreError> {
+    let path = data_dir.join(DATABASE);
+    let unreadable = |source| StoreError::DataDir { path: path.clone(), source };
+    let found = fs::exists(&path).map_err(unreadable)?;
+    if !found {
+        return Ok(Inspection::Nothing);
+    }
+    // A shared look at the lock: it is let go when this function ends.
+    if let Ok(lock) = File::open(data_dir.join(LOCK))
+        && matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
+    {
+        return Err(StoreError::InUse(data_dir.to_owned()));
+    }
+    File::open(&path).map_err(unreadable)?;
+    let sealer = Sealer::load(data_dir)?;
+    let journal = fs::metadata(data_dir.join(format!("{DATABASE}-wal")));
+    if journal.is_ok_and(|journal| journal.len() > 0) {
+        return Ok(Inspection::Unclean);
+    }
+    // Immutable: SQLite makes neither a journal nor its index beside the file.
+    let options = SqliteConnectOptions::new().filename(&path).read_only(true).immutable(true);
+    let open = |source| StoreError::Open { path: path.clone(), source };
+    let mut connection = SqliteConnection::connect_with(&options).await.map_err(open)?;
+    let looked = look(&mut connection, &sealer, &path).await;
+    // It was read only; nothing can be lost.
+    let _ = connection.close().await;
+    looked
+}
+
+async fn look(connection: &mut SqliteConnection, sealer: &Sealer, path: &Path) -> Result<Inspection, StoreError> {
+    let done: Vec<(i64,)> = sqlx::query_as("SELECT version FROM _sqlx_migrations ORDER BY version")
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+    if let Some((version,)) = done.iter().find(|(version,)| !MIGRATOR.version_exists(*version)) {
+        return Err(StoreError::Newer { path: path.to_owned(), version: *version });
+    }
+    let check: Option<(Vec<u8>,)> = sqlx::query_as("SELECT sealed FROM seal_check WHERE id = 1")
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(StoreError::doing("checking the master key"))?;
+    if let Some((sealed,)) = check {
+        sealer.open(CHECK_PLACE, &sealed).map_err(|_| SealError::OtherKey)?;
+    }
+    let steps = MIGRATOR.iter().count().saturating_sub(done.len());
+    Ok(if steps == 0 { Inspection::Ready } else { Inspection::Older(steps) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::tests::open;
+    use super::*;
+
+    /// Every file with its size and the time it was changed.
+    fn listing(folder: &Path) -> BTreeMap<String, (u64, std::time::SystemTime)> {
+        let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let line = |entry: fs::DirEntry| {
+            let file = entry.metadata().unwrap();
+            (entry.file_name().into_string().unwrap(), (file.len(), file.modified().unwrap()))
+        };
+        entries.map(line).collect()
+    }
+
+    #[tokio::test]
+    async fn a_look_sees_what_a_start_would_meet_and_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(inspect(folder.path()).await.unwrap(), Inspection::Nothing);
+        assert!(listing(folder.path()).is_empty());
+        let store = open(&folder).await;
+        assert!(matches!(inspect(folder.path()).await, Err(StoreError::InUse(_))));
+        store.close().await;
+        drop(store);
+        let before = listing(folder.path());
+        assert_eq!(inspect(folder.path()).await.unwrap(), Inspection::Ready);
+        assert_eq!(listing(folder.path()), before);
+    }
+
+    #[tokio::test]
+    async fn a_killed_run_an_older_and_a_newer_version_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder).await;
+        let latest = "DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
+        sqlx::query(latest).execute(&store.writer).await.unwrap();
+        store.close().await;
+        drop(store);
+        assert_eq!(inspect(folder.path()).await.unwrap(), Inspection::Older(1));
+        fs::write(folder.path().join("nightbell.db-wal"), b"left").unwrap();
+        assert_eq!(inspect(folder.path()).await.unwrap(), Inspection::Unclean);
+    }
+
+    #[tokio::test]
+    async fn a_database_without_its_key_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder).await;
+        store.close().await;
+        drop(store);
+        fs::remove_file(folder.path().join("master.key")).unwrap();
+        assert!(matches!(inspect(folder.path()).await, Err(StoreError::Seal(SealError::KeyMissing(_)))));
+    }
+}
