@@ -38,12 +38,22 @@ fn wishes_are_granted_within_the_settings() {
     for (wish, granted) in [(None, 3600), (Some(60), 60), (Some(86_400), 86_400), (Some(u32::MAX), 86_400)] {
         let mut contact = app("urn:uuid:a", "token-a");
         contact.expires = wish;
-        assert_eq!(bench.bind(tls(1), contact).contacts[0].expires_seconds, granted, "{wish:?}");
+        assert_eq!(bench.bind(udp(5060), contact).contacts[0].expires_seconds, granted, "{wish:?}");
     }
     for wish in [1, 59] {
         let refusal = bench.refused(tls(1), with_expires(app("urn:uuid:a", "token-a"), wish));
         assert_eq!(refusal, Refusal::TooBrief { min_expires: 60 });
         assert_eq!((refusal.status().0, refusal.min_expires()), (423, Some(60)));
+    }
+}
+
+#[test]
+fn on_a_stream_a_registration_never_outlives_an_idle_connection() {
+    let mut bench = Bench::new();
+    for (wish, granted) in [(None, 3600), (Some(60), 60), (Some(3601), 3600), (Some(86_400), 3600)] {
+        let mut contact = app("urn:uuid:a", "token-a");
+        contact.expires = wish;
+        assert_eq!(bench.bind(tls(1), contact).contacts[0].expires_seconds, granted, "{wish:?}");
     }
 }
 
