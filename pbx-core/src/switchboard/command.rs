@@ -192,7 +192,7 @@ pub struct Status {
     pub draining: bool,
 }
 
-/// Why a command was refused; nothing was changed.
+/// Why a command was refused; nothing was changed, except as [`CommandError::NotSaved`] says.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CommandError {
     /// The number is taken.
@@ -236,8 +236,8 @@ pub enum CommandError {
     /// The realm cannot change while accounts exist.
     #[error("the realm is part of every stored account digest; it can only be changed while there are no accounts")]
     RealmInUse,
-    /// The change could not be written to disk.
-    #[error("the change could not be saved and was not made; see `nightbell doctor` for the state of the disk")]
+    /// The change could not be written to disk; it is in force until the next start.
+    #[error("the change is in force but could not be written to disk, so a restart would undo it; see `nightbell doctor` for the state of the disk, then make it again")]
     NotSaved,
     /// Too many commands at once.
     #[error("the switchboard is busy; nothing was changed, try again")]
