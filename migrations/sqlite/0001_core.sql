@@ -85,18 +85,6 @@ CREATE TABLE call_event (
     PRIMARY KEY (call_id, seq)
 );
 
--- Park journal: written before a push goes out, so that after a crash the caller gets a final answer.
-CREATE TABLE parked_call (
-    call_id    BIGINT NOT NULL PRIMARY KEY,
-    transport  TEXT   NOT NULL,
-    local      TEXT   NOT NULL,
-    remote     TEXT   NOT NULL,
-    connection BIGINT NOT NULL,
-    invite     BLOB   NOT NULL, -- sealed: its Contact may carry a push token
-    to_tag     TEXT   NOT NULL,
-    ring_until BIGINT NOT NULL
-);
-
 -- Live settings, one JSON value for each area.
 CREATE TABLE setting (
     name  TEXT NOT NULL PRIMARY KEY,

@@ -43,6 +43,7 @@ pub struct Store {
     readers: SqlitePool,
     writer: SqlitePool,
     sealer: Sealer,
+    journal: Arc<parked_call::ParkJournal>,
     /// Held open for its lock; the lock goes with the last clone, or with the process.
     _lock: Arc<File>,
 }

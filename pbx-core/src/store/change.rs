@@ -2,7 +2,7 @@
 
 use sqlx::SqliteConnection;
 
-use super::{Store, StoreError, call_log, credential, device, extension, parked_call, setting, udp_binding};
+use super::{Store, StoreError, call_log, credential, device, extension, setting, udp_binding};
 use super::{id_high, id_high::Highs};
 use crate::switchboard::output::Change;
 
@@ -35,9 +35,9 @@ pub(super) async fn apply(
             Change::AppendTimeline(entry) => call_log::append(db, entry).await?,
             Change::PutParked(put) => {
                 highs.saw_call(put.call);
-                parked_call::put(db, sealer, put).await?;
+                store.journal.put(sealer, put)?;
             }
-            Change::DeleteParked(call) => parked_call::delete(db, *call).await?,
+            Change::DeleteParked(call) => store.journal.end(*call)?,
             Change::PutSettings(settings) => setting::put(db, settings).await?,
         }
     }

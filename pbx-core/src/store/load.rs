@@ -1,6 +1,6 @@
 //! Everything the switchboard needs at start.
 
-use super::{Store, StoreError, call_log, credential, device, extension, id_high, parked_call, setting, udp_binding};
+use super::{Store, StoreError, call_log, credential, device, extension, id_high, setting, udp_binding};
 use crate::switchboard::output::Restored;
 
 impl Store {
@@ -30,7 +30,7 @@ impl Store {
             credentials,
             devices,
             udp_bindings: udp_binding::all(self.reader(), self.sealer()).await?,
-            parked: parked_call::all(self.reader(), self.sealer()).await?,
+            parked: self.journal.all(self.sealer())?,
             last_call: last_call.0,
             last_device: last_device.0,
         })

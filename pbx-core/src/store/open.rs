@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
+use super::parked_call::ParkJournal;
 use super::{MIGRATOR, SealError, Sealer, Store, StoreError};
 
 /// Readers at work at once; pages and the API are short, so a handful keeps them apart.
@@ -39,7 +40,8 @@ impl Store {
         make_private(&path).map_err(|source| StoreError::DataDir { path: path.clone(), source })?;
         let (writer, readers) = connect(&path).await?;
         check_key(&writer, &sealer).await?;
-        Ok(Self { readers, writer, sealer, _lock: Arc::new(lock) })
+        let journal = Arc::new(ParkJournal::open(data_dir)?);
+        Ok(Self { readers, writer, sealer, journal, _lock: Arc::new(lock) })
     }
 }
 

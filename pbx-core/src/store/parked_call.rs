@@ -1,94 +1,164 @@
 //! The park journal: what is needed after a crash to give a parked call's caller a final answer.
 //!
-//! The INVITE is sealed, because its Contact may carry a push token and its SDP may carry media keys.
+//! A file of its own beside the database, because a push waits for it: one append, no transaction. What is written survives
+//! the end of the process, however it comes. It is not forced to the disk: after a power cut no caller waits any more
+//! for a machine that has to start first.
+//!
+//! One line for each event: `P id sealed` when a call is parked, `E id` when it is over. The sealed part holds the INVITE,
+//! whose Contact may carry a push token and whose SDP may carry media keys. A line that a crash cut short counts for
+//! nothing. The file is emptied whenever no call is parked and it has grown.
 
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::Bytes;
-use sqlx::{FromRow, SqliteConnection, SqlitePool};
+use serde::{Deserialize, Serialize};
 
 use super::{Sealer, StoreError};
-use crate::model::{CallId, ConnectionId, Flow, Transport, UnixMillis};
+use crate::model::{CallId, CallRecord, ConnectionId, Flow, Transport, UnixMillis};
 use crate::switchboard::output::ParkedCall;
 
-/// Writes a parked call into the journal.
-pub(super) async fn put(db: &mut SqliteConnection, sealer: &Sealer, parked: &ParkedCall) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO parked_call (call_id, transport, local, remote, connection, invite, to_tag, ring_until) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
-         ON CONFLICT (call_id) DO UPDATE SET transport = excluded.transport, local = excluded.local, \
-         remote = excluded.remote, connection = excluded.connection, invite = excluded.invite, \
-         to_tag = excluded.to_tag, ring_until = excluded.ring_until",
-    )
-    .bind(parked.call.0)
-    .bind(parked.flow.transport.uri_name())
-    .bind(parked.flow.local.to_string())
-    .bind(parked.flow.remote.to_string())
-    .bind(parked.flow.connection.0.cast_signed())
-    .bind(sealer.seal(&place(parked.call), &parked.invite)?)
-    .bind(&parked.to_tag)
-    .bind(parked.ring_until.0)
-    .execute(db)
-    .await
-    .map_err(StoreError::doing("saving a parked call"))?;
-    Ok(())
+/// The file in the data directory.
+const FILE: &str = "parked.journal";
+/// A file that grew beyond this is emptied at the next quiet moment.
+const EMPTY_ABOVE: u64 = 64 * 1024;
+
+/// The journal of one installation.
+#[derive(Debug)]
+pub(super) struct ParkJournal {
+    path: PathBuf,
+    open: Mutex<Open>,
 }
 
-/// Takes a call out of the journal.
-pub(super) async fn delete(db: &mut SqliteConnection, call: CallId) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM parked_call WHERE call_id = $1")
-        .bind(call.0)
-        .execute(db)
-        .await
-        .map_err(StoreError::doing("removing a parked call"))?;
-    Ok(())
+#[derive(Debug)]
+struct Open {
+    file: File,
+    parked: usize,
+    bytes: u64,
 }
 
-/// All parked calls, in order of id.
-pub(super) async fn all(readers: &SqlitePool, sealer: &Sealer) -> Result<Vec<ParkedCall>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT call_id, transport, local, remote, connection, invite, to_tag, ring_until \
-         FROM parked_call ORDER BY call_id",
-    )
-    .fetch_all(readers)
-    .await
-    .map_err(StoreError::doing("reading the parked calls"))?;
-    rows.into_iter().map(|row| row.into_parked(sealer)).collect()
+impl ParkJournal {
+    /// Opens (or creates) the journal in the data directory.
+    pub(super) fn open(data_dir: &Path) -> Result<Self, StoreError> {
+        let path = data_dir.join(FILE);
+        let refused = |source| StoreError::DataDir { path: path.clone(), source };
+        let file = OpenOptions::new().append(true).read(true).create(true).mode(0o600).open(&path).map_err(refused)?;
+        let bytes = file.metadata().map_err(refused)?.len();
+        let parked = lines(&path)?.len();
+        let open = Mutex::new(Open { file, parked, bytes });
+        Ok(Self { path, open })
+    }
+
+    /// Notes that a call is parked.
+    pub(super) fn put(&self, sealer: &Sealer, parked: &ParkedCall) -> Result<(), StoreError> {
+        let row = serde_json::to_vec(&Row::from(parked))
+            .map_err(|_| StoreError::inconsistent("parked.journal", "call", parked.call))?;
+        let sealed = sealer.seal(&place(parked.call), &row)?;
+        let line = format!("P {} {}\n", parked.call, STANDARD_NO_PAD.encode(sealed));
+        self.append(&line, |open| open.parked += 1)
+    }
+
+    /// Notes that a parked call is connected or over.
+    pub(super) fn end(&self, call: CallId) -> Result<(), StoreError> {
+        self.append(&format!("E {call}\n"), |open| open.parked = open.parked.saturating_sub(1))
+    }
+
+    /// Every call that is parked, in order of id.
+    pub(super) fn all(&self, sealer: &Sealer) -> Result<Vec<ParkedCall>, StoreError> {
+        let mut parked = Vec::new();
+        for (call, sealed) in lines(&self.path)? {
+            let odd = || StoreError::inconsistent("parked.journal", "call", call);
+            let sealed = STANDARD_NO_PAD.decode(sealed).map_err(|_| odd())?;
+            let row = sealer.open(&place(call), &sealed)?;
+            let row: Row = serde_json::from_slice(&row).map_err(|_| odd())?;
+            parked.push(row.into_parked(call).ok_or_else(odd)?);
+        }
+        Ok(parked)
+    }
+
+    fn append(&self, line: &str, count: impl FnOnce(&mut Open)) -> Result<(), StoreError> {
+        let refused = |source| StoreError::DataDir { path: self.path.clone(), source };
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        // One write for one line: another reader sees all of it or, after a crash, a line without an end.
+        open.file.write_all(line.as_bytes()).map_err(refused)?;
+        open.bytes += u64::try_from(line.len()).unwrap_or(u64::MAX);
+        count(&mut open);
+        if open.parked == 0 && open.bytes > EMPTY_ABOVE {
+            open.file.set_len(0).map_err(refused)?;
+            open.bytes = 0;
+        }
+        Ok(())
+    }
+}
+
+/// The sealed texts of the calls that are parked, by id.
+fn lines(path: &Path) -> Result<BTreeMap<CallId, String>, StoreError> {
+    let text = std::fs::read(path).map_err(|source| StoreError::DataDir { path: path.to_owned(), source })?;
+    let text = String::from_utf8_lossy(&text);
+    let mut parked = BTreeMap::new();
+    for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
+        let mut words = line.split(' ');
+        let (kind, id) = (words.next(), words.next().and_then(|id| id.parse().ok()).map(CallId));
+        match (kind, id, words.next()) {
+            (Some("P"), Some(call), Some(sealed)) => drop(parked.insert(call, sealed.to_owned())),
+            (Some("E"), Some(call), None) => drop(parked.remove(&call)),
+            _ => {}
+        }
+    }
+    Ok(parked)
 }
 
 fn place(call: CallId) -> String {
-    format!("parked_call.invite:{call}")
+    format!("parked.journal:{call}")
 }
 
-#[derive(FromRow)]
+#[derive(Serialize, Deserialize)]
 struct Row {
-    call_id: i64,
-    transport: String,
-    local: String,
-    remote: String,
-    connection: i64,
-    invite: Vec<u8>,
+    transport: Transport,
+    local: std::net::SocketAddr,
+    remote: std::net::SocketAddr,
+    connection: u64,
+    invite: String,
     to_tag: String,
-    ring_until: i64,
+    ring_until: UnixMillis,
+    record: CallRecord,
+}
+
+impl From<&ParkedCall> for Row {
+    fn from(parked: &ParkedCall) -> Self {
+        Self {
+            transport: parked.flow.transport,
+            local: parked.flow.local,
+            remote: parked.flow.remote,
+            connection: parked.flow.connection.0,
+            invite: STANDARD_NO_PAD.encode(&parked.invite),
+            to_tag: parked.to_tag.clone(),
+            ring_until: parked.ring_until,
+            record: parked.record.clone(),
+        }
+    }
 }
 
 impl Row {
-    fn into_parked(self, sealer: &Sealer) -> Result<ParkedCall, StoreError> {
-        let call = CallId(self.call_id);
-        let odd = |column| StoreError::inconsistent("parked_call", column, call);
-        let transport = [Transport::Udp, Transport::Tcp, Transport::Tls]
-            .into_iter()
-            .find(|known| known.uri_name() == self.transport)
-            .ok_or_else(|| odd("transport"))?;
-        Ok(ParkedCall {
+    fn into_parked(self, call: CallId) -> Option<ParkedCall> {
+        Some(ParkedCall {
             call,
             flow: Flow {
-                transport,
-                local: self.local.parse().map_err(|_| odd("local"))?,
-                remote: self.remote.parse().map_err(|_| odd("remote"))?,
-                connection: ConnectionId(self.connection.cast_unsigned()),
+                transport: self.transport,
+                local: self.local,
+                remote: self.remote,
+                connection: ConnectionId(self.connection),
             },
-            invite: Bytes::copy_from_slice(&sealer.open(&place(call), &self.invite)?),
+            invite: Bytes::from(STANDARD_NO_PAD.decode(self.invite).ok()?),
             to_tag: self.to_tag,
-            ring_until: UnixMillis(self.ring_until),
+            ring_until: self.ring_until,
+            record: self.record,
         })
     }
 }

@@ -103,7 +103,40 @@ fn parked(call: i64) -> ParkedCall {
         invite: Bytes::from(format!("INVITE sip:102@pbx SIP/2.0\r\nContact: <sip:101@x;pn-prid={TOKEN}>\r\n\r\n")),
         to_tag: "tag1".into(),
         ring_until: UnixMillis(1_790_000_030_000),
+        record: self::call(call, 1_790_000_000_000, None),
     }
+}
+
+#[tokio::test]
+async fn a_journal_line_that_a_crash_cut_short_counts_for_nothing_and_an_ended_call_is_gone() {
+    use std::io::Write as _;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    store
+        .apply(&[Change::PutParked(parked(3)), Change::PutParked(parked(4)), Change::DeleteParked(CallId(3))])
+        .await
+        .unwrap();
+    store.close().await;
+    drop(store);
+    let file = folder.path().join("parked.journal");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(!text.contains(TOKEN), "the journal is sealed");
+    let mut journal = std::fs::OpenOptions::new().append(true).open(&file).unwrap();
+    journal.write_all(b"P 5 c2VhbGVk").unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    assert_eq!(store.load().await.unwrap().parked, [parked(4)]);
+}
+
+#[tokio::test]
+async fn the_journal_is_emptied_when_nobody_is_parked() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    for id in 1..200 {
+        store.apply(&[Change::PutParked(parked(id))]).await.unwrap();
+        store.apply(&[Change::DeleteParked(CallId(id))]).await.unwrap();
+    }
+    assert!(std::fs::metadata(folder.path().join("parked.journal")).unwrap().len() < 70_000);
+    assert!(store.load().await.unwrap().parked.is_empty());
 }
 
 pub(super) fn call(id: i64, started_at: i64, ending: Option<CallEnding>) -> CallRecord {

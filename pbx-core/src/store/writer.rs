@@ -18,6 +18,8 @@ use crate::switchboard::output::{Change, SaveJob, Saved};
 /// Jobs in one transaction: a bigger group saves no more disk flushes worth having (512 registrations share one) and
 /// would let the first ticket of the group wait for the last one's statements.
 const JOBS_PER_COMMIT: usize = 512;
+/// Jobs that may wait for the database behind the journal: as many as may wait before it.
+const JOBS_WAITING: usize = 4096;
 /// How long changes that nobody waits for may stay in memory: short enough that a page opened after a call shows it, long
 /// enough that the lines of one call become one commit.
 const GATHER: Duration = Duration::from_millis(50);
@@ -27,20 +29,54 @@ const CALLS_PER_PRUNE: u32 = 64;
 /// The task that writes what the switchboard wants saved.
 #[derive(Debug)]
 pub struct Writer {
+    journal: JoinHandle<()>,
     task: JoinHandle<()>,
 }
 
 impl Writer {
     /// Starts the task. It ends when every sender of `jobs` is gone and everything has been written.
     pub fn start(store: Store, jobs: mpsc::Receiver<SaveJob>, done: mpsc::Sender<Saved>) -> Self {
-        let task = Task { store, jobs, done, ended_calls: 0, newest_call: None };
-        Self { task: tokio::spawn(task.run()) }
+        let (forward, rest) = mpsc::channel(JOBS_WAITING);
+        let journal = Journal { store: store.clone(), jobs, done: done.clone(), forward };
+        let task = Task { store, jobs: rest, done, ended_calls: 0, newest_call: None };
+        Self { journal: tokio::spawn(journal.run()), task: tokio::spawn(task.run()) }
     }
 
     /// Waits until the queue is closed and everything in it is written.
     pub async fn drained(self) {
-        if let Err(stopped) = self.task.await {
-            tracing::error!(error = %stopped, "the task that saves changes ended before its queue was empty");
+        for task in [self.journal, self.task] {
+            if let Err(stopped) = task.await {
+                tracing::error!(error = %stopped, "a task that saves changes ended before its queue was empty");
+            }
+        }
+    }
+}
+
+/// Takes park journal entries out of the queue, because a push waits for each; they never wait for a commit.
+struct Journal {
+    store: Store,
+    jobs: mpsc::Receiver<SaveJob>,
+    done: mpsc::Sender<Saved>,
+    forward: mpsc::Sender<SaveJob>,
+}
+
+impl Journal {
+    async fn run(mut self) {
+        while let Some(job) = self.jobs.recv().await {
+            let [Change::PutParked(parked)] = job.changes.as_slice() else {
+                if self.forward.send(job).await.is_err() {
+                    return;
+                }
+                continue;
+            };
+            let kept = self.store.journal.put(self.store.sealer(), parked);
+            if let Err(error) = &kept {
+                tracing::error!(code = "not_saved", %error, "a parked call could not be noted; after a crash its caller would hear nothing");
+            }
+            if let Some(ticket) = job.ticket {
+                // A closed receiver means that the switchboard has ended: nobody waits for the answer any more.
+                let _ended = self.done.send(Saved { ticket, ok: kept.is_ok() }).await;
+            }
         }
     }
 }

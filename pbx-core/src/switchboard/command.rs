@@ -237,7 +237,9 @@ pub enum CommandError {
     #[error("the realm is part of every stored account digest; it can only be changed while there are no accounts")]
     RealmInUse,
     /// The change could not be written to disk; it is in force until the next start.
-    #[error("the change is in force but could not be written to disk, so a restart would undo it; see `nightbell doctor` for the state of the disk, then make it again")]
+    #[error(
+        "the change is in force but could not be written to disk, so a restart would undo it; see `nightbell doctor` for the state of the disk, then make it again"
+    )]
     NotSaved,
     /// Too many commands at once.
     #[error("the switchboard is busy; nothing was changed, try again")]

@@ -63,37 +63,35 @@ impl Switchboard {
             }
             self.notice(Notice::Call(id));
         }
-        self.park_and_wake(id, wakes, &mut changes, now);
+        self.park_and_wake(id, wakes, now);
         self.save_behind(changes);
         self.reschedule(id);
     }
 
     /// Writes the park journal first; the pushes go out when it is durable.
-    fn park_and_wake(
-        &mut self,
-        id: CallId,
-        wakes: Vec<crate::model::WakeRequest>,
-        changes: &mut Vec<Change>,
-        now: Now,
-    ) {
+    fn park_and_wake(&mut self, id: CallId, wakes: Vec<crate::model::WakeRequest>, now: Now) {
         let Some(live) = self.calls.get_mut(&id) else { return };
         if wakes.is_empty() || live.call.is_ended() {
             return;
         }
-        let holding = wakes.into_iter().map(|request| Holding::Wake(Box::new(request))).collect();
         if live.parked {
-            self.save_and_hold(std::mem::take(changes), holding);
+            for request in wakes {
+                self.send_wake(request, now);
+            }
             return;
         }
         live.parked = true;
-        changes.push(Change::PutParked(ParkedCall {
+        let parked = Change::PutParked(ParkedCall {
             call: id,
             flow: live.caller.flow,
             invite: live.caller.raw.clone(),
             to_tag: live.caller.tag.to_string(),
             ring_until: now.wall_at(live.call.ring_until()),
-        }));
-        self.save_and_hold(std::mem::take(changes), holding);
+            record: live.record.clone(),
+        });
+        // Alone in its job: a journal entry waits for no commit.
+        let holding = wakes.into_iter().map(|request| Holding::Wake(Box::new(request))).collect();
+        self.save_and_hold(vec![parked], holding);
     }
 
     fn reschedule(&mut self, id: CallId) {

@@ -224,6 +224,8 @@ pub struct ParkedCall {
     pub to_tag: String,
     /// When ringing would have ended.
     pub ring_until: UnixMillis,
+    /// The call as it stood, for the call log of a run that could not write it any more.
+    pub record: CallRecord,
 }
 
 /// Everything the switchboard needs at start.

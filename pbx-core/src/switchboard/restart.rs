@@ -1,7 +1,7 @@
 //! Stop and start: calls of the last run get their final answer, a stopping server takes no new ones, relays end calls.
 
 use crate::call::CallInput;
-use crate::model::{CallEnding, CallId, Now, Transport};
+use crate::model::{CallEnding, CallId, CallRecord, Now, Transport};
 use crate::sip::guard;
 use crate::sip::message::{HeaderName, Message, Response};
 use crate::sip::via;
@@ -14,7 +14,14 @@ impl Switchboard {
     pub(super) fn end_calls_of_last_run(&mut self, parked: Vec<ParkedCall>, now: Now) {
         let mut changes = Vec::new();
         for call in parked {
-            changes.push(Change::DeleteParked(call.call));
+            self.last_call = self.last_call.max(call.call.0);
+            let record = CallRecord {
+                ended_at: Some(now.wall.min(call.ring_until)),
+                ending: Some(CallEnding::ServerStopped),
+                reason: "Nightbell was stopped or crashed while the phone was being woken.".into(),
+                ..call.record
+            };
+            changes.extend([Change::PutCall(record), Change::DeleteParked(call.call)]);
             // A stream died with the process; only a caller on UDP still waits.
             if call.flow.transport != Transport::Udp {
                 continue;
