@@ -46,7 +46,7 @@ pub struct Settings {
     pub max_expires: u32,
     /// Registration granted when the phone names none, in seconds.
     pub default_expires: u32,
-    /// Whether MD5 is offered beside SHA-256 in digest challenges.
+    /// Whether phones may prove themselves by MD5 too; without it only SHA-256 is offered and taken.
     pub allow_md5: bool,
 }
 

@@ -203,7 +203,7 @@ fn groups(typed: &Typed, errors: &Errors) -> Vec<Group> {
                     "Part of every stored account digest, so it can only be changed while there are no extensions.",
                 )
                 .more("maxlength=64 autocapitalize=none spellcheck=false"),
-                Input::new("allow_md5", "Accept MD5 beside SHA-256", value("allow_md5"), errors)
+                Input::new("allow_md5", "Take MD5 from phones that know no SHA-256", value("allow_md5"), errors)
                     .kind("checkbox")
                     .hint("Many desk phones know only MD5. Switch it off when all of yours know SHA-256."),
             ],
