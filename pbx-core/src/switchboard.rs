@@ -10,8 +10,6 @@
 pub mod command;
 mod commands;
 mod execute;
-#[cfg(any(feature = "net", feature = "store"))]
-pub mod handle;
 mod held;
 mod in_dialog;
 pub mod input;
