@@ -7,7 +7,7 @@ use pbx_core::model::{
     BindingState, CallEnding, DeviceId, Environment, Presence, PushProvider, SwitchedOffBy, TimelineStep, Transport,
     UnixMillis, WakeKind, WakeState,
 };
-use push_module::CredentialState;
+use push_module::{CredentialKind, CredentialState};
 
 use crate::clock;
 
@@ -165,6 +165,14 @@ pub(crate) const fn kind(kind: WakeKind) -> &'static str {
         WakeKind::MissedCall => "Missed call",
         WakeKind::AnsweredElsewhere => "Answered elsewhere",
         WakeKind::Test => "Test",
+    }
+}
+
+pub(crate) const fn credential_kind(kind: CredentialKind) -> &'static str {
+    match kind {
+        CredentialKind::Apns => provider(PushProvider::Apns),
+        CredentialKind::Fcm => provider(PushProvider::Fcm),
+        CredentialKind::Webhook => "Push relay",
     }
 }
 
