@@ -210,7 +210,10 @@ pub(crate) const fn switched_off(by: SwitchedOffBy) -> &'static str {
 pub(crate) fn sentence(text: &str) -> String {
     let mut chars = text.trim().chars();
     let Some(first) = chars.next() else { return String::new() };
-    let mut sentence: String = first.to_uppercase().chain(chars).collect();
+    // An address stays as it is.
+    let is_address = text.trim_start().split(' ').next().is_some_and(|word| word.contains("://"));
+    let mut sentence: String =
+        if is_address { text.trim().to_owned() } else { first.to_uppercase().chain(chars).collect() };
     if !sentence.ends_with(['.', '!', '?', '…', ')', ']', ':']) {
         sentence.push('.');
     }
