@@ -178,6 +178,11 @@ impl Phone {
         })
     }
 
+    /// The token in its last REGISTER.
+    pub(crate) fn offered(&self) -> Option<String> {
+        self.registering.offered.clone()
+    }
+
     /// Comes up: from a push, from its user, or from a power cut.
     pub(crate) fn rise(&mut self) {
         if self.power != Power::Up {
@@ -243,7 +248,8 @@ impl Phone {
         self.away();
         self.out.left.push((self.flow(), (!silently).then_some(20)));
         self.place += 1;
-        if !self.plan.keeps_calls {
+        // What rings on a stream is lost with the stream, unless nobody has noticed yet.
+        if !(self.plan.keeps_calls && (silently || self.is_datagram())) {
             self.forget_calls();
         }
         self.abandon_calls();
@@ -257,9 +263,7 @@ impl Phone {
         }
         self.away();
         self.place += 1;
-        if !self.plan.keeps_calls {
-            self.forget_calls();
-        }
+        self.forget_calls();
         self.abandon_calls();
         self.register_later(Duration::from_secs(1));
     }

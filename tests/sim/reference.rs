@@ -85,10 +85,20 @@ impl Reference {
 
     // What the switchboard gets and sends.
 
-    pub(crate) fn server_gets(&mut self, at: Moment, phone: u8, text: &str) {
+    pub(crate) fn server_gets(&mut self, at: Moment, (phone, flow): (u8, Flow), text: &str) {
         let call = message::header(text, "Call-ID");
+        if message::status(text).is_some() && message::cseq(text).1 == "INVITE"
+            && let Some(facts) = self.phones.get_mut(usize::from(phone))
+        {
+            facts.signs.push(at);
+        }
         match (message::status(text), message::method(text)) {
-            (None, "INVITE") => self.handling = Some(call.to_owned()),
+            (None, "INVITE") => {
+                if let Some(facts) = self.calls.get_mut(call).filter(|facts| facts.began.is_none()) {
+                    facts.flow = Some(flow);
+                }
+                self.handling = Some(call.to_owned());
+            }
             (Some(200), _) if message::cseq(text).1 == "INVITE" => {
                 let Some(name) = self.by_name.get(call).cloned() else { return };
                 if let Some(facts) = self.calls.get_mut(&name) {
@@ -123,9 +133,13 @@ impl Reference {
             (None, "INVITE") if message::tag(message::header(text, "To")).is_none() => {
                 self.phone_is_invited(at, phone, text);
             }
-            (Some(_) | None, _) => {
-                let _ = call;
+            (None, "BYE") => {
+                let name = self.by_name.get(call).map_or(call, String::as_str);
+                if let Some(facts) = self.calls.get_mut(name) {
+                    facts.byes.insert((phone, message::header(text, "To").to_owned(), message::branch(text).to_owned()));
+                }
             }
+            (Some(_) | None, _) => {}
         }
     }
 
@@ -139,6 +153,8 @@ impl Reference {
         match &facts.decided {
             None => facts.decided = Some((at, status, tag)),
             Some((_, before, known)) if *before == status && *known == tag => {}
+            // The next run of the server answers for the one that was killed.
+            Some((_, 0, _)) if facts.killed => {}
             Some((_, before, _)) => {
                 let what = format!("{call} was answered {before} and then {status}");
                 self.complain("one final answer", what);
@@ -154,6 +170,9 @@ impl Reference {
         let Some(facts) = self.calls.get_mut(&call) else { return };
         let is_open = facts.is_open();
         let tag = message::tag(message::header(text, "From")).unwrap_or("").to_owned();
+        if let Some(known) = self.phones.get_mut(usize::from(phone)) {
+            known.asked.push(at);
+        }
         let device = facts.phone(phone);
         if !device.branches.insert(message::branch(text).to_owned()) {
             return;
@@ -164,7 +183,8 @@ impl Reference {
         if !is_open {
             self.complain("no late ring", format!("{call}: phone {phone} is invited at {at:?} when it is over"));
         }
-        if names > 1 {
+        let removed = self.phones.get(usize::from(phone)).is_some_and(|facts| !facts.removals.is_empty());
+        if names > 1 && !removed {
             self.complain("one call has one name", format!("{call}: phone {phone} gets another From tag at {at:?}"));
         }
     }
@@ -184,12 +204,16 @@ impl Reference {
     pub(crate) fn wants_saved(&mut self, at: Moment, change: &Change) {
         match change {
             Change::PutCall(record) => {
-                let Some(name) = self.by_id.get(&record.id).cloned().or_else(|| self.handling.clone()) else {
+                let Some(name) = self.by_name.get(&record.uuid.to_string()).cloned().or_else(|| self.handling.clone()) else {
                     return self.complain("every record belongs to a call", format!("{record:?}"));
                 };
                 self.by_id.insert(record.id, name.clone());
                 self.by_name.insert(record.uuid.to_string(), name.clone());
                 let Some(facts) = self.calls.get_mut(&name) else { return };
+                if facts.killed && facts.id != Some(record.id) {
+                    // The next run of the server takes the repeated INVITE for a new call.
+                    *facts = facts.anew();
+                }
                 facts.begun(record, at);
                 if let Some(ending) = record.ending
                     && !facts.endings.contains(&ending)
@@ -229,19 +253,16 @@ impl Reference {
         let Some((call, phone)) = request.call.and_then(|id| self.by_id.get(&id)).cloned().zip(phone) else { return };
         let Some(facts) = self.calls.get_mut(&call) else { return };
         let is_open = facts.is_open();
+        let removed = self.phones.get(phone).is_some_and(|facts| !facts.removals.is_empty());
         let device = facts.phone(u8::try_from(phone).unwrap_or(u8::MAX));
         let wrong = match request.kind {
             WakeKind::Call => {
                 device.wakes.insert(request.wake_id);
-                (!is_open || device.wakes.len() > 1).then_some("one push for a new call only")
+                (!is_open || (device.wakes.len() > 1 && !removed)).then_some("one push for a new call only")
             }
             WakeKind::MissedCall | WakeKind::AnsweredElsewhere => {
-                device.notices += 1;
-                if device.wakes.is_empty() {
-                    Some("a notice follows a push")
-                } else {
-                    (is_open || device.notices > 1).then_some("one notice after the end")
-                }
+                device.notices.push(at);
+                device.wakes.is_empty().then_some("a notice follows a push")
             }
             WakeKind::Test => None,
         };
@@ -260,12 +281,13 @@ impl Reference {
         }
         let Some(call) = request.call.and_then(|id| self.by_id.get(&id)).cloned() else { return };
         let Some(facts) = self.calls.get_mut(&call) else { return };
+        let removed = self.phones.get(usize::from(phone)).is_some_and(|facts| !facts.removals.is_empty());
         let is_open = facts.is_open();
         let device = facts.phone(phone);
         device.attempts.push(at);
         let accepted = device.accepted;
         device.accepted |= !fate.arrivals.is_empty();
-        if !is_open || accepted {
+        if !is_open || (accepted && !removed) {
             self.complain("one push for a new call only", format!("{call}: attempt for phone {phone} at {at:?}"));
         }
     }
@@ -326,6 +348,8 @@ impl Reference {
     pub(crate) fn killed<'a>(&mut self, at: Moment, parked: impl Iterator<Item = &'a ParkedCall>) {
         self.kills.push((at, None));
         self.draining = false;
+        // An id that never became durable may be given again.
+        self.by_id.clear();
         let parked: Vec<CallId> = parked.map(|parked| parked.call).collect();
         for facts in self.phones.iter_mut() {
             facts.away(at);

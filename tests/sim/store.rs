@@ -25,7 +25,7 @@ impl Disk {
 
     /// Whether a job waits for no commit.
     pub(crate) fn is_journal(job: &SaveJob) -> bool {
-        matches!(job.changes.as_slice(), [Change::PutParked(_)])
+        matches!(job.changes.as_slice(), [Change::PutParked(_) | Change::DeleteParked(_)])
     }
 
     pub(crate) fn keep(&mut self, job: SaveJob) {

@@ -152,9 +152,11 @@ impl Phone {
 
     fn say(&mut self, branch: &str, status: u16) {
         let (contact, datagram) = (self.contact(), self.is_datagram());
-        let tag = format!("t{}{}", self.index, branch.len());
+        let fresh = self.new_id("t");
         let Some(one) = self.incoming.get_mut(branch) else { return };
         let body = if status == 200 { SDP } else { "" };
+        // All answers of one call have one tag.
+        let tag = message::tag(message::header(&one.last, "To")).map_or(fresh, str::to_owned);
         one.last = message::answer(&one.invite, status, &tag, &contact, body);
         one.state = match status {
             0..200 => State::Open,

@@ -178,6 +178,7 @@ impl Phone {
             let unwanted = call.unwanted;
             self.nonce = Nonce::of(text);
             if unwanted {
+                self.out.seen.push(Seen::Abandons { call: self.outgoing[number].call.clone() });
                 self.end(number);
             } else {
                 self.send_invite(number);

@@ -20,6 +20,8 @@ pub(super) struct Registering {
     under_way: bool,
     once_more: bool,
     refused: u32,
+    /// The token in the last REGISTER.
+    pub(super) offered: Option<String>,
     turn: u32,
     nap: u32,
     bed: Option<u32>,
@@ -109,6 +111,7 @@ impl Phone {
         self.registering.under_way = true;
         self.registering.once_more = false;
         self.registering.cseq += 1;
+        self.registering.offered = self.token();
         let uri = "sip:127.0.0.1";
         let address = format!("<sip:{}@127.0.0.1>", self.number);
         let seconds = if farewell { 0 } else { EXPIRES };

@@ -31,6 +31,8 @@ pub(super) struct CallFacts {
     pub(super) killed: bool,
     pub(super) journalled: bool,
     pub(super) phones: BTreeMap<u8, DeviceFacts>,
+    /// BYEs of the server: to which phone, in which dialog, which one.
+    pub(super) byes: BTreeSet<(u8, String, String)>,
 }
 
 /// What one phone had to do with one call.
@@ -44,6 +46,8 @@ pub(super) struct DeviceFacts {
     pub(super) invited: Vec<Moment>,
     pub(super) rang: Option<Moment>,
     pub(super) said_ok: Option<Moment>,
+    /// Every time it answered, also after a crash.
+    pub(super) answers: Vec<Moment>,
     pub(super) said_no: Option<(Moment, u16)>,
     pub(super) cancelled: Option<(Moment, String)>,
     pub(super) confirmed: Option<Moment>,
@@ -53,12 +57,18 @@ pub(super) struct DeviceFacts {
     pub(super) server_got_ok: Option<Moment>,
     pub(super) server_got_sign: Vec<Moment>,
     pub(super) wakes: BTreeSet<WakeId>,
-    pub(super) notices: u32,
+    pub(super) notices: Vec<Moment>,
     pub(super) attempts: Vec<Moment>,
     pub(super) accepted: bool,
 }
 
 impl DeviceFacts {
+    /// It takes an INVITE as new; what it did before is forgotten.
+    pub(super) fn begin_anew(&mut self) {
+        (self.cancelled, self.forgot, self.said_no) = (None, None, None);
+        (self.rang, self.said_ok, self.confirmed, self.hung_up, self.unconfirmed) = (None, None, None, None, None);
+    }
+
     /// It has an open call in its hand: it took the INVITE and neither it nor anybody else has ended it.
     pub(super) fn is_ringing(&self) -> bool {
         !self.invited.is_empty()
@@ -78,6 +88,18 @@ impl CallFacts {
 
     pub(super) fn phone(&mut self, phone: u8) -> &mut DeviceFacts {
         self.phones.entry(phone).or_default()
+    }
+
+    /// The same call for the next run of the server.
+    pub(super) fn anew(&self) -> Self {
+        Self {
+            caller: self.caller,
+            to: self.to.clone(),
+            flow: self.flow,
+            placed: self.placed,
+            ring_seconds: self.ring_seconds,
+            ..Self::default()
+        }
     }
 
     pub(super) fn begun(&mut self, record: &CallRecord, at: Moment) {
@@ -105,6 +127,9 @@ pub(super) struct PhoneFacts {
     pub(super) push_on: bool,
     pub(super) cuts: Vec<(Moment, Moment)>,
     pub(super) removals: Vec<Moment>,
+    /// INVITEs the server sent it, and signs of it that reached the server.
+    pub(super) asked: Vec<Moment>,
+    pub(super) signs: Vec<Moment>,
 }
 
 impl PhoneFacts {
@@ -117,6 +142,8 @@ impl PhoneFacts {
             push_on: true,
             cuts: Vec::new(),
             removals: Vec::new(),
+            asked: Vec::new(),
+            signs: Vec::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Looking back: who must have rung, who must not, what the caller must have heard, and by when.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pbx_core::model::Moment;
@@ -78,6 +79,10 @@ impl Reference {
                 wrong.push(("a parked caller survives a crash", format!("limit {limit:?}, heard {heard:?}")));
             }
         }
+        let dialogs: BTreeSet<_> = call.byes.iter().map(|(phone, dialog, _)| (phone, dialog)).collect();
+        if call.byes.len() > dialogs.len() {
+            wrong.push(("one farewell", format!("{:?}", call.byes)));
+        }
         wrong.extend(self.is_justified(call, *status, *decided));
         wrong
     }
@@ -90,12 +95,12 @@ impl Reference {
             call.phones.values().any(|device| device.said_no.is_some_and(|(at, code)| codes(code) && at <= decided))
         };
         let fits = match status {
-            200 => call.phones.values().any(|device| device.said_ok.is_some_and(|at| at <= decided)),
+            200 => call.phones.values().any(|device| device.answers.iter().any(|at| *at <= decided)),
             487 => call.took_back.is_some(),
             603 => refused(&|code| code >= 600),
             486 => refused(&|code| code == 486),
             404 => !self.phones.iter().any(|facts| crate::phone::number_of(facts.plan.extension) == call.to),
-            480 => true,
+            0 | 480 => true,
             _ => meddled || call.killed,
         };
         if !fits && !(meddled && matches!(status, 500 | 503 | 404)) && !self.is_removed(&call.to) {
@@ -119,6 +124,9 @@ impl Reference {
         call.phones.iter().find_map(|(phone, device)| {
             let facts = self.phones.get(usize::from(*phone))?;
             let rang = device.rang.filter(|at| *at < decided)?;
+            if facts.removals.iter().any(|at| *at >= began && *at <= decided) {
+                return None;
+            }
             let open = device.said_no.is_none_or(|(at, _)| at > decided)
                 && device.forgot.is_none_or(|at| at > decided)
                 && device.cancelled.as_ref().is_none_or(|(at, _)| *at > decided);
@@ -154,6 +162,9 @@ impl Reference {
         wrong.extend(self.must_ring(began, decided, facts, device));
         wrong.extend(self.must_be_pushed(began, decided, facts, device));
         wrong.extend(self.must_be_told(call, decided, facts, device));
+        if device.notices.len() > 1 || device.notices.iter().any(|at| *at < decided) {
+            wrong.push(("one notice after the end", format!("{:?}, decided {decided:?}", device.notices)));
+        }
         wrong
     }
 
@@ -166,7 +177,7 @@ impl Reference {
         device: &DeviceFacts,
     ) -> Option<(&'static str, String)> {
         facts.reach.iter().find_map(|span| {
-            let from = span.from.max(began);
+            let from = self.out_of_doubt(facts, span.from.max(began))?;
             let limit = from + self.slack + PROMPT;
             if span.to.is_some_and(|to| to < limit) || decided < limit {
                 return None;
@@ -176,6 +187,17 @@ impl Reference {
             (!got && !removed)
                 .then(|| ("who is there gets the call", format!("there from {from:?}, invited {:?}", device.invited)))
         })
+    }
+
+    /// From when on the server cannot doubt that a phone is there: not while an INVITE has been without a sign for the grace
+    /// time.
+    fn out_of_doubt(&self, facts: &PhoneFacts, from: Moment) -> Option<Moment> {
+        let asked = facts.asked.iter().filter(|at| **at <= from).max();
+        let asked = asked.filter(|asked| !facts.signs.iter().any(|sign| *sign >= **asked && *sign <= from));
+        match asked {
+            None => Some(from),
+            Some(_) => facts.signs.iter().find(|sign| **sign >= from).copied(),
+        }
     }
 
     /// A phone with a good token that did not get the call otherwise is pushed.
@@ -204,7 +226,9 @@ impl Reference {
         device: &DeviceFacts,
     ) -> Option<(&'static str, String)> {
         let last = device.invited.iter().max().copied()?;
-        let since = last.max(decided);
+        // A phone cannot be told before its first sign has come: the CANCEL waits for it (RFC 3261 section 9.1).
+        let sign = device.server_got_sign.iter().find(|at| **at >= last).copied();
+        let since = last.max(decided).max(sign.unwrap_or(last));
         let limit = since + self.slack + self.slack + PROMPT;
         let there = facts.is_there(last, limit) && limit < self.end && !call.killed;
         if !there || device.said_no.is_some() || device.forgot.is_some() {
@@ -212,16 +236,16 @@ impl Reference {
         }
         let Some(ok) = device.said_ok else {
             let told = device.cancelled.as_ref().is_some_and(|(at, _)| *at <= limit);
-            // A phone that never gave a sign cannot be told: the CANCEL waits for the first (RFC 3261 section 9.1).
-            let mute = device.server_got_sign.is_empty();
-            return (!told && !mute)
+            return (!told && sign.is_some())
                 .then(|| ("nobody rings on", format!("over {decided:?}, cancelled {:?}", device.cancelled)));
         };
-        let limit = ok.max(since) + self.slack + self.slack;
+        let repeats = if self.history.network.loss > 0 { Duration::from_secs(8) } else { Duration::ZERO };
+        let limit = ok.max(since) + self.slack + self.slack + repeats;
         if !facts.is_there(last, limit) || limit >= self.end {
             return None;
         }
-        if device.confirmed.is_none_or(|at| at > limit) {
+        let known = [device.confirmed, device.hung_up].into_iter().flatten().any(|at| at <= limit);
+        if !known {
             return Some(("an answer is confirmed", format!("said {ok:?}, confirmed {:?}", device.confirmed)));
         }
         None

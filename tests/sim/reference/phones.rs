@@ -65,8 +65,7 @@ impl Reference {
                     wrong = Some(("a phone rings once", "it gets the call a second time".to_owned()));
                 }
                 device.invited.push(at);
-                (device.cancelled, device.forgot, device.said_no) = (None, None, None);
-                device.rang = None;
+                device.begin_anew();
             }
             Seen::Rang { .. } => {
                 if device.rang.is_some() {
@@ -74,7 +73,10 @@ impl Reference {
                 }
                 device.rang = Some(at);
             }
-            Seen::SaidOk { .. } => device.said_ok = Some(at),
+            Seen::SaidOk { .. } => {
+                device.said_ok = Some(at);
+                device.answers.push(at);
+            }
             Seen::SaidNo { status, .. } => device.said_no = Some((at, *status)),
             Seen::Cancelled { reason, .. } => {
                 device.cancelled = Some((at, reason.clone()));
@@ -116,7 +118,8 @@ fn is_right(reason: &str, status: Option<u16>) -> bool {
         Some(200) => says("cause=200"),
         Some(487) => says("cause=487"),
         Some(603) => says("cause=603"),
-        Some(480) => says("cause=480"),
+        // Without a reason: the phone was removed.
+        Some(480) => says("cause=480") || reason.is_empty(),
         Some(_) => true,
     }
 }

@@ -180,7 +180,7 @@ impl World {
                 return;
             }
         };
-        self.reference.server_gets(self.now, Self::phone_at(flow), text);
+        self.reference.server_gets(self.now, (Self::phone_at(flow), flow), text);
         self.give(Input::Sip { flow, message, raw });
         self.reference.server_has_handled(self.now, text);
     }
@@ -189,7 +189,7 @@ impl World {
     pub(super) fn drain_phone(&mut self, index: usize) {
         let Some(phone) = self.phones.get_mut(index) else { return };
         let out = std::mem::take(&mut phone.out);
-        let (life, number, token) = (phone.life, phone.index, phone.token());
+        let (life, number, token) = (phone.life, phone.index, phone.offered());
         for seen in &out.seen {
             self.note(|| format!("phone {number}: {seen:?}"));
             self.reference.phone_saw(self.now, number, seen, token.as_deref());
