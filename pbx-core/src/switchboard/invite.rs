@@ -138,6 +138,7 @@ impl Switchboard {
             winner: None,
             relay: Some(relay),
             parked: false,
+            journaled: false,
             deadline: None,
             reinvite: None,
             closing_relay: false,

@@ -14,22 +14,22 @@ use super::hands::{Caller, browser, redeem};
 use super::office::{Office, PAIRED, PAIRS, PHONES, RENEWED, Way};
 use crate::support::SOON;
 
-/// What the issue promises to a caller who was parked.
+/// The promise to a caller who waited.
 const FINAL_ANSWER: Duration = Duration::from_secs(5);
 /// Links looked at again each round; each wrong token counts against this address.
 const LINKS: usize = 3;
 
-/// Every caller who was parked has a final answer.
-pub(super) async fn calls(_office: &Office, callers: Vec<Arc<Caller>>) -> Vec<String> {
-    let mut faults = Vec::new();
+/// Every caller who waited, for a phone to wake or to be answered, has a final answer; how many there were.
+pub(super) async fn calls(callers: Vec<Arc<Caller>>) -> (u64, Vec<String>) {
+    let (mut answered, mut faults) = (0, Vec::new());
     for caller in callers {
-        let Some(call) = caller.take_parked() else { continue };
+        let Some(call) = caller.take_waiting() else { continue };
         match call.ended(FINAL_ANSWER).await {
-            Ok(CallEnd::Refused(503, _)) => {}
+            Ok(CallEnd::Refused(503, _)) => answered += 1,
             other => faults.push(format!("caller {} was left without an answer: {other:?}", caller.number)),
         }
     }
-    faults
+    (answered, faults)
 }
 
 /// Compares the book with what the server shows.

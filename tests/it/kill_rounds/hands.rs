@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::Draw;
 use super::book::Book;
-use super::office::{Office, PAIRED, PAIRS, PHONES, People, RENEWED, Way, new_token};
+use super::office::{Office, PAIRED, PAIRS, PHONES, People, RENEWED, RINGING, Way, new_token};
 use crate::support::SOON;
 use crate::support::installation::Api;
 
@@ -31,29 +31,35 @@ struct Hand {
 pub(super) struct Load {
     tasks: JoinSet<()>,
     callers: Vec<Arc<Caller>>,
+    /// Rings until it is let go.
+    _bell: Phone,
 }
 
-/// A caller of the load and the call that was parked last, if it still is.
+/// A caller of the load and the call that waits for an answer, if one does.
 pub(super) struct Caller {
     /// The caller's number.
     pub(super) number: &'static str,
     phone: Phone,
-    parked: Mutex<Option<OutgoingCall>>,
+    waiting: Mutex<Option<OutgoingCall>>,
 }
 
 impl Caller {
-    fn parked(&self, call: Option<OutgoingCall>) {
-        *self.parked.lock().unwrap_or_else(PoisonError::into_inner) = call;
+    fn new(number: &'static str, people: &People) -> Arc<Self> {
+        Arc::new(Self { number, phone: people.phone(number, Way::UdpDesk, ""), waiting: Mutex::default() })
     }
 
-    /// The call that is parked, if one is.
-    pub(super) fn take_parked(&self) -> Option<OutgoingCall> {
-        self.parked.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn waits(&self, call: Option<OutgoingCall>) {
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = call;
+    }
+
+    /// The call that waits for its answer, if one does.
+    pub(super) fn take_waiting(&self) -> Option<OutgoingCall> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 impl Load {
-    /// Lets go of everything. Callers who were not parked go away as well; the others are given back.
+    /// Lets go of everything. Callers who do not wait go away as well; the others are given back.
     pub(super) async fn stop(mut self) -> Vec<Arc<Caller>> {
         self.tasks.abort_all();
         while let Some(ended) = self.tasks.join_next().await {
@@ -64,7 +70,7 @@ impl Load {
             }
         }
         for caller in &self.callers {
-            if caller.parked.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            if caller.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
                 caller.phone.background().await;
             }
         }
@@ -94,12 +100,15 @@ pub(super) fn begin(office: &Office, draw: &mut Draw) -> Load {
     tasks.spawn(hand.clone().secrets());
     let mut callers = Vec::new();
     for (number, app) in PAIRS {
-        let caller =
-            Arc::new(Caller { number, phone: hand.people.phone(number, Way::UdpDesk, ""), parked: Mutex::default() });
+        let caller = Caller::new(number, &hand.people);
         tasks.spawn(hand.clone().calls(Arc::clone(&caller), app, draw.fork()));
         callers.push(caller);
     }
-    Load { tasks, callers }
+    let bell = hand.people.phone(RINGING.1, Way::UdpDesk, "");
+    let caller = Caller::new(RINGING.0, &hand.people);
+    tasks.spawn(hand.rings(Arc::clone(&caller), bell.clone(), draw.fork()));
+    callers.push(caller);
+    Load { tasks, callers, _bell: bell }
 }
 
 impl Hand {
@@ -268,13 +277,37 @@ impl Hand {
             }
             self.book.count();
             if draw.below(3) == 0 {
-                caller.parked(Some(call));
+                caller.waits(Some(call));
                 return;
             }
             if call.cancel(SOON).await.is_err() {
                 return std::future::pending().await;
             }
             self.book.count();
+        }
+    }
+}
+
+impl Hand {
+    /// Calls a desk phone that rings and rings.
+    async fn rings(self, caller: Arc<Caller>, bell: Phone, mut draw: Draw) {
+        if bell.register(300, SOON).await.is_err() {
+            return std::future::pending().await;
+        }
+        loop {
+            let Ok(call) = caller.phone.call(bell.extension(), SOON).await else { return std::future::pending().await };
+            let Ok(incoming) = bell.incoming(SOON).await else { return std::future::pending().await };
+            if incoming.ring().is_err() || call.ringing(SOON).await.is_err() {
+                return std::future::pending().await;
+            }
+            self.book.count();
+            if draw.below(2) == 0 {
+                caller.waits(Some(call));
+                return;
+            }
+            if call.cancel(SOON).await.is_err() {
+                return std::future::pending().await;
+            }
         }
     }
 }

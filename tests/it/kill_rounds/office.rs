@@ -19,6 +19,8 @@ pub(super) const PHONES: [(&str, Way); 4] =
     [("101", Way::UdpDesk), ("102", Way::UdpApp), ("103", Way::TlsApp), ("104", Way::TcpApp)];
 /// Callers and the sleeping apps they call.
 pub(super) const PAIRS: [(&str, &str); 2] = [("106", "107"), ("108", "109")];
+/// A caller and the desk phone that rings for it without end.
+pub(super) const RINGING: (&str, &str) = ("111", "112");
 /// Whose phones are paired by links.
 pub(super) const PAIRED: &str = "105";
 /// Whose secret is renewed.
@@ -58,7 +60,9 @@ impl Office {
         server.credential(&apns).await;
         let (mut secrets, mut instances) = (BTreeMap::new(), BTreeMap::new());
         let phones = PHONES.iter().map(|(number, _)| *number);
-        for number in phones.chain(PAIRS.iter().flat_map(|(a, b)| [*a, *b])).chain([PAIRED, RENEWED]) {
+        for number in
+            phones.chain(PAIRS.iter().flat_map(|(a, b)| [*a, *b])).chain([PAIRED, RENEWED, RINGING.0, RINGING.1])
+        {
             secrets.insert(number.to_owned(), server.add(number).await);
             instances.insert(number.to_owned(), Uuid::new_v4());
         }
