@@ -12,6 +12,8 @@ mod cli;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod kill_rounds;
+#[cfg(test)]
 mod real_phones;
 #[cfg(test)]
 mod registration;

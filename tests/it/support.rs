@@ -2,6 +2,7 @@
 
 pub(crate) mod baresip;
 pub(crate) mod browser;
+pub(crate) mod installation;
 pub(crate) mod linphone;
 pub(crate) mod program;
 pub(crate) mod server;

@@ -38,6 +38,8 @@ struct Work<'a> {
     bound: Bound,
     /// Devices that the REGISTER left bound.
     asking: Vec<DeviceId>,
+    /// A stored binding ends with this REGISTER, and the store has to know before the phone does.
+    farewell_is_stored: bool,
 }
 
 /// What happened to a device when it was bound.
@@ -84,7 +86,7 @@ fn carry_out(
     let Registration { extension: _, username, flow, call_id, cseq, user_agent, path, contacts } = registration;
     let asked = Asked { username, flow, call_id, cseq, user_agent, path, now };
     let asking = Vec::with_capacity(set.steps.len());
-    let mut work = Work { entry, books, asked, bound, asking };
+    let mut work = Work { entry, books, asked, bound, asking, farewell_is_stored: false };
     for device in set.displaced {
         work.end_binding(device, GoneReason::Displaced);
     }
@@ -109,7 +111,7 @@ fn carry_out(
         }
     }
     work.put_records_in_front();
-    work.bound.durable = !work.bound.saving.is_empty();
+    work.bound.durable = work.farewell_is_stored || !work.bound.saving.is_empty();
     work.bound.contacts = work.contacts();
     work.bound
 }
@@ -164,6 +166,11 @@ impl Work<'_> {
         let done = renew(found, terms, &self.asked);
         note_user_agent(found, &self.asked.user_agent);
         self.books.index.settle(found, push_enabled);
+        // A phone on UDP that has its 200 comes back in half an hour: where it is must outlive the end of the process.
+        if done.store && done.shown && !flow.transport.is_reliable() {
+            self.mark_unsaved(device);
+        }
+        let Some(found) = self.entry.device_mut(device) else { return };
         // A save that failed took the binding with it.
         if done.store || (found.unsaved != 0 && !flow.transport.is_reliable()) {
             self.bound.changes.push(store_binding(found));
@@ -191,10 +198,13 @@ impl Work<'_> {
             binding.note_sequence(&self.asked.call_id, self.asked.cseq);
         }
         self.books.index.settle(found, push_enabled);
+        let stored = found.stored_until.is_some();
         if target_changed {
             self.mark_unsaved(device);
             self.books.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
         }
+        // Else a phone that said goodbye would be called after a crash.
+        self.farewell_is_stored |= stored;
         self.end_binding(device, GoneReason::Unregistered);
     }
 

@@ -139,6 +139,7 @@ impl Switchboard {
             relay: Some(relay),
             parked: false,
             pushed: BTreeSet::new(),
+            journaled: false,
             deadline: None,
             reinvite: None,
             closing_relay: false,

@@ -109,9 +109,12 @@ pub(super) struct LiveCall {
     pub(super) callees: BTreeMap<BranchId, CalleeLeg>,
     pub(super) winner: Option<BranchId>,
     pub(super) relay: Option<Relay>,
+    /// A device is being woken for it.
     pub(super) parked: bool,
     /// Devices whose push for this call has left.
     pub(super) pushed: BTreeSet<DeviceId>,
+    /// It stands in the park journal.
+    pub(super) journaled: bool,
     pub(super) deadline: Option<Moment>,
     pub(super) reinvite: Option<CarriedInvite>,
     /// Relay counters have been asked for and not come yet.

@@ -139,7 +139,7 @@ pub enum Change {
     PutCall(CallRecord),
     /// Append to a call's timeline.
     AppendTimeline(TimelineEntry),
-    /// Park journal: this call waits for devices; written before its push goes out.
+    /// Park journal: this call waits for devices, or its caller on UDP waits for an answer; written before a push goes out.
     PutParked(ParkedCall),
     /// Park journal: the call has ended or is connected.
     DeleteParked(CallId),
@@ -211,7 +211,7 @@ pub struct StoredBinding {
     pub expires_at: UnixMillis,
 }
 
-/// What is needed after a crash to give a parked call's caller a final answer over UDP.
+/// What is needed after a crash to give a waiting caller a final answer over UDP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParkedCall {
     /// Which call.

@@ -195,6 +195,34 @@ fn a_parked_caller_gets_a_final_answer_after_a_crash_and_nobody_rings() {
 }
 
 #[test]
+fn a_caller_who_hears_ringing_gets_a_final_answer_after_a_crash() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.call(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    world.answer(APP, &invite, 180, "");
+    assert_eq!(world::status(&world.take(DESK)), 180);
+    let mut after = world.crash_and_restart();
+    assert_eq!(world::status(&after.take(DESK)), 503);
+    assert_eq!(after.status().calls, 0);
+}
+
+#[test]
+fn a_connected_caller_hears_nothing_more_of_the_call_after_a_crash() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    let call = world.call(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    world.answer(APP, &invite, 200, world::SDP);
+    let ok = world.take(DESK);
+    world.ack(DESK, &call, &ok);
+    let mut after = world.crash_and_restart();
+    assert_eq!(after.try_take(DESK), None);
+}
+
+#[test]
 fn hold_is_carried_to_the_other_side_and_back() {
     let mut world = World::new();
     world.register(DESK, 3600);
