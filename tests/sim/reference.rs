@@ -210,9 +210,13 @@ impl Reference {
                 self.by_id.insert(record.id, name.clone());
                 self.by_name.insert(record.uuid.to_string(), name.clone());
                 let Some(facts) = self.calls.get_mut(&name) else { return };
-                if facts.killed && facts.id != Some(record.id) {
-                    // The next run of the server takes the repeated INVITE for a new call.
+                let another = facts.uuid.is_some_and(|uuid| uuid != record.uuid);
+                if another {
+                    // The next run of the server takes a repeated INVITE for a new call.
                     *facts = facts.anew();
+                    if self.kills.is_empty() {
+                        return self.complain("one INVITE makes one call", name);
+                    }
                 }
                 facts.begun(record, at);
                 if let Some(ending) = record.ending

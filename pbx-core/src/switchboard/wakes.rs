@@ -169,6 +169,7 @@ impl Switchboard {
         let Some(calls) = self.called.get(&extension) else { return };
         let can_be_woken = self.registrar.device(device).is_some_and(|view| view.usable_target().is_some());
         for call in calls.clone() {
+            self.follow_device(call, device, flow);
             if self.calls.get(&call).is_some_and(|live| live.caller.flow == flow) {
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pbx_core::model::{CallEnding, CallId, CallRecord, DeviceId, Flow, Moment, WakeId};
+use pbx_core::model::{CallEnding, CallId, CallRecord, CallUuid, DeviceId, Flow, Moment, WakeId};
 
 use crate::history::PhonePlan;
 
@@ -15,6 +15,7 @@ pub(super) struct CallFacts {
     pub(super) placed: Moment,
     /// The switchboard's own names for it.
     pub(super) id: Option<CallId>,
+    pub(super) uuid: Option<CallUuid>,
     pub(super) began: Option<Moment>,
     pub(super) ring_seconds: u16,
     /// When and how the switchboard answered the caller for good; 0 when there was nobody to answer.
@@ -104,6 +105,7 @@ impl CallFacts {
 
     pub(super) fn begun(&mut self, record: &CallRecord, at: Moment) {
         self.id = Some(record.id);
+        self.uuid = Some(record.uuid);
         self.began.get_or_insert(at);
     }
 }
