@@ -195,7 +195,7 @@ impl World {
             self.reference.phone_saw(self.now, number, seen);
             if let crate::phone::Seen::Registered { token: Some(token) } = seen {
                 // A 200 promises that the token is on disk.
-                if !self.disk.knows_token(token) && self.reference.expects_token(number) {
+                if !self.disk.knows_token(token) && self.reference.expects_token(self.now, number) {
                     self.reference.complain("a 200 to REGISTER is durable", format!("phone {number} with {token}"));
                 }
             }
