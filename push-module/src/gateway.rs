@@ -12,7 +12,7 @@ mod route;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -20,7 +20,7 @@ use pbx_core::model::{CallId, PushProvider, UnixMillis, WakeId, WakeReport, Wake
 use pbx_core::store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::credential::{
@@ -103,6 +103,8 @@ struct Shared {
     store: CredentialStore,
     clock: Clock,
     entries: RwLock<BTreeMap<CredentialId, Arc<Entry>>>,
+    /// Providers with a usable credential, in order; what phones may be told.
+    providers: watch::Sender<Vec<PushProvider>>,
 }
 
 /// The push side's handle; cheap to clone.
@@ -204,10 +206,18 @@ impl Shared {
 
     fn put(&self, entry: Arc<Entry>) {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(entry.id, entry);
+        self.announce_providers();
     }
 
     fn remove(&self, id: CredentialId) {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.announce_providers();
+    }
+
+    fn announce_providers(&self) {
+        let usable = self.entries().into_iter().filter(|entry| entry.line.is_some());
+        let providers: BTreeSet<PushProvider> = usable.map(|entry| entry.details.provider()).collect();
+        self.providers.send_replace(providers.into_iter().collect());
     }
 
     fn route(&self, request: &WakeRequest) -> Result<Route, Refusal> {
@@ -232,7 +242,9 @@ impl Gateway {
         let store = CredentialStore::new(store);
         let clock = Clock::start();
         let entries = store.load().await?.into_iter().map(|it| (it.id, Arc::new(Entry::new(&clock, it)))).collect();
-        let shared = Arc::new(Shared { store, clock, entries: RwLock::new(entries) });
+        let shared =
+            Arc::new(Shared { store, clock, entries: RwLock::new(entries), providers: watch::Sender::default() });
+        shared.announce_providers();
         let (controls, received) = mpsc::channel(CONTROLS);
         let driver = Driver::new(Arc::clone(&shared), requests, reports, received);
         Ok((Self { shared, controls }, tokio::spawn(driver.run())))
@@ -285,6 +297,11 @@ impl Gateway {
         self.tell(Control::Removed(id)).await?;
         tracing::info!(%id, "push credential removed");
         Ok(())
+    }
+
+    /// The providers with a usable credential, now and whenever that changes.
+    pub fn providers(&self) -> watch::Receiver<Vec<PushProvider>> {
+        self.shared.providers.subscribe()
     }
 
     /// How each credential is doing, oldest first.

@@ -64,6 +64,9 @@ impl Switchboard {
             self.notice(Notice::Call(id));
         }
         self.park_and_wake(id, wakes, now);
+        if self.calls.get(&id).is_some_and(|live| live.call.is_ended()) {
+            self.give_up_waiting(id, now);
+        }
         self.save_behind(changes);
         self.reschedule(id);
     }
@@ -94,9 +97,10 @@ impl Switchboard {
         self.save_and_hold(vec![parked], holding);
     }
 
-    fn reschedule(&mut self, id: CallId) {
+    pub(super) fn reschedule(&mut self, id: CallId) {
         let Some(live) = self.calls.get_mut(&id) else { return };
-        let due = live.call.poll_timeout();
+        let waiting = live.waiting.as_ref().map(|waiting| waiting.until);
+        let due = live.call.poll_timeout().into_iter().chain(waiting).min();
         if live.deadline != due {
             if let Some(old) = live.deadline {
                 self.deadlines.remove(&(old, id));
@@ -123,7 +127,7 @@ impl Switchboard {
         }
         self.client_txs.retain(|_, used| match used {
             ClientUse::Invite { call, .. } | ClientUse::Carried { call, .. } => *call != id,
-            ClientUse::Farewell => true,
+            ClientUse::Farewell | ClientUse::Probe { .. } => true,
         });
         self.notice(Notice::Call(id));
     }
@@ -296,6 +300,10 @@ impl Switchboard {
             if let Some(reason) = end.and_then(reason_header) {
                 bye.headers.push(HeaderName::Reason, reason);
             }
+        }
+        if let Some(device) = self.asleep(id, leg) {
+            self.say_farewell_later(device, bye, now);
+            return;
         }
         let tx = self.transactions.request(flow, bye, now.mono);
         self.client_txs.insert(tx, ClientUse::Farewell);

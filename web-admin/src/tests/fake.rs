@@ -10,7 +10,7 @@ use pbx_core::model::{
 use pbx_core::switchboard::command::{
     ActiveCall, Command, CommandError, CommandResult, ExtensionDetail, ExtensionLine, ExtensionPage, Reply, Status,
 };
-use pbx_core::switchboard::handle::{SwitchboardEnd, SwitchboardHandle, connect};
+use pbx_core::switchboard::handle::{RingingCalls, SwitchboardEnd, SwitchboardHandle, connect};
 use pbx_core::switchboard::output::Notice;
 
 /// What the switchboard knows; tests look at it and change it.
@@ -29,11 +29,12 @@ pub(super) struct World {
 pub(super) struct Fake {
     pub(super) handle: SwitchboardHandle,
     pub(super) world: Arc<Mutex<World>>,
+    pub(super) ringing: RingingCalls,
 }
 
 impl Fake {
     pub(super) fn start() -> Self {
-        let (handle, SwitchboardEnd { mut commands, notices }) = connect();
+        let (handle, SwitchboardEnd { mut commands, notices, ringing }) = connect();
         let world = Arc::new(Mutex::new(World::default()));
         let inner = world.clone();
         tokio::spawn(async move {
@@ -45,7 +46,7 @@ impl Fake {
                 }
             }
         });
-        Self { handle, world }
+        Self { handle, world, ringing }
     }
 }
 
@@ -118,6 +119,13 @@ impl World {
                     target.switched_off = (!enabled).then_some(SwitchedOffBy::Admin);
                     found.wake_state = Some(if enabled { WakeState::Armed } else { WakeState::SwitchedOff });
                 }
+                (Ok(Reply::Done), Some(Notice::Extension(found.extension)))
+            }
+            Command::SetPushPolicy { device, policy } => {
+                let Some(found) = self.devices.iter_mut().find(|it| it.id == device) else {
+                    return (Err(CommandError::NoSuchDevice(device)), None);
+                };
+                found.push_policy = policy;
                 (Ok(Reply::Done), Some(Notice::Extension(found.extension)))
             }
             Command::RemoveDevice(device) => {
