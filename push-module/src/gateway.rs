@@ -12,7 +12,7 @@ mod route;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -24,8 +24,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::credential::{
-    CheckOutcome, CredentialError, CredentialId, CredentialState, CredentialStore, CredentialSummary, Details, Loaded,
-    NewCredential, validate,
+    CheckOutcome, CredentialError, CredentialId, CredentialKind, CredentialState, CredentialStore, CredentialSummary,
+    Details, Loaded, NewCredential, validate,
 };
 use crate::delivery::{Refusal, Route};
 use board::Board;
@@ -56,8 +56,8 @@ pub enum GatewayError {
 pub struct ProviderHealth {
     /// Which credential.
     pub id: CredentialId,
-    /// Whose.
-    pub provider: PushProvider,
+    /// What kind.
+    pub provider: CredentialKind,
     /// Its name on pages.
     pub label: String,
     /// How it is doing.
@@ -147,7 +147,7 @@ impl Entry {
         let board = self.board().clone();
         let mut summary = CredentialSummary {
             id: self.id,
-            provider: self.details.provider(),
+            provider: self.details.kind(),
             label: self.label.clone(),
             app_ids: Vec::new(),
             key_id: None,
@@ -176,6 +176,10 @@ impl Entry {
                 summary.client_email = Some(fcm.client_email.clone());
                 summary.endpoints = vec![fcm.base_url.to_string(), fcm.token_uri.clone()];
             }
+            Details::Webhook(webhook) => {
+                summary.app_ids.clone_from(&webhook.app_ids);
+                summary.endpoints = vec![webhook.url.to_string()];
+            }
         }
         summary
     }
@@ -184,7 +188,7 @@ impl Entry {
         let board = self.board().clone();
         ProviderHealth {
             id: self.id,
-            provider: self.details.provider(),
+            provider: self.details.kind(),
             label: self.label.clone(),
             state: board.state,
             last_success: board.last_success,
@@ -215,9 +219,12 @@ impl Shared {
     }
 
     fn announce_providers(&self) {
-        let usable = self.entries().into_iter().filter(|entry| entry.line.is_some());
-        let providers: BTreeSet<PushProvider> = usable.map(|entry| entry.details.provider()).collect();
-        self.providers.send_replace(providers.into_iter().collect());
+        let entries = self.entries();
+        let usable = entries.iter().filter(|entry| entry.line.is_some());
+        let kinds: Vec<CredentialKind> = usable.map(|entry| entry.details.kind()).collect();
+        let mut providers = vec![PushProvider::Apns, PushProvider::Fcm];
+        providers.retain(|provider| kinds.iter().any(|kind| kind.serves(*provider)));
+        self.providers.send_replace(providers);
     }
 
     fn route(&self, request: &WakeRequest) -> Result<Route, Refusal> {
@@ -257,7 +264,7 @@ impl Gateway {
         let entry = Arc::new(Entry::new(&self.shared.clock, stored));
         self.shared.put(Arc::clone(&entry));
         self.tell(Control::Added(entry.id)).await?;
-        tracing::info!(id = %entry.id, provider = %entry.details.provider(), label = %entry.label, "push credential added");
+        tracing::info!(id = %entry.id, provider = %entry.details.kind(), label = %entry.label, "push credential added");
         Ok(entry.summary())
     }
 

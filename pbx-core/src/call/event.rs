@@ -87,6 +87,11 @@ pub enum CallInput {
         /// How.
         rejection: Rejection,
     },
+    /// The device has this call already, by an INVITE that went to it over another flow.
+    HasAlready {
+        /// The branch it refused.
+        branch: BranchId,
+    },
     /// The INVITE could not be delivered: its flow is dead, or it got no answer at all.
     FlowDead {
         /// Which branch.
@@ -143,6 +148,10 @@ pub enum BranchEnd {
     AnsweredElsewhere,
     /// The caller gave up, or the call was ended for everybody.
     CallerGaveUp,
+    /// Its user declined on another device.
+    DeclinedElsewhere,
+    /// The device was removed or logged out.
+    Removed,
     /// It rang out.
     NoAnswer,
     /// The same device is invited anew over a newer flow.
@@ -155,6 +164,8 @@ impl BranchEnd {
         match self {
             Self::AnsweredElsewhere => "Answered on another phone.",
             Self::CallerGaveUp => "The call ended before this phone answered.",
+            Self::DeclinedElsewhere => "Declined on another phone.",
+            Self::Removed => "The phone was removed.",
             Self::NoAnswer => "Nobody answered on this phone.",
             Self::Superseded => "The phone moved to another connection.",
         }
@@ -191,6 +202,13 @@ pub enum CallOutput {
         branch: BranchId,
         /// Why.
         end: BranchEnd,
+    },
+    /// This branch goes on over another flow of its device.
+    MoveBranch {
+        /// The branch.
+        branch: BranchId,
+        /// Where its device is now.
+        flow: Flow,
     },
     /// Tell a device by push how the call ended.
     Notify {

@@ -9,10 +9,10 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::{debug, error, warn};
 
+use crate::handle::RingingCalls;
 use crate::media::relay::{Aim, RelayHandle, RelayOrder};
 use crate::model::{CallId, ConnectionId, Flow, Now, Transport, WakeEvent, WakeKind, WakeReport, WakeRequest};
 use crate::switchboard::command::CommandResult;
-use crate::switchboard::handle::RingingCalls;
 use crate::switchboard::input::Input;
 use crate::switchboard::output::{Change, CommandToken, Notice, Output, SaveJob, SaveTicket};
 

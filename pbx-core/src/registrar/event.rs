@@ -22,6 +22,16 @@ pub enum RegistrarEvent {
         /// How to reach it now.
         flow: Flow,
     },
+    /// A device that had been given up for its silence gave a sign: its live binding is back, and calls that wait for it
+    /// reach it there.
+    Revived {
+        /// Whose device.
+        extension: ExtensionNumber,
+        /// Which.
+        device: DeviceId,
+        /// How to reach it.
+        flow: Flow,
+    },
     /// The preferred flow of a device is gone and another of its flows took over (RFC 5626): it goes on being registered.
     FlowChanged {
         /// Whose device.

@@ -1,6 +1,6 @@
 //! The legs of a live call: SIP on one side of it. Each leg has its own dialog and flow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -42,6 +42,9 @@ pub(super) enum ClientUse {
     Farewell,
     /// OPTIONS: is the device still there?
     Probe { device: DeviceId, flow: Flow },
+    /// The BYE of an answer that nobody waits for, by its Call-ID and To tag: one is enough, however often the answer is
+    /// repeated.
+    LateFarewell(Box<str>),
 }
 
 /// The sound of a call.
@@ -112,6 +115,8 @@ pub(super) struct LiveCall {
     pub(super) winner: Option<BranchId>,
     pub(super) relay: Option<Relay>,
     pub(super) parked: bool,
+    /// Devices whose push for this call has left.
+    pub(super) pushed: BTreeSet<DeviceId>,
     pub(super) deadline: Option<Moment>,
     pub(super) reinvite: Option<CarriedInvite>,
     /// A request of one side that waits until the other side's device has woken up.

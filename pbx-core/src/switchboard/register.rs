@@ -151,6 +151,7 @@ impl Switchboard {
                 self.device_is_back(device, flow, now);
             }
             RegistrarEvent::RefreshDue { device } => self.wake_to_register(device, now),
+            RegistrarEvent::Revived { extension, device, flow } => self.release_parked(extension, device, flow, now),
             RegistrarEvent::BindingGone { extension, .. } | RegistrarEvent::DeviceChanged { extension, .. } => {
                 self.notice(Notice::Extension(extension));
             }

@@ -17,12 +17,13 @@ impl Switchboard {
     pub(super) fn response(&mut self, tx: ClientTx, response: Response, now: Now) {
         match self.client_txs.get(&tx).cloned() {
             Some(ClientUse::Invite { call, branch }) => self.invite_response(call, branch, &response, now),
-            Some(ClientUse::Carried { .. } | ClientUse::Farewell | ClientUse::Probe { .. })
-                if response.status < 200 => {}
+            Some(
+                ClientUse::Carried { .. } | ClientUse::Farewell | ClientUse::LateFarewell(_) | ClientUse::Probe { .. },
+            ) if response.status < 200 => {}
             Some(ClientUse::Carried { call, from, answer_to, asked }) => {
                 self.carried_response(call, from, (answer_to, &asked), response, now);
             }
-            Some(ClientUse::Farewell) => {
+            Some(ClientUse::Farewell | ClientUse::LateFarewell(_)) => {
                 self.client_txs.remove(&tx);
             }
             // Whatever it says, it is there.
@@ -49,6 +50,7 @@ impl Switchboard {
                 };
                 leg.tx = None;
                 let input = match status {
+                    482 => CallInput::HasAlready { branch },
                     486 => CallInput::Rejected { branch, rejection: Rejection::Busy },
                     // The phone's own stack lost its way to the user: the device may still come back by push.
                     408 | 430 | 503 => CallInput::FlowDead { branch },
@@ -89,10 +91,14 @@ impl Switchboard {
         }
         leg.answer = Some(response.body.clone());
         leg.dialog = Some(dialog);
+        let tag = leg.tag.clone();
+        self.dialogs.insert(tag, (call, LegName::Callee(branch)));
         if ended {
             self.hang_up(call, LegName::Callee(branch), now);
+            self.run_call(call, now);
+        } else {
+            self.tell_call(call, CallInput::Answered { branch }, now);
         }
-        self.tell_call(call, CallInput::Answered { branch }, now);
     }
 
     /// A phone answered an INVITE that nobody waits for any more: it must not sit in a call of its own. Its answer is
@@ -107,8 +113,13 @@ impl Switchboard {
         let Some(number) = cseq::of(&response.headers).map(|cseq| cseq.number) else { return };
         let Ok(mut dialog) = Dialog::of_sent(flow, &invite, response) else { return };
         self.transactions.send_ack(flow, dialog.ack(number));
-        let tx = self.transactions.request(flow, dialog.request(Method::Bye), now.mono);
-        self.client_txs.insert(tx, ClientUse::Farewell);
+        let name: Box<str> = format!("{} {}", dialog.call_id, dialog.remote_tag).into();
+        let under_way =
+            self.client_txs.values().any(|used| matches!(used, ClientUse::LateFarewell(known) if *known == name));
+        if !under_way {
+            let tx = self.transactions.request(flow, dialog.request(Method::Bye), now.mono);
+            self.client_txs.insert(tx, ClientUse::LateFarewell(name));
+        }
     }
 
     /// Carries the other side's final answer back to the side that asked.
@@ -249,7 +260,7 @@ impl Switchboard {
                 self.transactions.respond(answer_to, &answer, now.mono);
             }
             Some(ClientUse::Probe { device, flow }) => self.registrar.question_unanswered(device, flow),
-            Some(ClientUse::Farewell) | None => {}
+            Some(ClientUse::Farewell | ClientUse::LateFarewell(_)) | None => {}
         }
     }
 }

@@ -96,6 +96,9 @@ impl Switchboard {
         self.wake_deadlines.insert((forget_at, request.wake_id));
         if matches!(request.kind, WakeKind::Call | WakeKind::Refresh) {
             self.awaited.insert(request.device, request.wake_id);
+            if let Some(live) = request.call.and_then(|call| self.calls.get_mut(&call)) {
+                live.pushed.insert(request.device);
+            }
         }
         self.pending_wakes.insert(request.wake_id, pending);
         self.outputs.push_back(Output::Wake(request));
