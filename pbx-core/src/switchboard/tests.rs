@@ -1,5 +1,9 @@
 //! The whole core with made-up time: phones made of text, a store and a push side that answer at once.
 
+mod flows;
+mod probes;
+mod promises;
+mod sleeping_in_a_call;
 mod world;
 
 use std::time::Duration;
