@@ -8,6 +8,8 @@ mod calls;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod defence;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod kill_rounds;

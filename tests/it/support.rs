@@ -4,6 +4,7 @@ pub(crate) mod baresip;
 pub(crate) mod installation;
 pub(crate) mod linphone;
 pub(crate) mod program;
+pub(crate) mod raw;
 pub(crate) mod server;
 pub(crate) mod sipp;
 
