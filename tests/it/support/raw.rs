@@ -175,16 +175,20 @@ impl Heard {
 /// A datagram socket at an address of our choice.
 pub(crate) struct Datagrams {
     socket: UdpSocket,
+    /// The same socket without the runtime, which learns of a datagram later than the kernel.
+    at_once: std::net::UdpSocket,
     /// Where it stands.
     pub(crate) local: SocketAddr,
 }
 
 impl Datagrams {
-    pub(crate) async fn at(from: IpAddr, server: SocketAddr) -> Self {
-        let socket = UdpSocket::bind((from, 0)).await.unwrap();
-        socket.connect(server).await.unwrap();
+    pub(crate) fn at(from: IpAddr, server: SocketAddr) -> Self {
+        let at_once = std::net::UdpSocket::bind((from, 0)).unwrap();
+        at_once.connect(server).unwrap();
+        at_once.set_nonblocking(true).unwrap();
+        let socket = UdpSocket::from_std(at_once.try_clone().unwrap()).unwrap();
         let local = socket.local_addr().unwrap();
-        Self { socket, local }
+        Self { socket, at_once, local }
     }
 
     pub(crate) async fn send(&self, bytes: &[u8]) {
@@ -205,7 +209,7 @@ impl Datagrams {
     pub(crate) fn heard_so_far(&self) -> Vec<Heard> {
         let mut buffer = vec![0; 65_536];
         let mut all = Vec::new();
-        while let Ok(length) = self.socket.try_recv(&mut buffer) {
+        while let Ok(length) = self.at_once.recv(&mut buffer) {
             all.push(Heard(String::from_utf8_lossy(&buffer[..length]).into_owned()));
         }
         all
