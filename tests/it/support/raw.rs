@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use md5::{Digest as _, Md5};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::timeout;
 
@@ -236,6 +237,34 @@ impl Datagrams {
         assert_eq!(heard.status(), 200, "{heard:?}");
     }
 
+    /// The answer to this very request, past everything else that arrives.
+    pub(crate) async fn ask_past(&self, ask: &Ask) -> Heard {
+        self.send(ask.text("UDP", self.local).as_bytes()).await;
+        loop {
+            let heard = self.hear().await;
+            if heard.status() >= 200 && heard.header("Call-ID") == Some(&ask.call_id) {
+                return heard;
+            }
+        }
+    }
+
+    /// OPTIONS gets its 200 behind whatever else arrives.
+    pub(crate) async fn is_served_past(&self) {
+        let heard = self.ask_past(&Ask::new("OPTIONS", "probe", "sip:127.0.0.1")).await;
+        assert_eq!(heard.status(), 200, "{heard:?}");
+    }
+
+    /// Answers a request that came, with one more header.
+    pub(crate) async fn refuse(&self, request: &Heard, status: u16, header: &str) {
+        let kept = |name: &'static str| request.0.lines().filter(move |line| line.starts_with(name)).map(str::to_owned);
+        let mut lines: Vec<String> = kept("Via: ").chain(kept("From: ")).collect();
+        lines.extend(kept("To: ").map(|to| if to.contains(";tag=") { to } else { format!("{to};tag=callee") }));
+        lines.extend(kept("Call-ID: ").chain(kept("CSeq: ")));
+        let head: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+        let text = format!("SIP/2.0 {status} Because\r\n{head}{header}\r\nContent-Length: 0\r\n\r\n");
+        self.send(text.as_bytes()).await;
+    }
+
     /// Asks, answers the challenge, and takes the next answer.
     pub(crate) async fn prove(&self, ask: &Ask, user: &str, secret: &str) -> Heard {
         let challenge = self.ask(ask).await;
@@ -265,6 +294,12 @@ impl Stream {
         let _ = self.stream.write_all(bytes).await;
     }
 
+    /// Two hands for one connection: one to hear with, one to send with.
+    pub(crate) fn split(self) -> (Hearing, Sending) {
+        let (reading, writing) = self.stream.into_split();
+        (Hearing { reading, buffer: self.buffer }, Sending { writing })
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) async fn half_close(&mut self) {
         self.stream.shutdown().await.unwrap();
@@ -276,22 +311,7 @@ impl Stream {
     }
 
     async fn hear_any(&mut self) -> Option<Heard> {
-        loop {
-            let text = String::from_utf8_lossy(&self.buffer).into_owned();
-            if let Some(end) = text.find("\r\n\r\n") {
-                let length = text[..end].lines().find_map(|line| line.strip_prefix("Content-Length: "));
-                let whole = end + 4 + length.and_then(|text| text.trim().parse::<usize>().ok()).unwrap_or(0);
-                if self.buffer.len() >= whole {
-                    self.buffer.drain(..whole);
-                    return Some(Heard(text[..whole].to_owned()));
-                }
-            }
-            let mut chunk = [0; 4096];
-            match self.stream.read(&mut chunk).await {
-                Ok(0) | Err(_) => return None,
-                Ok(length) => self.buffer.extend_from_slice(&chunk[..length]),
-            }
-        }
+        read_message(&mut self.stream, &mut self.buffer).await
     }
 
     /// Sends a request and takes what comes back; `None` when the server closes the connection instead.
@@ -307,5 +327,48 @@ impl Stream {
         let read = timeout(within, self.stream.read(&mut bytes)).await.expect("bytes or the end");
         bytes.truncate(read.unwrap_or(0));
         bytes
+    }
+}
+
+/// The half of a connection that hears.
+pub(crate) struct Hearing {
+    reading: OwnedReadHalf,
+    buffer: Vec<u8>,
+}
+
+impl Hearing {
+    pub(crate) async fn hear(&mut self) -> Option<Heard> {
+        timeout(SOON, read_message(&mut self.reading, &mut self.buffer)).await.expect("an answer or the end")
+    }
+}
+
+/// The half of a connection that sends.
+pub(crate) struct Sending {
+    writing: OwnedWriteHalf,
+}
+
+impl Sending {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        // A connection that the server has closed shows when it is read.
+        let _ = self.writing.write_all(bytes).await;
+    }
+}
+
+async fn read_message(from: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Option<Heard> {
+    loop {
+        let text = String::from_utf8_lossy(buffer).into_owned();
+        if let Some(end) = text.find("\r\n\r\n") {
+            let length = text[..end].lines().find_map(|line| line.strip_prefix("Content-Length: "));
+            let whole = end + 4 + length.and_then(|text| text.trim().parse::<usize>().ok()).unwrap_or(0);
+            if buffer.len() >= whole {
+                buffer.drain(..whole);
+                return Some(Heard(text[..whole].to_owned()));
+            }
+        }
+        let mut chunk = [0; 4096];
+        match from.read(&mut chunk).await {
+            Ok(0) | Err(_) => return None,
+            Ok(length) => buffer.extend_from_slice(&chunk[..length]),
+        }
     }
 }
