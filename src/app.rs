@@ -10,6 +10,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use pbx_core::handle::{self, SwitchboardHandle};
 use pbx_core::media::relay::RelayConfig;
 use pbx_core::model::{CallId, UnixMillis, WakeReport, WakeRequest};
 use pbx_core::net::{
@@ -17,14 +18,13 @@ use pbx_core::net::{
     StreamLimits, TlsIdentity, WAKE_QUEUE, WAKE_REPORT_QUEUE,
 };
 use pbx_core::store::{Store, StoreError, Writer};
-use pbx_core::switchboard::handle::{self, SwitchboardHandle};
 use pbx_core::switchboard::{Switchboard, SwitchboardConfig};
 use provisioning::Enrolments;
 use push_module::{Gateway, GatewayInput};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use web_admin::AdminState;
+use web_admin::{AdminState, UnixDoor};
 
 use crate::config::Config;
 
@@ -60,6 +60,16 @@ pub enum AppError {
     Https {
         /// Where.
         address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The admin socket.
+    #[error(
+        "the admin socket {path} cannot be made: {source}; choose a data directory with a shorter path on a local disk (data_dir in config.toml)"
+    )]
+    Socket {
+        /// Where.
+        path: std::path::PathBuf,
         /// Why.
         source: std::io::Error,
     },
@@ -105,7 +115,7 @@ pub struct App {
 }
 
 impl App {
-    /// Starts everything; returns once phones and browsers are served.
+    /// Starts everything; returns once phones, browsers and local commands are served.
     pub async fn start(config: &Config) -> Result<Self, AppError> {
         install_crypto();
         make_data_dir(config)?;
@@ -265,7 +275,8 @@ fn start_web(
     };
     let router = web_admin::router(state.clone()).nest("/p", enrolments.routes());
     let https = web_admin::serve_https(listener, certificate.https_config()?, router, stopped(stopping.clone()));
-    let socket = config.socket_path();
+    let path = config.socket_path();
+    let door = UnixDoor::bind(&path).map_err(|source| AppError::Socket { path, source })?;
     let local = web_admin::local_router(state);
     let unix_stop = stopped(stopping.clone());
     let follow = certificate.clone().follow();
@@ -276,8 +287,8 @@ fn start_web(
             }
         }),
         tokio::spawn(async move {
-            if let Err(error) = web_admin::serve_unix(&socket, local, unix_stop).await {
-                tracing::error!(%error, socket = %socket.display(), "the admin socket has stopped");
+            if let Err(error) = door.serve(local, unix_stop).await {
+                tracing::error!(%error, "the admin socket has stopped");
             }
         }),
         tokio::spawn(async move {

@@ -18,7 +18,7 @@ mod late;
 mod tests;
 pub mod wake_wait;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::model::{BranchId, CallEnding, DeviceId, EarlyRinging, Flow, Moment, TimelineStep, WakeEvent};
@@ -176,6 +176,7 @@ impl Call {
     fn while_ringing(&mut self, input: CallInput, now: Moment) {
         match input {
             CallInput::Progress { branch } => {
+                self.takes_over(branch);
                 if let Some(branch) = self.branches.get_mut(&branch) {
                     branch.heard();
                 }
@@ -183,6 +184,7 @@ impl Call {
             CallInput::Rings { branch } => self.rings(branch),
             CallInput::Answered { branch } => self.answered(branch),
             CallInput::Rejected { branch, rejection } => self.rejected(branch, rejection),
+            CallInput::HasAlready { branch } => self.has_already(branch),
             CallInput::FlowDead { branch } => self.flow_dead(branch),
             CallInput::Registered { device, flow, can_be_woken } => self.registered(device, flow, can_be_woken, now),
             CallInput::Wake { device, event } => self.wake_event(device, &event),
@@ -221,6 +223,7 @@ impl Call {
             | CallInput::Progress { .. }
             | CallInput::Rings { .. }
             | CallInput::Rejected { .. }
+            | CallInput::HasAlready { .. }
             | CallInput::Registered { .. }
             | CallInput::Wake { .. }
             | CallInput::DeviceGone { .. } => {}
@@ -228,6 +231,7 @@ impl Call {
     }
 
     fn rings(&mut self, id: BranchId) {
+        self.takes_over(id);
         let Some(branch) = self.branches.get_mut(&id) else { return };
         if branch.ring() {
             let device = branch.device();
@@ -244,6 +248,7 @@ impl Call {
     }
 
     fn answered(&mut self, id: BranchId) {
+        self.takes_over(id);
         let Some(branch) = self.branches.get_mut(&id) else { return };
         if !branch.answer() {
             self.outputs.push_back(CallOutput::EndBranch { branch: id, end: BranchEnd::AnsweredElsewhere });
@@ -258,6 +263,7 @@ impl Call {
     }
 
     fn rejected(&mut self, id: BranchId, rejection: Rejection) {
+        self.takes_over(id);
         let Some(branch) = self.branches.get_mut(&id) else { return };
         let everywhere = rejection.ends_the_call();
         let (device, detail) = (branch.device(), rejection.in_words());
@@ -266,7 +272,7 @@ impl Call {
         }
         self.note(TimelineStep::BranchEnded, Some(device), detail);
         if everywhere {
-            self.refuse(CallEnding::Declined, "The call was declined.".into(), BranchEnd::CallerGaveUp);
+            self.refuse(CallEnding::Declined, "The call was declined.".into(), BranchEnd::DeclinedElsewhere);
         } else {
             self.conclude_when_nobody_is_left();
         }
@@ -304,7 +310,7 @@ impl Call {
             let invited = branch.is_invited();
             branch.fail(BranchFailure::Removed);
             if invited {
-                self.outputs.push_back(CallOutput::EndBranch { branch: id, end: BranchEnd::CallerGaveUp });
+                self.outputs.push_back(CallOutput::EndBranch { branch: id, end: BranchEnd::Removed });
             }
         }
         self.conclude_when_nobody_is_left();
@@ -396,6 +402,7 @@ impl Call {
 
     /// Tells every open branch how the call went on without it.
     fn end_branches(&mut self, end: BranchEnd) {
+        let mut told = BTreeSet::new();
         for (id, branch) in &mut self.branches {
             if !branch.is_open() {
                 continue;
@@ -403,7 +410,7 @@ impl Call {
             if branch.is_invited() {
                 self.outputs.push_back(CallOutput::EndBranch { branch: *id, end });
             }
-            if branch.needs_notice() {
+            if branch.needs_notice() && told.insert(branch.device()) {
                 self.outputs.push_back(CallOutput::Notify { device: branch.device(), end });
             }
             branch.fail(BranchFailure::CallOver);

@@ -13,6 +13,8 @@ pub mod registrar;
 pub mod sip;
 pub mod switchboard;
 
+#[cfg(any(feature = "net", feature = "store"))]
+pub mod handle;
 #[cfg(feature = "net")]
 pub mod net;
 #[cfg(feature = "store")]

@@ -176,6 +176,7 @@ impl Registrar {
         found.stored_until = stored.as_ref().map(|binding| binding.expires_at);
         books.index.settle(found, push_enabled);
         books.save(stored.map(Change::PutUdpBinding).into_iter().collect());
+        books.events.push_back(RegistrarEvent::Revived { extension, device, flow });
         books.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
     }
 

@@ -10,8 +10,6 @@
 pub mod command;
 mod commands;
 mod execute;
-#[cfg(any(feature = "net", feature = "store"))]
-pub mod handle;
 mod held;
 mod in_dialog;
 pub mod input;
@@ -61,6 +59,38 @@ pub struct SwitchboardConfig {
     pub public_ip: Option<IpAddr>,
     /// The random seed of tags, ids, branches and nonces.
     pub seed: [u8; 32],
+}
+
+/// How much a switchboard holds on to besides registrations; see [`Switchboard::in_hand`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InHand {
+    /// Calls, until their last INVITE and their relay are done with.
+    pub calls: usize,
+    /// Extensions that are being called.
+    pub called: usize,
+    /// Calls that wait for the clock.
+    pub call_deadlines: usize,
+    /// Callers' INVITEs.
+    pub callers: usize,
+    /// Requests of ours whose answers mean something.
+    pub requests: usize,
+    /// Our tags in dialogs.
+    pub dialogs: usize,
+    /// Open relays.
+    pub relays: usize,
+    /// Saves that somebody waits for.
+    pub held: usize,
+    /// Wakes whose outcome is still awaited.
+    pub wakes: usize,
+    /// Live transactions.
+    pub transactions: usize,
+}
+
+impl InHand {
+    /// Whether all is done.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Registrar, calls and SIP, without a socket or a clock.
@@ -195,6 +225,22 @@ impl Switchboard {
         let wakes = self.wake_deadlines.first().map(|(at, _)| *at);
         let machines = [self.transactions.poll_timeout(), self.registrar.poll_timeout(), self.defence.poll_timeout()];
         machines.into_iter().chain([calls, wakes]).flatten().min()
+    }
+
+    /// What it holds on to at this moment; nothing once every call is over and its last timer has run.
+    pub fn in_hand(&self) -> InHand {
+        InHand {
+            calls: self.calls.len(),
+            called: self.called.len(),
+            call_deadlines: self.deadlines.len(),
+            callers: self.caller_txs.len(),
+            requests: self.client_txs.len(),
+            dialogs: self.dialogs.len(),
+            relays: self.relays.len(),
+            held: self.held.len(),
+            wakes: self.pending_wakes.len() + self.wake_deadlines.len() + self.awaited.len(),
+            transactions: self.transactions.live(),
+        }
     }
 
     /// Whether a drain has finished: no call lives, no answer is held.

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use pbx_core::handle::{self, SwitchboardEnd};
 use pbx_core::model::{Extension, ExtensionNumber, Presence, Settings, SipCredential, SipUsername, UnixMillis};
 use pbx_core::store::Store;
 use pbx_core::switchboard::command::{Command, CommandError, CommandResult, ExtensionDetail, ExtensionLine, Reply};
-use pbx_core::switchboard::handle::{self, SwitchboardEnd};
 use pbx_core::switchboard::output::Change;
 use tempfile::TempDir;
 

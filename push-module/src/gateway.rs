@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use pbx_core::model::{CallId, PushProvider, UnixMillis, WakeId, WakeReport, WakeRequest};
+use pbx_core::model::{CallId, UnixMillis, WakeId, WakeReport, WakeRequest};
 use pbx_core::store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -24,8 +24,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::credential::{
-    CheckOutcome, CredentialError, CredentialId, CredentialState, CredentialStore, CredentialSummary, Details, Loaded,
-    NewCredential, validate,
+    CheckOutcome, CredentialError, CredentialId, CredentialKind, CredentialState, CredentialStore, CredentialSummary,
+    Details, Loaded, NewCredential, validate,
 };
 use crate::delivery::{Refusal, Route};
 use board::Board;
@@ -56,8 +56,8 @@ pub enum GatewayError {
 pub struct ProviderHealth {
     /// Which credential.
     pub id: CredentialId,
-    /// Whose.
-    pub provider: PushProvider,
+    /// What kind.
+    pub provider: CredentialKind,
     /// Its name on pages.
     pub label: String,
     /// How it is doing.
@@ -145,7 +145,7 @@ impl Entry {
         let board = self.board().clone();
         let mut summary = CredentialSummary {
             id: self.id,
-            provider: self.details.provider(),
+            provider: self.details.kind(),
             label: self.label.clone(),
             app_ids: Vec::new(),
             key_id: None,
@@ -174,6 +174,10 @@ impl Entry {
                 summary.client_email = Some(fcm.client_email.clone());
                 summary.endpoints = vec![fcm.base_url.to_string(), fcm.token_uri.clone()];
             }
+            Details::Webhook(webhook) => {
+                summary.app_ids.clone_from(&webhook.app_ids);
+                summary.endpoints = vec![webhook.url.to_string()];
+            }
         }
         summary
     }
@@ -182,7 +186,7 @@ impl Entry {
         let board = self.board().clone();
         ProviderHealth {
             id: self.id,
-            provider: self.details.provider(),
+            provider: self.details.kind(),
             label: self.label.clone(),
             state: board.state,
             last_success: board.last_success,
@@ -245,7 +249,7 @@ impl Gateway {
         let entry = Arc::new(Entry::new(&self.shared.clock, stored));
         self.shared.put(Arc::clone(&entry));
         self.tell(Control::Added(entry.id)).await?;
-        tracing::info!(id = %entry.id, provider = %entry.details.provider(), label = %entry.label, "push credential added");
+        tracing::info!(id = %entry.id, provider = %entry.details.kind(), label = %entry.label, "push credential added");
         Ok(entry.summary())
     }
 

@@ -12,6 +12,8 @@ pub mod fcm;
 #[cfg(test)]
 mod tests;
 mod text;
+#[cfg(feature = "providers")]
+pub mod webhook;
 
 use pbx_core::model::{Redacted, WakeKind, WakeTarget};
 

@@ -4,6 +4,8 @@
 //! its tests with that advice. Nothing is skipped.
 
 #[cfg(test)]
+mod admin_pages;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod cli;

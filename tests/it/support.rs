@@ -1,6 +1,7 @@
 //! What the promises are tested with: real telephones as child processes, and the whole server.
 
 pub(crate) mod baresip;
+pub(crate) mod browser;
 pub(crate) mod installation;
 pub(crate) mod linphone;
 pub(crate) mod program;

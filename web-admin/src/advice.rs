@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pbx_core::model::{DeviceSummary, PushProvider, TargetHealth, UnixMillis, WakeState, WakeTarget};
 use pbx_core::switchboard::command::{Command, Reply, Status};
-use push_module::{CredentialState, CredentialSummary};
+use push_module::{CredentialKind, CredentialState, CredentialSummary};
 use serde::Serialize;
 
 use crate::adding::unexpected;
@@ -178,7 +178,7 @@ fn push(facts: &Facts, findings: &mut Vec<Finding>) {
             Level::Warn,
             "no_push_credential",
             "There is no push credential, so sleeping phone apps cannot be woken. Desk phones work without one.",
-            "Add the APNs key or the Firebase service account of the phone app you use.",
+            "Add the APNs key, the Firebase service account or the push relay of the phone app you use.",
             "/push",
         ));
     }
@@ -207,9 +207,9 @@ fn push(facts: &Facts, findings: &mut Vec<Finding>) {
 pub(crate) fn has_credential(target: &WakeTarget, credentials: &[CredentialSummary]) -> bool {
     let app = target.app_id.to_lowercase();
     let app = app.strip_suffix(".voip").unwrap_or(&app);
-    credentials.iter().filter(|credential| credential.provider == target.provider).any(|credential| {
+    credentials.iter().filter(|credential| credential.provider.serves(target.provider)).any(|credential| {
         let environment = credential.environment.is_none_or(|covered| covered.covers(target.environment));
-        let any_app = credential.app_ids.is_empty() && credential.provider == PushProvider::Apns;
+        let any_app = credential.app_ids.is_empty() && credential.provider != CredentialKind::Fcm;
         environment && (any_app || credential.app_ids.iter().any(|id| id.eq_ignore_ascii_case(app)))
     })
 }
@@ -241,7 +241,7 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
             Level::Fail,
             "app_without_credential",
             format!("{} cannot be woken through {name}: there is no credential for {app}.", phones(count)),
-            format!("Ask the publisher of the app for its {what} and add it, or use an app whose key you have."),
+            format!("Ask the publisher of the app for its {what} and add it, add the relay that pushes for him, or use an app whose key you have."),
             link,
         ));
     }

@@ -7,6 +7,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post};
 use axum::{Router, middleware};
+use push_module::CredentialKind;
 
 use crate::api::{
     blocklist, calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import,
@@ -14,7 +15,9 @@ use crate::api::{
 use crate::api::{push as api_push, settings as api_settings, system as api_system};
 use crate::error::{ErrorPage, Problem, Refusal};
 use crate::headers::{self, UPLOAD_LIMIT};
-use crate::pages::{account, calls, dashboard, device, extension, extensions, health, import, pairing, push};
+use crate::pages::{
+    account, calls, dashboard, device, extension, extensions, health, import, pairing, push, push_form,
+};
 use crate::pages::{security, settings, setup, sign_in, system};
 use crate::state::AdminState;
 use crate::{assets, events, session};
@@ -51,8 +54,9 @@ pub(crate) fn pages() -> Routes {
         ("/devices/{id}/push", post(device::switch_push)),
         ("/devices/{id}/forget", get(device::confirm_forget).post(device::forget)),
         ("/push", get(push::page)),
-        ("/push/apns", get(push::apns_form).post(push::add_apns).layer(DefaultBodyLimit::max(UPLOAD_LIMIT))),
-        ("/push/fcm", get(push::fcm_form).post(push::add_fcm).layer(DefaultBodyLimit::max(UPLOAD_LIMIT))),
+        ("/push/apns", adding(CredentialKind::Apns)),
+        ("/push/fcm", adding(CredentialKind::Fcm)),
+        ("/push/webhook", adding(CredentialKind::Webhook)),
         ("/push/{id}/check", post(push::check)),
         ("/push/{id}/remove", get(push::confirm_remove).post(push::remove)),
         ("/calls", get(calls::page)),
@@ -124,6 +128,12 @@ pub fn router(state: AdminState) -> Router {
         .layer(middleware::from_fn_with_state(state.clone(), session::require_session));
     let all = collect(open()).merge(closed).nest(API, api).merge(nothing);
     headers::around(all.with_state(state.clone()), &state)
+}
+
+fn adding(kind: CredentialKind) -> MethodRouter<AdminState> {
+    get(async move |frame| push_form::form(kind, frame))
+        .post(move |state, frame, multipart| push_form::add(kind, state, frame, multipart))
+        .layer(DefaultBodyLimit::max(UPLOAD_LIMIT))
 }
 
 /// The API for the Unix socket, where whoever could connect is the owner.

@@ -8,7 +8,7 @@ use pbx_core::model::{
     BindingState, CallEnding, DeviceId, Environment, Presence, PushProvider, SwitchedOffBy, TimelineStep, Transport,
     UnixMillis, WakeKind, WakeState,
 };
-use push_module::CredentialState;
+use push_module::{CredentialKind, CredentialState};
 
 use crate::clock;
 
@@ -179,6 +179,14 @@ pub(crate) const fn kind(kind: WakeKind) -> &'static str {
     }
 }
 
+pub(crate) const fn credential_kind(kind: CredentialKind) -> &'static str {
+    match kind {
+        CredentialKind::Apns => provider(PushProvider::Apns),
+        CredentialKind::Fcm => provider(PushProvider::Fcm),
+        CredentialKind::Webhook => "Push relay",
+    }
+}
+
 pub(crate) const fn provider(provider: PushProvider) -> &'static str {
     match provider {
         PushProvider::Apns => "Apple (APNs)",
@@ -213,7 +221,10 @@ pub(crate) const fn switched_off(by: SwitchedOffBy) -> &'static str {
 pub(crate) fn sentence(text: &str) -> String {
     let mut chars = text.trim().chars();
     let Some(first) = chars.next() else { return String::new() };
-    let mut sentence: String = first.to_uppercase().chain(chars).collect();
+    // An address stays as it is.
+    let is_address = text.trim_start().split(' ').next().is_some_and(|word| word.contains("://"));
+    let mut sentence: String =
+        if is_address { text.trim().to_owned() } else { first.to_uppercase().chain(chars).collect() };
     if !sentence.ends_with(['.', '!', '?', '…', ')', ']', ':']) {
         sentence.push('.');
     }

@@ -54,6 +54,8 @@ pub struct Branch {
     state: BranchState,
     can_be_woken: bool,
     woken: bool,
+    /// The device has given a sign of its own.
+    signed: bool,
     replacements: u32,
 }
 
@@ -61,11 +63,11 @@ impl Branch {
     pub(super) fn inviting(device: DeviceId, flow: Flow, grace_until: Option<Moment>, replacements: u32) -> Self {
         let can_be_woken = grace_until.is_some();
         let state = BranchState::Inviting { flow, grace_until };
-        Self { device, state, can_be_woken, woken: false, replacements }
+        Self { device, state, can_be_woken, woken: false, signed: false, replacements }
     }
 
     pub(super) fn waking(device: DeviceId) -> Self {
-        Self { device, state: BranchState::Waking, can_be_woken: true, woken: true, replacements: 0 }
+        Self { device, state: BranchState::Waking, can_be_woken: true, woken: true, signed: false, replacements: 0 }
     }
 
     /// An INVITE to a device that was woken before: it is never pushed again for this call.
@@ -142,8 +144,31 @@ impl Branch {
         }
     }
 
+    /// A newer branch of the device looks after its wake from now on.
+    pub(super) fn hand_over(&mut self) {
+        self.end_grace();
+        self.can_be_woken = false;
+    }
+
+    /// Its device is reached over this flow now.
+    pub(super) fn move_to(&mut self, to: Flow) {
+        if let BranchState::Inviting { flow, .. } | BranchState::Ringing { flow } = &mut self.state {
+            *flow = to;
+        }
+    }
+
+    /// Whether the device is known to have its INVITE.
+    pub(super) fn has_signed(&self) -> bool {
+        self.signed && self.is_invited()
+    }
+
     /// A first sign came: no push is due any more.
     pub(super) fn heard(&mut self) {
+        self.signed = true;
+        self.end_grace();
+    }
+
+    fn end_grace(&mut self) {
         if let BranchState::Inviting { grace_until, .. } = &mut self.state {
             *grace_until = None;
         }
@@ -152,6 +177,7 @@ impl Branch {
     pub(super) fn ring(&mut self) -> bool {
         match self.state {
             BranchState::Inviting { flow, .. } => {
+                self.signed = true;
                 self.enter(BranchState::Ringing { flow }, "the device rings");
                 true
             }
@@ -199,7 +225,7 @@ impl Branch {
 
     pub(super) fn push_as_well(&mut self) -> bool {
         let due = self.grace_until().is_some() && !self.woken;
-        self.heard();
+        self.end_grace();
         self.woken |= due;
         due
     }

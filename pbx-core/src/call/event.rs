@@ -80,6 +80,11 @@ pub enum CallInput {
         /// How.
         rejection: Rejection,
     },
+    /// The device has this call already, by an INVITE that went to it over another flow.
+    HasAlready {
+        /// The branch it refused.
+        branch: BranchId,
+    },
     /// The INVITE could not be delivered: its flow is dead, or it got no answer at all.
     FlowDead {
         /// Which branch.
@@ -136,6 +141,10 @@ pub enum BranchEnd {
     AnsweredElsewhere,
     /// The caller gave up, or the call was ended for everybody.
     CallerGaveUp,
+    /// Its user declined on another device.
+    DeclinedElsewhere,
+    /// The device was removed or logged out.
+    Removed,
     /// It rang out.
     NoAnswer,
     /// The same device is invited anew over a newer flow.
@@ -172,6 +181,13 @@ pub enum CallOutput {
         branch: BranchId,
         /// Why.
         end: BranchEnd,
+    },
+    /// This branch goes on over another flow of its device.
+    MoveBranch {
+        /// The branch.
+        branch: BranchId,
+        /// Where its device is now.
+        flow: Flow,
     },
     /// Tell a device by push how the call ended.
     Notify {

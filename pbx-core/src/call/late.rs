@@ -5,12 +5,16 @@
 //! | none | it is invited |
 //! | Waking | it is invited over the new flow |
 //! | Inviting or Ringing on the same flow | nothing: it was only a refresh |
-//! | Inviting or Ringing on another flow | the old branch is cancelled, it is invited over the new flow |
+//! | Inviting or Ringing on another flow | it is invited over the new flow; its first sign there ends the old branch |
 //! | Failed for want of a flow, or not woken | it is invited: it is there now after all |
 //! | Failed otherwise (busy, declined, removed) | nothing: it has had its say |
+//!
+//! A phone that kept its ringing call when it changed network says so: all INVITEs of one call to one device have the same
+//! Call-ID, From tag and CSeq, so it refuses the new one as merged (RFC 3261 section 8.2.2.2). Then the old branch goes on
+//! over the new flow. A phone that lost the call rings anew. Either way it rings once.
 
 use super::branch::{Branch, BranchFailure, BranchState};
-use super::event::{BranchEnd, CallOutput};
+use super::event::{BranchEnd, CallOutput, Rejection};
 use super::{Call, MAX_BRANCHES, MAX_REPLACEMENTS};
 use crate::model::{BranchId, DeviceId, Flow, Moment, TimelineStep};
 
@@ -33,7 +37,7 @@ impl Call {
             self.note(TimelineStep::Registered, Some(device), String::new());
         }
         if let Some(old) = supersedes {
-            self.supersede(old);
+            self.give_way(old, flow);
         }
         let id = self.new_branch_id();
         let grace = (can_be_woken && !woken).then(|| now + self.policy.grace);
@@ -41,6 +45,47 @@ impl Call {
         self.branches.insert(id, if woken { branch.after_wake() } else { branch });
         self.outputs.push_back(CallOutput::Invite { branch: id, device });
         self.note(TimelineStep::InviteSent, Some(device), format!("to {}", flow.remote));
+    }
+
+    /// An invited branch goes on until the first sign on the new one; a phone that rings is followed to its new flow,
+    /// because the old one may end before it has said which of the two it keeps.
+    fn give_way(&mut self, old: BranchId, flow: Flow) {
+        let Some(branch) = self.branches.get_mut(&old).filter(|old| old.is_invited()) else {
+            return self.supersede(old);
+        };
+        branch.hand_over();
+        if branch.has_signed() {
+            branch.move_to(flow);
+            self.outputs.push_back(CallOutput::MoveBranch { branch: old, flow });
+        }
+    }
+
+    /// A device gave a sign on this branch: older ones of the same device are done with.
+    pub(super) fn takes_over(&mut self, id: BranchId) {
+        let Some(branch) = self.branches.get(&id).filter(|branch| branch.is_open()) else { return };
+        let device = branch.device();
+        let older: Vec<BranchId> =
+            self.branches.range(..id).filter(|(_, b)| b.device() == device && b.is_open()).map(|(id, _)| *id).collect();
+        for old in older {
+            self.supersede(old);
+        }
+    }
+
+    /// A device refused this branch because an older one of it goes on.
+    pub(super) fn has_already(&mut self, id: BranchId) {
+        let Some(branch) = self.branches.get(&id) else { return };
+        let (device, flow) = (branch.device(), branch.flow());
+        let older = self.branches.range(..id).rev().find(|(_, b)| b.device() == device && b.is_invited());
+        let Some((older, flow)) = older.map(|(older, _)| *older).zip(flow) else {
+            return self.rejected(id, Rejection::Failed { status: 482 });
+        };
+        if let Some(branch) = self.branches.get_mut(&id) {
+            branch.fail(BranchFailure::Superseded);
+        }
+        if let Some(branch) = self.branches.get_mut(&older) {
+            branch.move_to(flow);
+        }
+        self.outputs.push_back(CallOutput::MoveBranch { branch: older, flow });
     }
 
     fn supersede(&mut self, old: BranchId) {

@@ -109,9 +109,42 @@ fn a_live_device_without_a_sign_is_pushed_as_well_and_its_invite_stays_out() {
     );
     assert_eq!(call.poll_timeout(), Some(at(30)));
     call.handle(registered(1, 2000), at(5));
+    let newer = invite_of(&outputs(&mut call), device(1)).unwrap();
+    call.handle(CallInput::Progress { branch: newer }, at(6));
+    assert_eq!(outputs(&mut call), [CallOutput::EndBranch { branch, end: BranchEnd::Superseded }]);
+}
+
+#[test]
+fn a_phone_that_kept_its_ringing_call_on_another_network_goes_on_ringing() {
+    let mut call = Call::start(policy(), [live(1, true)], at(0));
+    let branch = invite_of(&outputs(&mut call), device(1)).unwrap();
+    call.handle(CallInput::Rings { branch }, at(1));
+    outputs(&mut call);
+    call.handle(registered(1, 2000), at(2));
+    let newer = invite_of(&outputs(&mut call), device(1)).unwrap();
+    call.handle(CallInput::HasAlready { branch: newer }, at(3));
+    assert_eq!(outputs(&mut call), [CallOutput::MoveBranch { branch, flow: flow(2000) }]);
+    call.handle(CallInput::Answered { branch }, at(4));
     let after = outputs(&mut call);
-    assert_eq!(after[0], CallOutput::EndBranch { branch, end: BranchEnd::Superseded });
-    assert!(invite_of(&after, device(1)).is_some());
+    assert!(after.contains(&CallOutput::Connect { branch, device: device(1) }), "{after:?}");
+    assert!(!after.iter().any(|output| matches!(output, CallOutput::EndBranch { .. })), "{after:?}");
+}
+
+#[test]
+fn a_phone_that_refuses_a_call_as_merged_without_having_it_counts_as_failed() {
+    let mut call = Call::start(policy(), [live(1, false)], at(0));
+    let branch = invite_of(&outputs(&mut call), device(1)).unwrap();
+    call.handle(CallInput::HasAlready { branch }, at(1));
+    assert!(call.is_ended());
+}
+
+#[test]
+fn when_one_device_declines_the_others_learn_that() {
+    let mut call = Call::start(policy(), [live(1, false), live(2, false)], at(0));
+    let started = outputs(&mut call);
+    let (one, two) = (invite_of(&started, device(1)).unwrap(), invite_of(&started, device(2)).unwrap());
+    call.handle(CallInput::Rejected { branch: one, rejection: Rejection::DeclinedEverywhere }, at(1));
+    assert!(outputs(&mut call).contains(&CallOutput::EndBranch { branch: two, end: BranchEnd::DeclinedElsewhere }));
 }
 
 #[test]

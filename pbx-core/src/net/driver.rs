@@ -15,10 +15,10 @@ use tokio::runtime;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, info, warn};
 
+use crate::handle::WaitingCommand;
 use crate::media::relay::{self, RelayEvent};
 use crate::model::{Flow, Moment, Now, Transport, WakeReport};
 use crate::sip::{guard, stun};
-use crate::switchboard::handle::WaitingCommand;
 use crate::switchboard::input::Input;
 use crate::switchboard::output::{Output, Saved};
 

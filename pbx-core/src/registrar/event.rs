@@ -22,6 +22,16 @@ pub enum RegistrarEvent {
         /// How to reach it now.
         flow: Flow,
     },
+    /// A device that had been given up for its silence gave a sign: its live binding is back, and calls that wait for it
+    /// reach it there.
+    Revived {
+        /// Whose device.
+        extension: ExtensionNumber,
+        /// Which.
+        device: DeviceId,
+        /// How to reach it.
+        flow: Flow,
+    },
     /// A device lost its live binding; its wake target, if usable, is armed already.
     BindingGone {
         /// Whose device.

@@ -297,6 +297,20 @@ impl Transactions {
         });
     }
 
+    /// The peer of an INVITE of ours is reached over another flow now: its repetitions, its CANCEL and its ACK go there.
+    pub fn move_to(&mut self, tx: ClientTx, flow: Flow) {
+        let before = self.clients.get(&tx).map(|client| client.machine.flow());
+        let Some(before) = before else { return };
+        self.with_client(tx, |machine, _| match machine {
+            ClientMachine::Invite(invite) => invite.move_to(flow),
+            ClientMachine::Other(_) => {}
+        });
+        if let Some(after) = self.clients.get(&tx).map(|client| client.machine.flow()) {
+            self.by_flow.remove(&(before, Id::Client(tx)));
+            self.by_flow.insert((after, Id::Client(tx)));
+        }
+    }
+
     /// Sends bytes without state: an answer nobody will repeat, or the repeated ACK of a 2xx.
     pub fn send(&mut self, flow: Flow, bytes: Bytes) {
         self.out.sends.push_back((flow, bytes));

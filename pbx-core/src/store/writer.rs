@@ -52,7 +52,8 @@ impl Writer {
     }
 }
 
-/// Takes park journal entries out of the queue, because a push waits for each; they never wait for a commit.
+/// Takes park journal entries out of the queue, because a push waits for each, and their ends, because a caller who has an
+/// answer must not get another after a crash; they never wait for a commit.
 struct Journal {
     store: Store,
     jobs: mpsc::Receiver<SaveJob>,
@@ -63,15 +64,18 @@ struct Journal {
 impl Journal {
     async fn run(mut self) {
         while let Some(job) = self.jobs.recv().await {
-            let [Change::PutParked(parked)] = job.changes.as_slice() else {
-                if self.forward.send(job).await.is_err() {
-                    return;
+            let kept = match job.changes.as_slice() {
+                [Change::PutParked(parked)] => self.store.journal.put(self.store.sealer(), parked),
+                [Change::DeleteParked(call)] => self.store.journal.end(*call),
+                _ => {
+                    if self.forward.send(job).await.is_err() {
+                        return;
+                    }
+                    continue;
                 }
-                continue;
             };
-            let kept = self.store.journal.put(self.store.sealer(), parked);
             if let Err(error) = &kept {
-                tracing::error!(code = "not_saved", %error, "a parked call could not be noted; after a crash its caller would hear nothing");
+                tracing::error!(code = "not_saved", %error, "a parked call or its end could not be noted; after a crash its caller would hear nothing or too much");
             }
             if let Some(ticket) = job.ticket {
                 // A closed receiver means that the switchboard has ended: nobody waits for the answer any more.

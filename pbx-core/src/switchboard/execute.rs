@@ -40,9 +40,15 @@ impl Switchboard {
                 CallOutput::Notify { device, end } => {
                     let kind = match end {
                         BranchEnd::AnsweredElsewhere => WakeKind::AnsweredElsewhere,
-                        BranchEnd::CallerGaveUp | BranchEnd::NoAnswer | BranchEnd::Superseded => WakeKind::MissedCall,
+                        BranchEnd::CallerGaveUp
+                        | BranchEnd::DeclinedElsewhere
+                        | BranchEnd::NoAnswer
+                        | BranchEnd::Removed
+                        | BranchEnd::Superseded => WakeKind::MissedCall,
                     };
-                    if let Some(request) = self.wake_request(id, device, kind, now) {
+                    // A push that never left, because the caller gave up while the park journal was written, has rung nobody.
+                    let was_pushed = self.calls.get(&id).is_some_and(|live| live.pushed.contains(&device));
+                    if let Some(request) = self.wake_request(id, device, kind, now).filter(|_| was_pushed) {
                         self.send_wake(request, now);
                     }
                 }
@@ -52,6 +58,7 @@ impl Switchboard {
                 }
                 CallOutput::Invite { branch, device } => self.invite_device(id, branch, device, now),
                 CallOutput::FlowSilent { branch, device } => self.flow_silent(id, branch, device, now),
+                CallOutput::MoveBranch { branch, flow } => self.move_branch(id, branch, flow),
                 CallOutput::EndBranch { branch, end } => self.end_branch(id, branch, end, now),
                 CallOutput::StopWakes => self.outputs.push_back(Output::StopWakes(id)),
                 CallOutput::TellCallerItRings => self.tell_caller_it_rings(id, now, &mut changes),
@@ -102,6 +109,16 @@ impl Switchboard {
         }
     }
 
+    /// Ends the park journal entry. Alone in its job, and before the caller's answer leaves: after a crash a caller who has
+    /// an answer must not get another one.
+    fn unpark(&mut self, id: CallId) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        live.parked = false;
+        if std::mem::take(&mut live.journaled) {
+            self.save_behind(vec![Change::DeleteParked(id)]);
+        }
+    }
+
     fn reschedule(&mut self, id: CallId) {
         let Some(live) = self.calls.get_mut(&id) else { return };
         let due = live.call.poll_timeout();
@@ -131,13 +148,18 @@ impl Switchboard {
         }
         self.client_txs.retain(|_, used| match used {
             ClientUse::Invite { call, .. } | ClientUse::Carried { call, .. } => *call != id,
-            ClientUse::Farewell => true,
+            ClientUse::Farewell | ClientUse::LateFarewell(_) => true,
         });
         self.notice(Notice::Call(id));
     }
 
     fn invite_device(&mut self, id: CallId, branch: BranchId, device: DeviceId, now: Now) {
-        let tag = self.draw_tag();
+        let before = self.calls.get(&id).and_then(|live| live.callees.values().find(|leg| leg.device == device));
+        // One name for one device: a phone that has the call already knows it by the tag (RFC 3261 section 8.2.2.2).
+        let tag = match before.map(|leg| leg.tag.clone()) {
+            Some(tag) => tag,
+            None => self.draw_tag(),
+        };
         let Some((request, flow)) = self.invite_request(id, device, &tag) else {
             self.tell_call(id, CallInput::FlowDead { branch }, now);
             return;
@@ -214,6 +236,18 @@ impl Switchboard {
         }
     }
 
+    /// The device has moved and kept its call: what follows goes where it is now.
+    fn move_branch(&mut self, id: CallId, branch: BranchId, flow: Flow) {
+        let Some(leg) = self.calls.get_mut(&id).and_then(|live| live.callees.get_mut(&branch)) else { return };
+        leg.flow = flow;
+        if let Some(dialog) = &mut leg.dialog {
+            dialog.flow = flow;
+        }
+        if let Some(tx) = leg.tx {
+            self.transactions.move_to(tx, flow);
+        }
+    }
+
     fn end_branch(&mut self, id: CallId, branch: BranchId, end: BranchEnd, now: Now) {
         let Some(leg) = self.calls.get_mut(&id).and_then(|live| live.callees.get_mut(&branch)) else { return };
         leg.end = Some(end);
@@ -248,10 +282,8 @@ impl Switchboard {
         live.record.answered_at = Some(now.wall);
         live.record.answered_by = Some(device);
         changes.push(Change::PutCall(live.record.clone()));
-        live.parked = false;
-        if std::mem::take(&mut live.journaled) {
-            changes.push(Change::DeleteParked(id));
-        }
+        self.unpark(id);
+        let Some(live) = self.calls.get_mut(&id) else { return };
         let (tx, flow, callee) = (live.caller.tx, live.caller.flow, live.record.callee.clone());
         let mut response = Response::to(&live.caller.invite, 200, "OK", &live.caller.tag);
         let body = live.callees.get(&branch).and_then(|leg| leg.answer.clone()).unwrap_or_default();
@@ -316,10 +348,8 @@ impl Switchboard {
         live.record.ending = Some(ending);
         live.record.reason = reason;
         changes.push(Change::PutCall(live.record.clone()));
-        live.parked = false;
-        if std::mem::take(&mut live.journaled) {
-            changes.push(Change::DeleteParked(id));
-        }
+        self.unpark(id);
+        let Some(live) = self.calls.get_mut(&id) else { return };
         let number = live.callee;
         if let Some(relay) = live.relay.take() {
             live.closing_relay = true;
@@ -353,8 +383,9 @@ fn reason_header(end: BranchEnd) -> Option<&'static str> {
     match end {
         BranchEnd::AnsweredElsewhere => Some("SIP;cause=200;text=\"Call completed elsewhere\""),
         BranchEnd::CallerGaveUp => Some("SIP;cause=487;text=\"Caller hung up\""),
+        BranchEnd::DeclinedElsewhere => Some("SIP;cause=603;text=\"Declined elsewhere\""),
         BranchEnd::NoAnswer => Some("SIP;cause=480;text=\"No answer\""),
-        BranchEnd::Superseded => None,
+        BranchEnd::Removed | BranchEnd::Superseded => None,
     }
 }
 

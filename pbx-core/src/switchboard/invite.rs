@@ -1,7 +1,7 @@
 //! A new call: prove who calls, find whom they want, take ports, start the call machine.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -142,6 +142,7 @@ impl Switchboard {
             winner: None,
             relay: Some(relay),
             parked: false,
+            pushed: BTreeSet::new(),
             journaled: false,
             deadline: None,
             reinvite: None,

@@ -1,6 +1,6 @@
 //! The legs of a live call: SIP on one side of it. Each leg has its own dialog and flow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -39,6 +39,9 @@ pub(super) enum ClientUse {
     },
     /// A BYE: nobody waits for its answer.
     Farewell,
+    /// The BYE of an answer that nobody waits for, by its Call-ID and To tag: one is enough, however often the answer is
+    /// repeated.
+    LateFarewell(Box<str>),
 }
 
 /// The sound of a call.
@@ -108,6 +111,8 @@ pub(super) struct LiveCall {
     pub(super) relay: Option<Relay>,
     /// A device is being woken for it.
     pub(super) parked: bool,
+    /// Devices whose push for this call has left.
+    pub(super) pushed: BTreeSet<DeviceId>,
     /// It stands in the park journal.
     pub(super) journaled: bool,
     pub(super) deadline: Option<Moment>,

@@ -102,6 +102,7 @@ impl Switchboard {
                     self.notice(Notice::Extension(extension));
                 }
             }
+            RegistrarEvent::Revived { extension, device, flow } => self.release_parked(extension, device, flow, now),
             RegistrarEvent::BindingGone { extension, .. } | RegistrarEvent::DeviceChanged { extension, .. } => {
                 self.notice(Notice::Extension(extension));
             }

@@ -17,11 +17,12 @@ impl Switchboard {
     pub(super) fn response(&mut self, tx: ClientTx, response: Response, now: Now) {
         match self.client_txs.get(&tx).cloned() {
             Some(ClientUse::Invite { call, branch }) => self.invite_response(call, branch, &response, now),
-            Some(ClientUse::Carried { .. } | ClientUse::Farewell) if response.status < 200 => {}
+            Some(ClientUse::Carried { .. } | ClientUse::Farewell | ClientUse::LateFarewell(_))
+                if response.status < 200 => {}
             Some(ClientUse::Carried { call, from, answer_to, asked }) => {
                 self.carried_response(call, from, (answer_to, &asked), response, now);
             }
-            Some(ClientUse::Farewell) => {
+            Some(ClientUse::Farewell | ClientUse::LateFarewell(_)) => {
                 self.client_txs.remove(&tx);
             }
             None => {}
@@ -43,6 +44,7 @@ impl Switchboard {
                 };
                 leg.tx = None;
                 let input = match status {
+                    482 => CallInput::HasAlready { branch },
                     486 => CallInput::Rejected { branch, rejection: Rejection::Busy },
                     // The phone's own stack lost its way to the user: the device may still come back by push.
                     408 | 430 | 503 => CallInput::FlowDead { branch },
@@ -83,15 +85,22 @@ impl Switchboard {
         }
         leg.answer = Some(response.body.clone());
         leg.dialog = Some(dialog);
+        let tag = leg.tag.clone();
+        self.dialogs.insert(tag, (call, LegName::Callee(branch)));
         if ended {
             self.hang_up(call, LegName::Callee(branch), now);
+            self.run_call(call, now);
+        } else {
+            self.tell_call(call, CallInput::Answered { branch }, now);
         }
-        self.tell_call(call, CallInput::Answered { branch }, now);
     }
 
     /// A phone answered an INVITE that nobody waits for any more: it must not sit in a call of its own. Its answer is
     /// confirmed and the call is hung up at once.
     pub(super) fn refuse_late_answer(&mut self, flow: Flow, response: &Response, now: Now) {
+        if self.answer_is_known(flow, response) {
+            return;
+        }
         let mut invite = Request::new(Method::Invite, "sip:nobody@invalid");
         for header in response.headers.iter() {
             if matches!(header.name, HeaderName::From | HeaderName::To | HeaderName::CallId | HeaderName::CSeq) {
@@ -101,8 +110,33 @@ impl Switchboard {
         let Some(number) = cseq::of(&response.headers).map(|cseq| cseq.number) else { return };
         let Ok(mut dialog) = Dialog::of_sent(flow, &invite, response) else { return };
         self.transactions.send_ack(flow, dialog.ack(number));
-        let tx = self.transactions.request(flow, dialog.request(Method::Bye), now.mono);
-        self.client_txs.insert(tx, ClientUse::Farewell);
+        let name: Box<str> = format!("{} {}", dialog.call_id, dialog.remote_tag).into();
+        let under_way =
+            self.client_txs.values().any(|used| matches!(used, ClientUse::LateFarewell(known) if *known == name));
+        if !under_way {
+            let tx = self.transactions.request(flow, dialog.request(Method::Bye), now.mono);
+            self.client_txs.insert(tx, ClientUse::LateFarewell(name));
+        }
+    }
+
+    /// Whether this is the repeated answer of a phone that has its call and changed network before the ACK reached it: then
+    /// the ACK goes to where it is now, and its call with it.
+    fn answer_is_known(&mut self, flow: Flow, response: &Response) -> bool {
+        let tag_in = |name: &HeaderName| response.headers.get(name).and_then(|value| tag_of(value)).unwrap_or_default();
+        let Some((call, LegName::Callee(branch))) = self.dialogs.get(tag_in(&HeaderName::From)).copied() else {
+            return false;
+        };
+        let leg = self.calls.get_mut(&call).and_then(|live| live.callees.get_mut(&branch));
+        let Some(leg) = leg.filter(|leg| leg.end.is_none()) else { return false };
+        let Some(dialog) = leg.dialog.as_mut().filter(|dialog| dialog.remote_tag == tag_in(&HeaderName::To)) else {
+            return false;
+        };
+        leg.flow = flow;
+        dialog.flow = flow;
+        if let Some(ack) = leg.ack.clone() {
+            self.transactions.send(flow, ack);
+        }
+        true
     }
 
     /// Carries the other side's final answer back to the side that asked.
@@ -236,7 +270,7 @@ impl Switchboard {
                 let answer = Response::to(&asked, 408, "Request Timeout", tag);
                 self.transactions.respond(answer_to, &answer, now.mono);
             }
-            Some(ClientUse::Farewell) | None => {}
+            Some(ClientUse::Farewell | ClientUse::LateFarewell(_)) | None => {}
         }
     }
 }

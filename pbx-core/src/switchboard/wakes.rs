@@ -60,8 +60,9 @@ impl Switchboard {
 
     /// Hands an order to the push side and remembers it until its outcome is known.
     pub(super) fn send_wake(&mut self, request: WakeRequest, now: Now) {
-        let over = request.call.and_then(|call| self.calls.get(&call)).is_none_or(|live| live.call.is_ended());
-        // The caller may have hung up while the park journal was written.
+        let live = request.call.and_then(|call| self.calls.get(&call));
+        let over = live.is_none_or(|live| live.call.is_ended() || live.call.is_connected());
+        // The caller may have hung up, or another phone may have answered, while the park journal was written.
         if request.kind == WakeKind::Call && over {
             return;
         }
@@ -84,6 +85,9 @@ impl Switchboard {
         self.wake_deadlines.insert((forget_at, request.wake_id));
         if request.kind == WakeKind::Call {
             self.awaited.insert(request.device, request.wake_id);
+            if let Some(live) = request.call.and_then(|call| self.calls.get_mut(&call)) {
+                live.pushed.insert(request.device);
+            }
         }
         self.pending_wakes.insert(request.wake_id, pending);
         self.outputs.push_back(Output::Wake(request));
@@ -166,6 +170,7 @@ impl Switchboard {
         let Some(calls) = self.called.get(&extension) else { return };
         let can_be_woken = self.registrar.device(device).is_some_and(|view| view.usable_target().is_some());
         for call in calls.clone() {
+            self.follow_device(call, device, flow);
             if self.calls.get(&call).is_some_and(|live| live.caller.flow == flow) {
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use pbx_core::model::{Environment, PushProvider, WakeRequest, WakeTarget};
 
-use crate::credential::{CredentialId, Details};
+use crate::credential::{CredentialId, CredentialKind, Details};
 use crate::delivery::{Refusal, Route};
 use crate::payload::{apns_token, fcm_token};
 
@@ -16,13 +16,17 @@ pub(super) struct Candidate<'a> {
     pub(super) usable: bool,
 }
 
-/// How well a credential fits an app.
+/// How well a credential fits an app, best first: with a key of our own nobody else stands between us and the phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
-    /// It names the app.
+    /// A key that names the app.
     Named,
-    /// It names no app, so it may be the one.
+    /// A relay that names the app.
+    Relay,
+    /// A key that names no app, so it may be the one.
     Unnamed,
+    /// A relay for every app that has nothing better.
+    AnyRelay,
 }
 
 /// The route of a wake, or why there is none.
@@ -51,6 +55,8 @@ pub(super) fn route(request: &WakeRequest, candidates: &[Candidate<'_>]) -> Resu
     };
     let other = match target.provider {
         PushProvider::Fcm => None,
+        // A relay knows its apps' environments itself.
+        PushProvider::Apns if here.details.kind() == CredentialKind::Webhook => None,
         // The same key if it can, else a second key for the other environment.
         PushProvider::Apns if covers(here.details, other_environment) => Some((here.id, other_environment)),
         PushProvider::Apns => {
@@ -62,7 +68,10 @@ pub(super) fn route(request: &WakeRequest, candidates: &[Candidate<'_>]) -> Resu
 
 /// The credentials that fit, best first, older before newer.
 fn fitting<'a>(target: &WakeTarget, candidates: &[Candidate<'a>]) -> Vec<Candidate<'a>> {
-    let same_provider = candidates.iter().filter(|it| it.details.provider() == target.provider).count();
+    let same_provider = candidates
+        .iter()
+        .filter(|it| it.details.kind() != CredentialKind::Webhook && it.details.kind().serves(target.provider))
+        .count();
     let mut fitting: Vec<(Fit, Candidate<'a>)> =
         candidates.iter().filter_map(|it| fit(it.details, target, same_provider == 1).map(|fit| (fit, *it))).collect();
     fitting.sort_by_key(|(fit, it)| (*fit, it.id));
@@ -88,6 +97,13 @@ fn fit(details: &Details, target: &WakeTarget, only_one: bool) -> Option<Fit> {
                 (only_one && fcm.sender_id.is_none() && (is_number || app.is_empty())).then_some(Fit::Unnamed)
             }
         }
+        (Details::Webhook(webhook), PushProvider::Apns | PushProvider::Fcm) => {
+            if webhook.app_ids.iter().any(|it| it == app) {
+                Some(Fit::Relay)
+            } else {
+                webhook.app_ids.is_empty().then_some(Fit::AnyRelay)
+            }
+        }
         (Details::Apns(_), PushProvider::Fcm) | (Details::Fcm(_), PushProvider::Apns) => None,
     }
 }
@@ -95,7 +111,7 @@ fn fit(details: &Details, target: &WakeTarget, only_one: bool) -> Option<Fit> {
 fn covers(details: &Details, environment: Environment) -> bool {
     match details {
         Details::Apns(apns) => apns.environment.covers(environment),
-        Details::Fcm(_) => true,
+        Details::Fcm(_) | Details::Webhook(_) => true,
     }
 }
 

@@ -24,7 +24,7 @@ fn facts() -> Facts {
 fn credential(app: &str, state: CredentialState) -> CredentialSummary {
     CredentialSummary {
         id: CredentialId(1),
-        provider: PushProvider::Apns,
+        provider: CredentialKind::Apns,
         label: "Acme".into(),
         app_ids: vec![app.into()],
         key_id: None,

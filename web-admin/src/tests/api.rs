@@ -217,7 +217,7 @@ async fn doctor_names_the_first_steps() {
 async fn a_stopped_switchboard_is_said_and_not_hidden() {
     let bench = Bench::new().await;
     assert_eq!(bench.get("/healthz", "").await.status, StatusCode::OK);
-    let (handle, end) = pbx_core::switchboard::handle::connect();
+    let (handle, end) = pbx_core::handle::connect();
     drop(end);
     let state = AdminState { switchboard: handle, ..bench.state.clone() };
     let health = router(state.clone()).oneshot(request(Method::GET, "/healthz", "").body(Body::empty()).unwrap());

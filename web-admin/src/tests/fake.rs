@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use pbx_core::handle::{SwitchboardEnd, SwitchboardHandle, connect};
 use pbx_core::model::{
     DeviceSummary, Extension, ExtensionNumber, Presence, Settings, SipCredential, SipUsername, SwitchedOffBy,
     UnixMillis, WakeState,
@@ -10,7 +11,6 @@ use pbx_core::model::{
 use pbx_core::switchboard::command::{
     ActiveCall, Command, CommandError, CommandResult, ExtensionDetail, ExtensionLine, ExtensionPage, Reply, Status,
 };
-use pbx_core::switchboard::handle::{SwitchboardEnd, SwitchboardHandle, connect};
 use pbx_core::switchboard::output::Notice;
 
 /// What the switchboard knows; tests look at it and change it.

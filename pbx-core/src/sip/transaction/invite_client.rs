@@ -80,6 +80,11 @@ impl InviteClient {
         self.flow
     }
 
+    /// The peer is reached over this flow now.
+    pub(super) fn move_to(&mut self, flow: Flow) {
+        self.flow = flow;
+    }
+
     /// The next deadline; `None` when it is over.
     pub(super) fn deadline(&self) -> Option<Moment> {
         if self.state == State::Over {

@@ -2,8 +2,8 @@
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use super::command::{Command, CommandError, CommandResult};
-use super::output::Notice;
+use crate::switchboard::command::{Command, CommandError, CommandResult};
+use crate::switchboard::output::Notice;
 
 /// Commands that may wait for the switchboard; more would only wait longer, so the page says "busy" instead.
 pub const COMMAND_QUEUE: usize = 64;
