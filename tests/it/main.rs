@@ -10,11 +10,17 @@ mod calls;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod defence;
+#[cfg(test)]
 mod demo;
+#[cfg(test)]
+mod digest_rules;
 #[cfg(test)]
 mod kill_rounds;
 #[cfg(test)]
 mod real_phones;
+#[cfg(test)]
+mod register_rules;
 #[cfg(test)]
 mod registration;
 #[cfg(test)]
@@ -22,9 +28,13 @@ mod restart;
 #[cfg(test)]
 mod sipp;
 #[cfg(test)]
+mod strangers;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod torture;
+#[cfg(test)]
+mod transport_limits;
 #[cfg(test)]
 mod wake_call;
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub(crate) mod browser;
 pub(crate) mod installation;
 pub(crate) mod linphone;
 pub(crate) mod program;
+pub(crate) mod raw;
 pub(crate) mod server;
 pub(crate) mod sipp;
 

@@ -67,7 +67,9 @@ pub(crate) enum Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Seen {
     /// A 200 says that it can be reached now, and by which token it can be woken.
-    Registered { token: Option<String> },
+    Registered {
+        token: Option<String>,
+    },
     /// From now on it cannot, or not for certain.
     Away,
     /// A new INVITE: Call-ID and From tag.

@@ -260,6 +260,10 @@ impl Reference {
             | Change::AppendTimeline(_)
             | Change::PutParked(_)
             | Change::DeleteParked(_)
+            | Change::PutBlock(_)
+            | Change::DeleteBlock { .. }
+            | Change::PutKnownNetwork { .. }
+            | Change::DeleteKnownNetwork(_)
             | Change::PutSettings(_) => {}
         }
     }
@@ -397,9 +401,9 @@ impl Reference {
 
     /// Whether a phone's 200 should mean that its token is on disk.
     pub(crate) fn expects_token(&self, at: Moment, phone: u8) -> bool {
-        self.phones.get(usize::from(phone)).is_some_and(|facts| {
-            !self.removed.contains(&facts.plan.extension) && !facts.was_removed(at)
-        })
+        self.phones
+            .get(usize::from(phone))
+            .is_some_and(|facts| !self.removed.contains(&facts.plan.extension) && !facts.was_removed(at))
     }
 
     fn number(&self, phone: u8) -> String {

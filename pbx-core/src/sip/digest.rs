@@ -17,7 +17,7 @@ use self::answer::{Answer, Qop};
 use self::nonce::NonceBook;
 use super::message::{HeaderName, Request};
 use super::uri::Uri;
-use crate::model::{Ha1Md5, Ha1Sha256, Now, SipCredential, Transport};
+use crate::model::{Ha1Md5, Ha1Sha256, Network, Now, SipCredential, Transport};
 
 mod answer;
 mod nonce;
@@ -151,8 +151,10 @@ impl Authenticator {
     }
 
     /// The values of the WWW-Authenticate (or Proxy-Authenticate) headers of one answer, the preferred one first.
-    pub fn challenges(&mut self, now: Now, stale: bool, offer: Offer) -> Vec<BytesStr> {
-        let nonce = self.nonces.issue(now);
+    ///
+    /// The nonce remembers the network it is sent to, for [`Self::has_challenged`]; it can be answered from anywhere.
+    pub fn challenges(&mut self, now: Now, stale: bool, offer: Offer, to: Network) -> Vec<BytesStr> {
+        let nonce = self.nonces.issue(now, to);
         let one = |algorithm: &str| {
             let stale = if stale { ", stale=true" } else { "" };
             let parts = [&self.prefix, &nonce, "\", algorithm=", algorithm, ", qop=\"auth\"", stale];
@@ -163,6 +165,15 @@ impl Authenticator {
             Offer::Both => vec![one("SHA-256"), one("MD5")],
             Offer::Sha256 => vec![one("SHA-256")],
         }
+    }
+
+    /// Whether an answer in this request has a nonce that we sent to this network: then its source is not forged.
+    pub fn has_challenged(&self, request: &Request, network: Network) -> bool {
+        [&HeaderName::Authorization, &HeaderName::ProxyAuthorization]
+            .into_iter()
+            .flat_map(|name| request.headers.all(name))
+            .filter_map(|value| Answer::parse(value).ok().flatten())
+            .any(|answer| self.nonces.was_sent_to(&answer.nonce, network))
     }
 
     /// Verifies the Authorization or Proxy-Authorization headers of `request`; those of other realms are skipped.

@@ -81,7 +81,9 @@ impl ParkJournal {
             match read(sealer, call, &sealed) {
                 Ok(row) => parked.push(row),
                 // One caller may hear nothing; that is no reason to keep everybody's telephone silent.
-                Err(error) => tracing::warn!(%call, %error, "a line of the park journal cannot be read and is left out"),
+                Err(error) => {
+                    tracing::warn!(%call, %error, "a line of the park journal cannot be read and is left out")
+                }
             }
         }
         Ok(parked)
