@@ -56,6 +56,13 @@ struct Done {
 }
 
 impl Registrar {
+    /// Whether this is a REGISTER that was carried out already, from the same place: the same Call-ID and CSeq for every
+    /// binding it names (RFC 3261 section 10.3 step 7). Carrying it out again changes nothing.
+    pub fn repeats(&self, registration: &Registration, now: Now) -> bool {
+        let Some(entry) = self.entries.get(&registration.extension) else { return false };
+        change_set::plan(entry, self.rules, registration, now.mono).is_ok_and(|set| set.is_repetition())
+    }
+
     /// Takes an authenticated REGISTER.
     ///
     /// Events of earlier inputs must have been told; [`Bound::changes`] are to be saved before those that follow now.
