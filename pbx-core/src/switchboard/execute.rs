@@ -215,10 +215,13 @@ impl Switchboard {
         Some((request, flow))
     }
 
-    /// Our Contact on this flow.
+    /// Our Contact on this flow. Without a user, or with one that would need escapes, it has none: `sip:@host` is no URI
+    /// (RFC 3261 section 25.1), and strict phones drop a message with it unread.
     pub(super) fn contact(&self, flow: Flow, user: &str) -> String {
         let host = uri::host_port_text(self.our_ip(flow), flow.local.port());
-        format!("<sip:{user}@{host};transport={}>", flow.transport.uri_name())
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'+' | b'*');
+        let (user, at) = if !user.is_empty() && user.bytes().all(plain) { (user, "@") } else { ("", "") };
+        format!("<sip:{user}{at}{host};transport={}>", flow.transport.uri_name())
     }
 
     /// Our address as the peer on this flow must write it.

@@ -143,7 +143,8 @@ impl Switchboard {
         {
             dialog.refresh(&request.headers);
         }
-        carried.headers.push(HeaderName::Contact, self.contact(other_flow, ""));
+        let our_user = live.our_user(other).to_owned();
+        carried.headers.push(HeaderName::Contact, self.contact(other_flow, &our_user));
         carried.headers.push(HeaderName::UserAgent, PRODUCT);
         let mut target = (&mut carried.headers, &mut carried.body);
         self.carry_body(call, (leg, port), &request.headers, &request.body, &mut target);

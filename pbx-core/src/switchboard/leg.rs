@@ -146,6 +146,14 @@ impl LiveCall {
         }
     }
 
+    /// Whom this side takes us for: the user of our Contact towards it.
+    pub(super) fn our_user(&self, leg: LegName) -> &str {
+        match leg {
+            LegName::Caller => &self.record.callee,
+            LegName::Callee(_) => &self.record.caller,
+        }
+    }
+
     pub(super) fn flow(&self, leg: LegName) -> Option<Flow> {
         match leg {
             LegName::Caller => Some(self.caller.flow),

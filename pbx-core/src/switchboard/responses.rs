@@ -173,10 +173,11 @@ impl Switchboard {
             LegName::Callee(_) => relay.callee_port.0,
         });
         let (Some(port), Some(flow)) = (port, live.flow(from)) else { return };
+        let our_user = live.our_user(from).to_owned();
         let tag = asked.headers.get(&HeaderName::To).and_then(|to| tag_of(to)).unwrap_or("");
         let mut answer = Response::to(asked, response.status, "", tag);
         answer.reason = response.reason.clone();
-        answer.headers.push(HeaderName::Contact, self.contact(flow, ""));
+        answer.headers.push(HeaderName::Contact, self.contact(flow, &our_user));
         answer.headers.push(HeaderName::Server, PRODUCT);
         self.carry_body(
             call,

@@ -241,10 +241,12 @@ fn hold_is_carried_to_the_other_side_and_back() {
     assert_eq!(world::status(&world.take(DESK)), 100);
     let hold = world.take_request(APP, "INVITE");
     assert!(hold.contains("a=sendonly"), "{hold}");
+    assert!(hold.contains("Contact: <sip:101@"), "who calls, as in the first INVITE: {hold}");
     world.answer(APP, &hold, 200, &world::SDP.replace("sendrecv", "recvonly"));
     let answer = world.take(DESK);
     assert_eq!(world::status(&answer), 200);
     assert!(answer.contains("a=recvonly"), "{answer}");
+    assert!(answer.contains("Contact: <sip:102@"), "who was called: {answer}");
     world.take_request(APP, "ACK");
 }
 

@@ -104,7 +104,9 @@ impl World {
         while let Some(output) = self.switchboard.poll_output() {
             match output {
                 Output::Send { flow, bytes } => {
-                    self.inbox.entry(flow).or_default().push_back(String::from_utf8(bytes.to_vec()).unwrap());
+                    let text = String::from_utf8(bytes.to_vec()).unwrap();
+                    check_addresses(&text);
+                    self.inbox.entry(flow).or_default().push_back(text);
                 }
                 Output::Wake(request) => self.wakes.push_back(request),
                 Output::Save { changes, ticket } => {
@@ -557,6 +559,26 @@ fn flow(transport: Transport, port: u16) -> Flow {
 
 pub(super) fn status(text: &str) -> u16 {
     text.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok()).unwrap_or(0)
+}
+
+/// Reads every address line as the strictest phone does: a user part is not empty and needs no escapes (RFC 3261
+/// section 25.1).
+fn check_addresses(text: &str) {
+    let head = text.split("\r\n\r\n").next().unwrap();
+    for line in head.lines().skip(1) {
+        let (name, value) = line.split_once(": ").unwrap();
+        if !matches!(name, "Contact" | "From" | "To") {
+            continue;
+        }
+        let address = crate::sip::uri::NameAddr::parse(value).unwrap();
+        let uri = address.parsed_uri().unwrap();
+        if let Some((user, _)) = address.uri.split_once('@') {
+            let (_, user) = user.split_once(':').unwrap();
+            assert!(!user.is_empty(), "an empty user in {line}");
+            assert!(user.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+*".contains(&b)), "{line}");
+        }
+        assert!(!uri.host.is_empty(), "{line}");
+    }
 }
 
 fn header<'a>(text: &'a str, name: &str) -> &'a str {
