@@ -145,15 +145,14 @@ impl Switchboard {
         if let Some(at) = live.deadline {
             self.deadlines.remove(&(at, id));
         }
-        self.forget_caller_tx(live.caller.tx);
+        self.invite_txs.remove(&live.caller.tx);
         self.dialogs.remove(&live.caller.tag);
         for leg in live.callees.values() {
             self.dialogs.remove(&leg.tag);
         }
-        self.client_txs.retain(|_, used| match used {
-            ClientUse::Invite { call, .. } | ClientUse::Carried { call, .. } => *call != id,
-            ClientUse::Farewell | ClientUse::LateFarewell(_) | ClientUse::Probe { .. } => true,
-        });
+        for tx in live.txs {
+            self.client_txs.remove(&tx);
+        }
         self.notice(Notice::Call(id));
     }
 
@@ -184,6 +183,7 @@ impl Switchboard {
         };
         if let Some(live) = self.calls.get_mut(&id) {
             live.callees.insert(branch, leg);
+            live.txs.insert(tx);
         }
     }
 
@@ -360,6 +360,7 @@ impl Switchboard {
         live.record.reason = reason;
         changes.push(Change::PutCall(live.record.clone()));
         self.unpark(id);
+        self.end_carried(id, now);
         let Some(live) = self.calls.get_mut(&id) else { return };
         let number = live.callee;
         if let Some(relay) = live.relay.take() {

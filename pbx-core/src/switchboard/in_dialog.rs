@@ -4,12 +4,11 @@ use crate::call::CallInput;
 use crate::model::{CallId, DeviceId, Flow, Now};
 use crate::sip::dialog::InDialog;
 use crate::sip::message::{HeaderName, Method, Request, Response, tag_of};
-use crate::sip::transaction::ServerTx;
 
 use super::Switchboard;
-use super::leg::{CarriedInvite, ClientUse, LegName};
+use super::leg::LegName;
 use super::mid_call::WaitingRequest;
-use super::request::{ALLOW, PRODUCT, Realm};
+use super::request::{ALLOW, Realm};
 
 impl Switchboard {
     pub(super) fn in_dialog(&mut self, call: CallId, leg: LegName, flow: Flow, request: Request, now: Now) {
@@ -100,7 +99,9 @@ impl Switchboard {
             self.answer(flow, &request, 491, "Request Pending");
             return;
         };
-        if live.waiting.is_some() || (is_invite && live.reinvite.is_some()) {
+        // An asker whose stream died will not confirm its re-INVITE any more.
+        let pending = live.reinvite.as_ref().is_some_and(|one| self.transactions.knows(one.answer_to));
+        if live.waiting.is_some() || (is_invite && pending) {
             self.answer(flow, &request, 491, "Request Pending");
             return;
         }
@@ -119,89 +120,6 @@ impl Switchboard {
             return;
         }
         self.carry_on(call, leg, answer_to, request, now);
-    }
-
-    /// The second half: the other side's device is there.
-    pub(super) fn carry_on(&mut self, call: CallId, leg: LegName, answer_to: ServerTx, request: Request, now: Now) {
-        let Some(live) = self.calls.get_mut(&call) else { return };
-        let is_invite = request.method == Method::Invite;
-        let Some(other) = live.other(leg) else { return };
-        let port = live.relay.map(|relay| match other {
-            LegName::Caller => relay.caller_port.0,
-            LegName::Callee(_) => relay.callee_port.0,
-        });
-        let other_flow = live.flow(other);
-        let Some(((dialog, other_flow), port)) = live.dialog_mut(other).zip(other_flow).zip(port) else {
-            let tag = request.headers.get(&HeaderName::To).and_then(|to| tag_of(to)).unwrap_or("");
-            self.transactions.respond(answer_to, &Response::to(&request, 500, "Call Failed", tag), now.mono);
-            return;
-        };
-        let mut carried = dialog.request(request.method.clone());
-        let cseq = dialog.local_cseq;
-        if let Some(dialog) = live.dialog_mut(leg)
-            && matches!(request.method, Method::Invite | Method::Update)
-        {
-            dialog.refresh(&request.headers);
-        }
-        let our_user = live.our_user(other).to_owned();
-        carried.headers.push(HeaderName::Contact, self.contact(other_flow, &our_user));
-        carried.headers.push(HeaderName::UserAgent, PRODUCT);
-        let mut target = (&mut carried.headers, &mut carried.body);
-        self.carry_body(call, (leg, port), &request.headers, &request.body, &mut target);
-        let late_offer = request.body.is_empty();
-        let tx = self.transactions.request(other_flow, carried, now.mono);
-        let asked = Box::new(request);
-        self.client_txs.insert(tx, ClientUse::Carried { call, from: leg, answer_to, asked });
-        if let (true, Some(live)) = (is_invite, self.calls.get_mut(&call)) {
-            live.reinvite = Some(CarriedInvite { from: leg, answer_to, cseq, late_offer, ack: None });
-        }
-    }
-
-    /// The ACK of a 2xx we gave: of the first INVITE, or of a carried one.
-    pub(super) fn ack(&mut self, request: &Request, _now: Now) {
-        let tag = request.headers.get(&HeaderName::To).and_then(|to| tag_of(to));
-        let Some((call, leg)) = tag.and_then(|tag| self.dialogs.get(tag)).copied() else { return };
-        let Some(live) = self.calls.get_mut(&call) else { return };
-        let carried =
-            live.reinvite.as_ref().filter(|one| one.from == leg).map(|one| (one.answer_to, one.cseq, one.late_offer));
-        if let Some((answer_to, cseq, late_offer)) = carried {
-            self.transactions.acknowledged(answer_to);
-            live.reinvite = None;
-            if late_offer && let Some(other) = live.other(leg) {
-                self.ack_with_answer(call, leg, other, cseq, request);
-            }
-            return;
-        }
-        if leg == LegName::Caller {
-            self.transactions.acknowledged(live.caller.tx);
-            if let (true, Some(other)) = (live.caller.late_offer, live.other(leg)) {
-                let unacked = match other {
-                    LegName::Callee(branch) => live.callees.get(&branch).is_some_and(|leg| leg.ack.is_none()),
-                    LegName::Caller => false,
-                };
-                if unacked {
-                    self.ack_with_answer(call, leg, other, 1, request);
-                }
-            }
-        }
-    }
-
-    fn ack_with_answer(&mut self, call: CallId, from: LegName, to: LegName, cseq: u32, request: &Request) {
-        let Some(live) = self.calls.get_mut(&call) else { return };
-        let port = live.relay.map(|relay| match to {
-            LegName::Caller => relay.caller_port.0,
-            LegName::Callee(_) => relay.callee_port.0,
-        });
-        let flow = live.flow(to);
-        let Some(((dialog, flow), port)) = live.dialog_mut(to).zip(flow).zip(port) else { return };
-        let mut ack = dialog.ack(cseq);
-        self.carry_body(call, (from, port), &request.headers, &request.body, &mut (&mut ack.headers, &mut ack.body));
-        let ack = self.transactions.send_ack(flow, ack);
-        if let (LegName::Callee(branch), Some(live)) = (to, self.calls.get_mut(&call))
-            && let Some(leg) = live.callees.get_mut(&branch)
-        {
-            leg.ack = Some(ack);
-        }
     }
 
     /// The caller's stream died: while it rings there is nobody left to ring for.

@@ -401,7 +401,8 @@ impl World {
         self.deliver(phone, &text);
     }
 
-    fn in_dialog(&mut self, from: &str, placed: &Placed, ok: &str, method: &str, body: &str) -> String {
+    /// A request within a call, as the caller makes it.
+    pub(super) fn in_dialog(&mut self, from: &str, placed: &Placed, ok: &str, method: &str, body: &str) -> String {
         self.nonce_count += 1;
         let cseq: u32 = header(&placed.invite, "CSeq").split(' ').next().unwrap().parse().unwrap();
         let cseq = if method == "ACK" { cseq } else { cseq + self.nonce_count };
@@ -432,9 +433,47 @@ impl World {
         self.deliver(from, &text);
     }
 
-    pub(super) fn reinvite(&mut self, from: &str, placed: &Placed, ok: &str, body: &str) {
+    /// Asks the other side anew; the request.
+    pub(super) fn reinvite(&mut self, from: &str, placed: &Placed, ok: &str, body: &str) -> String {
         let text = self.in_dialog(from, placed, ok, "INVITE", body);
         self.deliver(from, &text);
+        text
+    }
+
+    /// The ACK of a 2xx to this request of ours within a call.
+    pub(super) fn ack_within(&mut self, from: &str, request: &str) {
+        self.nonce_count += 1;
+        let number = header(request, "CSeq").split(' ').next().unwrap();
+        let text = format!(
+            "ACK sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/{} {};branch=z9hG4bKa{}\r\nMax-Forwards: 70\r\nFrom: {}\r\n\
+             To: {}\r\nCall-ID: {}\r\nCSeq: {number} ACK\r\nContent-Length: 0\r\n\r\n",
+            self.flows[from].transport.via_name(),
+            self.flows[from].remote,
+            self.nonce_count,
+            header(request, "From"),
+            header(request, "To"),
+            header(request, "Call-ID"),
+        );
+        self.deliver(from, &text);
+    }
+
+    /// Two phones in a call, the desk phone the caller: the call and the 200 it was connected with.
+    pub(super) fn connected() -> (Self, Placed, String) {
+        let mut world = Self::new();
+        world.register(DESK, 3600);
+        world.register(APP, 3600);
+        let call = world.call(DESK, APP);
+        let invite = world.take_request(APP, "INVITE");
+        world.answer(APP, &invite, 200, SDP);
+        world.take_request(APP, "ACK");
+        let ok = world.take(DESK);
+        world.ack(DESK, &call, &ok);
+        (world, call, ok)
+    }
+
+    /// Takes everything that waits for a phone.
+    pub(super) fn take_all(&mut self, phone: &str) -> Vec<String> {
+        std::iter::from_fn(|| self.try_take(phone)).collect()
     }
 
     /// The ACK of a final answer that is no 2xx: the INVITE's own Via (RFC 3261 section 17.1.1.3).
@@ -460,7 +499,11 @@ impl World {
     }
 
     pub(super) fn cancel(&mut self, from: &str, placed: &Placed) {
-        let head = placed.invite.split("\r\n\r\n").next().unwrap();
+        self.cancel_request(from, &placed.invite);
+    }
+
+    pub(super) fn cancel_request(&mut self, from: &str, invite: &str) {
+        let head = invite.split("\r\n\r\n").next().unwrap();
         let mut text = String::new();
         for line in head.lines() {
             let name = line.split([':', ' ']).next().unwrap().to_ascii_lowercase();
@@ -527,13 +570,18 @@ impl World {
         Self::with(restored, self.now.after(Duration::from_secs(1)))
     }
 
+    /// Requests whose answers are still awaited.
+    pub(super) fn requests_in_hand(&self) -> usize {
+        self.switchboard.client_txs.len()
+    }
+
     pub(super) fn leftovers(&self) -> Vec<usize> {
         let s = &self.switchboard;
         vec![
             s.calls.len(),
             s.called.len(),
             s.deadlines.len(),
-            s.caller_txs.len(),
+            s.invite_txs.len(),
             s.client_txs.len(),
             s.dialogs.len(),
             s.relays.len(),
@@ -581,6 +629,6 @@ fn check_addresses(text: &str) {
     }
 }
 
-fn header<'a>(text: &'a str, name: &str) -> &'a str {
+pub(super) fn header<'a>(text: &'a str, name: &str) -> &'a str {
     text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or("")
 }

@@ -151,6 +151,7 @@ impl History {
                 TxEvent::TimedOut { tx } | TxEvent::TransportFailed { tx } => {
                     assert!(self.waiting.remove(&tx), "ended twice");
                 }
+                TxEvent::Closed { tx } => assert!(!self.waiting.contains(&tx), "closed before its final answer"),
                 TxEvent::AckMissing { .. } | TxEvent::Unanswered { .. } => {}
             }
         }
