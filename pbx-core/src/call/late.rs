@@ -1,9 +1,9 @@
 //! A device of the called extension registers while it rings: the rules of late forking.
 //!
-//! | its last branch | what happens |
+//! | its newest open branch, else its last | what happens |
 //! |---|---|
 //! | none | it is invited |
-//! | Waking | it is invited over the new flow |
+//! | Waking, also again because the flow of a woken device died | it is invited over the new flow, without another push |
 //! | Inviting or Ringing on the same flow | nothing: it was only a refresh |
 //! | Inviting or Ringing on another flow | it is invited over the new flow; its first sign there ends the old branch |
 //! | Failed for want of a flow, or not woken | it is invited: it is there now after all |
@@ -25,9 +25,12 @@ enum Plan {
 
 impl Call {
     pub(super) fn registered(&mut self, device: DeviceId, flow: Flow, can_be_woken: bool, now: Moment) {
-        let last = self.branches.iter().rev().find(|(_, branch)| branch.device() == device);
+        let newest_first = || self.branches.iter().rev().filter(|(_, branch)| branch.device() == device);
+        let replacements = newest_first().map(|(_, branch)| branch.replacements()).max().unwrap_or(0);
+        // A phone that kept its call when it changed network has an older branch open behind the one it refused.
+        let last = newest_first().find(|(_, branch)| branch.is_open()).or_else(|| newest_first().next());
         let plan = last.map_or(Plan::Invite { woken: false, replacements: 0, supersedes: None }, |(id, branch)| {
-            plan_for(*id, branch, flow)
+            plan_for(*id, branch, replacements, flow)
         });
         let Plan::Invite { woken, replacements, supersedes } = plan else { return };
         if replacements > MAX_REPLACEMENTS || self.branches.len() >= MAX_BRANCHES {
@@ -98,9 +101,8 @@ impl Call {
     }
 }
 
-fn plan_for(id: BranchId, branch: &Branch, flow: Flow) -> Plan {
-    let again =
-        |supersedes| Plan::Invite { woken: branch.was_woken(), replacements: branch.replacements() + 1, supersedes };
+fn plan_for(id: BranchId, branch: &Branch, replacements: u32, flow: Flow) -> Plan {
+    let again = |supersedes| Plan::Invite { woken: branch.was_woken(), replacements: replacements + 1, supersedes };
     match branch.state() {
         BranchState::Waking => again(Some(id)),
         BranchState::Inviting { .. } | BranchState::Ringing { .. } => {
