@@ -163,7 +163,7 @@ impl Switchboard {
             Some(tag) => tag,
             None => self.draw_tag(),
         };
-        let Some((request, flow)) = self.invite_request(id, device, &tag) else {
+        let Some((request, flow)) = self.invite_request(id, device, &tag, now) else {
             self.tell_call(id, CallInput::FlowDead { branch }, now);
             return;
         };
@@ -188,7 +188,7 @@ impl Switchboard {
     }
 
     /// The INVITE for one device: our own dialog, the call's public name as Call-ID, the caller's offer through our relay.
-    fn invite_request(&self, id: CallId, device: DeviceId, tag: &str) -> Option<(Request, Flow)> {
+    fn invite_request(&self, id: CallId, device: DeviceId, tag: &str, now: Now) -> Option<(Request, Flow)> {
         let live = self.calls.get(&id)?;
         let device = self.registrar.device(device)?;
         let binding = device.live_binding()?;
@@ -208,6 +208,10 @@ impl Switchboard {
         request.headers.push(HeaderName::Contact, self.contact(flow, &record.caller));
         request.headers.push(HeaderName::Allow, ALLOW);
         request.headers.push(HeaderName::UserAgent, PRODUCT);
+        // Whatever becomes of this server, the phone stops ringing when nobody can be there any more (RFC 3261 section
+        // 13.3.1). Rounded up, so that it never stops before it is told.
+        let seconds = live.call.ring_until().since(now.mono).as_millis().div_ceil(1000).max(1);
+        request.headers.push(HeaderName::Expires, seconds.to_string());
         if let (Some(relay), false) = (&live.relay, live.caller.invite.body.is_empty()) {
             request.headers.push(HeaderName::ContentType, "application/sdp");
             request.body = sdp::rewrite(&live.caller.invite.body, self.our_ip(flow), relay.callee_port.0);
@@ -268,7 +272,7 @@ impl Switchboard {
     fn tell_caller_it_rings(&mut self, id: CallId, now: Now, changes: &mut Vec<Change>) {
         let Some(live) = self.calls.get(&id) else { return };
         let (tx, flow, callee) = (live.caller.tx, live.caller.flow, live.record.callee.clone());
-        let mut response = Response::to(&live.caller.invite, 180, "Ringing", &live.caller.tag);
+        let mut response = forming_a_dialog(&live.caller.invite, 180, "Ringing", &live.caller.tag);
         response.headers.push(HeaderName::Contact, self.contact(flow, &callee));
         response.headers.push(HeaderName::Server, PRODUCT);
         self.transactions.respond(tx, &response, now.mono);
@@ -292,7 +296,7 @@ impl Switchboard {
         self.unpark(id);
         let Some(live) = self.calls.get_mut(&id) else { return };
         let (tx, flow, callee) = (live.caller.tx, live.caller.flow, live.record.callee.clone());
-        let mut response = Response::to(&live.caller.invite, 200, "OK", &live.caller.tag);
+        let mut response = forming_a_dialog(&live.caller.invite, 200, "OK", &live.caller.tag);
         let body = live.callees.get(&branch).and_then(|leg| leg.answer.clone()).unwrap_or_default();
         let relay = live.relay;
         response.headers.push(HeaderName::Contact, self.contact(flow, &callee));
@@ -376,6 +380,16 @@ impl Switchboard {
             }
         }
     }
+}
+
+/// An answer to the caller that makes a dialog: the Record-Route lines of the INVITE go back in their order, so that the
+/// proxies on the way see what follows (RFC 3261 section 12.1.1).
+fn forming_a_dialog(invite: &Request, status: u16, reason: &'static str, tag: &str) -> Response {
+    let mut response = Response::to(invite, status, reason, tag);
+    for line in invite.headers.all(&HeaderName::RecordRoute) {
+        response.headers.push(HeaderName::RecordRoute, line.clone());
+    }
+    response
 }
 
 /// Whether an address belongs to the internet and not to a network at home (RFC 1918, 6598, 4193, 3927).

@@ -36,6 +36,7 @@ pub(super) struct World {
     relay_port: u16,
     count: u32,
     nonce_count: u32,
+    relays_stay_open: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,6 +89,7 @@ impl World {
             relay_port: 10_000,
             count: 0,
             nonce_count: 0,
+            relays_stay_open: false,
         };
         world.flows.insert(DESK, flow(Transport::Udp, 30_101));
         world.flows.insert(APP, flow(Transport::Tls, 30_102));
@@ -122,6 +124,7 @@ impl World {
                     let ports = ports.collect();
                     self.switchboard.handle(Input::RelayPorts(ports), self.now);
                 }
+                Output::CloseRelay(_) if self.relays_stay_open => {}
                 Output::CloseRelay(relay) => {
                     self.relay_port -= 4;
                     self.switchboard.handle(Input::RelayClosed { relay, from_caller: 3, from_callee: 4 }, self.now);
@@ -141,6 +144,11 @@ impl World {
             let input = if self.saves == Saves::Done { Input::Saved(ticket) } else { Input::NotSaved(ticket) };
             self.input(input);
         }
+    }
+
+    /// The relay is slow to close: an ended call is kept for its counters.
+    pub(super) fn keep_relays_open(&mut self) {
+        self.relays_stay_open = true;
     }
 
     pub(super) fn hold_saves(&mut self) {
@@ -355,17 +363,23 @@ impl World {
 
     /// Places a call and answers the challenge; the answers to the INVITE itself are left in the inbox.
     pub(super) fn call_number(&mut self, from: &str, to: &str) -> Placed {
-        self.count += 2;
-        let first = self.invite_text(from, to);
-        let challenge = self.send(from, &first);
-        assert_eq!(status(&challenge), 407, "{challenge}");
-        self.count += 1;
-        let text = self.invite_text(from, to);
-        let invite = self.with_digest(from, "INVITE", &text, &challenge);
-        self.deliver(from, &invite);
+        let placed = self.call_as(from, to, |text| text);
         if to == "999" {
             assert_eq!(status(&self.take(from)), 100);
         }
+        placed
+    }
+
+    /// The same with an INVITE that is changed on its way; every answer to it is left in the inbox.
+    pub(super) fn call_as(&mut self, from: &str, to: &str, change: impl Fn(String) -> String) -> Placed {
+        self.count += 2;
+        let first = change(self.invite_text(from, to));
+        let challenge = self.send(from, &first);
+        assert_eq!(status(&challenge), 407, "{challenge}");
+        self.count += 1;
+        let text = change(self.invite_text(from, to));
+        let invite = self.with_digest(from, "INVITE", &text, &challenge);
+        self.deliver(from, &invite);
         Placed { invite }
     }
 
