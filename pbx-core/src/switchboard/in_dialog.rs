@@ -95,13 +95,23 @@ impl Switchboard {
     fn carry(&mut self, call: CallId, leg: LegName, flow: Flow, request: Request, now: Now) {
         let Some(live) = self.calls.get_mut(&call) else { return };
         let is_invite = request.method == Method::Invite;
+        if live.call.is_ended() {
+            self.answer(flow, &request, 481, "Call Does Not Exist");
+            return;
+        }
+        if request.method == Method::Update && request.body.is_empty() {
+            self.refreshed(call, leg, flow, &request);
+            return;
+        }
         let Some(other) = live.other(leg).filter(|_| live.call.is_connected()) else {
             self.answer(flow, &request, 491, "Request Pending");
             return;
         };
         // An asker whose stream died will not confirm its re-INVITE any more.
         let pending = live.reinvite.as_ref().is_some_and(|one| self.transactions.knows(one.answer_to));
-        if live.waiting.is_some() || (is_invite && pending) {
+        // An UPDATE with an offer crosses the offer of a re-INVITE (RFC 3311 section 5.2).
+        let offers = is_invite || request.method == Method::Update;
+        if live.waiting.is_some() || (offers && pending) {
             self.answer(flow, &request, 491, "Request Pending");
             return;
         }
@@ -120,6 +130,21 @@ impl Switchboard {
             return;
         }
         self.carry_on(call, leg, answer_to, request, now);
+    }
+
+    /// An UPDATE without an offer asks nothing of the other side: a session timer (RFC 4028), or a new Contact. It is
+    /// answered here, so that it wakes nobody and each side keeps its own timer.
+    fn refreshed(&mut self, call: CallId, leg: LegName, flow: Flow, request: &Request) {
+        let Some(live) = self.calls.get_mut(&call) else { return };
+        let our_user = live.our_user(leg).to_owned();
+        if let Some(dialog) = live.dialog_mut(leg) {
+            dialog.refresh(&request.headers);
+        }
+        let contact = self.contact(flow, &our_user);
+        self.answer_with(flow, request, 200, "OK", |response| {
+            response.headers.push(HeaderName::Contact, contact);
+            response.headers.push(HeaderName::Allow, ALLOW);
+        });
     }
 
     /// The caller's stream died: while it rings there is nobody left to ring for.

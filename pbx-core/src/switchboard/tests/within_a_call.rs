@@ -138,3 +138,36 @@ fn a_request_that_is_open_when_the_call_ends_gets_its_answer() {
     world.pass(Duration::from_secs(60));
     assert!(world.is_empty(), "{:?}", world.leftovers());
 }
+
+#[test]
+fn an_update_without_an_offer_is_answered_here() {
+    let (mut world, call, ok) = World::connected();
+    let update = world.in_dialog(DESK, &call, &ok, "UPDATE", "");
+    let answer = world.send(DESK, &update);
+    assert_eq!(status(&answer), 200);
+    assert!(answer.contains("Contact: <sip:102@"), "{answer}");
+    assert_eq!(world.try_take(APP), None, "a session timer is no business of the other side");
+}
+
+#[test]
+fn an_update_with_an_offer_is_carried_unless_a_re_invite_is_open() {
+    let (mut world, call, ok) = World::connected();
+    let update = world.in_dialog(DESK, &call, &ok, "UPDATE", world::SDP);
+    world.deliver(DESK, &update);
+    let carried = world.take_request(APP, "UPDATE");
+    world.answer(APP, &carried, 200, world::SDP);
+    assert_eq!(status(&world.take(DESK)), 200);
+    hold(&mut world, &call, &ok);
+    let update = world.in_dialog(DESK, &call, &ok, "UPDATE", world::SDP);
+    assert_eq!(status(&world.send(DESK, &update)), 491);
+}
+
+#[test]
+fn a_re_invite_in_a_call_that_is_over_finds_no_call() {
+    let (mut world, call, ok) = World::connected();
+    world.keep_relays_open();
+    world.bye(DESK, &call, &ok);
+    assert_eq!(status(&world.take(DESK)), 200);
+    world.reinvite(DESK, &call, &ok, world::SDP);
+    assert_eq!(status(&world.take(DESK)), 481);
+}
