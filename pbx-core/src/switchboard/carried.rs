@@ -145,6 +145,7 @@ impl Switchboard {
         let flow = live.flow(to);
         let ((dialog, flow), port) = live.dialog_mut(to).zip(flow).zip(port)?;
         let mut ack = dialog.ack(cseq);
+        self.aim_at(call, from, &request.headers, &request.body);
         self.carry_body(call, (from, port), &request.headers, &request.body, &mut (&mut ack.headers, &mut ack.body));
         Some(self.transactions.send_ack(flow, ack))
     }
@@ -195,6 +196,11 @@ impl Switchboard {
         answer.reason = response.reason.clone();
         answer.headers.push(HeaderName::Contact, self.contact(flow, &our_user));
         answer.headers.push(HeaderName::Server, PRODUCT);
+        // A refused offer leaves the sound as it was (RFC 3261 section 14.1).
+        if accepted && asked.method != Method::Info {
+            self.aim_at(call, from, &asked.headers, &asked.body);
+            self.aim_at(call, other, &response.headers, &response.body);
+        }
         let mut target = (&mut answer.headers, &mut answer.body);
         self.carry_body(call, (other, port), &response.headers, &response.body, &mut target);
         self.transactions.respond(carried.answer_to, &answer, now.mono);
@@ -275,6 +281,13 @@ impl Switchboard {
         self.transactions.respond(answer_to, &Response::to(asked, status, reason, tag), now.mono);
     }
 
+    /// Aims the relay at what a side announced, when that holds: an offer with the 2xx that takes it, an answer at once.
+    fn aim_at(&mut self, call: CallId, from: LegName, headers: &Headers, body: &Bytes) {
+        if is_sdp(headers, body) {
+            self.aim(call, from, body);
+        }
+    }
+
     /// Copies a body to the other side: SDP through our relay, anything else as it is.
     fn carry_body(
         &mut self,
@@ -287,13 +300,17 @@ impl Switchboard {
         let Some(kind) = headers.get(&HeaderName::ContentType).filter(|_| !body.is_empty()) else { return };
         to_headers.push(HeaderName::ContentType, kind.clone());
         let reader_flow = self.calls.get(&call).and_then(|live| live.flow(live.other(from)?));
-        if kind.to_ascii_lowercase().starts_with("application/sdp")
+        if is_sdp(headers, body)
             && let Some(flow) = reader_flow
         {
-            self.aim(call, from, body);
             **to_body = sdp::rewrite(body, self.our_ip(flow), port_for_reader);
         } else {
             **to_body = body.clone();
         }
     }
+}
+
+fn is_sdp(headers: &Headers, body: &Bytes) -> bool {
+    let kind = headers.get(&HeaderName::ContentType).filter(|_| !body.is_empty());
+    kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/sdp"))
 }
