@@ -18,8 +18,14 @@ impl Switchboard {
         };
         let known = live.flow(leg).is_some_and(|ours| same_peer(ours, flow));
         // A request from another address must prove itself: a tag overheard elsewhere is not enough.
-        if !known && self.authenticate(flow, &request, Realm::Exchange, now).is_none() {
-            return;
+        if !known {
+            let whose = live.extension(leg);
+            let Some(credential) = self.authenticate(flow, &request, Realm::Exchange, now) else { return };
+            // Any account proves who asks, but only this side's own may speak for it.
+            if whose != Some(credential.extension) {
+                self.answer(flow, &request, 403, "Not Your Call");
+                return;
+            }
         }
         let Some(live) = self.calls.get_mut(&call) else { return };
         let Some(dialog) = live.dialog_mut(leg) else {

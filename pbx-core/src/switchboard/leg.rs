@@ -168,6 +168,14 @@ impl LiveCall {
         }
     }
 
+    /// Whose side this is.
+    pub(super) fn extension(&self, leg: LegName) -> Option<ExtensionNumber> {
+        match leg {
+            LegName::Caller => self.record.caller.parse().ok(),
+            LegName::Callee(_) => self.callee,
+        }
+    }
+
     pub(super) fn flow(&self, leg: LegName) -> Option<Flow> {
         match leg {
             LegName::Caller => Some(self.caller.flow),

@@ -155,7 +155,8 @@ impl Switchboard {
     }
 
     /// Whether this is the repeated answer of a phone that has its call and changed network before the ACK reached it: then
-    /// the ACK goes to where it is now, and its call with it.
+    /// the ACK goes to where it is now. Its call goes there only when the phone has registered from there: whoever has
+    /// overheard an answer could otherwise move the call to himself.
     fn answer_is_known(&mut self, flow: Flow, response: &Response) -> bool {
         let tag_in = |name: &HeaderName| response.headers.get(name).and_then(|value| tag_of(value)).unwrap_or_default();
         let Some((call, LegName::Callee(branch))) = self.dialogs.get(tag_in(&HeaderName::From)).copied() else {
@@ -166,8 +167,11 @@ impl Switchboard {
         let Some(dialog) = leg.dialog.as_mut().filter(|dialog| dialog.remote_tag == tag_in(&HeaderName::To)) else {
             return false;
         };
-        leg.flow = flow;
-        dialog.flow = flow;
+        let view = self.registrar.device(leg.device);
+        if view.is_some_and(|view| view.live_flows().any(|live| live == flow)) {
+            leg.flow = flow;
+            dialog.flow = flow;
+        }
         if let Some(ack) = leg.ack.clone() {
             self.transactions.send(flow, ack);
         }

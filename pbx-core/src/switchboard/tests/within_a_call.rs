@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::model::CallEnding;
+use crate::switchboard::output::Side;
 
 use super::world::{self, APP, DESK, Placed, World, header, status};
 
@@ -170,4 +171,62 @@ fn a_re_invite_in_a_call_that_is_over_finds_no_call() {
     assert_eq!(status(&world.take(DESK)), 200);
     world.reinvite(DESK, &call, &ok, world::SDP);
     assert_eq!(status(&world.take(DESK)), 481);
+}
+
+#[test]
+fn a_refused_offer_leaves_the_sound_where_it_was() {
+    let (mut world, call, ok) = World::connected();
+    let moved = world::SDP.replace("49170", "50000");
+    for status_of_answer in [488, 200] {
+        world.aims.clear();
+        world.reinvite(DESK, &call, &ok, &moved);
+        let carried = world.take_request(APP, "INVITE");
+        assert_eq!(world.aims, [], "an offer alone changes nothing");
+        let body = if status_of_answer == 200 { world::SDP } else { "" };
+        world.answer(APP, &carried, status_of_answer, body);
+        world.take_request(APP, "ACK");
+        let aimed: Vec<(Side, u16)> = world.aims.iter().map(|(side, to)| (*side, to.port())).collect();
+        let expected = if status_of_answer == 200 { vec![(Side::Caller, 50_000), (Side::Callee, 49_170)] } else { vec![] };
+        assert_eq!(aimed, expected);
+        let refusal = world.take_all(DESK).pop().unwrap();
+        if status(&refusal) == 488 {
+            world.ack_within(DESK, &refusal);
+        }
+    }
+}
+
+#[test]
+fn another_account_cannot_speak_within_a_call() {
+    let (mut world, call, ok) = World::connected();
+    world.move_to_another_address(DESK);
+    let bye = world.in_dialog(DESK, &call, &ok, "BYE", "");
+    let challenge = world.send(DESK, &bye);
+    assert_eq!(status(&challenge), 407);
+    let stranger = world.with_digest(APP, "BYE", &bye, &challenge);
+    assert_eq!(status(&world.send(DESK, &stranger)), 403);
+    assert_eq!(world.status().calls, 1);
+    let challenge = world.send(DESK, &bye.replace("z9hG4bKdBYE", "z9hG4bKe"));
+    let own = world.with_digest(DESK, "BYE", &bye.replace("z9hG4bKdBYE", "z9hG4bKf"), &challenge);
+    assert_eq!(status(&world.send(DESK, &own)), 200);
+    assert_eq!(world.status().calls, 0);
+}
+
+#[test]
+fn an_overheard_answer_moves_no_call() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    let call = world.call(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    world.answer(APP, &invite, 200, world::SDP);
+    world.take_request(APP, "ACK");
+    let ok = world.take(DESK);
+    world.ack(DESK, &call, &ok);
+    world.pass(Duration::from_secs(40));
+    let registered = world.move_to_another_address(APP);
+    world.answer(APP, &invite, 200, world::SDP);
+    world.take_all(APP);
+    world.bye(DESK, &call, &ok);
+    assert_eq!(world.try_take(APP), None, "nothing of the call goes to the stranger");
+    assert!(world.take_on(registered).is_some_and(|text| text.starts_with("BYE ")));
 }

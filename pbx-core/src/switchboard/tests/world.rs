@@ -14,7 +14,7 @@ use crate::model::{
 use crate::sip::{digest, guard};
 use crate::switchboard::command::{Command, NewAccount, Reply, Status};
 use crate::switchboard::input::{Input, RelayPort};
-use crate::switchboard::output::{Change, CommandToken, Output, ParkedCall, Restored, SaveTicket, StoredDevice};
+use crate::switchboard::output::{Change, CommandToken, Output, ParkedCall, Restored, SaveTicket, Side, StoredDevice};
 use crate::switchboard::{Switchboard, SwitchboardConfig};
 
 pub(super) const DESK: &str = "101";
@@ -37,6 +37,8 @@ pub(super) struct World {
     count: u32,
     nonce_count: u32,
     relays_stay_open: bool,
+    /// Where the relay was aimed.
+    pub(super) aims: Vec<(Side, SocketAddr)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,6 +92,7 @@ impl World {
             count: 0,
             nonce_count: 0,
             relays_stay_open: false,
+            aims: Vec::new(),
         };
         world.flows.insert(DESK, flow(Transport::Udp, 30_101));
         world.flows.insert(APP, flow(Transport::Tls, 30_102));
@@ -129,10 +132,10 @@ impl World {
                     self.relay_port -= 4;
                     self.switchboard.handle(Input::RelayClosed { relay, from_caller: 3, from_callee: 4 }, self.now);
                 }
+                Output::AimRelay { side, announced, .. } => self.aims.push((side, announced)),
                 Output::CloseFlow(_)
                 | Output::StopWakes(_)
                 | Output::OpenRelay { .. }
-                | Output::AimRelay { .. }
                 | Output::ApplySettings(_)
                 | Output::Security(_)
                 | Output::Notice(_) => {}
@@ -202,6 +205,15 @@ impl World {
         self.next_port += 1;
         let transport = self.flows[phone].transport;
         self.flows.insert(phone, flow(transport, self.next_port));
+    }
+
+    /// What the phone sends comes from another network now; where it was before.
+    pub(super) fn move_to_another_address(&mut self, phone: &'static str) -> Flow {
+        let before = self.connect_anew(phone);
+        if let Some(flow) = self.flows.get_mut(phone) {
+            flow.remote.set_ip([192, 0, 2, 7].into());
+        }
+        before
     }
 
     pub(super) fn drain(&mut self) {
