@@ -138,6 +138,11 @@ impl Socket {
                     counters.datagrams_out.add(1);
                     return Ok(());
                 }
+                // As good as lost on the way: the phone is asked again, and its timers decide.
+                Err(error) if is_our_own(&error) => {
+                    counters.datagrams_dropped.add(1);
+                    return Ok(());
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -226,6 +231,14 @@ fn fitness(bound: SocketAddr, flow: &Flow) -> u8 {
     }
 }
 
+/// Whether a datagram failed on this machine and so says nothing about the phone: full buffers, a firewall rule, a network
+/// that is down or has no route for a moment.
+fn is_our_own(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let ours = [Errno::NOBUFS, Errno::NOMEM, Errno::PERM, Errno::NETDOWN, Errno::NETUNREACH];
+    error.raw_os_error().is_some_and(|code| ours.iter().any(|errno| errno.raw_os_error() == code))
+}
+
 fn is_about_the_source(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::AddrNotAvailable | ErrorKind::NotFound)
         || error.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error())
@@ -255,4 +268,24 @@ fn control_messages(source: Option<IpAddr>) -> Vec<u8> {
         push(IPV6_PKTINFO, &info);
     }
     control
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_this_machine_is_no_word_of_the_phone() {
+        use rustix::io::Errno;
+        for (errno, ours) in [
+            (Errno::NOBUFS, true),
+            (Errno::PERM, true),
+            (Errno::NETUNREACH, true),
+            (Errno::CONNREFUSED, false),
+            (Errno::HOSTUNREACH, false),
+        ] {
+            let error = io::Error::from_raw_os_error(errno.raw_os_error());
+            assert_eq!(is_our_own(&error), ours, "{error}");
+        }
+    }
 }

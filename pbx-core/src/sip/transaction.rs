@@ -105,6 +105,11 @@ pub enum TxEvent {
         /// Which.
         tx: ClientTx,
     },
+    /// Beyond [`MAX_LIVE`] nothing was sent; that says nothing about the peer. The transaction has ended.
+    NoRoom {
+        /// Which.
+        tx: ClientTx,
+    },
     /// No ACK of our 2xx came in 64*T1: send BYE (RFC 3261 section 13.3.1.4). The transaction has ended.
     AckMissing {
         /// Which.
@@ -268,13 +273,13 @@ impl Transactions {
     /// Sends a request with our Via on top and repeats it as its method and transport ask.
     ///
     /// Exactly one of these follows: a final `Response`, `TimedOut` or `TransportFailed`. Beyond [`MAX_LIVE`] nothing
-    /// is sent and `TransportFailed` follows at once. A 2xx to an INVITE may be given again until `Closed` follows it. Not
+    /// is sent and `NoRoom` follows at once. A 2xx to an INVITE may be given again until `Closed` follows it. Not
     /// for ACK: see [`Self::send_ack`].
     pub fn request(&mut self, flow: Flow, mut request: Request, now: Moment) -> ClientTx {
         self.next_id += 1;
         let tx = ClientTx(self.next_id);
         if self.live() >= MAX_LIVE {
-            self.out.tell(TxEvent::TransportFailed { tx });
+            self.out.tell(TxEvent::NoRoom { tx });
             return tx;
         }
         let branch = self.push_via(flow, &mut request);

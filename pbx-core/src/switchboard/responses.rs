@@ -180,8 +180,9 @@ impl Switchboard {
 
     pub(super) fn transaction_event(&mut self, event: TxEvent, now: Now) {
         match event {
-            TxEvent::TimedOut { tx } => self.unanswered(tx, BindingFailure::NoAnswer, now),
-            TxEvent::TransportFailed { tx } => self.unanswered(tx, BindingFailure::TransportError, now),
+            TxEvent::TimedOut { tx } => self.unanswered(tx, Some(BindingFailure::NoAnswer), now),
+            TxEvent::TransportFailed { tx } => self.unanswered(tx, Some(BindingFailure::TransportError), now),
+            TxEvent::NoRoom { tx } => self.unanswered(tx, None, now),
             // Ringing ends every call long before; an INVITE left open is a bug that must not hang a caller.
             TxEvent::Unanswered { tx } => {
                 let Some(call) = self.invite_txs.get(&tx).copied() else { return };
@@ -211,7 +212,8 @@ impl Switchboard {
         self.calls.get(&call).is_some_and(|live| live.caller.tx == tx)
     }
 
-    fn unanswered(&mut self, tx: ClientTx, failure: BindingFailure, now: Now) {
+    /// No answer will come; without a failure it is not the device's fault.
+    fn unanswered(&mut self, tx: ClientTx, failure: Option<BindingFailure>, now: Now) {
         match self.client_txs.remove(&tx) {
             Some(ClientUse::Invite { call, branch }) => {
                 let Some(live) = self.calls.get_mut(&call) else { return };
@@ -219,7 +221,8 @@ impl Switchboard {
                 leg.tx = None;
                 live.txs.remove(&tx);
                 let (device, flow, given_up) = (leg.device, leg.flow, leg.end.is_some());
-                if !given_up || failure == BindingFailure::TransportError {
+                let is_dead = failure == Some(BindingFailure::TransportError) && flow.transport.is_reliable();
+                if let Some(failure) = failure.filter(|_| !given_up || is_dead) {
                     self.registrar.binding_failed(device, flow, failure, now);
                 }
                 // A phone with another flow is invited over that one; only a phone without is given up or woken.
@@ -231,8 +234,16 @@ impl Switchboard {
                 self.tell_call(call, next.unwrap_or(CallInput::FlowDead { branch }), now);
             }
             Some(ClientUse::Carried(carried)) => self.carried_unanswered(tx, &carried, now),
-            Some(ClientUse::Probe { device, flow }) => self.registrar.question_unanswered(device, flow),
-            Some(ClientUse::Overtaken { .. } | ClientUse::Farewell | ClientUse::LateFarewell(_)) | None => {}
+            Some(ClientUse::Probe { device, flow }) if failure.is_some() => {
+                self.registrar.question_unanswered(device, flow);
+            }
+            Some(
+                ClientUse::Probe { .. }
+                | ClientUse::Overtaken { .. }
+                | ClientUse::Farewell
+                | ClientUse::LateFarewell(_),
+            )
+            | None => {}
         }
     }
 }

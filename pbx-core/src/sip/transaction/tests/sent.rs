@@ -466,7 +466,7 @@ fn beyond_the_cap_a_request_fails_at_once_and_new_calls_are_refused_before_reque
     assert_eq!(bench.all.accept(udp(), &next, bench.now), None);
     let refused = bench.all.request(udp(), from_us(Method::Bye), bench.now);
     assert_eq!(bench.all.poll_send(), None);
-    assert_eq!(bench.all.poll_event(), Some(TxEvent::TransportFailed { tx: refused }));
+    assert_eq!(bench.all.poll_event(), Some(TxEvent::NoRoom { tx: refused }));
     assert_eq!(bench.all.live(), MAX_LIVE);
     bench.all.flow_lost(tcp(), bench.now);
     assert_eq!(bench.all.live(), 1, "only the BYE on UDP is left");
