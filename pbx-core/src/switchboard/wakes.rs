@@ -14,8 +14,8 @@ use super::output::{Change, Notice, Output};
 use super::{PendingWake, Switchboard, fresh_last_wake};
 
 /// How long a wake's outcome is still awaited after it became worthless: providers answer late, phones come late, and
-/// the admin wants to know both.
-const REMEMBER: Duration = Duration::from_secs(60);
+/// the admin wants to know both. Longer than a notice is tried, which takes 71 seconds and three attempts.
+const REMEMBER: Duration = Duration::from_secs(90);
 /// How long a provider may keep a notice for a phone that is off: a missed call is news for a day.
 const NOTICE_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// How long a push for a renewal is worth delivering: it is sent so long before the registration ends.
