@@ -94,6 +94,15 @@ impl Reference {
         }
         match (message::status(text), message::method(text)) {
             (None, "INVITE") => {
+                let kills = &self.kills;
+                let forgotten = |facts: &CallFacts| {
+                    let decided = facts.decided.as_ref().map(|(at, _, _)| *at);
+                    decided.is_some_and(|decided| kills.iter().any(|(down, _)| *down >= decided))
+                };
+                if let Some(facts) = self.calls.get_mut(call).filter(|facts| forgotten(facts) && !facts.journalled) {
+                    // The next run of the server takes a repeated INVITE for a new call.
+                    *facts = facts.anew();
+                }
                 if let Some(facts) = self.calls.get_mut(call).filter(|facts| facts.began.is_none()) {
                     facts.flow = Some(flow);
                 }
@@ -151,11 +160,6 @@ impl Reference {
             return;
         }
         let tag = message::tag(message::header(text, "To")).unwrap_or("").to_owned();
-        let before = facts.decided.as_ref().map(|(at, _, _)| *at);
-        if before.is_some_and(|before| self.kills.iter().any(|(down, _)| *down >= before)) && !facts.killed {
-            // The next run of the server knows nothing of the answer that got lost.
-            *facts = facts.anew();
-        }
         match &facts.decided {
             None => facts.decided = Some((at, status, tag)),
             Some((_, before, known)) if *before == status && *known == tag => {}

@@ -47,14 +47,14 @@ impl Call {
         self.note(TimelineStep::InviteSent, Some(device), format!("to {}", flow.remote));
     }
 
-    /// An invited branch goes on until the first sign on the new one; a phone that rings is followed to its new flow,
+    /// An invited branch goes on until the first sign on the new one; a phone that may ring is followed to its new flow,
     /// because the old one may end before it has said which of the two it keeps.
     fn give_way(&mut self, old: BranchId, flow: Flow) {
         let Some(branch) = self.branches.get_mut(&old).filter(|old| old.is_invited()) else {
             return self.supersede(old);
         };
         branch.hand_over();
-        if branch.has_signed() {
+        if branch.may_have_it() {
             branch.move_to(flow);
             self.outputs.push_back(CallOutput::MoveBranch { branch: old, flow });
         }

@@ -83,6 +83,10 @@ impl Switchboard {
 
     fn bye(&mut self, call: CallId, leg: LegName, flow: Flow, request: &Request, now: Now) {
         self.answer(flow, request, 200, "OK");
+        // Who hangs up has heard our 200, even if the ACK got lost: it is repeated no more.
+        if let (LegName::Caller, Some(live)) = (leg, self.calls.get(&call)) {
+            self.transactions.acknowledged(live.caller.tx);
+        }
         let input = match leg {
             LegName::Caller => CallInput::CallerGone { reason: "The caller hung up.".into() },
             LegName::Callee(branch) => CallInput::CalleeHungUp { branch, reason: "The called side hung up.".into() },

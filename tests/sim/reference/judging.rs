@@ -72,6 +72,8 @@ impl Reference {
         }
         if call.journalled && !gone && *status == 0 && self.is_on_udp(call.caller) {
             let up = self.kills.iter().filter_map(|(_, up)| *up).find(|up| *up >= *decided);
+            // Killed again before the answer arrived: the next run knows nothing of it.
+            let up = up.filter(|up| !self.kills.iter().any(|(down, _)| *down >= *up && down.since(*up).as_secs() < 5));
             let limit = up.map(|up| up + Duration::from_secs(5) + self.cut_of(call.caller, up));
             let heard = call.heard.first().map(|(at, _, _)| *at);
             if let Some(limit) = limit

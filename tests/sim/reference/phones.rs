@@ -57,18 +57,19 @@ impl Reference {
         let Some(call) = self.by_name.get(name).cloned() else { return };
         let Some(facts) = self.calls.get_mut(&call) else { return };
         let (is_open, status) = (facts.is_open(), facts.decided.as_ref().map(|(_, status, _)| *status));
+        let removed = self.phones.get(usize::from(phone)).is_some_and(|facts| !facts.removals.is_empty());
         let device = facts.phone(phone);
         let mut wrong = None;
         match seen {
             Seen::Invited { .. } => {
-                if device.is_ringing() {
+                if device.is_ringing() && !removed {
                     wrong = Some(("a phone rings once", "it gets the call a second time".to_owned()));
                 }
                 device.invited.push(at);
                 device.begin_anew();
             }
             Seen::Rang { .. } => {
-                if device.rang.is_some() {
+                if device.rang.is_some() && !removed {
                     wrong = Some(("a phone rings once", "it rings twice".to_owned()));
                 }
                 device.rang = Some(at);
@@ -80,7 +81,7 @@ impl Reference {
             Seen::SaidNo { status, .. } => device.said_no = Some((at, *status)),
             Seen::Cancelled { reason, .. } => {
                 device.cancelled = Some((at, reason.clone()));
-                if !is_right(reason, status) {
+                if !is_right(reason, status) && !removed {
                     wrong = Some(("a phone learns why", format!("{reason:?} when the caller got {status:?}")));
                 }
             }
