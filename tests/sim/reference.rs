@@ -102,6 +102,7 @@ impl Reference {
                 if let Some(facts) = self.calls.get_mut(call).filter(|facts| forgotten(facts) && !facts.journalled) {
                     // The next run of the server takes a repeated INVITE for a new call.
                     *facts = facts.anew();
+                    self.by_name.retain(|_, known| known != call);
                 }
                 if let Some(facts) = self.calls.get_mut(call).filter(|facts| facts.began.is_none()) {
                     facts.flow = Some(flow);
