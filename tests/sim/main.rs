@@ -9,6 +9,8 @@ mod logs;
 #[cfg(test)]
 mod message;
 #[cfg(test)]
+mod orders;
+#[cfg(test)]
 mod phone;
 #[cfg(test)]
 mod plan;
