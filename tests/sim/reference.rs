@@ -36,6 +36,8 @@ pub(crate) struct Reference {
     /// Times at which an extension's phones or its push changed by an admin.
     kills: Vec<(Moment, Option<Moment>)>,
     draining: bool,
+    /// Fewer devices may be live than there are: who rings depends on who came last.
+    crowded: bool,
     removed: Vec<u8>,
     end: Moment,
     complaints: Vec<String>,
@@ -59,6 +61,7 @@ impl Reference {
             meddled: Vec::new(),
             kills: Vec::new(),
             draining: false,
+            crowded: false,
             removed: Vec::new(),
             end: Moment::START,
             complaints: Vec::new(),
@@ -120,7 +123,11 @@ impl Reference {
             (Some(status), _) if status < 200 && message::cseq(text).1 == "INVITE" => {
                 let Some(name) = self.by_name.get(call).cloned() else { return };
                 if let Some(facts) = self.calls.get_mut(&name) {
+                    let rings = status == 180 && facts.is_open();
                     facts.phone(phone).server_got_sign.push(at);
+                    if rings {
+                        facts.first_ring.get_or_insert(at);
+                    }
                 }
             }
             (_, _) => {}
@@ -157,9 +164,17 @@ impl Reference {
     fn caller_is_answered(&mut self, at: Moment, phone: u8, status: u16, text: &str) {
         let call = message::header(text, "Call-ID").to_owned();
         let Some(facts) = self.calls.get_mut(&call) else { return };
+        if facts.caller == phone && status == 180 {
+            facts.ringing_sent.get_or_insert(at);
+        }
         if facts.caller != phone || status < 200 || status == 407 {
             return;
         }
+        // The answer to a request within the call.
+        if facts.cseq.is_some_and(|cseq| cseq != message::cseq(text).0) && facts.decided.is_some() {
+            return;
+        }
+        facts.cseq = Some(message::cseq(text).0);
         let tag = message::tag(message::header(text, "To")).unwrap_or("").to_owned();
         match &facts.decided {
             None => facts.decided = Some((at, status, tag)),
@@ -230,6 +245,9 @@ impl Reference {
                     }
                 }
                 facts.begun(record, at);
+                if record.ending.is_some() {
+                    facts.ended.get_or_insert(at);
+                }
                 if let Some(ending) = record.ending
                     && !facts.endings.contains(&ending)
                 {
@@ -333,6 +351,7 @@ impl Reference {
                 }
             }
             Event::HangUpAll | Event::Silence => self.meddled.push(at),
+            Event::Devices(_) => self.crowded = true,
             Event::Drain => {
                 self.meddled.push(at);
                 self.draining = true;
@@ -383,6 +402,10 @@ impl Reference {
     }
 
     // What others ask.
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining
+    }
 
     pub(crate) fn device_of(&self, phone: u8) -> Option<DeviceId> {
         self.phones.get(usize::from(phone))?.device

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use pbx_core::model::Moment;
 
+use crate::history::Oddity;
+
 use super::Reference;
 use super::facts::{CallFacts, DeviceFacts, PhoneFacts};
 
@@ -86,8 +88,26 @@ impl Reference {
         if call.byes.len() > dialogs.len() {
             wrong.push(("one farewell", format!("{:?}", call.byes)));
         }
+        if let Some(rang) = call.first_ring
+            && call.ringing_sent.is_none_or(|sent| sent > rang)
+        {
+            wrong.push(("the caller hears ringing", format!("rang {rang:?}, sent {:?}", call.ringing_sent)));
+        }
+        wrong.extend(self.caller_talks_on(call));
         wrong.extend(self.is_justified(call, *status, *decided));
         wrong
+    }
+
+    /// A caller whose call is over and who is there has been told.
+    fn caller_talks_on(&self, call: &CallFacts) -> Option<(&'static str, String)> {
+        let (heard, _, _) = call.heard.first().filter(|(_, status, _)| *status == 200)?;
+        let ended = call.ended?.max(*heard);
+        let facts = self.phones.get(usize::from(call.caller))?;
+        let limit = ended + self.slack + self.slack + Duration::from_secs(8);
+        let crashed = facts.crashes.iter().any(|at| at >= heard);
+        let there = facts.is_there(ended, limit) && limit < self.end && !crashed && !call.killed;
+        let told = call.parted.is_some_and(|at| at <= limit);
+        (there && !told).then(|| ("nobody talks on", format!("caller: ended {ended:?}, parted {:?}", call.parted)))
     }
 
     /// Whether the answer fits what the phones did.
@@ -158,6 +178,9 @@ impl Reference {
     ) -> Vec<(&'static str, String)> {
         let mut wrong = Vec::new();
         let Some(began) = call.began else { return wrong };
+        if self.crowded {
+            return wrong;
+        }
         let Some(decided) = call.decided.as_ref().map(|(at, _, _)| *at) else {
             wrong.push(("every call ends", "it is still open".to_owned()));
             return wrong;
@@ -248,6 +271,13 @@ impl Reference {
             return None;
         }
         let known = [device.confirmed, device.hung_up].into_iter().flatten().any(|at| at <= limit);
+        if known && let Some(ended) = call.ended {
+            let limit = ended.max(ok) + self.slack + self.slack + repeats;
+            let told = device.hung_up.is_some_and(|at| at <= limit) || facts.plan.oddity == Oddity::HangsUp;
+            if !told && facts.is_there(ended, limit) && limit < self.end {
+                return Some(("nobody talks on", format!("ended {ended:?}, hung up {:?}", device.hung_up)));
+            }
+        }
         if !known {
             return Some(("an answer is confirmed", format!("said {ok:?}, confirmed {:?}", device.confirmed)));
         }

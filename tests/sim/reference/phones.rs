@@ -4,7 +4,6 @@ use pbx_core::model::Moment;
 
 use super::Reference;
 use super::facts::CallFacts;
-use crate::message;
 use crate::phone::Seen;
 
 impl Reference {
@@ -20,7 +19,11 @@ impl Reference {
                     facts.away(at);
                 }
             }
-            Seen::Crashed => {}
+            Seen::Crashed => {
+                if let Some(facts) = self.phones.get_mut(usize::from(phone)) {
+                    facts.crashes.push(at);
+                }
+            }
             Seen::Calls { call, to } => {
                 let ring_seconds = self.history.house.ring_seconds;
                 let facts =
@@ -103,11 +106,6 @@ impl Reference {
         if let Some((rule, what)) = wrong {
             self.complain(rule, format!("{call}: phone {phone} at {at:?} (open: {is_open}): {what}"));
         }
-    }
-
-    /// An INVITE reached an address where the phone no longer is.
-    pub(crate) fn nobody_there(&mut self, _phone: u8, text: &str) {
-        let _ = message::branch(text);
     }
 }
 
