@@ -48,7 +48,7 @@ fn at(seconds: u64) -> Moment {
 }
 
 fn registered(number: i64, port: u16) -> CallInput {
-    CallInput::Registered { device: device(number), flow: flow(port), can_be_woken: true }
+    CallInput::Registered { device: device(number), flow: flow(port), can_be_woken: true, restarted: false }
 }
 
 fn accepted(number: i64) -> CallInput {

@@ -43,6 +43,7 @@ struct Work<'a> {
 /// What happened to a device when it was bound.
 struct Done {
     fresh: bool,
+    restarted: bool,
     store: bool,
     shown: bool,
     superseded: Option<Flow>,
@@ -173,7 +174,8 @@ impl Work<'_> {
         {
             self.books.events.push_back(RegistrarEvent::CloseFlow(flow));
         }
-        self.books.events.push_back(RegistrarEvent::Registered { extension, device, fresh: done.fresh, flow });
+        let Done { fresh, restarted, .. } = done;
+        self.books.events.push_back(RegistrarEvent::Registered { extension, device, fresh, restarted, flow });
         if done.shown || target_changed {
             self.books.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
         }
@@ -332,6 +334,7 @@ fn renew(found: &mut Device, terms: Terms, asked: &Asked) -> Done {
     let before = found.live();
     let fresh = before.is_none();
     let moved = before.is_none_or(|before| before.flow != flow);
+    let restarted = before.is_some_and(|before| *before.call_id != *asked.call_id);
     let same_words = before.is_some_and(|before| before.uri == terms.uri && *before.path == *asked.path);
     // Two registrations of one phone over two streams (RFC 5626 section 4.2) are told apart by reg-id and both stay open;
     // the stream of an edge proxy is never one phone's alone.
@@ -359,7 +362,7 @@ fn renew(found: &mut Device, terms: Terms, asked: &Asked) -> Done {
         }
         (Transport::Tcp | Transport::Tls, stored) => stored.is_some(),
     };
-    Done { fresh, store, shown: fresh || moved, superseded }
+    Done { fresh, restarted, store, shown: fresh || moved, superseded }
 }
 
 fn new_device(id: DeviceId, key: DeviceKey, username: SipUsername, at: UnixMillis) -> Device {

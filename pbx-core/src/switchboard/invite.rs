@@ -69,8 +69,12 @@ impl Switchboard {
         self.next_relay += 1;
         self.outputs.push_back(Output::OpenRelay { relay: relay.id, caller_port, callee_port });
         let late_offer = request.body.is_empty();
+        let device = self.registrar.devices_of(credential.extension).find(|device| {
+            device.live_binding().is_some_and(|binding| binding.flow() == flow && binding.path().is_empty())
+        });
+        let device = device.map(|device| device.id());
         let caller =
-            CallerLeg { flow, tx, invite: request, raw: raw.clone(), tag, dialog, answered: false, late_offer };
+            CallerLeg { flow, device, tx, invite: request, raw: raw.clone(), tag, dialog, answered: false, late_offer };
         self.start_call(caller, &credential, dialled, callee, relay, now);
     }
 
@@ -126,6 +130,9 @@ impl Switchboard {
         self.caller_txs.insert(caller.tx, id);
         self.dialogs.insert(caller.tag.clone(), (id, LegName::Caller));
         self.relays.insert(relay.id, id);
+        if let Some(device) = caller.device {
+            self.calling.entry(device).or_default().insert(id);
+        }
         if let Some(number) = callee {
             self.called.entry(number).or_default().insert(id);
         }

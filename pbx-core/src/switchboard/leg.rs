@@ -56,6 +56,8 @@ pub(super) struct Relay {
 #[derive(Debug)]
 pub(super) struct CallerLeg {
     pub(super) flow: Flow,
+    /// The registered device that calls, if one does.
+    pub(super) device: Option<DeviceId>,
     pub(super) tx: ServerTx,
     pub(super) invite: Request,
     pub(super) raw: Bytes,

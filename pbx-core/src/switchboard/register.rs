@@ -95,14 +95,14 @@ impl Switchboard {
     pub(super) fn registrar_event(&mut self, event: RegistrarEvent, now: Now) {
         use super::output::{Notice, Output};
         match event {
-            RegistrarEvent::Registered { extension, device, fresh, flow } => {
+            RegistrarEvent::Registered { extension, device, fresh, restarted, flow } => {
                 self.device_came(device, now);
-                self.release_parked(extension, device, flow, now);
+                self.release_parked(extension, device, (flow, restarted), now);
                 if fresh {
                     self.notice(Notice::Extension(extension));
                 }
             }
-            RegistrarEvent::Revived { extension, device, flow } => self.release_parked(extension, device, flow, now),
+            RegistrarEvent::Revived { extension, device, flow } => self.release_parked(extension, device, (flow, false), now),
             RegistrarEvent::BindingGone { extension, .. } | RegistrarEvent::DeviceChanged { extension, .. } => {
                 self.notice(Notice::Extension(extension));
             }

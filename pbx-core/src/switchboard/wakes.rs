@@ -166,15 +166,27 @@ impl Switchboard {
     }
 
     /// Parked branches of the device are released; a device that comes late gets its branch.
-    pub(super) fn release_parked(&mut self, extension: ExtensionNumber, device: DeviceId, flow: Flow, now: Now) {
+    pub(super) fn release_parked(
+        &mut self,
+        extension: ExtensionNumber,
+        device: DeviceId,
+        (flow, restarted): (Flow, bool),
+        now: Now,
+    ) {
+        let Some(view) = self.registrar.device(device) else { return };
+        // News that waited for the store may be overtaken: the device is elsewhere by now, or gone again.
+        if view.live_binding().is_none_or(|binding| binding.flow() != flow) {
+            return;
+        }
+        let can_be_woken = view.usable_target().is_some();
+        self.follow_caller(device, flow);
         let Some(calls) = self.called.get(&extension) else { return };
-        let can_be_woken = self.registrar.device(device).is_some_and(|view| view.usable_target().is_some());
         for call in calls.clone() {
             self.follow_device(call, device, flow);
             if self.calls.get(&call).is_some_and(|live| live.caller.flow == flow) {
                 continue;
             }
-            self.tell_call(call, CallInput::Registered { device, flow, can_be_woken }, now);
+            self.tell_call(call, CallInput::Registered { device, flow, can_be_woken, restarted }, now);
         }
     }
 

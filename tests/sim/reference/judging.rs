@@ -209,7 +209,9 @@ impl Reference {
                 return None;
             }
             let removed = facts.removals.iter().any(|at| *at >= began && *at <= decided);
-            let got = device.invited.iter().any(|at| *at <= limit);
+            // What it had before it was started anew is forgotten.
+            let crashed = facts.crashes.iter().filter(|at| **at <= from).max();
+            let got = device.invited.iter().any(|at| *at <= limit && crashed.is_none_or(|crash| at > crash));
             (!got && !removed)
                 .then(|| ("who is there gets the call", format!("there from {from:?}, invited {:?}", device.invited)))
         })

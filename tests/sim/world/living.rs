@@ -86,7 +86,9 @@ impl World {
 
     fn planned(&mut self, event: Event) {
         self.note(|| format!("*** {event:?}"));
-        self.reference.planned(self.now, event);
+        if self.server.is_some() || !matches!(event, Event::Drain) {
+            self.reference.planned(self.now, event);
+        }
         match event {
             Event::Call { phone, to, gives_up, talks } => {
                 self.with_phone(phone, |one| {
