@@ -123,7 +123,8 @@ impl Reference {
             (Some(status), _) if status < 200 && message::cseq(text).1 == "INVITE" => {
                 let Some(name) = self.by_name.get(call).cloned() else { return };
                 if let Some(facts) = self.calls.get_mut(&name) {
-                    let rings = status == 180 && facts.is_open();
+                    let removed = self.phones.get(usize::from(phone)).is_some_and(|facts| !facts.removals.is_empty());
+                    let rings = status == 180 && facts.is_open() && !removed;
                     facts.phone(phone).server_got_sign.push(at);
                     if rings {
                         facts.first_ring.get_or_insert(at);
@@ -260,6 +261,10 @@ impl Reference {
                 }
             }
             Change::PutDevice(device) => {
+                // A new run may give an id again that never became durable.
+                for facts in self.phones.iter_mut().filter(|facts| facts.device == Some(device.id)) {
+                    facts.device = None;
+                }
                 if let Some(phone) = phones::index_of(device.key.as_str())
                     && let Some(facts) = self.phones.get_mut(phone)
                 {

@@ -212,7 +212,8 @@ impl Reference {
             // What it had before it was started anew is forgotten.
             let crashed = facts.crashes.iter().filter(|at| **at <= from).max();
             let got = device.invited.iter().any(|at| *at <= limit && crashed.is_none_or(|crash| at > crash));
-            (!got && !removed)
+            let has_said_no = device.said_no.is_some_and(|(at, _)| at <= from);
+            (!got && !removed && !has_said_no)
                 .then(|| ("who is there gets the call", format!("there from {from:?}, invited {:?}", device.invited)))
         })
     }
@@ -280,7 +281,9 @@ impl Reference {
                 return Some(("nobody talks on", format!("ended {ended:?}, hung up {:?}", device.hung_up)));
             }
         }
-        if !known {
+        // Without an offer of the caller, the ACK is the caller's to give.
+        let late = self.phones.get(usize::from(call.caller)).is_some_and(|one| one.plan.oddity == Oddity::LateOffer);
+        if !known && !late {
             return Some(("an answer is confirmed", format!("said {ok:?}, confirmed {:?}", device.confirmed)));
         }
         None
