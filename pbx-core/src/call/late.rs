@@ -1,6 +1,6 @@
 //! A device of the called extension registers while it rings: the rules of late forking.
 //!
-//! | its last branch | what happens |
+//! | its last branch that did not give way to another | what happens |
 //! |---|---|
 //! | none | it is invited |
 //! | Waking | it is invited over the new flow |
@@ -33,7 +33,9 @@ impl Call {
         can_be_woken: bool,
         now: Moment,
     ) {
-        let last = self.branches.iter().rev().find(|(_, branch)| branch.device() == device);
+        // A branch that gave way to another says nothing about the device.
+        let superseded = BranchState::Failed(BranchFailure::Superseded);
+        let last = self.branches.iter().rev().find(|(_, b)| b.device() == device && *b.state() != superseded);
         let plan = last.map_or(Plan::Invite { woken: false, replacements: 0, supersedes: None }, |(id, branch)| {
             plan_for(*id, branch, (flow, restarted))
         });
