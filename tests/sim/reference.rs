@@ -114,9 +114,12 @@ impl Reference {
             }
             (Some(200), _) if message::cseq(text).1 == "INVITE" => {
                 let Some(name) = self.by_name.get(call).cloned() else { return };
+                let removed = self.phones.get(usize::from(phone)).is_some_and(|facts| !facts.removals.is_empty());
                 if let Some(facts) = self.calls.get_mut(&name) {
-                    facts.phone(phone).server_got_ok.get_or_insert(at);
-                    let removed = self.phones.get(usize::from(phone)).is_some_and(|facts| !facts.removals.is_empty());
+                    let device = facts.phone(phone);
+                    device.server_got_ok.get_or_insert(at);
+                    // Who crashed or left after it answered need not be connected.
+                    let removed = removed || device.forgot.is_some();
                     self.answering = (facts.is_open() && !removed).then_some(name);
                 }
             }
@@ -313,6 +316,8 @@ impl Reference {
         let request = &attempt.request;
         if fate.blames_token && let Some(facts) = self.phones.get_mut(usize::from(phone)) {
             facts.disarm(at);
+            let token = request.target.call_token.as_ref().map(|token| token.reveal().clone());
+            facts.blamed.extend(token);
         }
         if request.kind != WakeKind::Call {
             return;

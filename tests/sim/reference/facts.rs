@@ -144,6 +144,8 @@ pub(super) struct PhoneFacts {
     pub(super) asked: Vec<Moment>,
     pub(super) signs: Vec<Moment>,
     pub(super) crashes: Vec<Moment>,
+    /// Tokens that a provider has refused.
+    pub(super) blamed: BTreeSet<String>,
 }
 
 impl PhoneFacts {
@@ -159,16 +161,17 @@ impl PhoneFacts {
             asked: Vec::new(),
             signs: Vec::new(),
             crashes: Vec::new(),
+            blamed: BTreeSet::new(),
         }
     }
 
-    pub(super) fn registered(&mut self, at: Moment, has_token: bool) {
+    pub(super) fn registered(&mut self, at: Moment, token: Option<&str>) {
         // A REGISTER that crosses its removal proves nothing.
         if self.cuts.iter().any(|(from, to)| *from <= at && at < *to) || self.was_removed(at) {
             return;
         }
         open(&mut self.reach, at);
-        if has_token && self.push_on {
+        if token.is_some_and(|token| !self.blamed.contains(token)) && self.push_on {
             open(&mut self.armed, at);
         }
     }

@@ -11,7 +11,7 @@ impl Reference {
         match seen {
             Seen::Registered { token } => {
                 if let Some(facts) = self.phones.get_mut(usize::from(phone)) {
-                    facts.registered(at, token.is_some());
+                    facts.registered(at, token.as_deref());
                 }
             }
             Seen::Away => {
