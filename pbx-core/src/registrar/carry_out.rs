@@ -334,7 +334,8 @@ fn renew(found: &mut Device, terms: Terms, asked: &Asked) -> Done {
     let before = found.live();
     let fresh = before.is_none();
     let moved = before.is_none_or(|before| before.flow != flow);
-    let restarted = before.is_some_and(|before| *before.call_id != *asked.call_id);
+    // A binding that was given up for its silence may be that of a phone that lost power.
+    let restarted = found.binding.as_ref().is_some_and(|before| *before.call_id != *asked.call_id);
     let same_words = before.is_some_and(|before| before.uri == terms.uri && *before.path == *asked.path);
     // Two registrations of one phone over two streams (RFC 5626 section 4.2) are told apart by reg-id and both stay open;
     // the stream of an edge proxy is never one phone's alone.

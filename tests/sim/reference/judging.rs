@@ -277,7 +277,7 @@ impl Reference {
         if known && let Some(ended) = call.ended {
             let limit = ended.max(ok) + self.slack + self.slack + repeats;
             let told = device.hung_up.is_some_and(|at| at <= limit) || facts.plan.oddity == Oddity::HangsUp;
-            if !told && facts.is_there(ended, limit) && limit < self.end {
+            if !told && facts.removals.is_empty() && facts.is_there(ended, limit) && limit < self.end {
                 return Some(("nobody talks on", format!("ended {ended:?}, hung up {:?}", device.hung_up)));
             }
         }
@@ -300,10 +300,10 @@ impl Reference {
     /// How much longer a phone's network was cut after this moment.
     fn cut_of(&self, phone: u8, at: Moment) -> Duration {
         let cuts = self.phones.get(usize::from(phone)).map_or(&[][..], |facts| &facts.cuts);
-        // A repetition that falls into the cut costs up to four seconds more.
+        // A repetition that falls into the cut costs up to four seconds more, and so does each that gets lost after it.
         cuts.iter()
             .filter(|(_, to)| *to >= at)
-            .map(|(_, to)| to.since(at) + Duration::from_secs(8))
+            .map(|(_, to)| to.since(at) + Duration::from_secs(13))
             .max()
             .unwrap_or_default()
     }
