@@ -247,7 +247,8 @@ impl Phone {
         self.out.left.push((self.flow(), (!silently).then_some(20)));
         self.place += 1;
         // What rings on a stream is lost with the stream, unless nobody has noticed yet.
-        if !(self.plan.keeps_calls && (silently || self.is_datagram())) {
+        let noticed = !silently && !self.is_datagram() || self.plan.oddity == Oddity::ClosedPort;
+        if noticed || !self.plan.keeps_calls {
             self.forget_calls();
         }
         self.abandon_calls();

@@ -127,7 +127,8 @@ impl Reference {
                 let Some(name) = self.by_name.get(call).cloned() else { return };
                 if let Some(facts) = self.calls.get_mut(&name) {
                     let removed = self.phones.get(usize::from(phone)).is_some_and(|facts| !facts.removals.is_empty());
-                    let rings = status == 180 && facts.is_open() && !removed;
+                    let gone = removed || facts.phone(phone).forgot.is_some();
+                    let rings = status == 180 && facts.is_open() && !gone;
                     facts.phone(phone).server_got_sign.push(at);
                     if rings {
                         facts.first_ring.get_or_insert(at);

@@ -238,7 +238,13 @@ impl Reference {
         device: &DeviceFacts,
     ) -> Option<(&'static str, String)> {
         let grace = Duration::from_millis(self.history.house.grace_ms.into());
-        let limit = began + grace + self.slack + PROMPT;
+        let mut limit = began + grace + self.slack + PROMPT;
+        // Each INVITE over another flow has its own grace time.
+        while let Some(later) = device.sent.iter().map(|at| *at + grace + self.slack + PROMPT).find(|later| *later > limit)
+            && later <= limit + grace + self.slack + PROMPT
+        {
+            limit = later;
+        }
         if decided <= limit || !facts.is_armed(began, limit) || device.invited.iter().any(|at| *at <= limit) {
             return None;
         }
