@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod admin_pages;
 #[cfg(test)]
+mod avalanche;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod cli;
