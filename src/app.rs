@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use pbx_core::handle::{self, SwitchboardHandle};
 use pbx_core::media::relay::RelayConfig;
-use pbx_core::model::{CallId, UnixMillis, WakeReport, WakeRequest};
+use pbx_core::model::{CallId, PushProvider, UnixMillis, WakeReport, WakeRequest};
 use pbx_core::net::{
     Bound, Channels, Driver, DriverConfig, SAVE_QUEUE, SAVED_QUEUE, STOP_WAKES_QUEUE, StartError, Stopper,
     StreamLimits, TlsIdentity, WAKE_QUEUE, WAKE_REPORT_QUEUE,
 };
 use pbx_core::store::{Store, StoreError, Writer};
+use pbx_core::switchboard::command::{Command, CommandError};
 use pbx_core::switchboard::{Switchboard, SwitchboardConfig};
 use provisioning::Enrolments;
 use push_module::{Gateway, GatewayInput};
@@ -30,6 +31,8 @@ use crate::config::Config;
 
 /// How long calls may take to end when Nightbell stops.
 const DRAIN: Duration = Duration::from_secs(5);
+/// After a busy switchboard could not be told about a push credential.
+const TELL_AGAIN: Duration = Duration::from_secs(1);
 
 /// Why Nightbell did not start; nothing is left running.
 #[derive(Debug, Error)]
@@ -136,8 +139,9 @@ impl App {
 
         let writer = Writer::start(store.clone(), save_jobs, saved_in);
         let (push, push_tasks) = start_push(&store, wakes_out, stop_wakes_out, reports).await?;
-        let bound = start_driver(config, &certificate, restored, channels)?;
         let base_url = config.base_url(https.0.port());
+        let providers = push.providers();
+        let bound = start_driver(config, &certificate, restored, channels, (&base_url, providers.borrow().clone()))?;
         let enrolments = Enrolments::new(store.clone(), switchboard.clone(), public_info(config, &bound, &base_url));
         let site = web_admin::Site {
             public_url: base_url.clone(),
@@ -148,6 +152,7 @@ impl App {
         let state = AdminState::new(switchboard.clone(), store.clone(), push.clone(), enrolments.clone(), site);
         let (web_stop, stopping) = watch::channel(false);
         let mut tasks = push_tasks;
+        tasks.push(tokio::spawn(tell_providers(providers, switchboard.clone(), stopping.clone())));
         tasks.extend(start_web(config, state, &certificate, &enrolments, (https.1, stopping))?);
         Ok(Self {
             sip_udp: bound.udp,
@@ -226,11 +231,31 @@ async fn start_push(
     Ok((push, vec![pump, gateway]))
 }
 
+/// Tells the switchboard which push providers have a credential, whenever that changes.
+async fn tell_providers(
+    mut providers: watch::Receiver<Vec<PushProvider>>,
+    switchboard: SwitchboardHandle,
+    mut stopping: watch::Receiver<bool>,
+) {
+    loop {
+        let known = providers.borrow_and_update().clone();
+        let told = switchboard.ask(Command::SetPushProviders(known)).await;
+        let again = matches!(told, Err(CommandError::Busy));
+        tokio::select! {
+            changed = providers.changed() => if changed.is_err() { return },
+            // A full queue of commands empties by itself.
+            () = tokio::time::sleep(TELL_AGAIN), if again => {}
+            _ = stopping.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
 fn start_driver(
     config: &Config,
     certificate: &web_admin::tls::LiveCertificate,
     restored: pbx_core::switchboard::output::Restored,
     channels: Channels,
+    (base_url, push_providers): (&str, Vec<PushProvider>),
 ) -> Result<Bound, AppError> {
     let mut seed = [0u8; 32];
     getrandom::fill(&mut seed).map_err(|_| AppError::Random)?;
@@ -238,8 +263,13 @@ fn start_driver(
         restored.settings.rtp_ports,
         Duration::from_secs(u64::from(restored.settings.rtp_silence_seconds)),
     );
-    let switchboard =
-        SwitchboardConfig { domains: vec![config.public_host.clone()], public_ip: config.public_ip, seed };
+    let switchboard = SwitchboardConfig {
+        domains: vec![config.public_host.clone()],
+        public_ip: config.public_ip,
+        public_url: Some(base_url.trim_end_matches('/').to_owned()),
+        push_providers,
+        seed,
+    };
     let driver = DriverConfig {
         udp: config.sip.udp.clone(),
         tcp: config.sip.tcp.clone(),

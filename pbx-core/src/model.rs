@@ -26,7 +26,7 @@ mod wake;
 
 pub use call_log::{CallEnding, CallRecord, TimelineEntry, TimelineStep};
 pub use credential::{CredentialError, Ha1Md5, Ha1Sha256, SipCredential, SipUsername};
-pub use device::{BindingState, DeviceKey, DeviceSummary, LiveBindingSummary, Presence};
+pub use device::{BindingState, DeviceKey, DeviceSummary, LiveBindingSummary, Presence, PushPolicy};
 pub use extension::{DisplayName, EmailAddress, Extension, ExtensionError, NewExtension};
 pub use flow::{ConnectionId, Flow, Transport};
 pub use ids::{BranchId, CallId, CallUuid, DeviceId, WakeId};

@@ -15,8 +15,10 @@ mod in_dialog;
 pub mod input;
 mod invite;
 mod leg;
+mod mid_call;
 pub mod output;
 mod ports;
+mod probe;
 mod register;
 mod request;
 mod responses;
@@ -34,7 +36,8 @@ use uuid::Uuid;
 
 use crate::defence::{Defence, DefenceOutput};
 use crate::model::{
-    CallId, CallUuid, DeviceId, ExtensionNumber, LastWake, Moment, Now, Settings, SipCredential, WakeId, WakeKind,
+    CallId, CallUuid, DeviceId, ExtensionNumber, LastWake, Moment, Now, PushProvider, Settings, SipCredential, WakeId,
+    WakeKind,
 };
 use crate::registrar::Registrar;
 use crate::sip::digest::Authenticator;
@@ -43,8 +46,10 @@ use crate::sip::transaction::{ClientTx, ServerTx, Transactions};
 use held::Holding;
 use input::Input;
 use leg::{ClientUse, LegName, LiveCall};
+use mid_call::Farewells;
 use output::{Change, Notice, Output, RelayId, Restored, SaveTicket};
 use ports::PortStock;
+use probe::Probes;
 
 /// Calls that may live at once. Each holds two relay port pairs, so the default port range carries 2,500; beyond that a
 /// small machine's relay would not keep up either. The next caller hears "busy" at once.
@@ -57,6 +62,10 @@ pub struct SwitchboardConfig {
     pub domains: Vec<String>,
     /// Our address as the outside world must write it, when it differs from the local one (NAT).
     pub public_ip: Option<IpAddr>,
+    /// What public addresses of the web server begin with, without a slash at the end; `None` when there are none.
+    pub public_url: Option<String>,
+    /// Push providers with a credential at the start.
+    pub push_providers: Vec<PushProvider>,
     /// The random seed of tags, ids, branches and nonces.
     pub seed: [u8; 32],
 }
@@ -103,6 +112,7 @@ pub struct Switchboard {
     credentials: BTreeMap<Box<str>, SipCredential>,
     transactions: Transactions,
     random: ChaCha12Rng,
+    purr_key: [u8; 32],
     calls: BTreeMap<CallId, LiveCall>,
     called: BTreeMap<ExtensionNumber, BTreeSet<CallId>>,
     deadlines: BTreeSet<(Moment, CallId)>,
@@ -115,6 +125,8 @@ pub struct Switchboard {
     pending_wakes: BTreeMap<WakeId, PendingWake>,
     wake_deadlines: BTreeSet<(Moment, WakeId)>,
     awaited: BTreeMap<DeviceId, WakeId>,
+    probes: Probes,
+    farewells: Farewells,
     next_ticket: u64,
     next_relay: u64,
     last_call: i64,
@@ -155,6 +167,7 @@ impl Switchboard {
             authenticator,
             credentials,
             transactions,
+            purr_key: draw_seed(&mut random),
             random,
             calls: BTreeMap::new(),
             called: BTreeMap::new(),
@@ -168,6 +181,8 @@ impl Switchboard {
             pending_wakes: BTreeMap::new(),
             wake_deadlines: BTreeSet::new(),
             awaited: BTreeMap::new(),
+            probes: Probes::default(),
+            farewells: Farewells::default(),
             next_ticket: 1,
             next_relay: 1,
             last_call: restored.last_call,
@@ -178,6 +193,8 @@ impl Switchboard {
         };
         let parked = std::mem::take(&mut restored.parked);
         switchboard.registrar = Registrar::restore(&mut restored, now);
+        switchboard.registrar.set_push_providers(switchboard.config.push_providers.clone());
+        switchboard.schedule_probes(now);
         switchboard.want_ports();
         switchboard.end_calls_of_last_run(parked, now);
         switchboard.settle(now);
@@ -224,7 +241,8 @@ impl Switchboard {
         let calls = self.deadlines.first().map(|(at, _)| *at);
         let wakes = self.wake_deadlines.first().map(|(at, _)| *at);
         let machines = [self.transactions.poll_timeout(), self.registrar.poll_timeout(), self.defence.poll_timeout()];
-        machines.into_iter().chain([calls, wakes]).flatten().min()
+        let own = [calls, wakes, self.probes.due(), self.farewells.due()];
+        machines.into_iter().chain(own).flatten().min()
     }
 
     /// What it holds on to at this moment; nothing once every call is over and its last timer has run.
@@ -267,9 +285,12 @@ impl Switchboard {
                 live.deadline = None;
                 live.call.handle_timeout(now.mono);
             }
+            self.give_up_waiting(call, now);
             self.run_call(call, now);
         }
         self.forget_old_wakes(now);
+        self.forget_farewells(now);
+        self.probe_when_due(now);
     }
 
     /// Carries consequences along the lane until nothing moves any more.

@@ -143,7 +143,7 @@ impl Fixture {
         let directory = TempDir::new().unwrap();
         let store = Store::open(directory.path()).await.unwrap();
         store.apply(&[Change::PutExtension(owner())]).await.unwrap();
-        let (handle, SwitchboardEnd { mut commands, notices: _ }) = handle::connect();
+        let (handle, SwitchboardEnd { mut commands, notices: _, ringing: _ }) = handle::connect();
         let accounts = Arc::<Accounts>::default();
         let answering = Arc::clone(&accounts);
         tokio::spawn(async move {

@@ -16,11 +16,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use pbx_core::model::{CallId, UnixMillis, WakeId, WakeReport, WakeRequest};
+use pbx_core::model::{CallId, PushProvider, UnixMillis, WakeId, WakeReport, WakeRequest};
 use pbx_core::store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::credential::{
@@ -103,6 +103,8 @@ struct Shared {
     store: CredentialStore,
     clock: Clock,
     entries: RwLock<BTreeMap<CredentialId, Arc<Entry>>>,
+    /// Providers with a usable credential, in order; what phones may be told.
+    providers: watch::Sender<Vec<PushProvider>>,
 }
 
 /// The push side's handle; cheap to clone.
@@ -208,10 +210,21 @@ impl Shared {
 
     fn put(&self, entry: Arc<Entry>) {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(entry.id, entry);
+        self.announce_providers();
     }
 
     fn remove(&self, id: CredentialId) {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.announce_providers();
+    }
+
+    fn announce_providers(&self) {
+        let entries = self.entries();
+        let usable = entries.iter().filter(|entry| entry.line.is_some());
+        let kinds: Vec<CredentialKind> = usable.map(|entry| entry.details.kind()).collect();
+        let mut providers = vec![PushProvider::Apns, PushProvider::Fcm];
+        providers.retain(|provider| kinds.iter().any(|kind| kind.serves(*provider)));
+        self.providers.send_replace(providers);
     }
 
     fn route(&self, request: &WakeRequest) -> Result<Route, Refusal> {
@@ -236,7 +249,9 @@ impl Gateway {
         let store = CredentialStore::new(store);
         let clock = Clock::start();
         let entries = store.load().await?.into_iter().map(|it| (it.id, Arc::new(Entry::new(&clock, it)))).collect();
-        let shared = Arc::new(Shared { store, clock, entries: RwLock::new(entries) });
+        let shared =
+            Arc::new(Shared { store, clock, entries: RwLock::new(entries), providers: watch::Sender::default() });
+        shared.announce_providers();
         let (controls, received) = mpsc::channel(CONTROLS);
         let driver = Driver::new(Arc::clone(&shared), requests, reports, received);
         Ok((Self { shared, controls }, tokio::spawn(driver.run())))
@@ -289,6 +304,11 @@ impl Gateway {
         self.tell(Control::Removed(id)).await?;
         tracing::info!(%id, "push credential removed");
         Ok(())
+    }
+
+    /// The providers with a usable credential, now and whenever that changes.
+    pub fn providers(&self) -> watch::Receiver<Vec<PushProvider>> {
+        self.shared.providers.subscribe()
     }
 
     /// How each credential is doing, oldest first.

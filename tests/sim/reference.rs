@@ -87,7 +87,8 @@ impl Reference {
 
     pub(crate) fn server_gets(&mut self, at: Moment, (phone, flow): (u8, Flow), text: &str) {
         let call = message::header(text, "Call-ID");
-        if message::status(text).is_some() && message::cseq(text).1 == "INVITE"
+        if message::status(text).is_some()
+            && message::cseq(text).1 == "INVITE"
             && let Some(facts) = self.phones.get_mut(usize::from(phone))
         {
             facts.signs.push(at);
@@ -137,7 +138,11 @@ impl Reference {
             (None, "BYE") => {
                 let name = self.by_name.get(call).map_or(call, String::as_str);
                 if let Some(facts) = self.calls.get_mut(name) {
-                    facts.byes.insert((phone, message::header(text, "To").to_owned(), message::branch(text).to_owned()));
+                    facts.byes.insert((
+                        phone,
+                        message::header(text, "To").to_owned(),
+                        message::branch(text).to_owned(),
+                    ));
                 }
             }
             (Some(_) | None, _) => {}
@@ -210,7 +215,8 @@ impl Reference {
     pub(crate) fn wants_saved(&mut self, at: Moment, change: &Change) {
         match change {
             Change::PutCall(record) => {
-                let Some(name) = self.by_name.get(&record.uuid.to_string()).cloned().or_else(|| self.handling.clone()) else {
+                let Some(name) = self.by_name.get(&record.uuid.to_string()).cloned().or_else(|| self.handling.clone())
+                else {
                     return self.complain("every record belongs to a call", format!("{record:?}"));
                 };
                 self.by_id.insert(record.id, name.clone());
@@ -278,7 +284,7 @@ impl Reference {
                 device.notices.push(at);
                 device.wakes.is_empty().then_some("a notice follows a push")
             }
-            WakeKind::Test => None,
+            WakeKind::Test | WakeKind::Refresh => None,
         };
         if let Some(rule) = wrong {
             self.complain(rule, format!("{call}: {:?} to phone {phone} at {at:?}", request.kind));
@@ -287,7 +293,9 @@ impl Reference {
 
     pub(crate) fn attempted(&mut self, at: Moment, phone: u8, attempt: &Attempt, fate: &Fate) {
         let request = &attempt.request;
-        if fate.blames_token && let Some(facts) = self.phones.get_mut(usize::from(phone)) {
+        if fate.blames_token
+            && let Some(facts) = self.phones.get_mut(usize::from(phone))
+        {
             facts.disarm(at);
         }
         if request.kind != WakeKind::Call {
@@ -393,9 +401,9 @@ impl Reference {
 
     /// Whether a phone's 200 should mean that its token is on disk.
     pub(crate) fn expects_token(&self, at: Moment, phone: u8) -> bool {
-        self.phones.get(usize::from(phone)).is_some_and(|facts| {
-            !self.removed.contains(&facts.plan.extension) && !facts.was_removed(at)
-        })
+        self.phones
+            .get(usize::from(phone))
+            .is_some_and(|facts| !self.removed.contains(&facts.plan.extension) && !facts.was_removed(at))
     }
 
     fn number(&self, phone: u8) -> String {

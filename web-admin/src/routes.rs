@@ -31,6 +31,8 @@ pub(crate) fn open() -> Routes {
         ("/static/{name}", get(assets::serve)),
         ("/setup/{token}", get(setup::form).post(setup::submit)),
         ("/sign-in", get(sign_in::form).post(sign_in::submit)),
+        // Asked by apps that got a push: the 128-bit id in it is the key.
+        ("/api/v1/calls/{id}/ringing", get(api_calls::ringing)),
     ]
 }
 
@@ -52,6 +54,7 @@ pub(crate) fn pages() -> Routes {
         ("/extensions/{number}/links/{id}", get(pairing::page)),
         ("/extensions/{number}/links/{id}/revoke", get(pairing::confirm_revoke).post(pairing::revoke)),
         ("/devices/{id}/push", post(device::switch_push)),
+        ("/devices/{id}/push-policy", post(device::choose_policy)),
         ("/devices/{id}/forget", get(device::confirm_forget).post(device::forget)),
         ("/push", get(push::page)),
         ("/push/apns", adding(CredentialKind::Apns)),

@@ -176,6 +176,7 @@ pub(crate) const fn kind(kind: WakeKind) -> &'static str {
         WakeKind::MissedCall => "Missed call",
         WakeKind::AnsweredElsewhere => "Answered elsewhere",
         WakeKind::Test => "Test",
+        WakeKind::Refresh => "Renewal",
     }
 }
 
@@ -214,6 +215,7 @@ pub(crate) const fn switched_off(by: SwitchedOffBy) -> &'static str {
         SwitchedOffBy::Admin => "by an admin, for this device",
         SwitchedOffBy::Extension => "for the whole extension",
         SwitchedOffBy::Device => "by the phone itself",
+        SwitchedOffBy::RegistrationEnd => "by the end of its registration",
     }
 }
 

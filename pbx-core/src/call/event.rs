@@ -14,6 +14,13 @@ pub enum Candidate {
         /// Whether it has a usable wake target as well.
         can_be_woken: bool,
     },
+    /// It has both a live binding and a usable wake target, but kept silent when it was last asked whether it is there.
+    Suspect {
+        /// Which device.
+        device: DeviceId,
+        /// Its flow.
+        flow: Flow,
+    },
     /// It has none, but an armed wake target.
     Sleeping {
         /// Which device.
@@ -149,6 +156,20 @@ pub enum BranchEnd {
     NoAnswer,
     /// The same device is invited anew over a newer flow.
     Superseded,
+}
+
+impl BranchEnd {
+    /// The line of the timeline for a device that did not answer itself.
+    pub(super) const fn in_words(self) -> &'static str {
+        match self {
+            Self::AnsweredElsewhere => "Answered on another phone.",
+            Self::CallerGaveUp => "The call ended before this phone answered.",
+            Self::DeclinedElsewhere => "Declined on another phone.",
+            Self::Removed => "The phone was removed.",
+            Self::NoAnswer => "Nobody answered on this phone.",
+            Self::Superseded => "The phone moved to another connection.",
+        }
+    }
 }
 
 /// One thing a call wants done.

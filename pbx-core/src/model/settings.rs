@@ -38,6 +38,8 @@ pub struct Settings {
     pub ring_seconds: u16,
     /// Milliseconds a device with a live flow has for its first sign before it is pushed as well.
     pub grace_ms: u32,
+    /// Seconds after which a phone on UDP is asked (OPTIONS) whether it is still there; 0 asks never.
+    pub probe_udp_seconds: u32,
     /// UDP ports for sound.
     pub rtp_ports: PortRange,
     /// Seconds without any sound packet from either side after which a call is ended.
@@ -71,6 +73,7 @@ impl Default for Settings {
             early_ringing: EarlyRinging::WhenPushAccepted,
             ring_seconds: 30,
             grace_ms: 2000,
+            probe_udp_seconds: 0,
             rtp_ports: PortRange { first: 10_000, last: 20_000 },
             rtp_silence_seconds: 60,
             min_expires: 60,
@@ -121,6 +124,9 @@ impl Settings {
         }
         if !(200..=10_000).contains(&self.grace_ms) {
             return refuse("grace_ms", "give 200 to 10000 milliseconds");
+        }
+        if self.probe_udp_seconds != 0 && !(15..=3600).contains(&self.probe_udp_seconds) {
+            return refuse("probe_udp_seconds", "give 15 to 3600 seconds, or 0 to ask never");
         }
         if self.rtp_ports.first < 1024
             || self.rtp_ports.first >= self.rtp_ports.last

@@ -98,6 +98,7 @@ impl Driver {
         };
         let parts = OutboxParts {
             notices: channels.switchboard.notices,
+            ringing: channels.switchboard.ringing,
             wakes: channels.wakes,
             stop_wakes: channels.stop_wakes,
             saves: channels.saves,

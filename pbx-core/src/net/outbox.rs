@@ -10,8 +10,9 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::{debug, error, warn};
 
 use crate::defence::Report;
+use crate::handle::RingingCalls;
 use crate::media::relay::{Aim, RelayHandle, RelayOrder};
-use crate::model::{CallId, ConnectionId, Flow, Now, Transport, WakeEvent, WakeReport, WakeRequest};
+use crate::model::{CallId, ConnectionId, Flow, Now, Transport, WakeEvent, WakeKind, WakeReport, WakeRequest};
 use crate::switchboard::command::CommandResult;
 use crate::switchboard::input::Input;
 use crate::switchboard::output::{Change, CommandToken, Notice, Output, SaveJob, SaveTicket};
@@ -27,6 +28,7 @@ const RELAY_BACKLOG: usize = 4096;
 /// What an outbox is made of, besides the sockets.
 pub(super) struct OutboxParts {
     pub(super) notices: broadcast::Sender<Notice>,
+    pub(super) ringing: RingingCalls,
     pub(super) wakes: mpsc::Sender<WakeRequest>,
     pub(super) stop_wakes: mpsc::Sender<CallId>,
     pub(super) saves: mpsc::Sender<SaveJob>,
@@ -87,8 +89,14 @@ impl Outbox {
             Output::Send { flow, bytes } => self.send(flow, bytes),
             // Its writer dropped, the connection ends behind what is queued and reports `Closed`.
             Output::CloseFlow(flow) => self.closed(&flow),
-            Output::Wake(request) => self.wake(request, now),
+            Output::Wake(request) => {
+                if let (WakeKind::Call, Some(call)) = (request.kind, request.call) {
+                    self.parts.ringing.rings(call, request.call_uuid, request.expires_at);
+                }
+                self.wake(request, now);
+            }
             Output::StopWakes(call) => {
+                self.parts.ringing.stopped(call);
                 if self.parts.stop_wakes.try_send(call).is_err() {
                     debug!(%call, "wakes cannot be stopped; they end at their deadline");
                 }

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use self::answer::{Answer, Qop};
-use self::nonce::NonceBook;
+use self::nonce::{NonceBook, Spent};
 use super::message::{HeaderName, Request};
 use super::uri::Uri;
 use crate::model::{Ha1Md5, Ha1Sha256, Network, Now, SipCredential, Transport};
@@ -86,6 +86,9 @@ pub enum Verification<C> {
     Accepted(C),
     /// No answer for our realm: challenge.
     Missing,
+    /// The sender knew the secret, but this very answer was used before: a repetition whose first answer was lost, or
+    /// somebody who heard it. Worth no more than the request it belongs to; otherwise as [`Verification::Stale`].
+    Repeated(C),
     /// The secret is right but the nonce is not usable: challenge with `stale=true`. Not a failed attempt.
     Stale,
     /// Wrong; counts as a failed attempt. The outside must not see which reason it was.
@@ -206,8 +209,11 @@ impl Authenticator {
         match account {
             None => Verification::Rejected(Rejection::UnknownUser),
             Some(_) if !right => Verification::Rejected(Rejection::WrongSecret),
-            Some(_) if !self.nonces.spend(&answer.nonce, answer.count(), now) => Verification::Stale,
-            Some(account) => Verification::Accepted(account),
+            Some(account) => match self.nonces.spend(&answer.nonce, answer.count(), now) {
+                Spent::Now => Verification::Accepted(account),
+                Spent::Before => Verification::Repeated(account),
+                Spent::Never => Verification::Stale,
+            },
         }
     }
 

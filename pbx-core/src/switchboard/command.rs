@@ -8,7 +8,8 @@ use thiserror::Error;
 use crate::defence::BlockedAddress;
 use crate::model::{
     CallId, CallUuid, DeviceId, DeviceSummary, Extension, ExtensionError, ExtensionNumber, Network, NewExtension,
-    NumberError, Presence, Redacted, Settings, SettingsError, SipCredential, SipUsername, UnixMillis,
+    NumberError, Presence, PushPolicy, PushProvider, Redacted, Settings, SettingsError, SipCredential, SipUsername,
+    UnixMillis,
 };
 
 /// A wish.
@@ -36,6 +37,15 @@ pub enum Command {
         /// On or off.
         enabled: bool,
     },
+    /// Set until when the wake target of a device may be used.
+    SetPushPolicy {
+        /// Which.
+        device: DeviceId,
+        /// Until logout, or while it is registered.
+        policy: PushPolicy,
+    },
+    /// Say which push providers have a credential; phones are told (RFC 8599 `Feature-Caps`).
+    SetPushProviders(Vec<PushProvider>),
     /// Forget a device and both its records.
     RemoveDevice(DeviceId),
     /// Push a test notice (never a VoIP push) to every device of an extension that has a wake target.

@@ -44,9 +44,17 @@ impl Switchboard {
             Command::PutCredential(credential) => self.put_credential(credential),
             Command::RemoveCredential(username) => self.remove_credential(&username),
             Command::SetDevicePush { device, enabled } => self.set_device_push(device, enabled),
+            Command::SetPushPolicy { device, policy } => {
+                let change = self.registrar.set_push_policy(device, policy)?;
+                Ok(Outcome::WhenSaved(Reply::Done, change.into_iter().collect()))
+            }
+            Command::SetPushProviders(providers) => {
+                self.registrar.set_push_providers(providers);
+                Ok(Outcome::Now(Reply::Done))
+            }
             Command::RemoveDevice(device) => self.remove_device(device),
             Command::TestPush(number) => self.test_push_command(number, now),
-            Command::ChangeSettings(settings) => self.change_settings(settings),
+            Command::ChangeSettings(settings) => self.change_settings(settings, now),
             Command::HangUp(call) => {
                 if self.calls.get(&call).is_none_or(|live| live.call.is_ended()) {
                     return Err(CommandError::NoSuchCall(call));
@@ -187,7 +195,7 @@ impl Switchboard {
         Ok(Outcome::Now(Reply::TestPushes(pushed)))
     }
 
-    fn change_settings(&mut self, settings: Settings) -> Result<Outcome, CommandError> {
+    fn change_settings(&mut self, settings: Settings, now: Now) -> Result<Outcome, CommandError> {
         settings.check()?;
         if settings.realm != self.settings.realm && !self.credentials.is_empty() {
             return Err(CommandError::RealmInUse);
@@ -198,6 +206,7 @@ impl Switchboard {
         self.registrar.apply_settings(&settings);
         self.defence.apply_settings(&settings);
         self.settings = settings.clone();
+        self.schedule_probes(now);
         self.outputs.push_back(Output::ApplySettings(Box::new(settings.clone())));
         self.notice(Notice::Settings);
         Ok(Outcome::WhenSaved(Reply::Done, vec![Change::PutSettings(settings)]))

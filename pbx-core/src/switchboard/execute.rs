@@ -71,6 +71,9 @@ impl Switchboard {
             self.notice(Notice::Call(id));
         }
         self.park_and_wake(id, wakes, now);
+        if self.calls.get(&id).is_some_and(|live| live.call.is_ended()) {
+            self.give_up_waiting(id, now);
+        }
         self.save_behind(changes);
         self.reschedule(id);
     }
@@ -119,9 +122,10 @@ impl Switchboard {
         }
     }
 
-    fn reschedule(&mut self, id: CallId) {
+    pub(super) fn reschedule(&mut self, id: CallId) {
         let Some(live) = self.calls.get_mut(&id) else { return };
-        let due = live.call.poll_timeout();
+        let waiting = live.waiting.as_ref().map(|waiting| waiting.until);
+        let due = live.call.poll_timeout().into_iter().chain(waiting).min();
         if live.deadline != due {
             if let Some(old) = live.deadline {
                 self.deadlines.remove(&(old, id));
@@ -148,7 +152,7 @@ impl Switchboard {
         }
         self.client_txs.retain(|_, used| match used {
             ClientUse::Invite { call, .. } | ClientUse::Carried { call, .. } => *call != id,
-            ClientUse::Farewell | ClientUse::LateFarewell(_) => true,
+            ClientUse::Farewell | ClientUse::LateFarewell(_) | ClientUse::Probe { .. } => true,
         });
         self.notice(Notice::Call(id));
     }
@@ -337,6 +341,10 @@ impl Switchboard {
             if let Some(reason) = end.and_then(reason_header) {
                 bye.headers.push(HeaderName::Reason, reason);
             }
+        }
+        if let Some(device) = self.asleep(id, leg) {
+            self.say_farewell_later(device, bye, now);
+            return;
         }
         let tx = self.transactions.request(flow, bye, now.mono);
         self.client_txs.insert(tx, ClientUse::Farewell);

@@ -4,9 +4,11 @@ use crate::call::CallInput;
 use crate::model::{CallId, DeviceId, Flow, Now};
 use crate::sip::dialog::InDialog;
 use crate::sip::message::{HeaderName, Method, Request, Response, tag_of};
+use crate::sip::transaction::ServerTx;
 
 use super::Switchboard;
 use super::leg::{CarriedInvite, ClientUse, LegName};
+use super::mid_call::WaitingRequest;
 use super::request::{ALLOW, PRODUCT, Realm};
 
 impl Switchboard {
@@ -58,7 +60,7 @@ impl Switchboard {
     }
 
     /// A phone that changed network goes on with its call over the new flow.
-    fn follow_flow(&mut self, call: CallId, leg: LegName, flow: Flow) {
+    pub(super) fn follow_flow(&mut self, call: CallId, leg: LegName, flow: Flow) {
         let Some(live) = self.calls.get_mut(&call) else { return };
         match leg {
             LegName::Caller => live.caller.flow = flow,
@@ -98,16 +100,42 @@ impl Switchboard {
             self.answer(flow, &request, 491, "Request Pending");
             return;
         };
-        if is_invite && live.reinvite.is_some() {
+        if live.waiting.is_some() || (is_invite && live.reinvite.is_some()) {
             self.answer(flow, &request, 491, "Request Pending");
             return;
         }
+        let Some(answer_to) = self.transactions.accept(flow, &request, now.mono) else {
+            self.answer(flow, &request, 503, "Too Many Calls");
+            return;
+        };
+        if is_invite {
+            let tag = request.headers.get(&HeaderName::To).and_then(|to| tag_of(to)).unwrap_or("");
+            self.transactions.respond(answer_to, &Response::to(&request, 100, "Trying", tag), now.mono);
+        }
+        if let Some(device) = self.asleep(call, other) {
+            let (request, until) = (Box::new(request), now.mono);
+            let waiting = WaitingRequest { from: leg, to: other, device, answer_to, request, until };
+            self.wait_for_device(call, waiting, now);
+            return;
+        }
+        self.carry_on(call, leg, answer_to, request, now);
+    }
+
+    /// The second half: the other side's device is there.
+    pub(super) fn carry_on(&mut self, call: CallId, leg: LegName, answer_to: ServerTx, request: Request, now: Now) {
+        let Some(live) = self.calls.get_mut(&call) else { return };
+        let is_invite = request.method == Method::Invite;
+        let Some(other) = live.other(leg) else { return };
         let port = live.relay.map(|relay| match other {
             LegName::Caller => relay.caller_port.0,
             LegName::Callee(_) => relay.callee_port.0,
         });
         let other_flow = live.flow(other);
-        let Some(((dialog, other_flow), port)) = live.dialog_mut(other).zip(other_flow).zip(port) else { return };
+        let Some(((dialog, other_flow), port)) = live.dialog_mut(other).zip(other_flow).zip(port) else {
+            let tag = request.headers.get(&HeaderName::To).and_then(|to| tag_of(to)).unwrap_or("");
+            self.transactions.respond(answer_to, &Response::to(&request, 500, "Call Failed", tag), now.mono);
+            return;
+        };
         let mut carried = dialog.request(request.method.clone());
         let cseq = dialog.local_cseq;
         if let Some(dialog) = live.dialog_mut(leg)
@@ -119,14 +147,6 @@ impl Switchboard {
         carried.headers.push(HeaderName::UserAgent, PRODUCT);
         let mut target = (&mut carried.headers, &mut carried.body);
         self.carry_body(call, (leg, port), &request.headers, &request.body, &mut target);
-        let Some(answer_to) = self.transactions.accept(flow, &request, now.mono) else {
-            self.answer(flow, &request, 503, "Too Many Calls");
-            return;
-        };
-        if is_invite {
-            let tag = request.headers.get(&HeaderName::To).and_then(|to| tag_of(to)).unwrap_or("");
-            self.transactions.respond(answer_to, &Response::to(&request, 100, "Trying", tag), now.mono);
-        }
         let late_offer = request.body.is_empty();
         let tx = self.transactions.request(other_flow, carried, now.mono);
         let asked = Box::new(request);

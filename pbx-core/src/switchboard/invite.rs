@@ -73,8 +73,9 @@ impl Switchboard {
         self.next_relay += 1;
         self.outputs.push_back(Output::OpenRelay { relay: relay.id, caller_port, callee_port });
         let late_offer = request.body.is_empty();
+        let device = self.callers_device(credential.extension, flow, &request);
         let caller =
-            CallerLeg { flow, tx, invite: request, raw: raw.clone(), tag, dialog, answered: false, late_offer };
+            CallerLeg { flow, device, tx, invite: request, raw: raw.clone(), tag, dialog, answered: false, late_offer };
         self.start_call(caller, &credential, dialled, callee, relay, now);
     }
 
@@ -146,6 +147,7 @@ impl Switchboard {
             journaled: false,
             deadline: None,
             reinvite: None,
+            waiting: None,
             closing_relay: false,
         };
         let offer = live.caller.invite.body.clone();
@@ -162,6 +164,9 @@ impl Switchboard {
             .into_iter()
             .filter_map(|device| match device.live_binding() {
                 Some(binding) if binding.flow() == caller => None,
+                Some(binding) if binding.is_suspect() && device.usable_target().is_some() => {
+                    Some(Candidate::Suspect { device: device.id(), flow: binding.flow() })
+                }
                 Some(binding) => Some(Candidate::Live {
                     device: device.id(),
                     flow: binding.flow(),

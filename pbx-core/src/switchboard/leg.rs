@@ -11,6 +11,7 @@ use crate::sip::message::Request;
 use crate::sip::transaction::{ClientTx, ServerTx};
 
 use super::input::RelayPort;
+use super::mid_call::WaitingRequest;
 use super::output::RelayId;
 
 /// One side of a call.
@@ -39,6 +40,8 @@ pub(super) enum ClientUse {
     },
     /// A BYE: nobody waits for its answer.
     Farewell,
+    /// OPTIONS: is the device still there?
+    Probe { device: DeviceId, flow: Flow },
     /// The BYE of an answer that nobody waits for, by its Call-ID and To tag: one is enough, however often the answer is
     /// repeated.
     LateFarewell(Box<str>),
@@ -56,6 +59,8 @@ pub(super) struct Relay {
 #[derive(Debug)]
 pub(super) struct CallerLeg {
     pub(super) flow: Flow,
+    /// The device that calls, if it is one of ours that we know.
+    pub(super) device: Option<DeviceId>,
     pub(super) tx: ServerTx,
     pub(super) invite: Request,
     pub(super) raw: Bytes,
@@ -117,6 +122,8 @@ pub(super) struct LiveCall {
     pub(super) journaled: bool,
     pub(super) deadline: Option<Moment>,
     pub(super) reinvite: Option<CarriedInvite>,
+    /// A request of one side that waits until the other side's device has woken up.
+    pub(super) waiting: Option<WaitingRequest>,
     /// Relay counters have been asked for and not come yet.
     pub(super) closing_relay: bool,
 }
@@ -146,8 +153,31 @@ impl LiveCall {
         }
     }
 
+    /// The side of a connected call that this device is on.
+    pub(super) fn leg_of(&self, device: DeviceId) -> Option<LegName> {
+        if self.caller.device == Some(device) {
+            return Some(LegName::Caller);
+        }
+        let winner = self.winner?;
+        (self.callees.get(&winner)?.device == device).then_some(LegName::Callee(winner))
+    }
+
+    /// Whether an INVITE for this device is open on a flow of it other than `newest`.
+    pub(super) fn is_reached(&self, device: DeviceId, newest: Flow, flows: &[Flow]) -> bool {
+        self.callees.values().any(|leg| {
+            leg.device == device
+                && leg.end.is_none()
+                && leg.tx.is_some()
+                && leg.flow != newest
+                && flows.contains(&leg.flow)
+        })
+    }
+
     /// Whether no INVITE of it is open any more, so that it can be forgotten.
     pub(super) fn is_settled(&self) -> bool {
-        self.call.is_ended() && !self.closing_relay && self.callees.values().all(|leg| leg.tx.is_none())
+        self.call.is_ended()
+            && !self.closing_relay
+            && self.waiting.is_none()
+            && self.callees.values().all(|leg| leg.tx.is_none())
     }
 }

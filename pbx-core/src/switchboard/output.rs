@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 
 use crate::model::{
-    CallId, CallRecord, DeviceId, DeviceKey, Extension, ExtensionNumber, Flow, LastWake, Network, Settings,
+    CallId, CallRecord, DeviceId, DeviceKey, Extension, ExtensionNumber, Flow, LastWake, Network, PushPolicy, Settings,
     SipCredential, SipUsername, TimelineEntry, UnixMillis, WakeRequest, WakeTarget,
 };
 
@@ -208,6 +208,11 @@ pub struct StoredDevice {
     pub wake_target: Option<WakeTarget>,
     /// The last wake and its outcome.
     pub last_wake: Option<LastWake>,
+    /// Until when the wake target may be used.
+    pub push_policy: PushPolicy,
+    /// When the registration ends that the wake target depends on; only under `rfc8599`. Saved behind, so it may lag by
+    /// half of what was granted.
+    pub registered_until: Option<UnixMillis>,
 }
 
 /// A UDP live binding as it is stored, so that desk phones survive a restart.

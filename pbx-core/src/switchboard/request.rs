@@ -177,17 +177,29 @@ impl Switchboard {
         realm: Realm,
         now: Now,
     ) -> Option<SipCredential> {
+        match self.prove(flow, request, now) {
+            Verification::Accepted(credential) => return Some(credential),
+            Verification::Repeated(_) | Verification::Stale => self.challenge(flow, request, realm, (true, now)),
+            Verification::Missing | Verification::Rejected(_) => self.challenge(flow, request, realm, (false, now)),
+        }
+        None
+    }
+
+    /// What the digest answer of a request is worth; the defence hears of it.
+    pub(super) fn prove(&mut self, flow: Flow, request: &Request, now: Now) -> Verification<SipCredential> {
         let credentials = &self.credentials;
         let allow_md5 = self.settings.allow_md5;
         let verification = self.authenticator.verify(request, allow_md5, |username| credentials.get(username), now);
         let from = flow.remote.ip();
-        let stale = match verification {
+        match verification {
             Verification::Accepted(credential) => {
+                let credential = credential.clone();
                 self.defence.handle(Event::Proved { from }, now);
-                return Some(credential.clone());
+                Verification::Accepted(credential)
             }
-            Verification::Stale => true,
-            Verification::Missing => false,
+            Verification::Repeated(credential) => Verification::Repeated(credential.clone()),
+            Verification::Stale => Verification::Stale,
+            Verification::Missing => Verification::Missing,
             Verification::Rejected(why) => {
                 let account = claimed_username(request);
                 let failed = Event::Failed {
@@ -198,9 +210,15 @@ impl Switchboard {
                     answers_our_challenge: self.authenticator.has_challenged(request, from.into()),
                 };
                 self.defence.handle(failed, now);
-                false
+                Verification::Rejected(why)
             }
-        };
+        }
+    }
+
+    /// Asks for a digest answer; `stale` tells a phone that only its nonce was of no use.
+    pub(super) fn challenge(&mut self, flow: Flow, request: &Request, realm: Realm, (stale, now): (bool, Now)) {
+        let allow_md5 = self.settings.allow_md5;
+        let from = flow.remote.ip();
         let challenges = self.authenticator.challenges(now, stale, Offer::on(flow.transport, allow_md5), from.into());
         let (status, reason, header) = match realm {
             Realm::Registrar => (401, "Unauthorized", HeaderName::WwwAuthenticate),
@@ -211,7 +229,6 @@ impl Switchboard {
                 response.headers.push(header.clone(), challenge);
             }
         });
-        None
     }
 
     /// Whether a Request-URI's host is us: an IP address, `localhost`, the realm, or a configured name.

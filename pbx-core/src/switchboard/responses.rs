@@ -17,13 +17,19 @@ impl Switchboard {
     pub(super) fn response(&mut self, tx: ClientTx, response: Response, now: Now) {
         match self.client_txs.get(&tx).cloned() {
             Some(ClientUse::Invite { call, branch }) => self.invite_response(call, branch, &response, now),
-            Some(ClientUse::Carried { .. } | ClientUse::Farewell | ClientUse::LateFarewell(_))
-                if response.status < 200 => {}
+            Some(
+                ClientUse::Carried { .. } | ClientUse::Farewell | ClientUse::LateFarewell(_) | ClientUse::Probe { .. },
+            ) if response.status < 200 => {}
             Some(ClientUse::Carried { call, from, answer_to, asked }) => {
                 self.carried_response(call, from, (answer_to, &asked), response, now);
             }
             Some(ClientUse::Farewell | ClientUse::LateFarewell(_)) => {
                 self.client_txs.remove(&tx);
+            }
+            // Whatever it says, it is there.
+            Some(ClientUse::Probe { device, flow }) => {
+                self.client_txs.remove(&tx);
+                self.registrar.binding_answered(device, flow, now);
             }
             None => {}
         }
@@ -258,7 +264,13 @@ impl Switchboard {
                 if !given_up || failure == BindingFailure::TransportError {
                     self.registrar.binding_failed(device, flow, failure, now);
                 }
-                self.tell_call(call, CallInput::FlowDead { branch }, now);
+                // A phone with another flow is invited over that one; only a phone without is given up or woken.
+                let view = self.registrar.device(device).filter(|_| !given_up);
+                let next = view.and_then(|view| {
+                    let flow = view.live_binding().map(|binding| binding.flow()).filter(|next| *next != flow)?;
+                    Some(CallInput::Registered { device, flow, can_be_woken: view.usable_target().is_some() })
+                });
+                self.tell_call(call, next.unwrap_or(CallInput::FlowDead { branch }), now);
             }
             Some(ClientUse::Carried { call, from, answer_to, asked }) => {
                 if let Some(live) = self.calls.get_mut(&call)
@@ -270,6 +282,7 @@ impl Switchboard {
                 let answer = Response::to(&asked, 408, "Request Timeout", tag);
                 self.transactions.respond(answer_to, &answer, now.mono);
             }
+            Some(ClientUse::Probe { device, flow }) => self.registrar.question_unanswered(device, flow),
             Some(ClientUse::Farewell | ClientUse::LateFarewell(_)) | None => {}
         }
     }

@@ -10,7 +10,7 @@ use super::{CallerWords, send_time};
 /// The whole document, in the outline of the Standard Webhooks specification.
 #[derive(Debug, Serialize)]
 pub struct WebhookBody<'a> {
-    /// `call`, `missed`, `elsewhere`, `test`; `check` for the live check.
+    /// `call`, `missed`, `elsewhere`, `test`, `refresh`; `check` for the live check.
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// When the order was given, RFC 3339.
@@ -31,6 +31,9 @@ pub struct WebhookData<'a> {
     pub caller: WebhookCaller,
     /// Unix seconds; after that the push is worthless.
     pub expires_at: i64,
+    /// Where the app can ask whether the call still rings; only in calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ringing_url: Option<&'a str>,
     /// Whom to push.
     pub device: WebhookDevice<'a>,
 }
@@ -67,6 +70,7 @@ pub fn body(wake: &WakeRequest) -> WebhookBody<'_> {
         extension: wake.extension.to_string(),
         caller: WebhookCaller { number: caller.number.clone(), name: caller.name.clone() },
         expires_at: wake.expires_at.seconds(),
+        ringing_url: wake.ringing_url.as_deref(),
         device: WebhookDevice {
             provider: wake.target.provider.as_str(),
             app_id: &wake.target.app_id,

@@ -148,12 +148,7 @@ impl Reference {
         wrong
     }
 
-    fn phone_rules(
-        &self,
-        call: &CallFacts,
-        facts: &PhoneFacts,
-        device: &DeviceFacts,
-    ) -> Vec<(&'static str, String)> {
+    fn phone_rules(&self, call: &CallFacts, facts: &PhoneFacts, device: &DeviceFacts) -> Vec<(&'static str, String)> {
         let mut wrong = Vec::new();
         let Some(began) = call.began else { return wrong };
         let Some(decided) = call.decided.as_ref().map(|(at, _, _)| *at) else {

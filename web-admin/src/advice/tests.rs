@@ -64,6 +64,7 @@ fn device(app: &str) -> DeviceSummary {
         live_binding: None,
         wake_target: Some(target(app)),
         wake_state: Some(WakeState::Armed),
+        push_policy: pbx_core::model::PushPolicy::App,
         last_wake: None,
         presence: Presence::ReachableByPush,
         reason: String::new(),

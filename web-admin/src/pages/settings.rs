@@ -78,6 +78,7 @@ fn typed(settings: &Settings) -> Typed {
         ("early_ringing", early.to_owned()),
         ("ring_seconds", settings.ring_seconds.to_string()),
         ("grace_ms", settings.grace_ms.to_string()),
+        ("probe_udp_seconds", settings.probe_udp_seconds.to_string()),
         ("rtp_first", settings.rtp_ports.first.to_string()),
         ("rtp_last", settings.rtp_ports.last.to_string()),
         ("rtp_silence_seconds", settings.rtp_silence_seconds.to_string()),
@@ -110,6 +111,7 @@ fn parsed(typed: &Typed, errors: &mut Errors) -> Option<Settings> {
         parsed.unwrap_or(0)
     };
     let (ring, grace, silence) = (number("ring_seconds"), number("grace_ms"), number("rtp_silence_seconds"));
+    let probe_udp_seconds = number("probe_udp_seconds");
     let (first, last) = (number("rtp_first"), number("rtp_last"));
     let (min, default, max) = (number("min_expires"), number("default_expires"), number("max_expires"));
     let devices = number("devices_per_extension");
@@ -148,6 +150,7 @@ fn parsed(typed: &Typed, errors: &mut Errors) -> Option<Settings> {
         early_ringing,
         ring_seconds,
         grace_ms: grace,
+        probe_udp_seconds,
         rtp_ports,
         rtp_silence_seconds: silence,
         min_expires: min,
@@ -168,31 +171,7 @@ fn groups(typed: &Typed, errors: &Errors) -> Vec<Group> {
     let number =
         |name, label, hint: &str| text(name, label, hint).kind("number").more("inputmode=numeric min=0 step=1");
     vec![
-        Group {
-            title: "Ringing",
-            inputs: vec![
-                number("ring_seconds", "Ring for (seconds)", "A waking phone is waited for just as long. 5 to 180."),
-                text(
-                    "early_ringing",
-                    "The caller hears ringing",
-                    "A sleeping phone rings one to six seconds after its push.",
-                )
-                .choices(&[
-                    ("when_push_accepted", "when a push was accepted"),
-                    ("when_phone_rings", "when a phone really rings"),
-                ]),
-                number(
-                    "grace_ms",
-                    "Patience with a registered phone (milliseconds)",
-                    "A registered phone that gives no sign for this long is pushed as well. 200 to 10000.",
-                ),
-                number(
-                    "devices_per_extension",
-                    "Phones for each extension",
-                    "1 means that the last phone to register wins. 1 to 12.",
-                ),
-            ],
-        },
+        ringing(typed, errors),
         Group {
             title: "Sound",
             inputs: vec![
@@ -264,6 +243,44 @@ fn defence(typed: &Typed, errors: &Errors) -> Vec<Input> {
             .rows(3)
             .more("spellcheck=false"),
     ]
+}
+
+/// How long it rings, and what a phone that gives no sign is worth.
+fn ringing(typed: &Typed, errors: &Errors) -> Group {
+    let value = |name: &str| typed.get(name).cloned().unwrap_or_default();
+    let text = |name, label, hint: &str| Input::new(name, label, value(name), errors).hint(hint);
+    let number =
+        |name, label, hint: &str| text(name, label, hint).kind("number").more("inputmode=numeric min=0 step=1");
+    Group {
+        title: "Ringing",
+        inputs: vec![
+            number("ring_seconds", "Ring for (seconds)", "A waking phone is waited for just as long. 5 to 180."),
+            text(
+                "early_ringing",
+                "The caller hears ringing",
+                "A sleeping phone rings one to six seconds after its push.",
+            )
+            .choices(&[
+                ("when_push_accepted", "when a push was accepted"),
+                ("when_phone_rings", "when a phone really rings"),
+            ]),
+            number(
+                "grace_ms",
+                "Patience with a registered phone (milliseconds)",
+                "A registered phone that gives no sign for this long is pushed as well. 200 to 10000.",
+            ),
+            number(
+                "probe_udp_seconds",
+                "Ask phones on UDP whether they are there (seconds)",
+                "A phone that does not answer is pushed at once by the next call. 15 to 3600; 0 asks never.",
+            ),
+            number(
+                "devices_per_extension",
+                "Phones for each extension",
+                "1 means that the last phone to register wins. 1 to 12.",
+            ),
+        ],
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use pbx_core::handle::{SwitchboardEnd, SwitchboardHandle, connect};
+use pbx_core::handle::{RingingCalls, SwitchboardEnd, SwitchboardHandle, connect};
 use pbx_core::model::{
     DeviceSummary, Extension, ExtensionNumber, Presence, Settings, SipCredential, SipUsername, SwitchedOffBy,
     UnixMillis, WakeState,
@@ -30,11 +30,12 @@ pub(super) struct World {
 pub(super) struct Fake {
     pub(super) handle: SwitchboardHandle,
     pub(super) world: Arc<Mutex<World>>,
+    pub(super) ringing: RingingCalls,
 }
 
 impl Fake {
     pub(super) fn start() -> Self {
-        let (handle, SwitchboardEnd { mut commands, notices }) = connect();
+        let (handle, SwitchboardEnd { mut commands, notices, ringing }) = connect();
         let world = Arc::new(Mutex::new(World::default()));
         let inner = world.clone();
         tokio::spawn(async move {
@@ -46,7 +47,7 @@ impl Fake {
                 }
             }
         });
-        Self { handle, world }
+        Self { handle, world, ringing }
     }
 }
 
@@ -119,6 +120,13 @@ impl World {
                     target.switched_off = (!enabled).then_some(SwitchedOffBy::Admin);
                     found.wake_state = Some(if enabled { WakeState::Armed } else { WakeState::SwitchedOff });
                 }
+                (Ok(Reply::Done), Some(Notice::Extension(found.extension)))
+            }
+            Command::SetPushPolicy { device, policy } => {
+                let Some(found) = self.devices.iter_mut().find(|it| it.id == device) else {
+                    return (Err(CommandError::NoSuchDevice(device)), None);
+                };
+                found.push_policy = policy;
                 (Ok(Reply::Done), Some(Notice::Extension(found.extension)))
             }
             Command::RemoveDevice(device) => {

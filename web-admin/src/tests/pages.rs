@@ -150,6 +150,19 @@ async fn switches_say_what_they_want_so_a_double_click_does_no_harm() {
 }
 
 #[tokio::test]
+async fn how_long_a_phone_is_pushed_is_shown_and_chosen_on_its_card() {
+    let (bench, cookie) = Bench::signed_in().await;
+    bench.add("101", "Anna").await;
+    bench.give_device(sleeping(1, "101", "com.example.app"));
+    let page = bench.get("/extensions/101", &cookie).await.body;
+    assert!(page.contains("Push policy") && page.contains("Push only while it is registered"), "{page}");
+    let answer = bench.post("/devices/1/push-policy", &cookie, "policy=rfc8599").await;
+    assert_eq!(answer.header(header::LOCATION), "/extensions/101?done=saved");
+    let page = bench.get("/extensions/101", &cookie).await.body;
+    assert!(page.contains("rfc8599") && page.contains("Push also when it has signed off"), "{page}");
+}
+
+#[tokio::test]
 async fn a_test_push_without_a_target_says_why_on_the_same_page() {
     let (bench, cookie) = Bench::signed_in().await;
     bench.add("101", "Anna").await;
@@ -195,6 +208,7 @@ async fn the_import_page_checks_first_and_then_adds_everything() {
 async fn settings_with_an_error_keep_what_was_typed() {
     let (bench, cookie) = Bench::signed_in().await;
     let form = "realm=nightbell&devices_per_extension=8&early_ringing=when_phone_rings&ring_seconds=1&grace_ms=2000\
+                &probe_udp_seconds=30\
                 &rtp_first=10000&rtp_last=20000&rtp_silence_seconds=60&min_expires=60&max_expires=86400&default_expires=3600\
                 &block_after_failures=10&block_minutes=30&strangers_per_second=40&never_block=10.0.0.0/8%0D%0A%0D%0A2001:db8::7\
                 &scanner_names=sipcli";

@@ -44,6 +44,7 @@ pub(super) fn registrar() -> Registrar {
 
 pub(super) fn with_settings(settings: &Settings) -> Registrar {
     let mut registrar = Registrar::new(settings);
+    registrar.set_push_providers(vec![PushProvider::Apns, PushProvider::Fcm]);
     registrar.add_extension(extension("101")).unwrap();
     registrar.add_extension(extension("102")).unwrap();
     registrar

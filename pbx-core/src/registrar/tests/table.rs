@@ -307,7 +307,7 @@ fn a_query_leaves_the_wake_target_alone_and_lists_the_providers() {
     query.needs_refresh_push = true;
     let answer = bench.bind(tls(1), query);
     assert_eq!(answer.feature_caps.len(), 2);
-    assert!(answer.wants_refresh_push);
+    assert_eq!(answer.refresh_push, None, "under `app` nothing is promised");
     assert!(!answer.durable);
     assert_eq!(bench.wake_state(1), Some(WakeState::Resting));
 }

@@ -33,6 +33,17 @@ struct Record {
     used: u64,
 }
 
+/// What using a count of a nonce comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spent {
+    /// It was free until now.
+    Now,
+    /// It was used before, by the same request or by somebody who heard it.
+    Before,
+    /// The nonce is not ours, too old or without a record, or the count is far from the others.
+    Never,
+}
+
 /// Issues nonces and lets each of their counts be spent once.
 pub(super) struct NonceBook {
     mac: Hmac<Sha256>,
@@ -58,8 +69,8 @@ impl NonceBook {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Uses one count of a nonce (`None`: all of them). False when the nonce is not ours, too old, or used already.
-    pub(super) fn spend(&mut self, nonce: &str, count: Option<u32>, now: Now) -> bool {
+    /// Uses one count of a nonce (`None`: all of them).
+    pub(super) fn spend(&mut self, nonce: &str, count: Option<u32>, now: Now) -> Spent {
         let now = seconds(now);
         let lifetime = u32::try_from(NONCE_LIFETIME.as_secs()).unwrap_or(u32::MAX);
         let is_old = |issued: u32| now.checked_sub(issued).is_none_or(|age| age > lifetime);
@@ -67,10 +78,10 @@ impl NonceBook {
             self.forget_oldest();
         }
         let Some((issued, serial)) = self.read(nonce) else {
-            return false;
+            return Spent::Never;
         };
         if is_old(issued) || serial <= self.forgotten {
-            return false;
+            return Spent::Never;
         }
         let fresh = Record { issued, highest: 0, used: 0 };
         let record = self.records.entry(serial).or_insert(fresh);
@@ -144,28 +155,28 @@ impl NonceBook {
 }
 
 impl Record {
-    /// Marks a count as used; false when it was, or lies outside the window.
-    fn spend(&mut self, count: Option<u32>) -> bool {
+    /// Marks a count as used.
+    fn spend(&mut self, count: Option<u32>) -> Spent {
         let Some(count) = count else {
             let unused = self.highest == 0;
             *self = Self { highest: u32::MAX, used: u64::MAX, ..*self };
-            return unused;
+            return if unused { Spent::Now } else { Spent::Before };
         };
         if count > self.highest {
             let ahead = count - self.highest;
             if ahead > WINDOW {
-                return false;
+                return Spent::Never;
             }
             self.used = self.used.checked_shl(ahead).unwrap_or(0) | 1;
             self.highest = count;
-            return true;
+            return Spent::Now;
         }
         let Some(bit) = 1_u64.checked_shl(self.highest - count) else {
-            return false;
+            return Spent::Never;
         };
         let unused = self.used & bit == 0;
         self.used |= bit;
-        unused
+        if unused { Spent::Now } else { Spent::Before }
     }
 }
 

@@ -107,6 +107,7 @@ fn verified(authenticator: &mut Authenticator, request: &Request, now: Now) -> V
             Verification::Accepted(())
         }
         Verification::Missing => Verification::Missing,
+        Verification::Repeated(_) => Verification::Repeated(()),
         Verification::Stale => Verification::Stale,
         Verification::Rejected(why) => Verification::Rejected(why),
     }
@@ -170,7 +171,7 @@ fn challenges_offer_sha_256_first_and_md5_only_when_allowed() {
 }
 
 #[test]
-fn every_kind_of_right_answer_is_accepted_once_and_stale_after_that() {
+fn every_kind_of_right_answer_is_accepted_once_and_a_repetition_after_that() {
     for algorithm in ["SHA-256", "MD5", "sha-256", "\"MD5\""] {
         for qop in [Some("auth"), Some("auth-int"), None] {
             let mut authenticator = authenticator();
@@ -185,7 +186,7 @@ fn every_kind_of_right_answer_is_accepted_once_and_stale_after_that() {
             assert_eq!(verified(&mut authenticator, &request(&[&header]), at(1)), ACCEPTED, "{algorithm} {qop:?}");
             assert_eq!(
                 verified(&mut authenticator, &request(&[&header]), at(1)),
-                Verification::Stale,
+                Verification::Repeated(()),
                 "{algorithm} {qop:?}"
             );
         }
@@ -211,14 +212,14 @@ fn counts_may_come_out_of_order_within_the_window_and_each_only_once() {
     let mut spend = |nc: u32| verified(&mut authenticator, &phone.counting(nc).request(), at(1));
     assert_eq!(spend(6), ACCEPTED);
     assert_eq!(spend(1), ACCEPTED);
-    assert_eq!(spend(1), Verification::Stale);
-    assert_eq!(spend(6), Verification::Stale);
+    assert_eq!(spend(1), Verification::Repeated(()));
+    assert_eq!(spend(6), Verification::Repeated(()));
     assert_eq!(spend(70), ACCEPTED);
     assert_eq!(spend(6), Verification::Stale);
     assert_eq!(spend(7), ACCEPTED);
     assert_eq!(spend(70 + 65), Verification::Stale);
     assert_eq!(spend(70 + 64), ACCEPTED);
-    assert_eq!(spend(70), Verification::Stale);
+    assert_eq!(spend(70), Verification::Repeated(()));
     assert_eq!(spend(71), ACCEPTED);
 }
 
@@ -359,16 +360,16 @@ fn the_record_of_used_nonces_is_bounded_and_forgotten_nonces_are_stale() {
     let mut book = NonceBook::new(keyed(&[1; 32]));
     let first = book.issue(at(0), office());
     let unused = book.issue(at(0), office());
-    assert!(book.spend(&first, Some(1), at(0)));
+    assert_eq!(book.spend(&first, Some(1), at(0)), Spent::Now);
     for _ in 0..nonce::MAX_RECORDS {
         let nonce = book.issue(at(0), office());
-        assert!(book.spend(&nonce, Some(1), at(0)));
+        assert_eq!(book.spend(&nonce, Some(1), at(0)), Spent::Now);
     }
     assert_eq!(book.records(), nonce::MAX_RECORDS);
-    assert!(!book.spend(&first, Some(2), at(0)), "its record was evicted, so its counts are unknown");
-    assert!(book.spend(&unused, Some(1), at(0)));
+    assert_eq!(book.spend(&first, Some(2), at(0)), Spent::Never, "its record was evicted, so its counts are unknown");
+    assert_eq!(book.spend(&unused, Some(1), at(0)), Spent::Now);
     let late = book.issue(at(400), office());
-    assert!(book.spend(&late, Some(1), at(400)));
+    assert_eq!(book.spend(&late, Some(1), at(400)), Spent::Now);
     assert_eq!(book.records(), 1);
 }
 
@@ -376,10 +377,11 @@ fn the_record_of_used_nonces_is_bounded_and_forgotten_nonces_are_stale() {
 fn a_refused_count_leaves_no_record() {
     let mut book = NonceBook::new(keyed(&[1; 32]));
     let nonce = book.issue(at(0), office());
-    assert!(!book.spend(&nonce, Some(65), at(0)));
+    assert_eq!(book.spend(&nonce, Some(65), at(0)), Spent::Never);
     assert_eq!(book.records(), 0);
-    assert!(book.spend(&nonce, None, at(0)));
-    assert!(!book.spend(&nonce, None, at(0)) && !book.spend(&nonce, Some(1), at(0)));
+    assert_eq!(book.spend(&nonce, None, at(0)), Spent::Now);
+    assert_eq!(book.spend(&nonce, None, at(0)), Spent::Before);
+    assert_eq!(book.spend(&nonce, Some(1), at(0)), Spent::Never);
 }
 
 #[test]

@@ -172,7 +172,7 @@ impl World {
         panic!("the switchboard asks for the clock without end");
     }
 
-    fn ask(&mut self, command: Command) -> Reply {
+    pub(super) fn ask(&mut self, command: Command) -> Reply {
         self.input(Input::Command { token: CommandToken(1), command });
         self.answers.pop_front().unwrap()
     }
@@ -280,6 +280,48 @@ impl World {
         let inbox = self.inbox.get_mut(&self.flows[phone]).unwrap();
         let answer = inbox.pop_front().unwrap();
         assert_eq!(status(&answer), 200, "{answer}");
+    }
+
+    /// Registers with a REGISTER that is changed on its way; the final answer.
+    pub(super) fn register_as(&mut self, phone: &'static str, change: impl Fn(String) -> String) -> String {
+        self.count += 2;
+        let text = change(self.register_text(phone, 3600));
+        let challenge = self.send(phone, &text);
+        assert_eq!(status(&challenge), 401, "{challenge}");
+        self.count += 1;
+        let text = change(self.register_text(phone, 3600));
+        let text = self.with_digest(phone, "REGISTER", &text, &challenge);
+        self.deliver(phone, &text);
+        let inbox = self.inbox.get_mut(&self.flows[phone]).unwrap();
+        inbox.pop_front().unwrap()
+    }
+
+    /// Gives a phone another connection; what it sends and gets goes over that one.
+    pub(super) fn connect_anew(&mut self, phone: &'static str) -> Flow {
+        let before = self.flows[phone];
+        self.move_to_new_port(phone);
+        before
+    }
+
+    /// Takes what came over a connection that is not the phone's newest.
+    pub(super) fn take_on(&mut self, flow: Flow) -> Option<String> {
+        self.inbox.get_mut(&flow)?.pop_front()
+    }
+
+    pub(super) fn lose(&mut self, flow: Flow) {
+        self.input(Input::FlowLost(flow));
+    }
+
+    /// A datagram to this phone came back (ICMP).
+    pub(super) fn refuse_datagrams(&mut self, phone: &str) {
+        let flow = self.flows[phone];
+        self.input(Input::SendFailed(flow));
+    }
+
+    pub(super) fn devices(&mut self) -> Vec<crate::model::DeviceSummary> {
+        let reply = self.ask(Command::ListDevices { after: None, limit: 100 });
+        let Reply::Devices(devices) = reply else { panic!("{reply:?}") };
+        devices
     }
 
     /// Adds the digest answer to a challenge.
@@ -494,6 +536,7 @@ impl World {
             s.dialogs.len(),
             s.relays.len(),
             s.held.len(),
+            s.farewells.due().iter().count(),
             s.transactions.live(),
         ]
     }

@@ -1,0 +1,90 @@
+//! Phones on UDP that are gone without a word: asked now and then, and pushed at once when they kept silent.
+
+use std::time::Duration;
+
+use crate::model::{Settings, WakeKind};
+use crate::switchboard::command::Command;
+
+use super::world::{self, APP, DESK, World};
+
+const ROUND: Duration = Duration::from_secs(15);
+
+/// The app is at DESK's place: on UDP, with a token.
+fn app_on_udp() -> World {
+    let mut world = World::new();
+    world.ask(Command::ChangeSettings(Settings { probe_udp_seconds: 15, ..Settings::default() }));
+    let with_token = |text: String| {
+        text.replacen(
+            ">;+sip.instance",
+            ";pn-provider=apns;pn-param=TEAM123456.com.example.app.voip;pn-prid=abcd1234>;+sip.instance",
+            1,
+        )
+    };
+    assert_eq!(world::status(&world.register_as(DESK, with_token)), 200);
+    world.register(APP, 3600);
+    world
+}
+
+#[test]
+fn nobody_is_asked_unless_an_admin_wants_it() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.pass(Duration::from_secs(600));
+    assert_eq!(world.try_take(DESK), None);
+}
+
+#[test]
+fn a_phone_on_udp_is_asked_once_in_a_round_and_a_stream_never() {
+    let mut world = app_on_udp();
+    let mut asked = 0;
+    for _ in 0..46 {
+        world.pass(Duration::from_secs(1));
+        while let Some(question) = world.try_take(DESK) {
+            assert!(question.starts_with("OPTIONS ") && !question.contains("pn-"), "{question}");
+            world.answer(DESK, &question, 200, "");
+            asked += 1;
+        }
+        assert_eq!(world.try_take(APP), None, "a stream tells by itself when it dies");
+    }
+    assert_eq!(asked, 3, "in 46 seconds, at a round of 15");
+    assert!(!world.devices()[0].live_binding.as_ref().unwrap().suspect);
+}
+
+#[test]
+fn a_phone_that_kept_silent_is_called_and_pushed_at_once() {
+    let mut world = app_on_udp();
+    world.pass(ROUND + Duration::from_secs(40));
+    assert!(world.devices()[0].live_binding.as_ref().unwrap().suspect);
+    while world.try_take(DESK).is_some() {}
+    world.call(APP, DESK);
+    world.take_request(DESK, "INVITE");
+    world.take_wake(WakeKind::Call);
+}
+
+#[test]
+fn any_answer_clears_the_suspicion() {
+    let mut world = app_on_udp();
+    world.pass(ROUND + Duration::from_secs(40));
+    let mut last = String::new();
+    while let Some(question) = world.try_take(DESK) {
+        last = question;
+    }
+    world.pass(ROUND);
+    while let Some(question) = world.try_take(DESK) {
+        last = question;
+    }
+    world.answer(DESK, &last, 501, "");
+    assert!(!world.devices()[0].live_binding.as_ref().unwrap().suspect, "501 is a sign of life");
+    world.call(APP, DESK);
+    world.take_request(DESK, "INVITE");
+    assert!(world.wakes().is_empty());
+}
+
+#[test]
+fn a_refused_datagram_is_silence_too_and_pushes_at_once_during_a_call() {
+    let mut world = app_on_udp();
+    world.call(APP, DESK);
+    world.take_request(DESK, "INVITE");
+    world.refuse_datagrams(DESK);
+    world.take_wake(WakeKind::Call);
+}
