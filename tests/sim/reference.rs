@@ -152,7 +152,9 @@ impl Reference {
     fn caller_is_answered(&mut self, at: Moment, phone: u8, status: u16, text: &str) {
         let call = message::header(text, "Call-ID").to_owned();
         let Some(facts) = self.calls.get_mut(&call) else { return };
-        if facts.caller != phone || status < 200 || status == 407 {
+        // A phone without an account asks again and again, and each question is a transaction of its own.
+        let unproven = status == 407 || text.starts_with("SIP/2.0 403 Blocked After Wrong Secrets");
+        if facts.caller != phone || status < 200 || unproven {
             return;
         }
         let tag = message::tag(message::header(text, "To")).unwrap_or("").to_owned();
