@@ -28,6 +28,8 @@ mod registration;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
+mod scanners;
+#[cfg(test)]
 mod sipp;
 #[cfg(test)]
 mod strangers;
