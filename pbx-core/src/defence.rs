@@ -85,6 +85,9 @@ pub enum Judgement {
     Ignore,
     /// The sender is blocked: no answer, and a stream is closed.
     Blocked,
+    /// What it claims is blocked at this address: an answer that says so, so that a phone with an old secret gives up and
+    /// its owner learns why, and no work.
+    Refuse,
     /// Too much at once; a sender on a stream is told to come back later.
     Later,
 }
@@ -240,7 +243,7 @@ impl Defence {
         }
         let network = Network::from(asking.from);
         let account = asking.account.map(shown);
-        if self.blocks.blocks(network, account.as_deref(), now.mono) {
+        if self.blocks.holds(network, None, now.mono) {
             return Judgement::Blocked;
         }
         let known = self.is_known(network, now);
@@ -251,12 +254,14 @@ impl Defence {
             }
             return Judgement::Ignore;
         }
+        let refused = account.is_some_and(|account| self.blocks.holds(network, Some(account), now.mono));
         // Its failures are counted one by one; a flood in its name must not keep its phones from registering.
-        if known && asking.account.is_some() {
+        if known && asking.account.is_some() && !refused {
             return Judgement::Answer;
         }
         let per_second = self.per_second(known);
         match self.source(network, now.mono).bucket.take(per_second, per_second * BURST_SECONDS, now.mono) {
+            true if refused => Judgement::Refuse,
             true => Judgement::Answer,
             false if asking.transport.is_reliable() => Judgement::Later,
             false => Judgement::Ignore,

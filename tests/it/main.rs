@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod admin_pages;
 #[cfg(test)]
+mod avalanche;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod cli;
@@ -25,6 +27,8 @@ mod register_rules;
 mod registration;
 #[cfg(test)]
 mod restart;
+#[cfg(test)]
+mod scanners;
 #[cfg(test)]
 mod sipp;
 #[cfg(test)]

@@ -177,7 +177,9 @@ impl Reference {
         if facts.caller == phone && status == 180 {
             facts.ringing_sent.get_or_insert(at);
         }
-        if facts.caller != phone || status < 200 || status == 407 {
+        // A phone without an account asks again and again, and each question is a transaction of its own.
+        let unproven = status == 407 || text.starts_with("SIP/2.0 403 Blocked After Wrong Secrets");
+        if facts.caller != phone || status < 200 || unproven {
             return;
         }
         // The answer to a request within the call.
