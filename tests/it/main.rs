@@ -6,11 +6,23 @@
 #[cfg(test)]
 mod admin_pages;
 #[cfg(test)]
+mod call_ends;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod demo;
+#[cfg(test)]
+mod late_push;
+#[cfg(test)]
+mod many_apps;
+#[cfg(test)]
+mod moving_phones;
+#[cfg(test)]
+mod outbound_flows;
+#[cfg(test)]
+mod push_policy;
 #[cfg(test)]
 mod real_phones;
 #[cfg(test)]
@@ -25,5 +37,7 @@ mod support;
 mod torture;
 #[cfg(test)]
 mod wake_call;
+#[cfg(test)]
+mod wake_race;
 #[cfg(test)]
 mod wake_rules;

@@ -3,6 +3,8 @@
 pub(crate) mod baresip;
 pub(crate) mod browser;
 pub(crate) mod linphone;
+pub(crate) mod lossy;
+pub(crate) mod office;
 pub(crate) mod program;
 pub(crate) mod server;
 pub(crate) mod sipp;
