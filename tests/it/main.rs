@@ -14,6 +14,8 @@ mod cli;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod guarantees;
+#[cfg(test)]
 mod late_push;
 #[cfg(test)]
 mod many_apps;
