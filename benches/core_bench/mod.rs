@@ -123,6 +123,7 @@ impl Core {
                 | Output::OpenRelay { .. }
                 | Output::AimRelay { .. }
                 | Output::ApplySettings(_)
+                | Output::Security(_)
                 | Output::Answer { .. }
                 | Output::Notice(_) => {}
             }

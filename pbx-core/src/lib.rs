@@ -6,6 +6,7 @@
 //! it holds no clock, no socket, no task and no random source.
 
 pub mod call;
+pub mod defence;
 pub mod media;
 pub mod model;
 pub mod registrar;

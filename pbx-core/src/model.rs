@@ -17,6 +17,7 @@ mod device;
 mod extension;
 mod flow;
 mod ids;
+mod network;
 mod number;
 mod redacted;
 mod settings;
@@ -29,6 +30,7 @@ pub use device::{BindingState, DeviceKey, DeviceSummary, LiveBindingSummary, Pre
 pub use extension::{DisplayName, EmailAddress, Extension, ExtensionError, NewExtension};
 pub use flow::{ConnectionId, Flow, Transport};
 pub use ids::{BranchId, CallId, CallUuid, DeviceId, WakeId};
+pub use network::{AddressError, AddressRange, Network};
 pub use number::{ExtensionNumber, NumberError};
 pub use redacted::Redacted;
 pub use settings::{EarlyRinging, PortRange, Settings, SettingsError};

@@ -34,6 +34,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use uuid::Uuid;
 
+use crate::defence::{Defence, DefenceOutput};
 use crate::model::{
     CallId, CallUuid, DeviceId, ExtensionNumber, LastWake, Moment, Now, PushProvider, Settings, SipCredential, WakeId,
     WakeKind,
@@ -107,6 +108,7 @@ pub struct Switchboard {
     settings: Settings,
     registrar: Registrar,
     authenticator: Authenticator,
+    defence: Defence,
     credentials: BTreeMap<Box<str>, SipCredential>,
     transactions: Transactions,
     random: ChaCha12Rng,
@@ -156,7 +158,11 @@ impl Switchboard {
         transactions.set_public_address(config.public_ip.map(|ip| crate::sip::uri::host_text(ip).into()));
         let credentials =
             restored.credentials.iter().map(|one| (Box::from(one.username.as_str()), one.clone())).collect();
+        let phones = restored.udp_bindings.iter().map(|binding| binding.remote.ip());
+        let (blocks, known) = (std::mem::take(&mut restored.blocks), std::mem::take(&mut restored.known_networks));
+        let defence = Defence::restore(&restored.settings, blocks, known, phones, now);
         let mut switchboard = Self {
+            defence,
             settings: restored.settings.clone(),
             authenticator,
             credentials,
@@ -199,6 +205,7 @@ impl Switchboard {
     pub fn handle(&mut self, input: Input, now: Now) {
         match input {
             Input::Sip { flow, message, raw } => self.sip_message(flow, message, &raw, now),
+            Input::Refused { flow, reply } => self.refused(flow, reply, now),
             Input::FlowLost(flow) => {
                 self.registrar.flow_lost(flow, now);
                 self.transactions.flow_lost(flow, now.mono);
@@ -234,8 +241,9 @@ impl Switchboard {
         }
         let calls = self.deadlines.first().map(|(at, _)| *at);
         let wakes = self.wake_deadlines.first().map(|(at, _)| *at);
+        let machines = [self.transactions.poll_timeout(), self.registrar.poll_timeout(), self.defence.poll_timeout()];
         let own = [calls, wakes, self.probes.due(), self.farewells.due()];
-        [self.transactions.poll_timeout(), self.registrar.poll_timeout()].into_iter().chain(own).flatten().min()
+        machines.into_iter().chain(own).flatten().min()
     }
 
     /// What it holds on to at this moment; nothing once every call is over and its last timer has run.
@@ -265,6 +273,9 @@ impl Switchboard {
         }
         if self.transactions.poll_timeout().is_some_and(|at| at <= now.mono) {
             self.transactions.handle_timeout(now.mono);
+        }
+        if self.defence.poll_timeout().is_some_and(|at| at <= now.mono) {
+            self.defence.handle_timeout(now);
         }
         while let Some((at, call)) = self.deadlines.first().copied() {
             if at > now.mono {
@@ -298,6 +309,12 @@ impl Switchboard {
             if !moved {
                 break;
             }
+        }
+        while let Some(output) = self.defence.poll_output() {
+            self.outputs.push_back(match output {
+                DefenceOutput::Save(change) => Output::Save { changes: vec![*change], ticket: None },
+                DefenceOutput::Report(report) => Output::Security(report),
+            });
         }
         while let Some((flow, bytes)) = self.transactions.poll_send() {
             self.outputs.push_back(Output::Send { flow, bytes });

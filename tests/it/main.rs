@@ -12,9 +12,14 @@ mod calls;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod defence;
+#[cfg(test)]
 mod demo;
+mod digest_rules;
 #[cfg(test)]
 mod guarantees;
+#[cfg(test)]
+mod kill_rounds;
 #[cfg(test)]
 mod late_push;
 #[cfg(test)]
@@ -28,15 +33,21 @@ mod push_policy;
 #[cfg(test)]
 mod real_phones;
 #[cfg(test)]
+mod register_rules;
+#[cfg(test)]
 mod registration;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod sipp;
 #[cfg(test)]
+mod strangers;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod torture;
+#[cfg(test)]
+mod transport_limits;
 #[cfg(test)]
 mod wake_call;
 #[cfg(test)]

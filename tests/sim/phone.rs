@@ -66,8 +66,10 @@ pub(crate) enum Step {
 /// What a phone lived through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Seen {
-    /// A 200 says that it can be reached now.
-    Registered,
+    /// A 200 says that it can be reached now, and by which token it can be woken.
+    Registered {
+        token: Option<String>,
+    },
     /// From now on it cannot, or not for certain.
     Away,
     /// A new INVITE: Call-ID and From tag.
@@ -214,11 +216,6 @@ impl Phone {
             Push::Apns => format!("a{}n{}", self.index, self.token),
             Push::Fcm => format!("f{}n{}", self.index, self.token),
         })
-    }
-
-    /// The token in its last REGISTER.
-    pub(crate) fn offered(&self) -> Option<String> {
-        self.registering.offered.clone()
     }
 
     /// Comes up: from a push, from its user, or from a power cut.

@@ -104,7 +104,8 @@ impl Reference {
                 let Some(name) = self.by_name.get(call).cloned() else { return };
                 if let Some(facts) = self.calls.get_mut(&name) {
                     facts.phone(phone).server_got_ok.get_or_insert(at);
-                    self.answering = facts.is_open().then_some(name);
+                    let removed = self.phones.get(usize::from(phone)).is_some_and(|facts| !facts.removals.is_empty());
+                    self.answering = (facts.is_open() && !removed).then_some(name);
                 }
             }
             (Some(status), _) if status < 200 && message::cseq(text).1 == "INVITE" => {
@@ -155,6 +156,11 @@ impl Reference {
             return;
         }
         let tag = message::tag(message::header(text, "To")).unwrap_or("").to_owned();
+        let before = facts.decided.as_ref().map(|(at, _, _)| *at);
+        if before.is_some_and(|before| self.kills.iter().any(|(down, _)| *down >= before)) && !facts.killed {
+            // The next run of the server knows nothing of the answer that got lost.
+            *facts = facts.anew();
+        }
         match &facts.decided {
             None => facts.decided = Some((at, status, tag)),
             Some((_, before, known)) if *before == status && *known == tag => {}
@@ -216,9 +222,13 @@ impl Reference {
                 self.by_id.insert(record.id, name.clone());
                 self.by_name.insert(record.uuid.to_string(), name.clone());
                 let Some(facts) = self.calls.get_mut(&name) else { return };
-                if facts.killed && facts.id != Some(record.id) {
-                    // The next run of the server takes the repeated INVITE for a new call.
+                let another = facts.uuid.is_some_and(|uuid| uuid != record.uuid);
+                if another {
+                    // The next run of the server takes a repeated INVITE for a new call.
                     *facts = facts.anew();
+                    if self.kills.is_empty() {
+                        return self.complain("one INVITE makes one call", name);
+                    }
                 }
                 facts.begun(record, at);
                 if let Some(ending) = record.ending
@@ -250,6 +260,10 @@ impl Reference {
             | Change::AppendTimeline(_)
             | Change::PutParked(_)
             | Change::DeleteParked(_)
+            | Change::PutBlock(_)
+            | Change::DeleteBlock { .. }
+            | Change::PutKnownNetwork { .. }
+            | Change::DeleteKnownNetwork(_)
             | Change::PutSettings(_) => {}
         }
     }
@@ -386,8 +400,10 @@ impl Reference {
     }
 
     /// Whether a phone's 200 should mean that its token is on disk.
-    pub(crate) fn expects_token(&self, phone: u8) -> bool {
-        self.phones.get(usize::from(phone)).is_some_and(|facts| !self.removed.contains(&facts.plan.extension))
+    pub(crate) fn expects_token(&self, at: Moment, phone: u8) -> bool {
+        self.phones
+            .get(usize::from(phone))
+            .is_some_and(|facts| !self.removed.contains(&facts.plan.extension) && !facts.was_removed(at))
     }
 
     fn number(&self, phone: u8) -> String {

@@ -7,17 +7,18 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post};
 use axum::{Router, middleware};
-
 use push_module::CredentialKind;
 
-use crate::api::{calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import};
+use crate::api::{
+    blocklist, calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import,
+};
 use crate::api::{push as api_push, settings as api_settings, system as api_system};
 use crate::error::{ErrorPage, Problem, Refusal};
 use crate::headers::{self, UPLOAD_LIMIT};
 use crate::pages::{
     account, calls, dashboard, device, extension, extensions, health, import, pairing, push, push_form,
 };
-use crate::pages::{settings, setup, sign_in, system};
+use crate::pages::{security, settings, setup, sign_in, system};
 use crate::state::AdminState;
 use crate::{assets, events, session};
 
@@ -64,6 +65,8 @@ pub(crate) fn pages() -> Routes {
         ("/calls", get(calls::page)),
         ("/calls/{id}", get(calls::detail)),
         ("/calls/{id}/hang-up", get(calls::confirm_hang_up).post(calls::hang_up)),
+        ("/security", get(security::page)),
+        ("/security/unblock", post(security::lift)),
         ("/settings", get(settings::page).post(settings::save)),
         ("/system", get(system::page)),
         ("/account", get(account::page)),
@@ -95,6 +98,8 @@ pub(crate) fn api() -> Routes {
         ("/calls/active", get(api_calls::active)),
         ("/calls/active/{id}", delete(api_calls::hang_up)),
         ("/calls/{id}", get(api_calls::get)),
+        ("/blocklist", get(blocklist::list)),
+        ("/blocklist/{address}", delete(blocklist::remove)),
         ("/settings", get(api_settings::get).put(api_settings::put)),
         ("/status", get(api_system::status)),
         ("/doctor", get(api_system::doctor)),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use askama::filters::HtmlSafe;
+use pbx_core::defence::BlockReason;
 use pbx_core::model::{
     BindingState, CallEnding, DeviceId, Environment, Presence, PushProvider, SwitchedOffBy, TimelineStep, Transport,
     UnixMillis, WakeKind, WakeState,
@@ -124,6 +125,16 @@ pub(crate) const fn ending(ending: Option<CallEnding>, answered: bool) -> Badge 
         Some(CallEnding::Failed) => Badge::new("bad", "✕", "Failed"),
         None if answered => Badge::new("ok", "●", "Talking"),
         None => Badge::new("push", "◐", "Ringing"),
+    }
+}
+
+/// Why an address is blocked.
+pub(crate) const fn blocked(reason: BlockReason) -> &'static str {
+    match reason {
+        BlockReason::WrongSecrets => "Too many wrong secrets",
+        BlockReason::ManyFailures => "Guessed at many accounts",
+        BlockReason::Scanner => "Calls itself a scanner",
+        BlockReason::Garbage => "Sent too much that is not SIP",
     }
 }
 

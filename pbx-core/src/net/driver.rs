@@ -261,9 +261,7 @@ impl<M: Machine> Lane<M> {
             Err(refusal) => {
                 counters.messages_refused.add(1);
                 debug!(?flow, refusal.reason, "message refused");
-                if let Some(reply) = refusal.reply {
-                    self.outbox.reply(&flow, reply);
-                }
+                self.give(Input::Refused { flow, reply: refusal.reply }, now);
             }
         }
     }
@@ -275,6 +273,7 @@ impl<M: Machine> Lane<M> {
                 drop(place);
                 self.give(Input::Sip { flow, message, raw }, now);
             }
+            StreamEvent::Refused(flow) => self.give(Input::Refused { flow, reply: None }, now),
             StreamEvent::Closed(flow) => {
                 self.outbox.closed(&flow);
                 self.give(Input::FlowLost(flow), now);

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::{debug, error, warn};
 
+use crate::defence::Report;
 use crate::handle::RingingCalls;
 use crate::media::relay::{Aim, RelayHandle, RelayOrder};
 use crate::model::{CallId, ConnectionId, Flow, Now, Transport, WakeEvent, WakeKind, WakeReport, WakeRequest};
@@ -113,6 +114,7 @@ impl Outbox {
                 ports: settings.rtp_ports,
                 silence: Duration::from_secs(settings.rtp_silence_seconds.into()),
             }),
+            Output::Security(report) => tell(&report),
             Output::Answer { token, result } => {
                 if let Some(answer) = self.answers.remove(&token) {
                     // Nobody waiting any more: the page was closed.
@@ -229,5 +231,29 @@ impl Outbox {
         let refused = self.udp.refused();
         self.feedback.extend(refused.into_iter().map(|to| Input::DatagramRefused { to }));
         self.flush_relay();
+    }
+}
+
+/// The lines that fail2ban and its like may read: their first words and the names of the fields stay as they are.
+fn tell(report: &Report) {
+    match report {
+        Report::Failed { from, transport, account, why, left_out } => warn!(
+            code = "authentication_failed",
+            address = %from.to_canonical(),
+            transport = transport.via_name(),
+            account = account.as_str(),
+            why,
+            left_out,
+            "authentication failed"
+        ),
+        Report::Blocked(block) => warn!(
+            code = "address_blocked",
+            address = %block.address,
+            account = block.account.as_deref().unwrap_or("any"),
+            why = block.reason.as_str(),
+            until = %block.until,
+            times = block.times,
+            "address blocked"
+        ),
     }
 }

@@ -43,6 +43,8 @@ struct Work<'a> {
     bound: Bound,
     /// Devices that the REGISTER left bound.
     asking: Vec<DeviceId>,
+    /// A stored binding ends with this REGISTER, and the store has to know before the phone does.
+    farewell_is_stored: bool,
 }
 
 /// What happened to a device when it was bound.
@@ -54,6 +56,13 @@ struct Done {
 }
 
 impl Registrar {
+    /// Whether this is a REGISTER that was carried out already, from the same place: the same Call-ID and CSeq for every
+    /// binding it names (RFC 3261 section 10.3 step 7). Carrying it out again changes nothing.
+    pub fn repeats(&self, registration: &Registration, now: Now) -> bool {
+        let Some(entry) = self.entries.get(&registration.extension) else { return false };
+        change_set::plan(entry, self.rules, registration, now.mono).is_ok_and(|set| set.is_repetition())
+    }
+
     /// Takes an authenticated REGISTER.
     ///
     /// Events of earlier inputs must have been told; [`Bound::changes`] are to be saved before those that follow now.
@@ -89,7 +98,7 @@ fn carry_out(
     let Registration { extension: _, username, flow, call_id, cseq, user_agent, path, contacts } = registration;
     let asked = Asked { username, flow, call_id, cseq, user_agent, path, now };
     let asking = Vec::with_capacity(set.steps.len());
-    let mut work = Work { entry, books, asked, bound, asking };
+    let mut work = Work { entry, books, asked, bound, asking, farewell_is_stored: false };
     for device in set.displaced {
         work.end_binding(device, GoneReason::Displaced);
     }
@@ -114,7 +123,7 @@ fn carry_out(
         }
     }
     work.put_records_in_front();
-    work.bound.durable = !work.bound.saving.is_empty();
+    work.bound.durable = work.farewell_is_stored || !work.bound.saving.is_empty();
     work.bound.contacts = work.contacts();
     work.bound
 }
@@ -181,6 +190,11 @@ impl Work<'_> {
             self.bound.pushed_in_calls = found.live().map(|binding| (device, binding.since));
         }
         self.books.index.settle(found, push_enabled);
+        // A phone on UDP that has its 200 comes back in half an hour: where it is must outlive the end of the process.
+        if done.store && done.shown && !flow.transport.is_reliable() {
+            self.mark_unsaved(device);
+        }
+        let Some(found) = self.entry.device_mut(device) else { return };
         // A save that failed took the binding with it.
         if done.store || (found.unsaved != 0 && !flow.transport.is_reliable()) {
             self.bound.changes.push(store_binding(found));
@@ -209,6 +223,7 @@ impl Work<'_> {
             binding.note_sequence(&self.asked.call_id, self.asked.cseq);
         }
         self.books.index.settle(found, push_enabled);
+        let stored = found.stored_until.is_some();
         if target_changed {
             self.mark_unsaved(device);
             self.books.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
@@ -216,6 +231,8 @@ impl Work<'_> {
         if self.leave_one_flow(device, reg_id) {
             return;
         }
+        // Else a phone that said goodbye would be called after a crash.
+        self.farewell_is_stored |= stored;
         self.end_binding(device, GoneReason::Unregistered);
         if self.entry.device(device).is_some_and(|found| found.policy == PushPolicy::Rfc8599 && found.target.is_some())
         {

@@ -110,6 +110,13 @@ pub(super) struct ChangeSet {
     pub(super) asks_for_all: bool,
 }
 
+impl ChangeSet {
+    /// Whether every Contact came before.
+    pub(super) fn is_repetition(&self) -> bool {
+        !self.steps.is_empty() && self.steps.iter().all(|step| matches!(step, Step::Again { .. }))
+    }
+}
+
 impl Step {
     fn device(&self) -> Option<DeviceId> {
         match self {

@@ -93,7 +93,8 @@ pub struct Bound {
     pub contacts: Vec<BoundContact>,
     /// To be saved, in this order; also when nobody waits for it.
     pub changes: Vec<Change>,
-    /// The 200 must wait until `changes` are durable: a device record or wake target is new or changed.
+    /// The 200 must wait until `changes` are durable: a device record or wake target is new or changed, or a phone on UDP
+    /// has come, moved or said goodbye.
     pub durable: bool,
     /// To be handed to [`super::Registrar::saved`] once `changes` are durable; empty when nobody waits.
     pub saving: Vec<Saving>,

@@ -127,6 +127,8 @@ async fn a_journal_line_that_a_crash_cut_short_counts_for_nothing_and_an_ended_c
     journal.write_all(b"P 5 c2VhbGVk").unwrap();
     let store = Store::open(folder.path()).await.unwrap();
     assert_eq!(store.load().await.unwrap().parked, [parked(4)]);
+    store.apply(&[Change::DeleteParked(CallId(4)), Change::PutParked(parked(6))]).await.unwrap();
+    assert_eq!(store.load().await.unwrap().parked, [parked(6)], "what follows a line cut short is read");
 }
 
 #[tokio::test]

@@ -73,6 +73,14 @@ impl Switchboard {
             }
             Command::ListCalls => Ok(Outcome::Now(Reply::Calls(self.list_calls()))),
             Command::Status => Ok(Outcome::Now(Reply::Status(self.status()))),
+            Command::ListBlocked => Ok(Outcome::Now(Reply::Blocked(self.defence.blocked(now)))),
+            Command::Unblock(network) => {
+                let changes = self.defence.unblock(network);
+                if changes.is_empty() {
+                    return Err(CommandError::NotBlocked(network));
+                }
+                Ok(Outcome::WhenSaved(Reply::Done, changes))
+            }
         }
     }
 
@@ -132,6 +140,7 @@ impl Switchboard {
             self.tell_call(call, CallInput::EndNow { ending: CallEnding::Failed, reason }, now);
         }
         let change = self.registrar.remove_extension(number)?;
+        self.defence.forget_extension(number);
         self.credentials.retain(|_, credential| credential.extension != number);
         self.notice(Notice::Extension(number));
         Ok(Outcome::WhenSaved(Reply::Done, vec![change]))
@@ -150,7 +159,9 @@ impl Switchboard {
         }
         self.notice(Notice::Extension(credential.extension));
         self.credentials.insert(credential.username.as_str().into(), credential.clone());
-        Ok(Outcome::WhenSaved(Reply::Done, vec![Change::PutCredential(credential)]))
+        let mut changes = self.defence.account_renewed(credential.username.as_str());
+        changes.push(Change::PutCredential(credential));
+        Ok(Outcome::WhenSaved(Reply::Done, changes))
     }
 
     fn remove_credential(&mut self, username: &SipUsername) -> Result<Outcome, CommandError> {
@@ -193,6 +204,7 @@ impl Switchboard {
             self.authenticator = Authenticator::new(settings.realm.clone(), draw_seed(&mut self.random));
         }
         self.registrar.apply_settings(&settings);
+        self.defence.apply_settings(&settings);
         self.settings = settings.clone();
         self.schedule_probes(now);
         self.outputs.push_back(Output::ApplySettings(Box::new(settings.clone())));

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::call::{BranchEnd, CallInput, CallOutput};
 use crate::media::sdp;
-use crate::model::{BranchId, CallEnding, CallId, DeviceId, Flow, Now, TimelineEntry, WakeKind};
+use crate::model::{BranchId, CallEnding, CallId, DeviceId, Flow, Now, TimelineEntry, Transport, WakeKind};
 use crate::sip::message::{HeaderName, Method, Request, Response};
 use crate::sip::uri;
 
@@ -79,35 +79,45 @@ impl Switchboard {
     }
 
     /// Writes the park journal first; the pushes go out when it is durable.
+    ///
+    /// A caller on UDP is noted even if nobody has to be woken: after a crash, silence would be all they hear.
     fn park_and_wake(&mut self, id: CallId, wakes: Vec<crate::model::WakeRequest>, now: Now) {
         let Some(live) = self.calls.get_mut(&id) else { return };
-        if wakes.is_empty() || live.call.is_ended() {
+        if live.call.is_ended() || (wakes.is_empty() && live.caller.answered) {
             return;
         }
-        if live.parked {
+        live.parked |= !wakes.is_empty();
+        let hears_of_a_crash = live.caller.flow.transport == Transport::Udp;
+        if live.journaled || (wakes.is_empty() && !hears_of_a_crash) {
             for request in wakes {
                 self.send_wake(request, now);
             }
             return;
         }
-        live.parked = true;
-        let parked = Change::PutParked(ParkedCall {
+        live.journaled = true;
+        // Alone in its job: a journal entry waits for no commit.
+        let noted = vec![Change::PutParked(ParkedCall {
             call: id,
             flow: live.caller.flow,
             invite: live.caller.raw.clone(),
             to_tag: live.caller.tag.to_string(),
             ring_until: now.wall_at(live.call.ring_until()),
             record: live.record.clone(),
-        });
-        // Alone in its job: a journal entry waits for no commit.
-        let holding = wakes.into_iter().map(|request| Holding::Wake(Box::new(request))).collect();
-        self.save_and_hold(vec![parked], holding);
+        })];
+        if wakes.is_empty() {
+            self.save_behind(noted);
+        } else {
+            let holding = wakes.into_iter().map(|request| Holding::Wake(Box::new(request))).collect();
+            self.save_and_hold(noted, holding);
+        }
     }
 
     /// Ends the park journal entry. Alone in its job, and before the caller's answer leaves: after a crash a caller who has
     /// an answer must not get another one.
     fn unpark(&mut self, id: CallId) {
-        if self.calls.get_mut(&id).is_some_and(|live| std::mem::take(&mut live.parked)) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        live.parked = false;
+        if std::mem::take(&mut live.journaled) {
             self.save_behind(vec![Change::DeleteParked(id)]);
         }
     }

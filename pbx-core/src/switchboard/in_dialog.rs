@@ -1,7 +1,7 @@
 //! Requests within a call: hang up, hold, digits; carried from one side to the other.
 
 use crate::call::CallInput;
-use crate::model::{CallId, Flow, Now};
+use crate::model::{CallId, DeviceId, Flow, Now};
 use crate::sip::dialog::InDialog;
 use crate::sip::message::{HeaderName, Method, Request, Response, tag_of};
 use crate::sip::transaction::ServerTx;
@@ -68,6 +68,17 @@ impl Switchboard {
                 if let Some(leg) = live.callees.get_mut(&branch) {
                     leg.flow = flow;
                 }
+            }
+        }
+    }
+
+    /// A device that registers anew takes its call along, so that what we send within it still arrives.
+    pub(super) fn follow_device(&mut self, call: CallId, device: DeviceId, flow: Flow) {
+        let Some(live) = self.calls.get_mut(&call) else { return };
+        for leg in live.callees.values_mut().filter(|leg| leg.device == device) {
+            if let Some(dialog) = &mut leg.dialog {
+                leg.flow = flow;
+                dialog.flow = flow;
             }
         }
     }

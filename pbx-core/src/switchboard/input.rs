@@ -22,6 +22,13 @@ pub enum Input {
         /// The bytes as received, for answers that must echo and for retransmission matching.
         raw: Bytes,
     },
+    /// Bytes that the guard refused.
+    Refused {
+        /// How they came.
+        flow: Flow,
+        /// The answer they deserve; on a stream it has been given already.
+        reply: Option<Bytes>,
+    },
     /// A stream connection ended; every binding on it is gone.
     FlowLost(Flow),
     /// A send on this flow failed (connection refused, unreachable, write queue full).

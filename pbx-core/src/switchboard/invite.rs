@@ -41,6 +41,10 @@ impl Switchboard {
             self.answer(flow, &request, 403, "Not Your Extension");
             return;
         }
+        if !self.defence.may_call(credential.extension, now) {
+            self.busy(flow, &request, "Too Many Calls From This Extension");
+            return;
+        }
         let Some((dialled, callee)) = self.dialled(flow, &request) else { return };
         if !self.offer_is_usable(flow, &request) {
             return;
@@ -140,6 +144,7 @@ impl Switchboard {
             relay: Some(relay),
             parked: false,
             pushed: BTreeSet::new(),
+            journaled: false,
             deadline: None,
             reinvite: None,
             waiting: None,

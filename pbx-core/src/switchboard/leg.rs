@@ -114,9 +114,12 @@ pub(super) struct LiveCall {
     pub(super) callees: BTreeMap<BranchId, CalleeLeg>,
     pub(super) winner: Option<BranchId>,
     pub(super) relay: Option<Relay>,
+    /// A device is being woken for it.
     pub(super) parked: bool,
     /// Devices whose push for this call has left.
     pub(super) pushed: BTreeSet<DeviceId>,
+    /// It stands in the park journal.
+    pub(super) journaled: bool,
     pub(super) deadline: Option<Moment>,
     pub(super) reinvite: Option<CarriedInvite>,
     /// A request of one side that waits until the other side's device has woken up.

@@ -5,6 +5,7 @@
 
 use crate::model::{ExtensionNumber, Flow, Now, Transport};
 use crate::registrar::{Bound, RegisterOutcome, RegistrarEvent, Registration};
+use crate::sip::digest::Verification;
 use crate::sip::message::{HeaderName, Request, Response};
 use crate::sip::{cseq, translate};
 
@@ -25,7 +26,19 @@ impl Switchboard {
             self.bad_extension(flow, request, &unsupported);
             return;
         }
-        let Some(credential) = self.authenticate(flow, request, Realm::Registrar, now) else { return };
+        let (credential, repeated) = match self.prove(flow, request, now) {
+            Verification::Accepted(credential) => (credential, false),
+            // Our 200 may have been lost; whether it is that very request turns out below.
+            Verification::Repeated(credential) if !flow.transport.is_reliable() => (credential, true),
+            Verification::Repeated(_) | Verification::Stale => {
+                self.challenge(flow, request, Realm::Registrar, (true, now));
+                return;
+            }
+            Verification::Missing | Verification::Rejected(_) => {
+                self.challenge(flow, request, Realm::Registrar, (false, now));
+                return;
+            }
+        };
         let to = request.headers.get(&HeaderName::To).and_then(|to| user_of(to));
         let from = request.headers.get(&HeaderName::From).and_then(|from| user_of(from));
         let Some(aor) = to else {
@@ -63,6 +76,10 @@ impl Switchboard {
             path: translate::path(request),
             contacts,
         };
+        if repeated && !self.registrar.repeats(&registration, now) {
+            self.challenge(flow, request, Realm::Registrar, (true, now));
+            return;
+        }
         let outcome = self.registrar.register(registration, now);
         self.answer_register(flow, request, outcome, outbound);
     }

@@ -104,6 +104,9 @@ impl Switchboard {
     /// A phone answered an INVITE that nobody waits for any more: it must not sit in a call of its own. Its answer is
     /// confirmed and the call is hung up at once.
     pub(super) fn refuse_late_answer(&mut self, flow: Flow, response: &Response, now: Now) {
+        if self.answer_is_known(flow, response) {
+            return;
+        }
         let mut invite = Request::new(Method::Invite, "sip:nobody@invalid");
         for header in response.headers.iter() {
             if matches!(header.name, HeaderName::From | HeaderName::To | HeaderName::CallId | HeaderName::CSeq) {
@@ -120,6 +123,26 @@ impl Switchboard {
             let tx = self.transactions.request(flow, dialog.request(Method::Bye), now.mono);
             self.client_txs.insert(tx, ClientUse::LateFarewell(name));
         }
+    }
+
+    /// Whether this is the repeated answer of a phone that has its call and changed network before the ACK reached it: then
+    /// the ACK goes to where it is now, and its call with it.
+    fn answer_is_known(&mut self, flow: Flow, response: &Response) -> bool {
+        let tag_in = |name: &HeaderName| response.headers.get(name).and_then(|value| tag_of(value)).unwrap_or_default();
+        let Some((call, LegName::Callee(branch))) = self.dialogs.get(tag_in(&HeaderName::From)).copied() else {
+            return false;
+        };
+        let leg = self.calls.get_mut(&call).and_then(|live| live.callees.get_mut(&branch));
+        let Some(leg) = leg.filter(|leg| leg.end.is_none()) else { return false };
+        let Some(dialog) = leg.dialog.as_mut().filter(|dialog| dialog.remote_tag == tag_in(&HeaderName::To)) else {
+            return false;
+        };
+        leg.flow = flow;
+        dialog.flow = flow;
+        if let Some(ack) = leg.ack.clone() {
+            self.transactions.send(flow, ack);
+        }
+        true
     }
 
     /// Carries the other side's final answer back to the side that asked.

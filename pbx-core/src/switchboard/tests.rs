@@ -199,6 +199,34 @@ fn a_parked_caller_gets_a_final_answer_after_a_crash_and_nobody_rings() {
 }
 
 #[test]
+fn a_caller_who_hears_ringing_gets_a_final_answer_after_a_crash() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.call(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    world.answer(APP, &invite, 180, "");
+    assert_eq!(world::status(&world.take(DESK)), 180);
+    let mut after = world.crash_and_restart();
+    assert_eq!(world::status(&after.take(DESK)), 503);
+    assert_eq!(after.status().calls, 0);
+}
+
+#[test]
+fn a_connected_caller_hears_nothing_more_of_the_call_after_a_crash() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    let call = world.call(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    world.answer(APP, &invite, 200, world::SDP);
+    let ok = world.take(DESK);
+    world.ack(DESK, &call, &ok);
+    let mut after = world.crash_and_restart();
+    assert_eq!(after.try_take(DESK), None);
+}
+
+#[test]
 fn hold_is_carried_to_the_other_side_and_back() {
     let mut world = World::new();
     world.register(DESK, 3600);
@@ -255,4 +283,23 @@ fn nothing_is_left_of_a_thousand_calls() {
         world.pass(Duration::from_secs(40));
     }
     assert!(world.is_empty(), "{:?}", world.leftovers());
+}
+
+#[test]
+fn a_register_whose_200_was_lost_gets_it_again_and_nothing_else_may_use_its_answer() {
+    let mut world = World::new();
+    let text = world.register_text(DESK, 600);
+    let challenge = world.send(DESK, &text);
+    let proven = world.with_digest(DESK, "REGISTER", &text, &challenge);
+    assert_eq!(world::status(&world.send(DESK, &proven)), 200);
+    let again = world.send(DESK, &proven);
+    assert_eq!(world::status(&again), 200, "{again}");
+    assert!(again.contains("expires=600"), "{again}");
+    // The same answer under another CSeq, for the end of the registration, or from another address: proof is due.
+    let other = proven.replacen("CSeq: 1 ", "CSeq: 2 ", 1);
+    let refused = world.send(DESK, &other);
+    assert!(world::status(&refused) == 401 && refused.contains("stale=true"), "{refused}");
+    world.move_to_new_port(DESK);
+    let refused = world.send(DESK, &proven);
+    assert!(world::status(&refused) == 401 && refused.contains("stale=true"), "{refused}");
 }

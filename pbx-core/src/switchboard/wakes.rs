@@ -71,8 +71,9 @@ impl Switchboard {
 
     /// Hands an order to the push side and remembers it until its outcome is known.
     pub(super) fn send_wake(&mut self, request: WakeRequest, now: Now) {
-        let over = request.call.and_then(|call| self.calls.get(&call)).is_none_or(|live| live.call.is_ended());
-        // The caller may have hung up while the park journal was written.
+        let live = request.call.and_then(|call| self.calls.get(&call));
+        let over = live.is_none_or(|live| live.call.is_ended() || live.call.is_connected());
+        // The caller may have hung up, or another phone may have answered, while the park journal was written.
         if request.kind == WakeKind::Call && over {
             return;
         }
@@ -183,6 +184,7 @@ impl Switchboard {
         let can_be_woken = view.usable_target().is_some();
         let flows: Vec<Flow> = view.live_flows().collect();
         for call in calls.clone() {
+            self.follow_device(call, device, flow);
             let Some(live) = self.calls.get(&call) else { continue };
             // A phone with several flows that rings on another one of them is reached already (RFC 5626 section 5.3).
             if live.caller.flow == flow || live.is_reached(device, flow, &flows) {

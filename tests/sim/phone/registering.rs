@@ -21,7 +21,7 @@ pub(super) struct Registering {
     once_more: bool,
     refused: u32,
     /// The token in the last REGISTER.
-    pub(super) offered: Option<String>,
+    offered: Option<String>,
     turn: u32,
     nap: u32,
     bed: Option<u32>,
@@ -169,7 +169,8 @@ impl Phone {
                 }
             }
             200 => {
-                self.out.seen.push(Seen::Registered);
+                let token = self.registering.offered.clone();
+                self.out.seen.push(Seen::Registered { token });
                 if self.registering.once_more {
                     self.register();
                 } else {

@@ -1,10 +1,14 @@
 //! What is known about one call and about one phone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use pbx_core::model::{CallEnding, CallId, CallRecord, DeviceId, Flow, Moment, WakeId};
+use pbx_core::model::{CallEnding, CallId, CallRecord, CallUuid, DeviceId, Flow, Moment, WakeId};
 
 use crate::history::PhonePlan;
+
+/// How long a REGISTER can be under way: the slowest store and every repetition.
+const CROSSING: Duration = Duration::from_secs(8);
 
 /// One call, from its caller's INVITE on.
 #[derive(Debug, Default)]
@@ -15,6 +19,7 @@ pub(super) struct CallFacts {
     pub(super) placed: Moment,
     /// The switchboard's own names for it.
     pub(super) id: Option<CallId>,
+    pub(super) uuid: Option<CallUuid>,
     pub(super) began: Option<Moment>,
     pub(super) ring_seconds: u16,
     /// When and how the switchboard answered the caller for good; 0 when there was nobody to answer.
@@ -104,6 +109,7 @@ impl CallFacts {
 
     pub(super) fn begun(&mut self, record: &CallRecord, at: Moment) {
         self.id = Some(record.id);
+        self.uuid = Some(record.uuid);
         self.began.get_or_insert(at);
     }
 }
@@ -148,13 +154,19 @@ impl PhoneFacts {
     }
 
     pub(super) fn registered(&mut self, at: Moment, has_token: bool) {
-        if self.cuts.iter().any(|(from, to)| *from <= at && at < *to) {
+        // A REGISTER that crosses its removal proves nothing.
+        if self.cuts.iter().any(|(from, to)| *from <= at && at < *to) || self.was_removed(at) {
             return;
         }
         open(&mut self.reach, at);
         if has_token && self.push_on {
             open(&mut self.armed, at);
         }
+    }
+
+    /// Whether the admin removed it a moment ago; a phone is not told that, and registers anew in its own time.
+    pub(super) fn was_removed(&self, at: Moment) -> bool {
+        self.removals.iter().any(|removed| at.since(*removed) < CROSSING)
     }
 
     pub(super) fn away(&mut self, at: Moment) {

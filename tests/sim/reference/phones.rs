@@ -8,9 +8,9 @@ use crate::message;
 use crate::phone::Seen;
 
 impl Reference {
-    pub(crate) fn phone_saw(&mut self, at: Moment, phone: u8, seen: &Seen, token: Option<&str>) {
+    pub(crate) fn phone_saw(&mut self, at: Moment, phone: u8, seen: &Seen) {
         match seen {
-            Seen::Registered => {
+            Seen::Registered { token } => {
                 if let Some(facts) = self.phones.get_mut(usize::from(phone)) {
                     facts.registered(at, token.is_some());
                 }
@@ -88,7 +88,7 @@ impl Reference {
             Seen::HungUp { .. } => device.hung_up = Some(at),
             Seen::Forgot { .. } => device.forgot = Some(at),
             Seen::Unconfirmed { .. } => device.unconfirmed = Some(at),
-            Seen::Registered
+            Seen::Registered { .. }
             | Seen::Away
             | Seen::Crashed
             | Seen::Calls { .. }

@@ -86,7 +86,7 @@ impl World {
                     self.reference.complain("every relay is closed", format!("{relay:?} was aimed when closed"));
                 }
             }
-            Output::ApplySettings(_) | Output::Notice(_) => {}
+            Output::ApplySettings(_) | Output::Notice(_) | Output::Security(_) => {}
         }
     }
 
@@ -189,13 +189,13 @@ impl World {
     pub(super) fn drain_phone(&mut self, index: usize) {
         let Some(phone) = self.phones.get_mut(index) else { return };
         let out = std::mem::take(&mut phone.out);
-        let (life, number, token) = (phone.life, phone.index, phone.offered());
+        let (life, number) = (phone.life, phone.index);
         for seen in &out.seen {
             self.note(|| format!("phone {number}: {seen:?}"));
-            self.reference.phone_saw(self.now, number, seen, token.as_deref());
-            if let (crate::phone::Seen::Registered, Some(token)) = (seen, &token) {
+            self.reference.phone_saw(self.now, number, seen);
+            if let crate::phone::Seen::Registered { token: Some(token) } = seen {
                 // A 200 promises that the token is on disk.
-                if !self.disk.knows_token(token) && self.reference.expects_token(number) {
+                if !self.disk.knows_token(token) && self.reference.expects_token(self.now, number) {
                     self.reference.complain("a 200 to REGISTER is durable", format!("phone {number} with {token}"));
                 }
             }

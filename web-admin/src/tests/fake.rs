@@ -22,6 +22,7 @@ pub(super) struct World {
     pub(super) devices: Vec<DeviceSummary>,
     pub(super) calls: Vec<ActiveCall>,
     pub(super) tests: Vec<ExtensionNumber>,
+    pub(super) blocked: Vec<pbx_core::defence::BlockedAddress>,
 }
 
 /// A fake switchboard.
@@ -151,6 +152,12 @@ impl World {
                 self.settings = settings;
                 (Ok(Reply::Done), Some(Notice::Settings))
             }
+            Command::Unblock(network) => {
+                let before = self.blocked.len();
+                self.blocked.retain(|block| block.address != network);
+                let lifted = self.blocked.len() < before;
+                (if lifted { Ok(Reply::Done) } else { Err(CommandError::NotBlocked(network)) }, None)
+            }
             Command::HangUp(call) => match self.calls.iter().position(|it| it.id == call) {
                 Some(place) => {
                     self.calls.remove(place);
@@ -164,6 +171,7 @@ impl World {
 
     fn show(&self, command: Command) -> CommandResult {
         match command {
+            Command::ListBlocked => Ok(Reply::Blocked(self.blocked.clone())),
             Command::ShowSettings => Ok(Reply::Settings(self.settings.clone())),
             Command::ListExtensions { after, limit, search } => Ok(Reply::Extensions(self.list(after, limit, &search))),
             Command::ShowExtension(number) => {

@@ -225,7 +225,7 @@ fn a_token_that_comes_later_or_is_renewed_replaces_the_old_one_at_once() {
 }
 
 #[test]
-fn udp_bindings_are_saved_behind_and_only_when_it_matters() {
+fn udp_bindings_are_saved_only_when_it_matters_and_behind_unless_the_phone_came_or_moved() {
     let mut bench = Bench::new();
     let first = bench.bind(udp(5060), desk(5060));
     assert!(matches!(&first.changes[..], [Change::PutDevice(_), Change::PutUdpBinding(_)]));
@@ -236,9 +236,21 @@ fn udp_bindings_are_saved_behind_and_only_when_it_matters() {
     assert!(matches!(&refresh.changes[..], [Change::PutUdpBinding(_)]));
     assert!(!refresh.durable);
     let moved = bench.bind(udp(5062), desk(5060));
-    assert!(matches!(&moved.changes[..], [Change::PutUdpBinding(_)]));
+    assert!(moved.durable, "after a crash, the phone would be called where it was");
+    assert!(matches!(&moved.changes[..], [Change::PutDevice(_), Change::PutUdpBinding(_)]));
     let shorter = bench.bind(udp(5062), with_expires(desk(5060), 60));
     assert!(matches!(&shorter.changes[..], [Change::PutUdpBinding(_)]));
+}
+
+#[test]
+fn a_goodbye_over_udp_is_answered_once_it_is_saved() {
+    let mut bench = Bench::new();
+    bench.bind(udp(5060), desk(5060));
+    let gone = bench.bind(udp(5060), with_expires(desk(5060), 0));
+    assert!(gone.durable && !gone.changes.is_empty(), "after a crash, a phone that is gone would be called");
+    bench.bind(tls(1), app("urn:uuid:a", "token-a"));
+    let gone = bench.bind(tls(1), with_expires(app("urn:uuid:a", "token-a"), 0));
+    assert!(!gone.durable, "a stream is not on disk");
 }
 
 #[test]
@@ -260,7 +272,10 @@ fn a_lapse_found_by_a_register_is_saved_before_the_new_binding() {
     bench.events();
     bench.now = at(3600);
     let answer = bench.bind(udp(5060), app("urn:uuid:a", "token-a"));
-    assert!(matches!(&answer.changes[..], [Change::DeleteUdpBinding(_), Change::PutUdpBinding(_)]));
+    assert!(matches!(
+        &answer.changes[..],
+        [Change::DeleteUdpBinding(_), Change::PutDevice(_), Change::PutUdpBinding(_)]
+    ));
     assert!(!bench.events().iter().any(|event| matches!(event, RegistrarEvent::Save(_))));
     assert_eq!(bench.disk.bindings.len(), 1);
     bench.now = at(7300);

@@ -289,6 +289,10 @@ impl Disk {
             | Change::AppendTimeline(_)
             | Change::PutParked(_)
             | Change::DeleteParked(_)
+            | Change::PutBlock(_)
+            | Change::DeleteBlock { .. }
+            | Change::PutKnownNetwork { .. }
+            | Change::DeleteKnownNetwork(_)
             | Change::PutSettings(_)) => panic!("not the registrar's business: {other:?}"),
         }
     }

@@ -129,6 +129,7 @@ impl World {
                 | Output::OpenRelay { .. }
                 | Output::AimRelay { .. }
                 | Output::ApplySettings(_)
+                | Output::Security(_)
                 | Output::Notice(_) => {}
             }
         }
@@ -518,6 +519,10 @@ impl World {
                 | Change::PutUdpBinding(_)
                 | Change::DeleteUdpBinding(_)
                 | Change::AppendTimeline(_)
+                | Change::PutBlock(_)
+                | Change::DeleteBlock { .. }
+                | Change::PutKnownNetwork { .. }
+                | Change::DeleteKnownNetwork(_)
                 | Change::PutSettings(_) => {}
             }
         }
