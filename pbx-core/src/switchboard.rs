@@ -7,8 +7,8 @@
 //! Reading order: [`input`], [`output`], then `request` (what a SIP request starts), `invite`, `leg`, `execute` (how a
 //! call's wishes become SIP), `in_dialog`, `carried`, `wakes`, `commands`.
 
-pub mod command;
 mod carried;
+pub mod command;
 mod commands;
 mod execute;
 mod held;
@@ -76,7 +76,7 @@ pub struct SwitchboardConfig {
 pub struct InHand {
     /// Calls, until their last INVITE and their relay are done with.
     pub calls: usize,
-    /// Extensions that are being called.
+    /// Extensions that are being called, and devices that call.
     pub called: usize,
     /// Calls that wait for the clock.
     pub call_deadlines: usize,
@@ -116,6 +116,7 @@ pub struct Switchboard {
     purr_key: [u8; 32],
     calls: BTreeMap<CallId, LiveCall>,
     called: BTreeMap<ExtensionNumber, BTreeSet<CallId>>,
+    calling: BTreeMap<DeviceId, BTreeSet<CallId>>,
     deadlines: BTreeSet<(Moment, CallId)>,
     invite_txs: BTreeMap<ServerTx, CallId>,
     client_txs: BTreeMap<ClientTx, ClientUse>,
@@ -172,6 +173,7 @@ impl Switchboard {
             random,
             calls: BTreeMap::new(),
             called: BTreeMap::new(),
+            calling: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             invite_txs: BTreeMap::new(),
             client_txs: BTreeMap::new(),
@@ -213,6 +215,7 @@ impl Switchboard {
                 self.caller_flow_lost(flow, now);
             }
             Input::SendFailed(flow) => self.transactions.send_failed(flow, now.mono),
+            Input::DatagramRefused { to } => self.datagram_refused(to, now),
             Input::Wake(report) => self.wake_report(report, now),
             Input::Saved(ticket) => self.saved(ticket, now),
             Input::NotSaved(ticket) => self.not_saved(ticket, now),
@@ -250,7 +253,7 @@ impl Switchboard {
     pub fn in_hand(&self) -> InHand {
         InHand {
             calls: self.calls.len(),
-            called: self.called.len(),
+            called: self.called.len() + self.calling.len(),
             call_deadlines: self.deadlines.len(),
             callers: self.invite_txs.len(),
             requests: self.client_txs.len(),

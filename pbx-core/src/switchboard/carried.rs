@@ -257,7 +257,7 @@ impl Switchboard {
                 self.leave_to_itself(tx, &carried);
             }
             if !carried.answered {
-                self.answer_asker(carried.answer_to, &carried.asked, (487, "The Call Is Over"), now);
+                self.answer_asker(carried.answer_to, &carried.asked, (487, "Request Terminated"), now);
             }
         }
     }

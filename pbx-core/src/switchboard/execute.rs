@@ -58,6 +58,12 @@ impl Switchboard {
                 }
                 CallOutput::Invite { branch, device } => self.invite_device(id, branch, device, now),
                 CallOutput::FlowSilent { branch, device } => self.flow_silent(id, branch, device, now),
+                CallOutput::RepeatInvite { branch } => {
+                    let leg = self.calls.get(&id).and_then(|live| live.callees.get(&branch));
+                    if let Some(tx) = leg.and_then(|leg| leg.tx) {
+                        self.transactions.repeat(tx);
+                    }
+                }
                 CallOutput::MoveBranch { branch, flow } => self.move_branch(id, branch, flow),
                 CallOutput::EndBranch { branch, end } => self.end_branch(id, branch, end, now),
                 CallOutput::StopWakes => self.outputs.push_back(Output::StopWakes(id)),
@@ -366,6 +372,14 @@ impl Switchboard {
         self.unpark(id);
         self.end_carried(id, now);
         let Some(live) = self.calls.get_mut(&id) else { return };
+        if let Some(device) = live.caller.device
+            && let Some(calls) = self.calling.get_mut(&device)
+        {
+            calls.remove(&id);
+            if calls.is_empty() {
+                self.calling.remove(&device);
+            }
+        }
         let number = live.callee;
         if let Some(relay) = live.relay.take() {
             live.closing_relay = true;

@@ -130,6 +130,9 @@ impl Switchboard {
         self.invite_txs.insert(caller.tx, id);
         self.dialogs.insert(caller.tag.clone(), (id, LegName::Caller));
         self.relays.insert(relay.id, id);
+        if let Some(device) = caller.device {
+            self.calling.entry(device).or_default().insert(id);
+        }
         if let Some(number) = callee {
             self.called.entry(number).or_default().insert(id);
         }
@@ -224,7 +227,6 @@ impl Switchboard {
     fn busy(&mut self, flow: Flow, request: &Request, reason: &'static str) {
         self.answer_with(flow, request, 503, reason, |response| response.headers.push(HeaderName::RetryAfter, "5"));
     }
-
 }
 
 fn max_forwards_spent(request: &Request) -> bool {

@@ -186,7 +186,8 @@ fn a_refused_offer_leaves_the_sound_where_it_was() {
         world.answer(APP, &carried, status_of_answer, body);
         world.take_request(APP, "ACK");
         let aimed: Vec<(Side, u16)> = world.aims.iter().map(|(side, to)| (*side, to.port())).collect();
-        let expected = if status_of_answer == 200 { vec![(Side::Caller, 50_000), (Side::Callee, 49_170)] } else { vec![] };
+        let expected =
+            if status_of_answer == 200 { vec![(Side::Caller, 50_000), (Side::Callee, 49_170)] } else { vec![] };
         assert_eq!(aimed, expected);
         let refusal = world.take_all(DESK).pop().unwrap();
         if status(&refusal) == 488 {
