@@ -12,8 +12,9 @@
 //! Invariants:
 //!
 //! - An address behind which somebody proved to know a secret is never blocked as a whole.
-//! - The source of a datagram can be forged. A failure over UDP counts towards a block only if it answers a challenge that
-//!   was sent to that very network: who forges an address never sees our challenges.
+//! - The source of a datagram can be forged. The name of a scanner blocks on streams only, and a failure over UDP counts
+//!   towards a block only if it answers a challenge that was sent to that very network: who forges an address never sees
+//!   our challenges.
 //! - A block outlives a restart and ends by the monotonic clock; a jump of the wall clock neither ends nor extends it.
 //! - Every table is bounded. When there is no room for one more stranger, the one that was quiet for longest is forgotten;
 //!   when there is none for one more block, the one that ends first ends now.
@@ -248,7 +249,8 @@ impl Defence {
         }
         let known = self.is_known(network, now);
         if self.is_scanner(asking.user_agent) {
-            if !known {
+            // Whoever forges a datagram must not have somebody else blocked; without an answer a scan finds nothing anyway.
+            if !known && asking.transport.is_reliable() {
                 self.block(Subject { network, account: None }, BlockReason::Scanner, now);
             }
             return Judgement::Ignore;

@@ -162,7 +162,7 @@ async fn failures_forged_in_the_name_of_an_office_block_nobody() {
 }
 
 #[tokio::test]
-async fn a_scanner_by_any_of_its_names_gets_no_answer_and_is_blocked() {
+async fn a_scanner_by_any_of_its_names_gets_no_answer_and_on_a_stream_is_blocked() {
     let server = office().await;
     let beside = Datagrams::at(loopback(BESIDE), server.udp());
     let names = ["friendly-scanner", "FRIENDLY-scanner", "sipcli/v1.8", "VaxSIPUserAgent/3.5", "pplsip", "sipvicious"];
@@ -171,6 +171,10 @@ async fn a_scanner_by_any_of_its_names_gets_no_answer_and_is_blocked() {
         let ask = Ask::new("OPTIONS", "100", "sip:100@127.0.0.1").with(&format!("User-Agent: {name}"));
         assert!(scanner.ask_in_vain(&ask, &beside).await.is_empty(), "{name} was answered");
         let plain = Ask::new("OPTIONS", "100", "sip:100@127.0.0.1");
+        assert_eq!(scanner.ask(&plain).await.status(), 200, "a datagram that may be forged blocks nobody");
+        let mut stream = Stream::at(loopback(ATTACKER + u8::try_from(index).unwrap()), server.tcp()).await;
+        stream.send(ask.text("TCP", scanner.local).as_bytes()).await;
+        assert!(stream.ask(&plain).await.is_none(), "{name} was answered");
         assert!(scanner.ask_in_vain(&plain, &beside).await.is_empty(), "{name} is not blocked");
     }
     assert_eq!(blocked(&server).await.len(), names.len());

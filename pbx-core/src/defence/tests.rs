@@ -184,11 +184,13 @@ fn a_block_survives_a_restart_and_a_wall_clock_that_jumps_back_does_not_make_it_
 }
 
 #[test]
-fn a_scanner_gets_no_answer_and_a_day_off() {
+fn a_scanner_gets_no_answer_and_on_a_stream_a_day_off() {
     let mut bench = Bench::new();
     for name in ["friendly-scanner", "Friendly-Scanner", "sipcli/v1.8", "VaxSIPUserAgent/3.5", "pplsip", "SIPVicious"] {
         let mut bench = Bench::new();
         assert_eq!(bench.ask_over(Transport::Udp, ATTACKER, None, name), Judgement::Ignore, "{name}");
+        assert_eq!(bench.ask(ATTACKER, None), Judgement::Answer, "a forged datagram blocks nobody: {name}");
+        assert_eq!(bench.ask_over(Transport::Tcp, ATTACKER, None, name), Judgement::Ignore, "{name}");
         assert_eq!(bench.ask(ATTACKER, None), Judgement::Blocked, "{name}");
         bench.pass(Duration::from_secs(86_399));
         assert_eq!(bench.ask(ATTACKER, None), Judgement::Blocked, "{name}");

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::model::{CallEnding, TimelineStep, Verdict, WakeEvent, WakeKind};
 
-use world::{APP, DESK, World, status};
+use world::{APP, DESK, World};
 
 #[test]
 fn a_phone_registers_only_with_its_secret() {
@@ -291,15 +291,15 @@ fn a_register_whose_200_was_lost_gets_it_again_and_nothing_else_may_use_its_answ
     let text = world.register_text(DESK, 600);
     let challenge = world.send(DESK, &text);
     let proven = world.with_digest(DESK, "REGISTER", &text, &challenge);
-    assert_eq!(status(&world.send(DESK, &proven)), 200);
+    assert_eq!(world::status(&world.send(DESK, &proven)), 200);
     let again = world.send(DESK, &proven);
-    assert_eq!(status(&again), 200, "{again}");
+    assert_eq!(world::status(&again), 200, "{again}");
     assert!(again.contains("expires=600"), "{again}");
     // The same answer under another CSeq, for the end of the registration, or from another address: proof is due.
     let other = proven.replacen("CSeq: 1 ", "CSeq: 2 ", 1);
     let refused = world.send(DESK, &other);
-    assert!(status(&refused) == 401 && refused.contains("stale=true"), "{refused}");
+    assert!(world::status(&refused) == 401 && refused.contains("stale=true"), "{refused}");
     world.move_to_new_port(DESK);
     let refused = world.send(DESK, &proven);
-    assert!(status(&refused) == 401 && refused.contains("stale=true"), "{refused}");
+    assert!(world::status(&refused) == 401 && refused.contains("stale=true"), "{refused}");
 }

@@ -219,7 +219,7 @@ fn counts_may_come_out_of_order_within_the_window_and_each_only_once() {
     assert_eq!(spend(7), ACCEPTED);
     assert_eq!(spend(70 + 65), Verification::Stale);
     assert_eq!(spend(70 + 64), ACCEPTED);
-    assert_eq!(spend(70), Verification::Repeated(()));
+    assert_eq!(spend(70), Verification::Stale);
     assert_eq!(spend(71), ACCEPTED);
 }
 
