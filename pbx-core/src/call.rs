@@ -195,6 +195,7 @@ impl Call {
             CallInput::Rejected { branch, rejection } => self.rejected(branch, rejection),
             CallInput::HasAlready { branch } => self.has_already(branch),
             CallInput::FlowDead { branch } => self.flow_dead(branch),
+            CallInput::SeemsGone { branch } => self.push_as_well(branch, "Messages to the phone come back."),
             CallInput::Registered { device, flow, can_be_woken, restarted } => {
                 self.registered(device, (flow, restarted), can_be_woken, now);
             }
@@ -235,6 +236,7 @@ impl Call {
             | CallInput::Rings { .. }
             | CallInput::Rejected { .. }
             | CallInput::HasAlready { .. }
+            | CallInput::SeemsGone { .. }
             | CallInput::Registered { .. }
             | CallInput::Wake { .. }
             | CallInput::DeviceGone { .. } => {}

@@ -214,6 +214,7 @@ impl Switchboard {
                 self.caller_flow_lost(flow, now);
             }
             Input::SendFailed(flow) => self.transactions.send_failed(flow, now.mono),
+            Input::DatagramRefused { to } => self.datagram_refused(to, now),
             Input::Wake(report) => self.wake_report(report, now),
             Input::Saved(ticket) => self.saved(ticket, now),
             Input::NotSaved(ticket) => self.not_saved(ticket, now),

@@ -8,6 +8,8 @@ mod admin_pages;
 #[cfg(test)]
 mod avalanche;
 #[cfg(test)]
+mod call_ends;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod cli;
@@ -18,7 +20,19 @@ mod demo;
 #[cfg(test)]
 mod digest_rules;
 #[cfg(test)]
+mod guarantees;
+#[cfg(test)]
 mod kill_rounds;
+#[cfg(test)]
+mod late_push;
+#[cfg(test)]
+mod many_apps;
+#[cfg(test)]
+mod moving_phones;
+#[cfg(test)]
+mod outbound_flows;
+#[cfg(test)]
+mod push_policy;
 #[cfg(test)]
 mod real_phones;
 #[cfg(test)]
@@ -41,5 +55,7 @@ mod torture;
 mod transport_limits;
 #[cfg(test)]
 mod wake_call;
+#[cfg(test)]
+mod wake_race;
 #[cfg(test)]
 mod wake_rules;

@@ -4,6 +4,8 @@ pub(crate) mod baresip;
 pub(crate) mod browser;
 pub(crate) mod installation;
 pub(crate) mod linphone;
+pub(crate) mod lossy;
+pub(crate) mod office;
 pub(crate) mod program;
 pub(crate) mod raw;
 pub(crate) mod server;

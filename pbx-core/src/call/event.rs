@@ -97,6 +97,11 @@ pub enum CallInput {
         /// Which branch.
         branch: BranchId,
     },
+    /// A message to the device came back: it may be gone, though its INVITE stays out.
+    SeemsGone {
+        /// The branch it is about.
+        branch: BranchId,
+    },
     /// A device of the called extension registered.
     Registered {
         /// Which device.

@@ -228,6 +228,8 @@ impl Outbox {
     /// Moves on whatever had to wait.
     pub(super) fn flush(&mut self) {
         self.udp.flush();
+        let refused = self.udp.refused();
+        self.feedback.extend(refused.into_iter().map(|to| Input::DatagramRefused { to }));
         self.flush_relay();
     }
 }

@@ -7,9 +7,11 @@
 //! Each second a slice of all devices is looked at, so that one round takes the setting's time and 10,000 phones are never
 //! asked in one burst.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::model::{DeviceId, Flow, Moment, Now};
+use crate::call::CallInput;
+use crate::model::{DeviceId, Flow, Moment, Now, Transport};
 use crate::sip::message::{HeaderName, Method, Request};
 use crate::sip::uri;
 
@@ -66,6 +68,35 @@ impl Switchboard {
             if let Some(flow) = flow {
                 self.probe(device, flow, now);
             }
+        }
+    }
+
+    /// A datagram came back: devices that are being asked or called there are suspect, and calls push them at once.
+    pub(super) fn datagram_refused(&mut self, to: SocketAddr, now: Now) {
+        let there = |flow: &Flow| flow.transport == Transport::Udp && flow.remote == to;
+        let asked = self.client_txs.values().filter_map(|used| match used {
+            ClientUse::Probe { device, flow } if there(flow) => Some((*device, *flow)),
+            ClientUse::Probe { .. }
+            | ClientUse::Invite { .. }
+            | ClientUse::Carried { .. }
+            | ClientUse::Farewell
+            | ClientUse::LateFarewell(_) => None,
+        });
+        let asked: Vec<_> = asked.collect();
+        let called: Vec<_> = self
+            .calls
+            .iter()
+            .filter(|(_, live)| !live.call.is_ended())
+            .flat_map(|(call, live)| live.callees.iter().map(move |(branch, leg)| (*call, *branch, leg)))
+            .filter(|(_, _, leg)| leg.tx.is_some() && there(&leg.flow))
+            .map(|(call, branch, leg)| (call, branch, leg.device, leg.flow))
+            .collect();
+        for (device, flow) in asked {
+            self.registrar.question_unanswered(device, flow);
+        }
+        for (call, branch, device, flow) in called {
+            self.registrar.question_unanswered(device, flow);
+            self.tell_call(call, CallInput::SeemsGone { branch }, now);
         }
     }
 

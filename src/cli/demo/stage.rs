@@ -91,7 +91,7 @@ impl Stage {
         let desk = phone(udp, story, DESK).extension(RECEPTION).secret(reception.secret.reveal()).build()?;
         let by_tls = |builder: PhoneBuilder| -> Seen<PhoneBuilder> {
             let trust = TlsTrust::Pinned(certificate(&config)?);
-            Ok(builder.transport(Transport::Tls(trust)).outbound())
+            Ok(builder.transport(Transport::Tls(trust)).flow(1))
         };
         let (call_token, notice_token) = (hex_token(), hex_token());
         apns.register_token(&call_token, &format!("{BUNDLE}.voip"), Environment::Production);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use pbx_core::model::{
     ConnectionId, DeviceId, DeviceKey, Environment, Extension, ExtensionNumber, Flow, Now, PushProvider, Redacted,
-    Settings, SipCredential, TargetHealth, Transport, UnixMillis, Verdict, WakeEvent, WakeKind, WakeReport,
+    PushPolicy, Settings, SipCredential, TargetHealth, Transport, UnixMillis, Verdict, WakeEvent, WakeKind, WakeReport,
     WakeRequest, WakeTarget,
 };
 use pbx_core::sip::{digest, guard};
@@ -183,6 +183,7 @@ impl Bench {
                 | Output::AimRelay { .. }
                 | Output::Answer { .. }
                 | Output::ApplySettings(_)
+                | Output::Security(_)
                 | Output::Notice(_) => {}
             }
         }
@@ -497,6 +498,8 @@ fn device(id: i64, key: &str, wake_target: Option<WakeTarget>) -> StoredDevice {
         first_seen_at: WALL,
         last_seen_at: WALL,
         wake_target,
+        push_policy: PushPolicy::App,
+        registered_until: None,
         last_wake: None,
     }
 }

@@ -81,10 +81,36 @@ fn any_answer_clears_the_suspicion() {
 }
 
 #[test]
-fn a_refused_datagram_is_silence_too_and_pushes_at_once_during_a_call() {
+fn a_datagram_that_came_back_pushes_at_once_and_gives_nothing_up() {
+    let mut world = app_on_udp();
+    world.call(APP, DESK);
+    let invite = world.take_request(DESK, "INVITE");
+    world.refuse_datagrams(DESK);
+    world.take_wake(WakeKind::Call);
+    world.refuse_datagrams(DESK);
+    assert!(world.wakes().is_empty(), "one push for one call");
+    world.answer(DESK, &invite, 180, "");
+    assert_eq!(world.status().registered, 2, "anybody can forge such a message; the phone is there");
+}
+
+#[test]
+fn a_forged_refusal_costs_a_phone_that_cannot_be_woken_nothing() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.call(APP, DESK);
+    let invite = world.take_request(DESK, "INVITE");
+    world.refuse_datagrams(DESK);
+    world.answer(DESK, &invite, 180, "");
+    world.take(APP);
+    assert_eq!((world.status().registered, world.status().calls), (2, 1));
+}
+
+#[test]
+fn a_send_that_failed_pushes_at_once_during_a_call() {
     let mut world = app_on_udp();
     world.call(APP, DESK);
     world.take_request(DESK, "INVITE");
-    world.refuse_datagrams(DESK);
+    world.fail_sends(DESK);
     world.take_wake(WakeKind::Call);
 }

@@ -314,6 +314,12 @@ impl World {
 
     /// A datagram to this phone came back (ICMP).
     pub(super) fn refuse_datagrams(&mut self, phone: &str) {
+        let to = self.flows[phone].remote;
+        self.input(Input::DatagramRefused { to });
+    }
+
+    /// A message to this phone could not be sent at all.
+    pub(super) fn fail_sends(&mut self, phone: &str) {
         let flow = self.flows[phone];
         self.input(Input::SendFailed(flow));
     }
