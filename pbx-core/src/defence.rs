@@ -54,9 +54,9 @@ const ADDRESS_FACTOR: u32 = 3;
 /// Failures for one account, once a known address has so many that the address would be blocked if it were strange.
 const STRAINED: u32 = 3;
 /// New calls of one extension each second, and at once: no person dials like this, and no call centre's machine.
-const CALLS_PER_SECOND: u32 = 50;
+const CALLS_PER_SECOND: u32 = 100;
 /// See [`CALLS_PER_SECOND`].
-const CALLS_AT_ONCE: u32 = 200;
+const CALLS_AT_ONCE: u32 = 300;
 /// Log lines about failures each second; what is left out is counted in the next one.
 const LINES_PER_SECOND: u32 = 10;
 /// Log lines about failures at once.
