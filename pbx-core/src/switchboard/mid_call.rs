@@ -17,7 +17,7 @@ use crate::sip::transaction::ServerTx;
 use crate::sip::uri::NameAddr;
 
 use super::Switchboard;
-use super::leg::{ClientUse, LegName};
+use super::leg::{ClientUse, LegName, LiveCall};
 
 /// How long a request waits for its device.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -136,14 +136,20 @@ impl Switchboard {
             let tx = self.transactions.request(flow, farewell.bye, now.mono);
             self.client_txs.insert(tx, ClientUse::Farewell);
         }
-        let concerned: Vec<(CallId, LegName)> = self
+        let alive: Vec<Flow> = self.registrar.device(device).map_or_else(Vec::new, |view| view.live_flows().collect());
+        // A call whose own flow lives stays there, when the phone has several.
+        let moves =
+            |live: &LiveCall, leg: LegName| live.flow(leg).is_some_and(|own| own != flow && !alive.contains(&own));
+        let concerned: Vec<(CallId, LegName, bool)> = self
             .calls
             .iter()
             .filter(|(_, live)| live.call.is_connected())
-            .filter_map(|(call, live)| Some((*call, live.leg_of(device)?)))
+            .filter_map(|(call, live)| live.leg_of(device).map(|leg| (*call, leg, moves(live, leg))))
             .collect();
-        for (call, leg) in concerned {
-            self.follow_flow(call, leg, flow);
+        for (call, leg, moves) in concerned {
+            if moves {
+                self.follow_flow(call, leg, flow);
+            }
             let waiting = self.calls.get_mut(&call).and_then(|live| live.waiting.take_if(|one| one.to == leg));
             if let Some(waiting) = waiting {
                 let WaitingRequest { from, answer_to, request, .. } = waiting;

@@ -72,7 +72,7 @@ impl World {
         world
     }
 
-    fn with(restored: Restored, now: Now) -> Self {
+    pub(super) fn with(restored: Restored, now: Now) -> Self {
         let config = SwitchboardConfig { seed: [7; 32], ..SwitchboardConfig::default() };
         let mut world = Self {
             switchboard: Switchboard::restore(config, restored, now),
@@ -308,6 +308,12 @@ impl World {
         self.inbox.get_mut(&flow)?.pop_front()
     }
 
+    /// How many phones were asked whether they are there, repetitions apart.
+    pub(super) fn questions(&self) -> usize {
+        let first = |inbox: &VecDeque<String>| inbox.iter().any(|text| text.starts_with("OPTIONS "));
+        self.inbox.values().filter(|inbox| first(inbox)).count()
+    }
+
     pub(super) fn lose(&mut self, flow: Flow) {
         self.input(Input::FlowLost(flow));
     }
@@ -346,6 +352,13 @@ impl World {
         text.replacen("Content-Length:", &line, 1)
     }
 
+    /// A call whose INVITE is changed on its way.
+    pub(super) fn call_as(&mut self, from: &str, to: &str, change: impl Fn(String) -> String) -> Placed {
+        let placed = self.place(from, to, change);
+        assert_eq!(status(&self.take(from)), 100);
+        placed
+    }
+
     pub(super) fn call(&mut self, from: &str, to: &str) -> Placed {
         let placed = self.call_number(from, to);
         assert_eq!(status(&self.take(from)), 100);
@@ -354,17 +367,22 @@ impl World {
 
     /// Places a call and answers the challenge; the answers to the INVITE itself are left in the inbox.
     pub(super) fn call_number(&mut self, from: &str, to: &str) -> Placed {
-        self.count += 2;
-        let first = self.invite_text(from, to);
-        let challenge = self.send(from, &first);
-        assert_eq!(status(&challenge), 407, "{challenge}");
-        self.count += 1;
-        let text = self.invite_text(from, to);
-        let invite = self.with_digest(from, "INVITE", &text, &challenge);
-        self.deliver(from, &invite);
+        let placed = self.place(from, to, |text| text);
         if to == "999" {
             assert_eq!(status(&self.take(from)), 100);
         }
+        placed
+    }
+
+    fn place(&mut self, from: &str, to: &str, change: impl Fn(String) -> String) -> Placed {
+        self.count += 2;
+        let first = change(self.invite_text(from, to));
+        let challenge = self.send(from, &first);
+        assert_eq!(status(&challenge), 407, "{challenge}");
+        self.count += 1;
+        let text = change(self.invite_text(from, to));
+        let invite = self.with_digest(from, "INVITE", &text, &challenge);
+        self.deliver(from, &invite);
         Placed { invite }
     }
 
@@ -424,6 +442,16 @@ impl World {
             flow.remote,
             body.len()
         )
+    }
+
+    /// A call as the phone that answered this INVITE knows it, for its own requests within the call.
+    pub(super) fn answered_by(&self, phone: &str, invite: &str) -> (Placed, String) {
+        let own = format!(
+            "From: {};tag=t{phone}\r\nCall-ID: {}\r\nCSeq: 1 INVITE\r\n",
+            header(invite, "To"),
+            header(invite, "Call-ID")
+        );
+        (Placed { invite: own }, format!("To: {}\r\n", header(invite, "From")))
     }
 
     pub(super) fn ack(&mut self, from: &str, placed: &Placed, ok: &str) {
