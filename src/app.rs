@@ -111,7 +111,8 @@ pub struct App {
     /// Enrolment links.
     pub enrolments: Enrolments,
     stopper: Stopper,
-    ended: tokio::sync::oneshot::Receiver<()>,
+    /// Gone once its news has been heard.
+    ended: Option<tokio::sync::oneshot::Receiver<()>>,
     web_stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     writer: Writer,
@@ -166,7 +167,7 @@ impl App {
             push,
             enrolments,
             stopper: bound.stopper,
-            ended: bound.ended,
+            ended: Some(bound.ended),
             web_stop,
             tasks,
             writer,
@@ -176,7 +177,9 @@ impl App {
     /// Stops in order: no new calls, calls end, pages close, pushes flush, the database closes.
     pub async fn stop(self) {
         self.stopper.stop();
-        let _ = self.ended.await;
+        if let Some(ended) = self.ended {
+            let _ = ended.await;
+        }
         self.web_stop.send_replace(true);
         for task in self.tasks {
             // A task that panicked has said so in the log already.
@@ -188,7 +191,10 @@ impl App {
 
     /// Completes when the driver has ended by itself, which only a bug can cause.
     pub async fn driver_ended(&mut self) {
-        let _ = (&mut self.ended).await;
+        if let Some(ended) = &mut self.ended {
+            let _ = ended.await;
+            self.ended = None;
+        }
     }
 }
 

@@ -196,7 +196,9 @@ impl Call {
             CallInput::HasAlready { branch } => self.has_already(branch),
             CallInput::FlowDead { branch } => self.flow_dead(branch),
             CallInput::SeemsGone { branch } => self.push_as_well(branch, "Messages to the phone come back."),
-            CallInput::Registered { device, flow, can_be_woken } => self.registered(device, flow, can_be_woken, now),
+            CallInput::Registered { device, flow, can_be_woken, restarted } => {
+                self.registered(device, (flow, restarted), can_be_woken, now);
+            }
             CallInput::Wake { device, event } => self.wake_event(device, &event),
             CallInput::DeviceGone { device } => self.device_gone(device),
             CallInput::CallerGone { reason } => self.refuse(CallEnding::CallerGaveUp, reason, BranchEnd::CallerGaveUp),

@@ -12,7 +12,7 @@
 //! Invariants:
 //!
 //! - An address behind which somebody proved to know a secret is never blocked as a whole.
-//! - The source of a datagram can be forged. A failure over UDP counts towards a block only if it answers a challenge that
+//! - The source of a datagram can be forged. The name of a scanner blocks on streams only, and a failure over UDP counts towards a block only if it answers a challenge that
 //!   was sent to that very network: who forges an address never sees our challenges.
 //! - A block outlives a restart and ends by the monotonic clock; a jump of the wall clock neither ends nor extends it.
 //! - Every table is bounded. When there is no room for one more stranger, the one that was quiet for longest is forgotten;
@@ -85,6 +85,9 @@ pub enum Judgement {
     Ignore,
     /// The sender is blocked: no answer, and a stream is closed.
     Blocked,
+    /// What it claims is blocked at this address: an answer that says so, so that a phone with an old secret gives up and
+    /// its owner learns why, and no work.
+    Refuse,
     /// Too much at once; a sender on a stream is told to come back later.
     Later,
 }
@@ -240,22 +243,25 @@ impl Defence {
         }
         let network = Network::from(asking.from);
         let account = asking.account.map(shown);
-        if self.blocks.blocks(network, account.as_deref(), now.mono) {
+        if self.blocks.holds(network, None, now.mono) {
             return Judgement::Blocked;
         }
         let known = self.is_known(network, now);
         if self.is_scanner(asking.user_agent) {
-            if !known {
+            // Whoever forges a datagram must not have somebody else blocked; without an answer a scan finds nothing anyway.
+            if !known && asking.transport.is_reliable() {
                 self.block(Subject { network, account: None }, BlockReason::Scanner, now);
             }
             return Judgement::Ignore;
         }
+        let refused = account.is_some_and(|account| self.blocks.holds(network, Some(account), now.mono));
         // Its failures are counted one by one; a flood in its name must not keep its phones from registering.
-        if known && asking.account.is_some() {
+        if known && asking.account.is_some() && !refused {
             return Judgement::Answer;
         }
         let per_second = self.per_second(known);
         match self.source(network, now.mono).bucket.take(per_second, per_second * BURST_SECONDS, now.mono) {
+            true if refused => Judgement::Refuse,
             true => Judgement::Answer,
             false if asking.transport.is_reliable() => Judgement::Later,
             false => Judgement::Ignore,

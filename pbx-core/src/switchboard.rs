@@ -75,7 +75,7 @@ pub struct SwitchboardConfig {
 pub struct InHand {
     /// Calls, until their last INVITE and their relay are done with.
     pub calls: usize,
-    /// Extensions that are being called.
+    /// Extensions that are being called, and devices that call.
     pub called: usize,
     /// Calls that wait for the clock.
     pub call_deadlines: usize,
@@ -115,6 +115,7 @@ pub struct Switchboard {
     purr_key: [u8; 32],
     calls: BTreeMap<CallId, LiveCall>,
     called: BTreeMap<ExtensionNumber, BTreeSet<CallId>>,
+    calling: BTreeMap<DeviceId, BTreeSet<CallId>>,
     deadlines: BTreeSet<(Moment, CallId)>,
     caller_txs: BTreeMap<ServerTx, CallId>,
     client_txs: BTreeMap<ClientTx, ClientUse>,
@@ -171,6 +172,7 @@ impl Switchboard {
             random,
             calls: BTreeMap::new(),
             called: BTreeMap::new(),
+            calling: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             caller_txs: BTreeMap::new(),
             client_txs: BTreeMap::new(),
@@ -250,7 +252,7 @@ impl Switchboard {
     pub fn in_hand(&self) -> InHand {
         InHand {
             calls: self.calls.len(),
-            called: self.called.len(),
+            called: self.called.len() + self.calling.len(),
             call_deadlines: self.deadlines.len(),
             callers: self.caller_txs.len(),
             requests: self.client_txs.len(),

@@ -13,6 +13,7 @@ mod endpoint;
 mod error;
 #[cfg(feature = "providers")]
 mod fcm_account;
+mod fit;
 #[cfg(feature = "providers")]
 mod pem;
 #[cfg(feature = "providers")]
@@ -43,6 +44,9 @@ pub(crate) use validate::{ApnsDetails, Details, FcmDetails, Key, WebhookDetails,
 #[cfg(feature = "providers")]
 pub use webhook::WebhookKey;
 
+#[cfg(feature = "providers")]
+pub(crate) use fit::is_key_for;
+pub use fit::{Fit, fit, reaches};
 pub use summary::{ApnsEnvironment, CheckOutcome, CredentialId, CredentialKind, CredentialState, CredentialSummary};
 
 /// A credential as an admin gives it.
@@ -59,6 +63,7 @@ pub enum NewCredential {
 
 /// An APNs token signing key (`AuthKey_XXXXXXXXXX.p8`) and what it may be used for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NewApnsKey {
     /// A name for pages, for example `Acme Phone`; empty means "APNs key" and the key id.
     #[serde(default)]
@@ -82,6 +87,7 @@ pub struct NewApnsKey {
 
 /// Where APNs is reached; everything empty means Apple's own hosts, port 443.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Endpoint {
     /// Instead of `https://api.push.apple.com:443`; port 2197 is Apple's other one.
     #[serde(default)]
@@ -96,6 +102,7 @@ pub struct Endpoint {
 
 /// A Firebase service account and where FCM is reached.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NewFcmAccount {
     /// A name for pages; empty means "FCM" and the project id.
     #[serde(default)]
@@ -115,6 +122,7 @@ pub struct NewFcmAccount {
 
 /// A relay that pushes in our place, for apps whose publisher keeps the keys to himself; see docs/webhook.md.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NewWebhook {
     /// A name for pages; empty means "Relay" and its host.
     #[serde(default)]

@@ -149,7 +149,7 @@ impl Entry {
             id: self.id,
             provider: self.details.kind(),
             label: self.label.clone(),
-            app_ids: Vec::new(),
+            app_ids: self.details.app_ids().into_iter().map(str::to_owned).collect(),
             key_id: None,
             team_id: None,
             project_id: None,
@@ -163,21 +163,18 @@ impl Entry {
         };
         match &self.details {
             Details::Apns(apns) => {
-                summary.app_ids.clone_from(&apns.bundle_ids);
                 summary.key_id = Some(apns.key_id.clone());
                 summary.team_id = Some(apns.team_id.clone());
                 summary.environment = Some(apns.environment);
                 summary.endpoints = vec![apns.production_url.to_string(), apns.sandbox_url.to_string()];
             }
             Details::Fcm(fcm) => {
-                summary.app_ids = std::iter::once(fcm.project_id.clone()).chain(fcm.sender_id.clone()).collect();
                 summary.key_id.clone_from(&fcm.key_id);
                 summary.project_id = Some(fcm.project_id.clone());
                 summary.client_email = Some(fcm.client_email.clone());
                 summary.endpoints = vec![fcm.base_url.to_string(), fcm.token_uri.clone()];
             }
             Details::Webhook(webhook) => {
-                summary.app_ids.clone_from(&webhook.app_ids);
                 summary.endpoints = vec![webhook.url.to_string()];
             }
         }

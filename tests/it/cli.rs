@@ -219,10 +219,10 @@ async fn without_a_server_commands_say_how_to_start_it() {
 }
 
 #[tokio::test]
-async fn doctor_is_degraded_without_credentials_and_looks_around_without_a_server() {
+async fn doctor_is_degraded_without_credentials_and_fails_but_looks_around_without_a_server() {
     let here = Installation::new();
     let alone = here.run(&["doctor", "--json"]).await;
-    assert_eq!((alone.code, &alone.json()["level"], &alone.json()["running"]), (3, &"warn".into(), &false.into()));
+    assert_eq!((alone.code, &alone.json()["level"], &alone.json()["running"]), (1, &"fail".into(), &false.into()));
     let served = here.serve().await;
     let asked = here.run(&["doctor", "--json"]).await;
     assert_eq!((asked.code, &asked.json()["level"]), (3, &"warn".into()));

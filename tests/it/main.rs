@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod admin_pages;
 #[cfg(test)]
+mod avalanche;
+#[cfg(test)]
 mod call_ends;
 #[cfg(test)]
 mod calls;
@@ -15,6 +17,7 @@ mod cli;
 mod defence;
 #[cfg(test)]
 mod demo;
+#[cfg(test)]
 mod digest_rules;
 #[cfg(test)]
 mod guarantees;
@@ -38,6 +41,8 @@ mod register_rules;
 mod registration;
 #[cfg(test)]
 mod restart;
+#[cfg(test)]
+mod scanners;
 #[cfg(test)]
 mod sipp;
 #[cfg(test)]

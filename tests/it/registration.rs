@@ -126,7 +126,15 @@ async fn two_hundred_phones_register_at_once_and_again() {
         let secret = server.add_extension(&number, "").await;
         accounts.push((number, secret));
     }
-    let load = load::RegisterLoad { server: server.udp(), accounts, in_flight: 32, expires: 300, within: SOON };
+    let load = load::RegisterLoad {
+        server: server.udp(),
+        accounts,
+        in_flight: 32,
+        expires: 300,
+        within: SOON,
+        spread: std::time::Duration::ZERO,
+        local: None,
+    };
     for _ in 0..2 {
         let report = load::register(load.clone()).await.unwrap();
         assert_eq!((report.accepted, report.timed_out), (200, 0), "{:?}", report.refused);

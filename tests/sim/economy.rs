@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::history::{Event, History, House, Line, Manner, Network, PhonePlan, Planned, Store};
+use crate::history::{Event, History, House, Line, Manner, Network, Oddity, PhonePlan, Planned, Store};
 use crate::world::World;
 
 /// Messages more than in a perfect run that one loss may cost: what is repeated, and the answer to the repetition.
@@ -17,6 +17,7 @@ fn desk(extension: u8, manner: Manner) -> PhonePlan {
         wakes_in: 1000,
         naps: None,
         keeps_calls: false,
+        oddity: Oddity::None,
         up: true,
     }
 }

@@ -59,6 +59,28 @@ pub(crate) struct PhonePlan {
     pub(crate) keeps_calls: bool,
     /// Registers at the start.
     pub(crate) up: bool,
+    /// What else is odd about it.
+    #[serde(default)]
+    pub(crate) oddity: Oddity,
+}
+
+/// What is odd about a phone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Oddity {
+    #[default]
+    None,
+    /// It sends no 100 before it rings.
+    NoTrying,
+    /// It comes back from a crash at the same address.
+    SameAddress,
+    /// Its host answers with "port closed" while the app is not there.
+    ClosedPort,
+    /// Whoever answers hangs up first.
+    HangsUp,
+    /// It calls without an offer.
+    LateOffer,
+    /// It puts calls on hold for a moment.
+    Holds,
 }
 
 /// The transport.
@@ -176,6 +198,8 @@ pub(crate) enum Event {
         phone: u8,
     },
     RingSeconds(u16),
+    /// Live devices an extension may have.
+    Devices(u16),
     HangUpAll,
     TestPush {
         extension: u8,

@@ -10,6 +10,8 @@ mod logs;
 #[cfg(test)]
 mod message;
 #[cfg(test)]
+mod orders;
+#[cfg(test)]
 mod phone;
 #[cfg(test)]
 mod plan;

@@ -30,11 +30,6 @@ pub(crate) fn headers<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = 
     head.split("\r\n").skip(1).filter_map(move |line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
-/// Whether a body follows the headers.
-pub(crate) fn has_body(text: &str) -> bool {
-    text.split_once("\r\n\r\n").is_some_and(|(_, body)| !body.is_empty())
-}
-
 /// The tag of a From or To value.
 pub(crate) fn tag(value: &str) -> Option<&str> {
     let rest = value.split_once(";tag=")?.1;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use pbx_core::model::{ConnectionId, Flow, Transport};
 
-use crate::history::{Bedtime, Line, Manner, PhonePlan, Push};
+use crate::history::{Bedtime, Line, Manner, Oddity, PhonePlan, Push};
 use crate::message::{self, Nonce, REALM};
 use called::Incoming;
 use calling::Outgoing;
@@ -52,6 +52,8 @@ pub(crate) enum Timer {
     Bed(u32),
     GiveUp(usize),
     HangUp(usize),
+    Hold(usize),
+    HangUpIncoming(String),
 }
 
 /// What a user does about a ringing call.
@@ -221,9 +223,10 @@ impl Phone {
     /// Comes up: from a push, from its user, or from a power cut.
     pub(crate) fn rise(&mut self) {
         if self.power != Power::Up {
+            let stays = self.power == Power::Off && self.plan.oddity == Oddity::SameAddress && self.is_datagram();
             self.power = Power::Up;
             self.begin_life();
-            self.place += 1;
+            self.place += u16::from(!stays || self.place == 0);
             self.registering.restart();
         }
         self.registering.cancel_bedtime();
@@ -284,7 +287,8 @@ impl Phone {
         self.out.left.push((self.flow(), (!silently).then_some(20)));
         self.place += 1;
         // What rings on a stream is lost with the stream, unless nobody has noticed yet.
-        if !(self.plan.keeps_calls && (silently || self.is_datagram())) {
+        let noticed = !silently && !self.is_datagram() || self.plan.oddity == Oddity::ClosedPort;
+        if noticed || !self.plan.keeps_calls {
             self.forget_calls();
         }
         self.abandon_calls();
@@ -317,10 +321,11 @@ impl Phone {
         }
         match (message::status(text), message::method(text)) {
             (Some(status), _) => self.response(text, status),
-            (None, "INVITE") => self.invited(text),
             (None, "CANCEL") => self.cancelled(text),
             (None, "ACK") => self.confirmed(text),
             (None, "BYE") => self.hung_up(text),
+            (None, "INVITE") if message::tag(message::header(text, "To")).is_some() => self.changed(text),
+            (None, "INVITE") => self.invited(text),
             (None, _) => {
                 let answer = message::answer(text, 200, "o", "", "");
                 self.out.sends.push(answer);
@@ -339,6 +344,8 @@ impl Phone {
             Timer::Bed(turn) => self.bed(turn),
             Timer::GiveUp(call) => self.give_up(call),
             Timer::HangUp(call) => self.hang_up(call),
+            Timer::Hold(call) => self.hold(call),
+            Timer::HangUpIncoming(branch) => self.hang_up_incoming(&branch),
         }
     }
 

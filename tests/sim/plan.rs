@@ -1,7 +1,7 @@
 //! Makes a history from a seed: a small office, a few calls, and trouble.
 
 use crate::history::{
-    Bedtime, Event, History, House, Line, Manner, Network, PhonePlan, Planned, ProviderMood, Push, Refusal, Store,
+    Bedtime, Event, History, House, Line, Manner, Network, Oddity, PhonePlan, Planned, ProviderMood, Push, Refusal, Store,
     planner,
 };
 use crate::random::Random;
@@ -73,6 +73,19 @@ fn phone(extension: u8, random: &mut Random) -> PhonePlan {
         naps: (app && random.percent(60)).then(|| bedtime(random)),
         keeps_calls: random.percent(40),
         up: !app || random.percent(85),
+        oddity: oddity(random),
+    }
+}
+
+fn oddity(random: &mut Random) -> Oddity {
+    match random.between(0, 14) {
+        0 => Oddity::NoTrying,
+        1 | 2 => Oddity::SameAddress,
+        3 | 4 => Oddity::ClosedPort,
+        5 | 6 => Oddity::HangsUp,
+        7 => Oddity::LateOffer,
+        8 => Oddity::Holds,
+        _ => Oddity::None,
     }
 }
 
@@ -143,6 +156,7 @@ fn trouble(phones: &[PhonePlan], extensions: u8, random: &mut Random) -> Event {
         33 => Event::RemovePhone { phone },
         34 if random.percent(50) => Event::RemoveExtension { extension },
         34 => Event::Drain,
+        35 if random.percent(40) => Event::Devices(random.pick(&[1, 2])),
         35 => Event::RingSeconds(random.pick(&[5, 10, 40])),
         36 => Event::HangUpAll,
         37 => Event::TestPush { extension },

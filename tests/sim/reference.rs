@@ -36,6 +36,8 @@ pub(crate) struct Reference {
     /// Times at which an extension's phones or its push changed by an admin.
     kills: Vec<(Moment, Option<Moment>)>,
     draining: bool,
+    /// Fewer devices may be live than there are: who rings depends on who came last.
+    crowded: bool,
     removed: Vec<u8>,
     end: Moment,
     complaints: Vec<String>,
@@ -59,6 +61,7 @@ impl Reference {
             meddled: Vec::new(),
             kills: Vec::new(),
             draining: false,
+            crowded: false,
             removed: Vec::new(),
             end: Moment::START,
             complaints: Vec::new(),
@@ -95,6 +98,16 @@ impl Reference {
         }
         match (message::status(text), message::method(text)) {
             (None, "INVITE") => {
+                let kills = &self.kills;
+                let forgotten = |facts: &CallFacts| {
+                    let decided = facts.decided.as_ref().map(|(at, _, _)| *at);
+                    decided.is_some_and(|decided| kills.iter().any(|(down, _)| *down >= decided))
+                };
+                if let Some(facts) = self.calls.get_mut(call).filter(|facts| forgotten(facts) && !facts.journalled) {
+                    // The next run of the server takes a repeated INVITE for a new call.
+                    *facts = facts.anew();
+                    self.by_name.retain(|_, known| known != call);
+                }
                 if let Some(facts) = self.calls.get_mut(call).filter(|facts| facts.began.is_none()) {
                     facts.flow = Some(flow);
                 }
@@ -102,16 +115,25 @@ impl Reference {
             }
             (Some(200), _) if message::cseq(text).1 == "INVITE" => {
                 let Some(name) = self.by_name.get(call).cloned() else { return };
+                let removed = self.phones.get(usize::from(phone)).is_some_and(|facts| !facts.removals.is_empty());
                 if let Some(facts) = self.calls.get_mut(&name) {
-                    facts.phone(phone).server_got_ok.get_or_insert(at);
-                    let removed = self.phones.get(usize::from(phone)).is_some_and(|facts| !facts.removals.is_empty());
+                    let device = facts.phone(phone);
+                    device.server_got_ok.get_or_insert(at);
+                    // Who crashed or left after it answered need not be connected.
+                    let removed = removed || device.forgot.is_some();
                     self.answering = (facts.is_open() && !removed).then_some(name);
                 }
             }
             (Some(status), _) if status < 200 && message::cseq(text).1 == "INVITE" => {
                 let Some(name) = self.by_name.get(call).cloned() else { return };
                 if let Some(facts) = self.calls.get_mut(&name) {
+                    let removed = self.phones.get(usize::from(phone)).is_some_and(|facts| !facts.removals.is_empty());
+                    let gone = removed || facts.phone(phone).forgot.is_some();
+                    let rings = status == 180 && facts.is_open() && !gone;
                     facts.phone(phone).server_got_sign.push(at);
+                    if rings {
+                        facts.first_ring.get_or_insert(at);
+                    }
                 }
             }
             (_, _) => {}
@@ -152,15 +174,20 @@ impl Reference {
     fn caller_is_answered(&mut self, at: Moment, phone: u8, status: u16, text: &str) {
         let call = message::header(text, "Call-ID").to_owned();
         let Some(facts) = self.calls.get_mut(&call) else { return };
-        if facts.caller != phone || status < 200 || status == 407 {
+        if facts.caller == phone && status == 180 {
+            facts.ringing_sent.get_or_insert(at);
+        }
+        // A phone without an account asks again and again, and each question is a transaction of its own.
+        let unproven = status == 407 || text.starts_with("SIP/2.0 403 Blocked After Wrong Secrets");
+        if facts.caller != phone || status < 200 || unproven {
             return;
         }
-        let tag = message::tag(message::header(text, "To")).unwrap_or("").to_owned();
-        let before = facts.decided.as_ref().map(|(at, _, _)| *at);
-        if before.is_some_and(|before| self.kills.iter().any(|(down, _)| *down >= before)) && !facts.killed {
-            // The next run of the server knows nothing of the answer that got lost.
-            *facts = facts.anew();
+        // The answer to a request within the call.
+        if facts.cseq.is_some_and(|cseq| cseq != message::cseq(text).0) && facts.decided.is_some() {
+            return;
         }
+        facts.cseq = Some(message::cseq(text).0);
+        let tag = message::tag(message::header(text, "To")).unwrap_or("").to_owned();
         match &facts.decided {
             None => facts.decided = Some((at, status, tag)),
             Some((_, before, known)) if *before == status && *known == tag => {}
@@ -231,6 +258,9 @@ impl Reference {
                     }
                 }
                 facts.begun(record, at);
+                if record.ending.is_some() {
+                    facts.ended.get_or_insert(at);
+                }
                 if let Some(ending) = record.ending
                     && !facts.endings.contains(&ending)
                 {
@@ -243,6 +273,10 @@ impl Reference {
                 }
             }
             Change::PutDevice(device) => {
+                // A new run may give an id again that never became durable.
+                for facts in self.phones.iter_mut().filter(|facts| facts.device == Some(device.id)) {
+                    facts.device = None;
+                }
                 if let Some(phone) = phones::index_of(device.key.as_str())
                     && let Some(facts) = self.phones.get_mut(phone)
                 {
@@ -297,6 +331,8 @@ impl Reference {
             && let Some(facts) = self.phones.get_mut(usize::from(phone))
         {
             facts.disarm(at);
+            let token = request.target.call_token.as_ref().map(|token| token.reveal().clone());
+            facts.blamed.extend(token);
         }
         if request.kind != WakeKind::Call {
             return;
@@ -340,6 +376,7 @@ impl Reference {
                 }
             }
             Event::HangUpAll | Event::Silence => self.meddled.push(at),
+            Event::Devices(_) => self.crowded = true,
             Event::Drain => {
                 self.meddled.push(at);
                 self.draining = true;
@@ -390,6 +427,10 @@ impl Reference {
     }
 
     // What others ask.
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining
+    }
 
     pub(crate) fn device_of(&self, phone: u8) -> Option<DeviceId> {
         self.phones.get(usize::from(phone))?.device

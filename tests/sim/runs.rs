@@ -1,6 +1,7 @@
 //! The runs: every seed of a range, the corpus, one history again.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::history::History;
@@ -91,4 +92,37 @@ fn random_histories_find_nothing() {
     assert!(failures.is_empty() || !all, "{} failed\n{}", failures.len(), tally(&failures));
     let reports: Vec<String> = failures.iter().map(|(seed, found)| report(&plan::history(*seed), found)).collect();
     assert!(failures.is_empty(), "{}", reports.join("\n\n"));
+}
+
+#[test]
+fn the_corpus_finds_nothing() {
+    logs::listen();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sim/corpus");
+    let folder = std::env::var("NIGHTBELL_SIM_HISTORY").unwrap_or_else(|_| folder.to_owned());
+    let mut failures = Vec::new();
+    for (name, text) in texts(Path::new(&folder)) {
+        let history = History::parse(&text);
+        assert_eq!(History::parse(&history.to_text()), history, "{name} reads as it is written");
+        let found = complaints(&history);
+        if let Some(first) = found.first() {
+            let story = World::new(history).tell().1;
+            failures.push(format!("{name}: {first}\n{story}"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// The histories of a folder, or the one in a file, by name.
+fn texts(place: &Path) -> Vec<(String, String)> {
+    let read = |path: &Path| {
+        let text = std::fs::read_to_string(path).expect("a history can be read");
+        (path.display().to_string(), text)
+    };
+    if place.is_file() {
+        return vec![read(place)];
+    }
+    let mut paths: Vec<_> = std::fs::read_dir(place).expect("a folder of histories").flatten().map(|one| one.path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "{} holds histories", place.display());
+    paths.iter().map(|path| read(path)).collect()
 }

@@ -193,6 +193,9 @@ impl World {
         if server.delivery.pending() > 0 {
             self.reference.complain("nothing is left behind", format!("{} deliveries", server.delivery.pending()));
         }
+        if self.reference.is_draining() && !server.switchboard.is_drained() {
+            self.reference.complain("a stop comes to its end", "calls or answers are left".to_owned());
+        }
         if !self.relays.is_empty() {
             self.reference.complain("every relay is closed", format!("{:?}", self.relays));
         }

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pbx_core::model::{DeviceSummary, PushProvider, TargetHealth, UnixMillis, WakeState, WakeTarget};
+use pbx_core::model::{DeviceSummary, PushProvider, TargetHealth, UnixMillis, WakeState};
 use pbx_core::switchboard::command::{Command, Reply, Status};
-use push_module::{CredentialKind, CredentialState, CredentialSummary};
+use push_module::{CredentialState, CredentialSummary, reaches};
 use serde::Serialize;
 
 use crate::adding::unexpected;
@@ -203,17 +203,6 @@ fn push(facts: &Facts, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether any credential can wake this target.
-pub(crate) fn has_credential(target: &WakeTarget, credentials: &[CredentialSummary]) -> bool {
-    let app = target.app_id.to_lowercase();
-    let app = app.strip_suffix(".voip").unwrap_or(&app);
-    credentials.iter().filter(|credential| credential.provider.serves(target.provider)).any(|credential| {
-        let environment = credential.environment.is_none_or(|covered| covered.covers(target.environment));
-        let any_app = credential.app_ids.is_empty() && credential.provider != CredentialKind::Fcm;
-        environment && (any_app || credential.app_ids.iter().any(|id| id.eq_ignore_ascii_case(app)))
-    })
-}
-
 fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
     let mut lacking: BTreeMap<(PushProvider, &str), usize> = BTreeMap::new();
     let (mut revoked, mut suspect) = (0usize, 0usize);
@@ -223,7 +212,7 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
             continue;
         }
         let gone = matches!(target.health, TargetHealth::Revoked { .. });
-        if !gone && !has_credential(target, &facts.credentials) {
+        if !gone && !reaches(&facts.credentials, target) {
             *lacking.entry((target.provider, target.app_id.as_str())).or_default() += 1;
         }
         match target.health {

@@ -14,7 +14,7 @@ use crate::api::{
 };
 use crate::api::{push as api_push, settings as api_settings, system as api_system};
 use crate::error::{ErrorPage, Problem, Refusal};
-use crate::headers::{self, UPLOAD_LIMIT};
+use crate::headers::{self, OPEN_LIMIT, UPLOAD_LIMIT};
 use crate::pages::{
     account, calls, dashboard, device, extension, extensions, health, import, pairing, push, push_form,
 };
@@ -29,8 +29,8 @@ pub(crate) fn open() -> Routes {
     vec![
         ("/healthz", get(health::healthz)),
         ("/static/{name}", get(assets::serve)),
-        ("/setup/{token}", get(setup::form).post(setup::submit)),
-        ("/sign-in", get(sign_in::form).post(sign_in::submit)),
+        ("/setup/{token}", get(setup::form).post(setup::submit).layer(DefaultBodyLimit::max(OPEN_LIMIT))),
+        ("/sign-in", get(sign_in::form).post(sign_in::submit).layer(DefaultBodyLimit::max(OPEN_LIMIT))),
         // Asked by apps that got a push: the 128-bit id in it is the key.
         ("/api/v1/calls/{id}/ringing", get(api_calls::ringing)),
     ]

@@ -157,9 +157,9 @@ impl Branch {
         }
     }
 
-    /// Whether the device is known to have its INVITE.
-    pub(super) fn has_signed(&self) -> bool {
-        self.signed && self.is_invited()
+    /// Whether the device has its INVITE for all we know: it gave a sign, or a stream took it.
+    pub(super) fn may_have_it(&self) -> bool {
+        self.flow().is_some_and(|flow| self.signed || flow.transport.is_reliable())
     }
 
     /// A first sign came: no push is due any more.

@@ -110,6 +110,8 @@ pub enum CallInput {
         flow: Flow,
         /// Whether it has a usable wake target as well.
         can_be_woken: bool,
+        /// Whether it seems to have been started anew, so that what rang on it is forgotten there.
+        restarted: bool,
     },
     /// The push side reports.
     Wake {
@@ -207,6 +209,11 @@ pub enum CallOutput {
         branch: BranchId,
         /// Why.
         end: BranchEnd,
+    },
+    /// The device is there but has not answered its INVITE: do not wait for the next repetition.
+    RepeatInvite {
+        /// The branch.
+        branch: BranchId,
     },
     /// This branch goes on over another flow of its device.
     MoveBranch {

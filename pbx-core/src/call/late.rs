@@ -1,10 +1,11 @@
 //! A device of the called extension registers while it rings: the rules of late forking.
 //!
-//! | its last branch | what happens |
+//! | its last branch that did not give way to another | what happens |
 //! |---|---|
 //! | none | it is invited |
 //! | Waking | it is invited over the new flow |
-//! | Inviting or Ringing on the same flow | nothing: it was only a refresh |
+//! | Inviting or Ringing on the same flow | nothing: it was only a refresh; an INVITE without a sign is repeated at once |
+//! | the same, but the phone was started anew | it is invited again; its first sign ends the old branch |
 //! | Inviting or Ringing on another flow | it is invited over the new flow; its first sign there ends the old branch |
 //! | Failed for want of a flow, or not woken | it is invited: it is there now after all |
 //! | Failed otherwise (busy, declined, removed) | nothing: it has had its say |
@@ -20,16 +21,29 @@ use crate::model::{BranchId, DeviceId, Flow, Moment, TimelineStep};
 
 enum Plan {
     Invite { woken: bool, replacements: u32, supersedes: Option<BranchId> },
+    Repeat(BranchId),
     Nothing,
 }
 
 impl Call {
-    pub(super) fn registered(&mut self, device: DeviceId, flow: Flow, can_be_woken: bool, now: Moment) {
-        let last = self.branches.iter().rev().find(|(_, branch)| branch.device() == device);
+    pub(super) fn registered(
+        &mut self,
+        device: DeviceId,
+        (flow, restarted): (Flow, bool),
+        can_be_woken: bool,
+        now: Moment,
+    ) {
+        // A branch that gave way to another says nothing about the device.
+        let superseded = BranchState::Failed(BranchFailure::Superseded);
+        let last = self.branches.iter().rev().find(|(_, b)| b.device() == device && *b.state() != superseded);
         let plan = last.map_or(Plan::Invite { woken: false, replacements: 0, supersedes: None }, |(id, branch)| {
-            plan_for(*id, branch, flow)
+            plan_for(*id, branch, (flow, restarted))
         });
-        let Plan::Invite { woken, replacements, supersedes } = plan else { return };
+        let (woken, replacements, supersedes) = match plan {
+            Plan::Invite { woken, replacements, supersedes } => (woken, replacements, supersedes),
+            Plan::Repeat(branch) => return self.outputs.push_back(CallOutput::RepeatInvite { branch }),
+            Plan::Nothing => return,
+        };
         if replacements > MAX_REPLACEMENTS || self.branches.len() >= MAX_BRANCHES {
             return;
         }
@@ -47,14 +61,14 @@ impl Call {
         self.note(TimelineStep::InviteSent, Some(device), format!("to {}", flow.remote));
     }
 
-    /// An invited branch goes on until the first sign on the new one; a phone that rings is followed to its new flow,
+    /// An invited branch goes on until the first sign on the new one; a phone that may ring is followed to its new flow,
     /// because the old one may end before it has said which of the two it keeps.
     fn give_way(&mut self, old: BranchId, flow: Flow) {
         let Some(branch) = self.branches.get_mut(&old).filter(|old| old.is_invited()) else {
             return self.supersede(old);
         };
         branch.hand_over();
-        if branch.has_signed() {
+        if branch.may_have_it() {
             branch.move_to(flow);
             self.outputs.push_back(CallOutput::MoveBranch { branch: old, flow });
         }
@@ -98,13 +112,15 @@ impl Call {
     }
 }
 
-fn plan_for(id: BranchId, branch: &Branch, flow: Flow) -> Plan {
+fn plan_for(id: BranchId, branch: &Branch, (flow, restarted): (Flow, bool)) -> Plan {
     let again =
         |supersedes| Plan::Invite { woken: branch.was_woken(), replacements: branch.replacements() + 1, supersedes };
     match branch.state() {
         BranchState::Waking => again(Some(id)),
         BranchState::Inviting { .. } | BranchState::Ringing { .. } => {
-            if branch.flow() == Some(flow) {
+            if branch.flow() == Some(flow) && !branch.may_have_it() {
+                Plan::Repeat(id)
+            } else if branch.flow() == Some(flow) && !restarted {
                 Plan::Nothing
             } else {
                 again(Some(id))

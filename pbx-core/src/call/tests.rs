@@ -48,7 +48,7 @@ fn at(seconds: u64) -> Moment {
 }
 
 fn registered(number: i64, port: u16) -> CallInput {
-    CallInput::Registered { device: device(number), flow: flow(port), can_be_woken: true }
+    CallInput::Registered { device: device(number), flow: flow(port), can_be_woken: true, restarted: false }
 }
 
 fn accepted(number: i64) -> CallInput {
@@ -128,6 +128,38 @@ fn a_phone_that_kept_its_ringing_call_on_another_network_goes_on_ringing() {
     let after = outputs(&mut call);
     assert!(after.contains(&CallOutput::Connect { branch, device: device(1) }), "{after:?}");
     assert!(!after.iter().any(|output| matches!(output, CallOutput::EndBranch { .. })), "{after:?}");
+}
+
+#[test]
+fn a_phone_that_kept_its_call_and_is_then_started_anew_rings_again() {
+    let mut call = Call::start(policy(), [live(1, true)], at(0));
+    let branch = invite_of(&outputs(&mut call), device(1)).unwrap();
+    call.handle(CallInput::Rings { branch }, at(1));
+    call.handle(registered(1, 2000), at(2));
+    let newer = invite_of(&outputs(&mut call), device(1)).unwrap();
+    call.handle(CallInput::HasAlready { branch: newer }, at(3));
+    outputs(&mut call);
+    call.handle(registered(1, 2000), at(4));
+    assert_eq!(outputs(&mut call), []);
+    let again = CallInput::Registered { device: device(1), flow: flow(2000), can_be_woken: true, restarted: true };
+    call.handle(again, at(5));
+    let third = invite_of(&outputs(&mut call), device(1)).unwrap();
+    call.handle(CallInput::Rings { branch: third }, at(6));
+    assert_eq!(outputs(&mut call), [CallOutput::EndBranch { branch, end: BranchEnd::Superseded }]);
+}
+
+#[test]
+fn a_phone_on_datagrams_that_registers_without_having_its_invite_gets_it_at_once() {
+    let udp = Flow { transport: Transport::Udp, connection: ConnectionId(0), ..flow(2000) };
+    let candidate = Candidate::Live { device: device(1), flow: udp, can_be_woken: false };
+    let mut call = Call::start(policy(), [candidate], at(0));
+    let branch = invite_of(&outputs(&mut call), device(1)).unwrap();
+    let here = CallInput::Registered { device: device(1), flow: udp, can_be_woken: false, restarted: false };
+    call.handle(here.clone(), at(5));
+    assert_eq!(outputs(&mut call), [CallOutput::RepeatInvite { branch }]);
+    call.handle(CallInput::Progress { branch }, at(6));
+    call.handle(here, at(7));
+    assert_eq!(outputs(&mut call), []);
 }
 
 #[test]

@@ -131,16 +131,9 @@ impl Blocks {
         blocks
     }
 
-    /// Whether packets of this network, claiming this account, are blocked.
-    pub(super) fn blocks(&self, network: Network, account: Option<&str>, now: Moment) -> bool {
-        if self.all.is_empty() {
-            return false;
-        }
-        let holds = |account: Option<&str>| {
-            let subject = Subject { network, account: account.map(str::to_owned) };
-            self.all.get(&subject).is_some_and(|block| block.ends > now)
-        };
-        holds(None) || (account.is_some() && holds(account))
+    /// Whether everything from this network is blocked or, with an account, what claims that account.
+    pub(super) fn holds(&self, network: Network, account: Option<String>, now: Moment) -> bool {
+        self.all.get(&Subject { network, account }).is_some_and(|block| block.ends > now)
     }
 
     /// Begins a block, or makes the one there is last longer; also gives those that made room for it.

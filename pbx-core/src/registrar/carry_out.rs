@@ -50,6 +50,7 @@ struct Work<'a> {
 /// What happened to a device when it was bound.
 struct Done {
     fresh: bool,
+    restarted: bool,
     store: bool,
     shown: bool,
     superseded: Option<Flow>,
@@ -204,7 +205,8 @@ impl Work<'_> {
         {
             self.books.events.push_back(RegistrarEvent::CloseFlow(flow));
         }
-        self.books.events.push_back(RegistrarEvent::Registered { extension, device, fresh: done.fresh, flow });
+        let Done { fresh, restarted, .. } = done;
+        self.books.events.push_back(RegistrarEvent::Registered { extension, device, fresh, restarted, flow });
         if done.shown || target_changed {
             self.books.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
         }
@@ -402,6 +404,8 @@ fn renew(found: &mut Device, terms: Terms, asked: &Asked) -> Done {
     let before = found.live();
     let fresh = before.is_none();
     let moved = before.is_none_or(|before| before.flow != flow);
+    // A binding that was given up for its silence may be that of a phone that lost power.
+    let restarted = found.binding.as_ref().is_some_and(|before| *before.call_id != *asked.call_id);
     let same_words = before.is_some_and(|before| before.uri == terms.uri && *before.path == *asked.path);
     // Two registrations of one phone over two streams (RFC 5626 section 4.2) are told apart by reg-id and both stay open;
     // the stream of an edge proxy is never one phone's alone.
@@ -432,7 +436,7 @@ fn renew(found: &mut Device, terms: Terms, asked: &Asked) -> Done {
         }
         (Transport::Tcp | Transport::Tls, stored) => stored.is_some(),
     };
-    Done { fresh, store, shown: fresh || moved, superseded }
+    Done { fresh, restarted, store, shown: fresh || moved, superseded }
 }
 
 /// Before the newest flow is renewed: another flow of the device stays behind as a spare; what this one replaces goes.

@@ -52,6 +52,9 @@ impl From<&Settings> for Rules {
 /// outlive its flow.
 const LONGEST_ON_A_STREAM: u32 = 3600;
 
+/// Registrations at least this long are spread; shorter ones keep a NAT open and come again soon in any case.
+const SPREAD_FROM: u32 = 1200;
+
 /// The longest registration of a device that is pushed only while it is registered (push policy `rfc8599`), in seconds:
 /// a month without opening the app must not end its calls.
 const LONGEST_WITH_PUSH: u32 = 30 * 86_400;
@@ -74,6 +77,24 @@ impl Rules {
             Some(wish) => Ok(wish.min(longest)),
         }
     }
+}
+
+/// A long registration, shortened by up to a tenth: phones that all came at one moment, after a power cut, do not all come
+/// again at one moment. RFC 3261 section 10.3 allows to grant less than was asked for.
+///
+/// Drawn from Call-ID and CSeq (FNV-1a), so that a REGISTER that is repeated gets the same answer.
+fn spread(seconds: u32, shortest: u32, registration: &Registration) -> u32 {
+    if seconds < SPREAD_FROM {
+        return seconds;
+    }
+    let bytes = registration.call_id.bytes().chain(registration.cseq.to_be_bytes());
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    // The low bits of FNV-1a follow the last bytes too closely.
+    let share = u32::try_from((hash >> 32) % 1000).unwrap_or(0);
+    let most = seconds / 10;
+    let less = u32::try_from(u64::from(most) * u64::from(share) / 1000).unwrap_or(0);
+    (seconds - less).max(shortest.min(seconds))
 }
 
 /// Which device a Contact is about.
@@ -248,7 +269,8 @@ fn plan_contact(
     let grant = |device: Option<&Device>| {
         let policy = device.map_or(PushPolicy::default(), |device| device.policy);
         let with_push = policy == PushPolicy::Rfc8599 && offered.is_some();
-        rules.grant(contact.expires, registration.flow.transport, with_push)
+        let granted = rules.grant(contact.expires, registration.flow.transport, with_push)?;
+        Ok(if with_push { granted } else { spread(granted, rules.min_expires, registration) })
     };
     // Most Contacts come from a phone whose instance id we know; no key is made for it.
     if let Some(device) = entry.devices.iter().find(|device| device.is_instance(contact.instance.as_deref())) {

@@ -19,6 +19,9 @@ pub enum RegistrarEvent {
         device: DeviceId,
         /// It had no live binding before.
         fresh: bool,
+        /// Its REGISTER has another Call-ID than the one before: as a rule it was started anew and has forgotten its calls
+        /// (RFC 3261 section 10.2).
+        restarted: bool,
         /// How to reach it now.
         flow: Flow,
     },

@@ -297,6 +297,14 @@ impl Transactions {
         });
     }
 
+    /// Sends an INVITE of ours again, out of turn, if it has no answer yet; on a stream nothing gets lost.
+    pub fn repeat(&mut self, tx: ClientTx) {
+        self.with_client(tx, |machine, out| match machine {
+            ClientMachine::Invite(invite) => invite.repeat(out),
+            ClientMachine::Other(_) => {}
+        });
+    }
+
     /// The peer of an INVITE of ours is reached over another flow now: its repetitions, its CANCEL and its ACK go there.
     pub fn move_to(&mut self, tx: ClientTx, flow: Flow) {
         let before = self.clients.get(&tx).map(|client| client.machine.flow());

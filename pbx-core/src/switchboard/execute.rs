@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::call::{BranchEnd, CallInput, CallOutput};
 use crate::media::sdp;
 use crate::model::{BranchId, CallEnding, CallId, DeviceId, Flow, Now, TimelineEntry, Transport, WakeKind};
-use crate::sip::message::{HeaderName, Method, Request, Response};
+use crate::sip::message::{HeaderName, Method, Request, Response, tag_of};
 use crate::sip::uri;
 
 use super::Switchboard;
@@ -58,6 +58,12 @@ impl Switchboard {
                 }
                 CallOutput::Invite { branch, device } => self.invite_device(id, branch, device, now),
                 CallOutput::FlowSilent { branch, device } => self.flow_silent(id, branch, device, now),
+                CallOutput::RepeatInvite { branch } => {
+                    let leg = self.calls.get(&id).and_then(|live| live.callees.get(&branch));
+                    if let Some(tx) = leg.and_then(|leg| leg.tx) {
+                        self.transactions.repeat(tx);
+                    }
+                }
                 CallOutput::MoveBranch { branch, flow } => self.move_branch(id, branch, flow),
                 CallOutput::EndBranch { branch, end } => self.end_branch(id, branch, end, now),
                 CallOutput::StopWakes => self.outputs.push_back(Output::StopWakes(id)),
@@ -358,6 +364,14 @@ impl Switchboard {
         changes.push(Change::PutCall(live.record.clone()));
         self.unpark(id);
         let Some(live) = self.calls.get_mut(&id) else { return };
+        if let Some(device) = live.caller.device
+            && let Some(calls) = self.calling.get_mut(&device)
+        {
+            calls.remove(&id);
+            if calls.is_empty() {
+                self.calling.remove(&device);
+            }
+        }
         let number = live.callee;
         if let Some(relay) = live.relay.take() {
             live.closing_relay = true;
@@ -370,6 +384,27 @@ impl Switchboard {
             if calls.is_empty() {
                 self.called.remove(&number);
             }
+        }
+        self.refuse_carried(id, now);
+    }
+
+    /// Requests within the call that the other side has not answered are over with it (RFC 3261 section 15.1.2).
+    fn refuse_carried(&mut self, id: CallId, now: Now) {
+        let carried: Vec<_> = self
+            .client_txs
+            .values()
+            .filter_map(|used| match used {
+                ClientUse::Carried { call, answer_to, asked, .. } if *call == id => Some((*answer_to, asked.clone())),
+                ClientUse::Carried { .. }
+                | ClientUse::Invite { .. }
+                | ClientUse::Farewell
+                | ClientUse::LateFarewell(_)
+                | ClientUse::Probe { .. } => None,
+            })
+            .collect();
+        for (answer_to, asked) in carried {
+            let tag = asked.headers.get(&HeaderName::To).and_then(|to| tag_of(to)).unwrap_or("");
+            self.transactions.respond(answer_to, &Response::to(&asked, 487, "Request Terminated", tag), now.mono);
         }
     }
 }

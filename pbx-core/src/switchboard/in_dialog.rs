@@ -83,8 +83,22 @@ impl Switchboard {
         }
     }
 
+    /// The same for a device that calls: once it is connected, what we send to it goes where it is now.
+    pub(super) fn follow_caller(&mut self, device: DeviceId, flow: Flow) {
+        for call in self.calling.get(&device).into_iter().flatten() {
+            if let Some(live) = self.calls.get_mut(call).filter(|live| live.call.is_connected()) {
+                live.caller.flow = flow;
+                live.caller.dialog.flow = flow;
+            }
+        }
+    }
+
     fn bye(&mut self, call: CallId, leg: LegName, flow: Flow, request: &Request, now: Now) {
         self.answer(flow, request, 200, "OK");
+        // Who hangs up has heard our 200, even if the ACK got lost: it is repeated no more.
+        if let (LegName::Caller, Some(live)) = (leg, self.calls.get(&call)) {
+            self.transactions.acknowledged(live.caller.tx);
+        }
         let input = match leg {
             LegName::Caller => CallInput::CallerGone { reason: "The caller hung up.".into() },
             LegName::Callee(branch) => CallInput::CalleeHungUp { branch, reason: "The called side hung up.".into() },

@@ -131,6 +131,9 @@ impl Switchboard {
         self.caller_txs.insert(caller.tx, id);
         self.dialogs.insert(caller.tag.clone(), (id, LegName::Caller));
         self.relays.insert(relay.id, id);
+        if let Some(device) = caller.device {
+            self.calling.entry(device).or_default().insert(id);
+        }
         if let Some(number) = callee {
             self.called.entry(number).or_default().insert(id);
         }

@@ -63,7 +63,11 @@ impl Switchboard {
         let contact = invite.headers.get(&HeaderName::Contact).and_then(|contact| NameAddr::parse(contact).ok());
         let uri = contact.as_ref().and_then(|contact| contact.parsed_uri().ok());
         let purr = uri.as_ref().and_then(|uri| uri.param("pn-purr"));
-        let by_flow = |device: &crate::registrar::DeviceView<'_>| device.live_flows().any(|live| live == flow);
+        // Behind an edge proxy many phones share a flow, so it names none of them.
+        let by_flow = |device: &crate::registrar::DeviceView<'_>| {
+            device.live_binding().is_some_and(|binding| binding.path().is_empty())
+                && device.live_flows().any(|live| live == flow)
+        };
         let by_name = |device: &crate::registrar::DeviceView<'_>| {
             let since = device.last_binding().map(|binding| binding.since());
             purr.zip(since).is_some_and(|(purr, since)| *purr == self.purr(device.id(), since))

@@ -155,20 +155,22 @@ impl Switchboard {
     pub(super) fn registrar_event(&mut self, event: RegistrarEvent, now: Now) {
         use super::output::{Notice, Output};
         match event {
-            RegistrarEvent::Registered { extension, device, fresh, flow } => {
+            RegistrarEvent::Registered { extension, device, fresh, restarted, flow } => {
                 self.device_came(device, now);
-                self.release_parked(extension, device, flow, now);
+                self.release_parked(extension, device, (flow, restarted), now);
                 self.device_is_back(device, flow, now);
                 if fresh {
                     self.notice(Notice::Extension(extension));
                 }
             }
             RegistrarEvent::FlowChanged { extension, device, flow } => {
-                self.release_parked(extension, device, flow, now);
+                self.release_parked(extension, device, (flow, false), now);
                 self.device_is_back(device, flow, now);
             }
             RegistrarEvent::RefreshDue { device } => self.wake_to_register(device, now),
-            RegistrarEvent::Revived { extension, device, flow } => self.release_parked(extension, device, flow, now),
+            RegistrarEvent::Revived { extension, device, flow } => {
+                self.release_parked(extension, device, (flow, false), now);
+            }
             RegistrarEvent::BindingGone { extension, .. } | RegistrarEvent::DeviceChanged { extension, .. } => {
                 self.notice(Notice::Extension(extension));
             }

@@ -99,6 +99,10 @@ impl Switchboard {
                 }
                 false
             }
+            Judgement::Refuse => {
+                self.answer(flow, request, 403, "Blocked After Wrong Secrets");
+                false
+            }
             Judgement::Later => {
                 self.answer_with(flow, request, 503, "Too Many Requests", |response| {
                     response.headers.push(HeaderName::RetryAfter, "5");
@@ -118,7 +122,7 @@ impl Switchboard {
             (Judgement::Blocked, _) if flow.transport.is_reliable() => {
                 self.outputs.push_back(Output::CloseFlow(flow));
             }
-            (Judgement::Answer | Judgement::Ignore | Judgement::Blocked | Judgement::Later, _) => {}
+            (Judgement::Answer | Judgement::Ignore | Judgement::Blocked | Judgement::Refuse | Judgement::Later, _) => {}
         }
     }
 

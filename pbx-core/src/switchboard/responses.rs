@@ -246,7 +246,10 @@ impl Switchboard {
             TxEvent::AckMissing { tx } => {
                 if let Some(call) = self.caller_txs.get(&tx).copied() {
                     let reason = "The caller never confirmed the answer (no ACK).".into();
-                    self.hang_up(call, LegName::Caller, now);
+                    // A call that is over has said its farewell.
+                    if self.calls.get(&call).is_some_and(|live| !live.call.is_ended()) {
+                        self.hang_up(call, LegName::Caller, now);
+                    }
                     self.tell_call(call, CallInput::CallerGone { reason }, now);
                 }
             }
@@ -268,7 +271,12 @@ impl Switchboard {
                 let view = self.registrar.device(device).filter(|_| !given_up);
                 let next = view.and_then(|view| {
                     let flow = view.live_binding().map(|binding| binding.flow()).filter(|next| *next != flow)?;
-                    Some(CallInput::Registered { device, flow, can_be_woken: view.usable_target().is_some() })
+                    Some(CallInput::Registered {
+                        device,
+                        flow,
+                        can_be_woken: view.usable_target().is_some(),
+                        restarted: false,
+                    })
                 });
                 self.tell_call(call, next.unwrap_or(CallInput::FlowDead { branch }), now);
             }

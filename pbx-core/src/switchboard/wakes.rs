@@ -14,8 +14,8 @@ use super::output::{Change, Notice, Output};
 use super::{PendingWake, Switchboard, fresh_last_wake};
 
 /// How long a wake's outcome is still awaited after it became worthless: providers answer late, phones come late, and
-/// the admin wants to know both.
-const REMEMBER: Duration = Duration::from_secs(60);
+/// the admin wants to know both. Longer than a notice is tried, which takes 71 seconds and three attempts.
+const REMEMBER: Duration = Duration::from_secs(90);
 /// How long a provider may keep a notice for a phone that is off: a missed call is news for a day.
 const NOTICE_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// How long a push for a renewal is worth delivering: it is sent so long before the registration ends.
@@ -178,11 +178,22 @@ impl Switchboard {
     }
 
     /// Parked branches of the device are released; a device that comes late gets its branch.
-    pub(super) fn release_parked(&mut self, extension: ExtensionNumber, device: DeviceId, flow: Flow, now: Now) {
-        let Some(calls) = self.called.get(&extension) else { return };
+    pub(super) fn release_parked(
+        &mut self,
+        extension: ExtensionNumber,
+        device: DeviceId,
+        (flow, restarted): (Flow, bool),
+        now: Now,
+    ) {
         let Some(view) = self.registrar.device(device) else { return };
-        let can_be_woken = view.usable_target().is_some();
+        // News that waited for the store may be overtaken: the device is elsewhere by now, or gone again.
         let flows: Vec<Flow> = view.live_flows().collect();
+        if !flows.contains(&flow) {
+            return;
+        }
+        let can_be_woken = view.usable_target().is_some();
+        self.follow_caller(device, flow);
+        let Some(calls) = self.called.get(&extension) else { return };
         for call in calls.clone() {
             self.follow_device(call, device, flow);
             let Some(live) = self.calls.get(&call) else { continue };
@@ -190,7 +201,7 @@ impl Switchboard {
             if live.caller.flow == flow || live.is_reached(device, flow, &flows) {
                 continue;
             }
-            self.tell_call(call, CallInput::Registered { device, flow, can_be_woken }, now);
+            self.tell_call(call, CallInput::Registered { device, flow, can_be_woken, restarted }, now);
         }
     }
 

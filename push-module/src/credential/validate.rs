@@ -62,6 +62,15 @@ impl Details {
         }
     }
 
+    /// The apps it names; see [`super::fit`].
+    pub(crate) fn app_ids(&self) -> Vec<&str> {
+        match self {
+            Self::Apns(apns) => apns.bundle_ids.iter().map(String::as_str).collect(),
+            Self::Fcm(fcm) => std::iter::once(fcm.project_id.as_str()).chain(fcm.sender_id.as_deref()).collect(),
+            Self::Webhook(webhook) => webhook.app_ids.iter().map(String::as_str).collect(),
+        }
+    }
+
     pub(crate) fn extra_ca_pem(&self) -> Option<&str> {
         match self {
             Self::Apns(apns) => apns.extra_ca_pem.as_deref(),

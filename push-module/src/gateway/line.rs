@@ -149,12 +149,13 @@ impl Line {
     pub(super) async fn upkeep(&self, now: Now) -> Upkeep {
         match &self.provider {
             Provider::Apns { key, token, .. } => match provider_token(key, token, now.wall, false) {
-                Ok((_, minted)) => Upkeep { minted, failure: None },
-                Err(answer) => Upkeep { minted: None, failure: Some(Outcome::Answered(answer)) },
+                Ok((_, minted)) => Upkeep { minted, failure: None, fetched: false },
+                Err(answer) => Upkeep { minted: None, failure: Some(Outcome::Answered(answer)), fetched: false },
             },
             Provider::Fcm { account, access, .. } => {
                 let ends_at = access.lock().await.as_ref().map(|it| it.token.ends_at);
-                let fetched = match access_step(ends_at, now.wall, false) {
+                let step = access_step(ends_at, now.wall, false);
+                let done = match step {
                     AccessStep::Use => Ok(()),
                     AccessStep::UseAndFetch => self.fetch(account, access, now).await,
                     // A call that comes now has to wait anyway, so it waits for this fetch instead of its own.
@@ -163,15 +164,16 @@ impl Line {
                         Err(why) => Err(AccessError::Unreachable(SendError(why))),
                     },
                 };
-                let failure = match fetched {
+                let fetched = done.is_ok() && step != AccessStep::Use;
+                let failure = match done {
                     Ok(()) => None,
                     Err(AccessError::Refused(answer)) => Some(Outcome::Answered(answer)),
                     Err(AccessError::Unreachable(SendError(why))) => Some(Outcome::Unreachable { why }),
                 };
-                Upkeep { minted: None, failure }
+                Upkeep { minted: None, failure, fetched }
             }
             // Its signature is made anew for each request.
-            Provider::Webhook { .. } => Upkeep { minted: None, failure: None },
+            Provider::Webhook { .. } => Upkeep { minted: None, failure: None, fetched: false },
         }
     }
 
@@ -225,6 +227,8 @@ impl Line {
 pub(super) struct Upkeep {
     pub(super) minted: Option<KeptToken>,
     pub(super) failure: Option<Outcome>,
+    /// The provider gave a token just now, so it accepts the credential.
+    pub(super) fetched: bool,
 }
 
 /// See [`Line::apns_parts`].

@@ -59,8 +59,8 @@ pub async fn send(
         .body(message.body)
         .send()
         .await
-        .map_err(|error| SendError::of(error, url.as_str()))?;
-    Reply::read(response, url.as_str()).await
+        .map_err(|error| SendError::of(error, url.host()))?;
+    Reply::read(response, url.host()).await
 }
 
 /// What a relay may say about a wake it did not take.

@@ -231,11 +231,11 @@ async fn called_asleep(office: &Office, caller: &str, app: &Phone, token: &str) 
     Ok(())
 }
 
-/// The fingerprint of a push token as the API shows it: made by the registrar, and once more by whoever shows it.
+/// The fingerprint of a push token as the API shows it.
 fn fingerprint(token: &str) -> String {
     let digits = |text: String| -> String {
         let digest = sha2::Sha256::digest(text.as_bytes());
         digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     };
-    digits(format!("sha256:{}", digits(format!("apns\0{token}"))))
+    digits(format!("apns\0{token}"))
 }

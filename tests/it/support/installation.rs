@@ -50,7 +50,9 @@ impl Installation {
 
     /// The command line of this installation.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_nightbell"));
+        // Long runs measure a release build.
+        let program = std::env::var_os("NIGHTBELL_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_nightbell").into());
+        let mut command = Command::new(program);
         command.arg("--config").arg(self.folder.path().join("config.toml")).arg("--json").args(arguments);
         command.kill_on_drop(true).stdin(Stdio::null());
         command

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::{Phone, Seen, Step, Timer};
-use crate::history::Manner;
-use crate::message::{self, SDP};
+use crate::history::{Manner, Oddity};
+use crate::message::{self, Ask, Nonce, SDP};
+
+use super::repeating::Use;
 
 const T1: Duration = Duration::from_millis(500);
 const T2: Duration = Duration::from_secs(4);
@@ -120,6 +122,9 @@ impl Phone {
             Manner::Refuses(status) => self.after(ring, act(Step::Refuse(status))),
             Manner::Rings => self.after(ring, act(Step::Ring)),
         }
+        if self.plan.oddity == Oddity::NoTrying {
+            return;
+        }
         if let Some(one) = self.incoming.get_mut(branch) {
             one.last = message::answer(&one.invite, 100, "", "", "");
             self.out.sends.push(one.last.clone());
@@ -219,11 +224,18 @@ impl Phone {
             *confirmed = true;
             return;
         }
-        for one in self.incoming.values_mut() {
+        let mut hangs_up = Vec::new();
+        for (branch, one) in &mut self.incoming {
             let same = one.call == call && one.from_tag == tag && message::cseq(&one.invite).0 == number;
             if let (true, State::Answered { confirmed: confirmed @ false }) = (same, &mut one.state) {
                 *confirmed = true;
                 self.out.seen.push(Seen::Confirmed { call: call.to_owned() });
+                hangs_up.push(branch.clone());
+            }
+        }
+        for branch in hangs_up {
+            if self.plan.oddity == Oddity::HangsUp {
+                self.after(Duration::from_millis(1200), Timer::HangUpIncoming(branch));
             }
         }
     }
@@ -242,6 +254,58 @@ impl Phone {
         let answer = message::answer(text, if known { 200 } else { 481 }, "x", "", "");
         self.out.sends.push(answer);
         self.nap_later();
+    }
+
+    /// It hangs up on a call it got.
+    pub(super) fn hang_up_incoming(&mut self, branch: &str) {
+        let answered = self.incoming.get(branch).is_some_and(|one| matches!(one.state, State::Answered { .. }));
+        if answered {
+            let bye = self.incoming_bye(branch, 101, "");
+            self.ask(bye, Use::IncomingBye(branch.to_owned()));
+        }
+    }
+
+    fn incoming_bye(&mut self, branch: &str, cseq: u32, proof: &str) -> String {
+        let fresh = format!("z9hG4bK{}", self.new_id("e"));
+        let Some(one) = self.incoming.get(branch) else { return String::new() };
+        Ask {
+            method: "BYE",
+            uri: message::uri(message::header(&one.invite, "Contact")),
+            via: &self.via(),
+            branch: &fresh,
+            from: message::header(&one.last, "To"),
+            to: message::header(&one.invite, "From"),
+            call_id: &one.call,
+            cseq,
+            more: proof,
+            body: "",
+        }
+        .text()
+    }
+
+    pub(super) fn incoming_bye_answered(&mut self, branch: &str, text: &str, status: u16) {
+        let Some(one) = self.incoming.get(branch) else { return };
+        if status == 407 && message::cseq(text).0 == 101 {
+            let uri = message::uri(message::header(&one.invite, "Contact")).to_owned();
+            let mut nonce = Nonce::of(text);
+            let proof = nonce.as_mut().map_or(String::new(), |nonce| {
+                nonce.line("Proxy-Authorization", &self.number, &self.ha1, ("BYE", &uri))
+            });
+            let bye = self.incoming_bye(branch, 102, &proof);
+            return self.ask(bye, Use::IncomingBye(branch.to_owned()));
+        }
+        if let Some(one) = self.incoming.get_mut(branch) {
+            one.state = State::Over;
+            let call = one.call.clone();
+            self.out.seen.push(Seen::HungUp { call });
+        }
+        self.nap_later();
+    }
+
+    /// A re-INVITE: it agrees.
+    pub(super) fn changed(&mut self, text: &str) {
+        let answer = message::answer(text, 200, "", &self.contact(), SDP);
+        self.out.sends.push(answer);
     }
 
     /// Calls it got are lost with its network or its memory.

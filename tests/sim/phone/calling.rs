@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::repeating::Use;
 use super::{Phone, Power, Seen, Timer};
+use crate::history::Oddity;
 use crate::message::{self, Ask, Nonce, SDP};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +97,7 @@ impl Phone {
             call_id: &call_id,
             cseq,
             more: &format!("Contact: <{}>\r\n{proof}", self.contact()),
-            body: SDP,
+            body: if self.plan.oddity == Oddity::LateOffer { "" } else { SDP },
         }
         .text();
         self.ask(text, Use::Invite(number));
@@ -140,7 +141,8 @@ impl Phone {
         let (unwanted, talks) = (call.unwanted, call.talks);
         self.out.seen.push(heard);
         let branch = format!("z9hG4bK{}", self.new_id("k"));
-        let ack = self.within(number, "ACK", &branch, &remote, "");
+        let answer = if self.plan.oddity == Oddity::LateOffer { SDP } else { "" };
+        let ack = self.within(number, "ACK", &branch, &remote, ("", answer));
         self.out.sends.push(ack.clone());
         let Some(call) = self.outgoing.get_mut(number) else { return };
         call.state = State::Talking;
@@ -149,6 +151,9 @@ impl Phone {
         if unwanted {
             self.hang_up(number);
         } else {
+            if self.plan.oddity == Oddity::Holds {
+                self.after(Duration::from_millis(200), Timer::Hold(number));
+            }
             self.after(Duration::from_millis(talks.into()), Timer::HangUp(number));
         }
     }
@@ -240,7 +245,7 @@ impl Phone {
         call.cseq += 1;
         let (id, remote) = (call.call.clone(), call.remote.clone().unwrap_or_default());
         let branch = format!("z9hG4bK{}", self.new_id("b"));
-        let bye = self.within(number, "BYE", &branch, &remote, "");
+        let bye = self.within(number, "BYE", &branch, &remote, ("", ""));
         self.ask(bye, Use::Bye(id));
     }
 
@@ -256,7 +261,7 @@ impl Phone {
             });
             self.nonce = nonce;
             let branch = format!("z9hG4bK{}", self.new_id("b"));
-            let bye = self.within(number, "BYE", &branch, &remote, &proof);
+            let bye = self.within(number, "BYE", &branch, &remote, (&proof, ""));
             self.ask(bye, Use::Bye(call.to_owned()));
             return;
         }
@@ -294,7 +299,33 @@ impl Phone {
         }
     }
 
-    fn within(&self, number: usize, method: &str, branch: &str, remote: &(String, String), more: &str) -> String {
+    /// Puts the call on hold: a re-INVITE.
+    pub(super) fn hold(&mut self, number: usize) {
+        let Some(call) = self.outgoing.get_mut(number).filter(|call| call.state == State::Talking) else { return };
+        call.cseq += 1;
+        let remote = call.remote.clone().unwrap_or_default();
+        let branch = format!("z9hG4bK{}", self.new_id("h"));
+        let more = format!("Contact: <{}>\r\n", self.contact());
+        let invite = self.within(number, "INVITE", &branch, &remote, (&more, SDP));
+        self.ask(invite, Use::Hold(number));
+    }
+
+    pub(super) fn hold_answered(&mut self, number: usize, branch: &str, text: &str, status: u16) {
+        let Some(call) = self.outgoing.get(number) else { return };
+        let remote = call.remote.clone().unwrap_or_default();
+        let fresh = format!("z9hG4bK{}", self.new_id("k"));
+        let branch = if status < 300 { &fresh } else { branch };
+        let cseq = message::cseq(text).0;
+        let Some(call) = self.outgoing.get_mut(number) else { return };
+        let now = std::mem::replace(&mut call.cseq, cseq);
+        let ack = self.within(number, "ACK", branch, &remote, ("", ""));
+        if let Some(call) = self.outgoing.get_mut(number) {
+            call.cseq = now;
+        }
+        self.out.sends.push(ack);
+    }
+
+    fn within(&self, number: usize, method: &str, branch: &str, remote: &(String, String), (more, body): (&str, &str)) -> String {
         let call = &self.outgoing[number];
         Ask {
             method,
@@ -306,7 +337,7 @@ impl Phone {
             call_id: &call.call,
             cseq: call.cseq,
             more,
-            body: "",
+            body,
         }
         .text()
     }

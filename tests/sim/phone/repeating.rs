@@ -16,6 +16,10 @@ pub(super) enum Use {
     Invite(usize),
     Cancel(usize),
     Bye(String),
+    /// The BYE of a call it got.
+    IncomingBye(String),
+    /// A re-INVITE.
+    Hold(usize),
 }
 
 /// One request on its way.
@@ -36,7 +40,7 @@ impl Phone {
         // A CANCEL has the branch of its INVITE.
         let branch = match purpose {
             Use::Cancel(_) => format!("cancel {}", message::branch(&text)),
-            Use::Register { .. } | Use::Invite(_) | Use::Bye(_) => message::branch(&text).to_owned(),
+            Use::Register { .. } | Use::Invite(_) | Use::Bye(_) | Use::IncomingBye(_) | Use::Hold(_) => message::branch(&text).to_owned(),
         };
         self.out.sends.push(text.clone());
         if self.is_datagram() {
@@ -48,7 +52,7 @@ impl Phone {
 
     pub(super) fn again(&mut self, branch: &str) {
         let Some(client) = self.clients.get_mut(branch) else { return };
-        let is_invite = matches!(client.purpose, Use::Invite(_));
+        let is_invite = matches!(client.purpose, Use::Invite(_) | Use::Hold(_));
         if client.done || (is_invite && client.heard) {
             return;
         }
@@ -81,7 +85,7 @@ impl Phone {
                 self.clients.remove(branch);
                 self.nothing_came(call);
             }
-            Use::Bye(_) => {
+            Use::Bye(_) | Use::IncomingBye(_) | Use::Hold(_) => {
                 self.clients.remove(branch);
             }
         }
@@ -109,8 +113,10 @@ impl Phone {
                 self.register_answered(farewell, text, status);
             }
             Use::Cancel(call) if !repeated && status >= 200 => self.cancel_answered(call, status),
+            Use::Hold(call) if status >= 200 => self.hold_answered(call, &branch, text, status),
+            Use::IncomingBye(call) if !repeated && status >= 200 => self.incoming_bye_answered(&call, text, status),
             Use::Bye(call) if !repeated && status >= 200 => self.bye_answered(&call, text, status),
-            Use::Register { .. } | Use::Cancel(_) | Use::Bye(_) => {}
+            Use::Register { .. } | Use::Cancel(_) | Use::Bye(_) | Use::IncomingBye(_) | Use::Hold(_) => {}
         }
     }
 }

@@ -30,6 +30,13 @@ pub(super) struct CallFacts {
     pub(super) abandoned: Option<Moment>,
     pub(super) heard_nothing: Option<Moment>,
     pub(super) parted: Option<Moment>,
+    /// When the log got its end.
+    pub(super) ended: Option<Moment>,
+    /// When the first phone's 180 reached the server, and when the caller's left it.
+    pub(super) first_ring: Option<Moment>,
+    pub(super) ringing_sent: Option<Moment>,
+    /// CSeq of the INVITE that was answered.
+    pub(super) cseq: Option<u32>,
     pub(super) endings: Vec<CallEnding>,
     pub(super) ended_lines: u32,
     /// The server was killed while it was open.
@@ -136,6 +143,9 @@ pub(super) struct PhoneFacts {
     /// INVITEs the server sent it, and signs of it that reached the server.
     pub(super) asked: Vec<Moment>,
     pub(super) signs: Vec<Moment>,
+    pub(super) crashes: Vec<Moment>,
+    /// Tokens that a provider has refused.
+    pub(super) blamed: BTreeSet<String>,
 }
 
 impl PhoneFacts {
@@ -150,16 +160,18 @@ impl PhoneFacts {
             removals: Vec::new(),
             asked: Vec::new(),
             signs: Vec::new(),
+            crashes: Vec::new(),
+            blamed: BTreeSet::new(),
         }
     }
 
-    pub(super) fn registered(&mut self, at: Moment, has_token: bool) {
+    pub(super) fn registered(&mut self, at: Moment, token: Option<&str>) {
         // A REGISTER that crosses its removal proves nothing.
         if self.cuts.iter().any(|(from, to)| *from <= at && at < *to) || self.was_removed(at) {
             return;
         }
         open(&mut self.reach, at);
-        if has_token && self.push_on {
+        if token.is_some_and(|token| !self.blamed.contains(token)) && self.push_on {
             open(&mut self.armed, at);
         }
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use pbx_core::model::Moment;
 
+use crate::history::Oddity;
+
 use super::Reference;
 use super::facts::{CallFacts, DeviceFacts, PhoneFacts};
 
@@ -72,6 +74,8 @@ impl Reference {
         }
         if call.journalled && !gone && *status == 0 && self.is_on_udp(call.caller) {
             let up = self.kills.iter().filter_map(|(_, up)| *up).find(|up| *up >= *decided);
+            // Killed again before the answer arrived: the next run knows nothing of it.
+            let up = up.filter(|up| !self.kills.iter().any(|(down, _)| *down >= *up && down.since(*up).as_secs() < 5));
             let limit = up.map(|up| up + Duration::from_secs(5) + self.cut_of(call.caller, up));
             let heard = call.heard.first().map(|(at, _, _)| *at);
             if let Some(limit) = limit
@@ -84,8 +88,26 @@ impl Reference {
         if call.byes.len() > dialogs.len() {
             wrong.push(("one farewell", format!("{:?}", call.byes)));
         }
+        if let Some(rang) = call.first_ring
+            && call.ringing_sent.is_none_or(|sent| sent > rang)
+        {
+            wrong.push(("the caller hears ringing", format!("rang {rang:?}, sent {:?}", call.ringing_sent)));
+        }
+        wrong.extend(self.caller_talks_on(call));
         wrong.extend(self.is_justified(call, *status, *decided));
         wrong
+    }
+
+    /// A caller whose call is over and who is there has been told.
+    fn caller_talks_on(&self, call: &CallFacts) -> Option<(&'static str, String)> {
+        let (heard, _, _) = call.heard.first().filter(|(_, status, _)| *status == 200)?;
+        let ended = call.ended?.max(*heard);
+        let facts = self.phones.get(usize::from(call.caller))?;
+        let limit = ended + self.slack + self.slack + Duration::from_secs(8);
+        let crashed = facts.crashes.iter().any(|at| at >= heard);
+        let there = facts.is_there(ended, limit) && limit < self.end && !crashed && !call.killed;
+        let told = call.parted.is_some_and(|at| at <= limit);
+        (there && !told).then(|| ("nobody talks on", format!("caller: ended {ended:?}, parted {:?}", call.parted)))
     }
 
     /// Whether the answer fits what the phones did.
@@ -151,6 +173,9 @@ impl Reference {
     fn phone_rules(&self, call: &CallFacts, facts: &PhoneFacts, device: &DeviceFacts) -> Vec<(&'static str, String)> {
         let mut wrong = Vec::new();
         let Some(began) = call.began else { return wrong };
+        if self.crowded {
+            return wrong;
+        }
         let Some(decided) = call.decided.as_ref().map(|(at, _, _)| *at) else {
             wrong.push(("every call ends", "it is still open".to_owned()));
             return wrong;
@@ -179,8 +204,11 @@ impl Reference {
                 return None;
             }
             let removed = facts.removals.iter().any(|at| *at >= began && *at <= decided);
-            let got = device.invited.iter().any(|at| *at <= limit);
-            (!got && !removed)
+            // What it had before it was started anew is forgotten.
+            let crashed = facts.crashes.iter().filter(|at| **at <= from).max();
+            let got = device.invited.iter().any(|at| *at <= limit && crashed.is_none_or(|crash| at > crash));
+            let has_said_no = device.said_no.is_some_and(|(at, _)| at <= from);
+            (!got && !removed && !has_said_no)
                 .then(|| ("who is there gets the call", format!("there from {from:?}, invited {:?}", device.invited)))
         })
     }
@@ -205,7 +233,13 @@ impl Reference {
         device: &DeviceFacts,
     ) -> Option<(&'static str, String)> {
         let grace = Duration::from_millis(self.history.house.grace_ms.into());
-        let limit = began + grace + self.slack + PROMPT;
+        let mut limit = began + grace + self.slack + PROMPT;
+        // Each INVITE over another flow has its own grace time.
+        while let Some(later) = device.sent.iter().map(|at| *at + grace + self.slack + PROMPT).find(|later| *later > limit)
+            && later <= limit + grace + self.slack + PROMPT
+        {
+            limit = later;
+        }
         if decided <= limit || !facts.is_armed(began, limit) || device.invited.iter().any(|at| *at <= limit) {
             return None;
         }
@@ -241,7 +275,16 @@ impl Reference {
             return None;
         }
         let known = [device.confirmed, device.hung_up].into_iter().flatten().any(|at| at <= limit);
-        if !known {
+        if known && let Some(ended) = call.ended {
+            let limit = ended.max(ok) + self.slack + self.slack + repeats;
+            let told = device.hung_up.is_some_and(|at| at <= limit) || facts.plan.oddity == Oddity::HangsUp;
+            if !told && facts.removals.is_empty() && facts.is_there(ended, limit) && limit < self.end {
+                return Some(("nobody talks on", format!("ended {ended:?}, hung up {:?}", device.hung_up)));
+            }
+        }
+        // Without an offer of the caller, the ACK is the caller's to give.
+        let late = self.phones.get(usize::from(call.caller)).is_some_and(|one| one.plan.oddity == Oddity::LateOffer);
+        if !known && !late {
             return Some(("an answer is confirmed", format!("said {ok:?}, confirmed {:?}", device.confirmed)));
         }
         None
@@ -258,10 +301,10 @@ impl Reference {
     /// How much longer a phone's network was cut after this moment.
     fn cut_of(&self, phone: u8, at: Moment) -> Duration {
         let cuts = self.phones.get(usize::from(phone)).map_or(&[][..], |facts| &facts.cuts);
-        // A repetition that falls into the cut costs up to four seconds more.
+        // A repetition that falls into the cut costs up to four seconds more, and so does each that gets lost after it.
         cuts.iter()
             .filter(|(_, to)| *to >= at)
-            .map(|(_, to)| to.since(at) + Duration::from_secs(8))
+            .map(|(_, to)| to.since(at) + Duration::from_secs(13))
             .max()
             .unwrap_or_default()
     }

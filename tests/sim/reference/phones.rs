@@ -4,7 +4,6 @@ use pbx_core::model::Moment;
 
 use super::Reference;
 use super::facts::CallFacts;
-use crate::message;
 use crate::phone::Seen;
 
 impl Reference {
@@ -12,7 +11,7 @@ impl Reference {
         match seen {
             Seen::Registered { token } => {
                 if let Some(facts) = self.phones.get_mut(usize::from(phone)) {
-                    facts.registered(at, token.is_some());
+                    facts.registered(at, token.as_deref());
                 }
             }
             Seen::Away => {
@@ -20,7 +19,11 @@ impl Reference {
                     facts.away(at);
                 }
             }
-            Seen::Crashed => {}
+            Seen::Crashed => {
+                if let Some(facts) = self.phones.get_mut(usize::from(phone)) {
+                    facts.crashes.push(at);
+                }
+            }
             Seen::Calls { call, to } => {
                 let ring_seconds = self.history.house.ring_seconds;
                 let facts =
@@ -57,18 +60,19 @@ impl Reference {
         let Some(call) = self.by_name.get(name).cloned() else { return };
         let Some(facts) = self.calls.get_mut(&call) else { return };
         let (is_open, status) = (facts.is_open(), facts.decided.as_ref().map(|(_, status, _)| *status));
+        let removed = self.phones.get(usize::from(phone)).is_some_and(|facts| !facts.removals.is_empty());
         let device = facts.phone(phone);
         let mut wrong = None;
         match seen {
             Seen::Invited { .. } => {
-                if device.is_ringing() {
+                if device.is_ringing() && !removed {
                     wrong = Some(("a phone rings once", "it gets the call a second time".to_owned()));
                 }
                 device.invited.push(at);
                 device.begin_anew();
             }
             Seen::Rang { .. } => {
-                if device.rang.is_some() {
+                if device.rang.is_some() && !removed {
                     wrong = Some(("a phone rings once", "it rings twice".to_owned()));
                 }
                 device.rang = Some(at);
@@ -80,7 +84,7 @@ impl Reference {
             Seen::SaidNo { status, .. } => device.said_no = Some((at, *status)),
             Seen::Cancelled { reason, .. } => {
                 device.cancelled = Some((at, reason.clone()));
-                if !is_right(reason, status) {
+                if !is_right(reason, status) && !removed {
                     wrong = Some(("a phone learns why", format!("{reason:?} when the caller got {status:?}")));
                 }
             }
@@ -102,11 +106,6 @@ impl Reference {
         if let Some((rule, what)) = wrong {
             self.complain(rule, format!("{call}: phone {phone} at {at:?} (open: {is_open}): {what}"));
         }
-    }
-
-    /// An INVITE reached an address where the phone no longer is.
-    pub(crate) fn nobody_there(&mut self, _phone: u8, text: &str) {
-        let _ = message::branch(text);
     }
 }
 

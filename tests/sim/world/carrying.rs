@@ -11,7 +11,7 @@ use push_module::credential::CredentialId;
 use push_module::delivery::{self, Attempt, Route};
 
 use super::{Due, World};
-use crate::message;
+use crate::history::Oddity;
 use crate::phone::Power;
 use crate::provider::ENVIRONMENT;
 use crate::store::Disk;
@@ -224,8 +224,8 @@ impl World {
         if there.power == Power::Up && there.flow() == flow && !cut {
             there.receive(text);
             self.drain_phone(index);
-        } else if message::method(text) == "INVITE" {
-            self.reference.nobody_there(phone, text);
+        } else if there.plan.oddity == Oddity::ClosedPort && !flow.transport.is_reliable() && !cut {
+            self.queue_in(Duration::from_millis(10), Due::SendFailed(flow));
         }
     }
 }

@@ -86,7 +86,9 @@ impl World {
 
     fn planned(&mut self, event: Event) {
         self.note(|| format!("*** {event:?}"));
-        self.reference.planned(self.now, event);
+        if self.server.is_some() || !matches!(event, Event::Drain) {
+            self.reference.planned(self.now, event);
+        }
         match event {
             Event::Call { phone, to, gives_up, talks } => {
                 self.with_phone(phone, |one| {
@@ -117,6 +119,7 @@ impl World {
             | Event::RemoveExtension { .. }
             | Event::RemovePhone { .. }
             | Event::RingSeconds(_)
+            | Event::Devices(_)
             | Event::HangUpAll
             | Event::TestPush { .. } => self.admin(event),
             Event::Silence => self.silence(),
@@ -134,6 +137,10 @@ impl World {
             Event::RemoveExtension { extension } => self.command(Command::RemoveExtension(number(extension))),
             Event::RingSeconds(ring_seconds) => {
                 let settings = Settings { ring_seconds, ..self.disk.settings() };
+                self.command(Command::ChangeSettings(settings));
+            }
+            Event::Devices(devices_per_extension) => {
+                let settings = Settings { devices_per_extension, ..self.disk.settings() };
                 self.command(Command::ChangeSettings(settings));
             }
             Event::TestPush { extension } => self.command(Command::TestPush(number(extension))),

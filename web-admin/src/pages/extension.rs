@@ -7,14 +7,13 @@ use axum::response::IntoResponse;
 use pbx_core::model::{DeviceSummary, ExtensionNumber, LastWake, LiveBindingSummary, PushPolicy, WakeTarget};
 use pbx_core::switchboard::command::{Command, CommandError, ExtensionChange, ExtensionDetail};
 use provisioning::{Enrolment, EnrolmentState};
-use push_module::CredentialSummary;
+use push_module::{CredentialSummary, reaches};
 use serde::Deserialize;
 
 use super::confirm::Confirm;
 use super::extensions::{kept, shown_once};
 use super::{Page, go};
 use crate::adding;
-use crate::advice::has_credential;
 use crate::api::extensions::{display_name, email, show};
 use crate::api::view::{complaint, is_live};
 use crate::clock;
@@ -153,7 +152,7 @@ fn target_card(target: &WakeTarget, state: Badge, credentials: &[CredentialSumma
         why: words::sentence(complaint(&target.health)),
         switched_off: target.switched_off.map_or("", words::switched_off),
         on: target.switched_off.is_none(),
-        lacks_credential: !has_credential(target, credentials),
+        lacks_credential: !reaches(credentials, target),
     }
 }
 
@@ -200,7 +199,7 @@ fn link_line(link: Enrolment) -> LinkLine {
         id: link.id.to_string(),
         label: link.label.as_str().to_owned(),
         state: link_badge(link.state),
-        open: matches!(link.state, EnrolmentState::Issued | EnrolmentState::Claimed { .. }),
+        open: matches!(link.state, EnrolmentState::Issued),
         expires: When::relative(link.expires_at, clock::now()),
     }
 }

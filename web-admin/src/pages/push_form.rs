@@ -74,7 +74,7 @@ fn apns_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
         origin: "At developer.apple.com under Certificates, Identifiers & Profiles, Keys: make a key with Apple Push Notifications service and download its .p8 file. Apple lets you download it once.",
         problem: errors.of(""),
         inputs: vec![
-            text("label", "Name (optional)").hint(LABEL_HINT).more("maxlength=64 autocomplete=off"),
+            text("label", "Name (optional)").hint(LABEL_HINT).more("maxlength=60 autocomplete=off"),
             text("key_id", "Key id").hint("Ten characters, part of the file's name: AuthKey_XXXXXXXXXX.p8.").more(code),
             text("team_id", "Team id").hint("Ten characters, at Apple under Membership.").more(code),
             text("bundle_ids", "Bundle ids")
@@ -107,7 +107,7 @@ fn fcm_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
         origin: "In the Firebase console under Project settings, Service accounts: “Generate new private key” downloads a JSON file.",
         problem: errors.of(""),
         inputs: vec![
-            text("label", "Name (optional)").hint(LABEL_HINT).more("maxlength=64 autocomplete=off"),
+            text("label", "Name (optional)").hint(LABEL_HINT).more("maxlength=60 autocomplete=off"),
             text("sender_id", "Sender id (optional)")
                 .hint("Digits, in the Firebase console under Project settings > Cloud Messaging. Some apps name it in place of the project.")
                 .more("inputmode=numeric autocomplete=off"),
@@ -129,9 +129,9 @@ fn webhook_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
         origin: "Whoever publishes the app may keep its keys and push for you: Nightbell sends each wake to his relay, signed with a secret that both of you know. docs/webhook.md describes the exchange.",
         problem: errors.of(""),
         inputs: vec![
-            text("label", "Name (optional)").hint(LABEL_HINT).more("maxlength=64 autocomplete=off"),
-            text("url", "Address of the relay").hint("For example https://push.example.com/nightbell.").more(
-                "type=url required autocomplete=off autocapitalize=none spellcheck=false",
+            text("label", "Name (optional)").hint(LABEL_HINT).more("maxlength=60 autocomplete=off"),
+            text("url", "Address of the relay").hint("For example https://push.example.com/nightbell.").kind("url").more(
+                "required autocomplete=off autocapitalize=none spellcheck=false",
             ),
             text("app_ids", "Apps")
                 .hint("Bundle ids, Firebase projects or sender ids, separated by blanks or commas. Empty means every app without a key of its own.")
@@ -140,7 +140,8 @@ fn webhook_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
         file: None,
         paste: Input::new("secret", "Shared secret", "", errors)
             .hint("whsec_ and 24 to 64 random bytes in base64, the same at the relay.")
-            .more("type=password required autocomplete=off"),
+            .kind("password")
+            .more("required autocomplete=off"),
         advanced_open: advanced_errors(errors),
         advanced: vec![text("extra_ca_pem", "Additional trusted root").hint(CA_HINT).rows(4).more("spellcheck=false")],
         layout,

@@ -35,7 +35,7 @@ fn a_register_makes_a_fresh_binding_and_lets_the_wake_target_rest() {
     let (extension, device) = (number("101"), DeviceId(1));
     assert_eq!(
         bench.events().first(),
-        Some(&RegistrarEvent::Registered { extension, device, fresh: true, flow: tls(1) })
+        Some(&RegistrarEvent::Registered { extension, device, fresh: true, restarted: false, flow: tls(1) })
     );
 }
 
@@ -45,7 +45,8 @@ fn a_second_register_refreshes_it_and_still_releases_parked_branches() {
     bench.bind(tls(1), app("urn:uuid:a", "token-a"));
     assert_eq!(last_state(&bench), Some(BindingState::Refreshed));
     let (extension, device) = (number("101"), DeviceId(1));
-    assert_eq!(bench.events(), [RegistrarEvent::Registered { extension, device, fresh: false, flow: tls(1) }]);
+    let refreshed = RegistrarEvent::Registered { extension, device, fresh: false, restarted: false, flow: tls(1) };
+    assert_eq!(bench.events(), [refreshed]);
 }
 
 #[test]

@@ -80,6 +80,13 @@ impl InviteClient {
         self.flow
     }
 
+    /// Sends the INVITE out of turn while it has no answer and is wanted.
+    pub(super) fn repeat(&self, out: &mut Outbox) {
+        if self.state == State::Calling && !self.flow.transport.is_reliable() {
+            out.send(self.flow, &self.message);
+        }
+    }
+
     /// The peer is reached over this flow now.
     pub(super) fn move_to(&mut self, flow: Flow) {
         self.flow = flow;
