@@ -1,8 +1,8 @@
 //! Makes a history from a seed: a small office, a few calls, and trouble.
 
 use crate::history::{
-    Bedtime, Event, History, House, Line, Manner, Network, Oddity, PhonePlan, Planned, ProviderMood, Push, Refusal, Store,
-    planner,
+    Bedtime, Event, History, House, Line, Manner, Network, Oddity, PhonePlan, Planned, ProviderMood, Push, Refusal,
+    Store, planner,
 };
 use crate::random::Random;
 

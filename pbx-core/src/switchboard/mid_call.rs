@@ -17,7 +17,7 @@ use crate::sip::transaction::ServerTx;
 use crate::sip::uri::NameAddr;
 
 use super::Switchboard;
-use super::leg::{ClientUse, LegName, LiveCall};
+use super::leg::{ClientUse, LegName};
 
 /// How long a request waits for its device.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -131,7 +131,7 @@ impl Switchboard {
         }
     }
 
-    /// A device is there again: what waited for it goes out, and its calls go on over its new flow.
+    /// A device is there again: what waited for it goes out over its new flow.
     pub(super) fn device_is_back(&mut self, device: DeviceId, flow: Flow, now: Now) {
         let (mine, others): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.farewells.waiting).into_iter().partition(|farewell| farewell.device == device);
@@ -140,23 +140,13 @@ impl Switchboard {
             let tx = self.transactions.request(flow, farewell.bye, now.mono);
             self.client_txs.insert(tx, ClientUse::Farewell);
         }
-        let alive: Vec<Flow> = self.registrar.device(device).map_or_else(Vec::new, |view| view.live_flows().collect());
-        // A call whose own flow lives stays there, when the phone has several.
-        let moves =
-            |live: &LiveCall, leg: LegName| live.flow(leg).is_some_and(|own| own != flow && !alive.contains(&own));
-        let concerned: Vec<(CallId, LegName, bool)> = self
-            .calls
-            .iter()
-            .filter(|(_, live)| live.call.is_connected())
-            .filter_map(|(call, live)| live.leg_of(device).map(|leg| (*call, leg, moves(live, leg))))
-            .collect();
-        for (call, leg, moves) in concerned {
-            if moves {
-                self.follow_flow(call, leg, flow);
-            }
-            let waiting = self.calls.get_mut(&call).and_then(|live| live.waiting.take_if(|one| one.to == leg));
-            if let Some(waiting) = waiting {
-                let WaitingRequest { from, answer_to, request, .. } = waiting;
+        let Some(extension) = self.registrar.device(device).map(|view| view.extension()) else { return };
+        let called = self.called.get(&extension).into_iter().flatten();
+        let theirs: Vec<CallId> = called.chain(self.calling.get(&device).into_iter().flatten()).copied().collect();
+        for call in theirs {
+            let waiting = self.calls.get_mut(&call).and_then(|live| live.waiting.take_if(|one| one.device == device));
+            if let Some(WaitingRequest { from, to, answer_to, request, .. }) = waiting {
+                self.follow_flow(call, to, flow);
                 self.carry_on(call, from, answer_to, *request, now);
                 self.reschedule(call);
             }

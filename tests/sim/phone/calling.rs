@@ -325,7 +325,14 @@ impl Phone {
         self.out.sends.push(ack);
     }
 
-    fn within(&self, number: usize, method: &str, branch: &str, remote: &(String, String), (more, body): (&str, &str)) -> String {
+    fn within(
+        &self,
+        number: usize,
+        method: &str,
+        branch: &str,
+        remote: &(String, String),
+        (more, body): (&str, &str),
+    ) -> String {
         let call = &self.outgoing[number];
         Ask {
             method,

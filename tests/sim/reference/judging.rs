@@ -235,7 +235,8 @@ impl Reference {
         let grace = Duration::from_millis(self.history.house.grace_ms.into());
         let mut limit = began + grace + self.slack + PROMPT;
         // Each INVITE over another flow has its own grace time.
-        while let Some(later) = device.sent.iter().map(|at| *at + grace + self.slack + PROMPT).find(|later| *later > limit)
+        while let Some(later) =
+            device.sent.iter().map(|at| *at + grace + self.slack + PROMPT).find(|later| *later > limit)
             && later <= limit + grace + self.slack + PROMPT
         {
             limit = later;

@@ -564,6 +564,7 @@ impl World {
         vec![
             s.calls.len(),
             s.called.len(),
+            s.calling.len(),
             s.deadlines.len(),
             s.caller_txs.len(),
             s.client_txs.len(),
