@@ -94,8 +94,10 @@ impl Switchboard {
     fn bye(&mut self, call: CallId, leg: LegName, flow: Flow, request: &Request, now: Now) {
         self.answer(flow, request, 200, "OK");
         // Who hangs up has heard our 200, even if the ACK got lost: it is repeated no more.
-        if let (LegName::Caller, Some(live)) = (leg, self.calls.get(&call)) {
+        if let (LegName::Caller, Some(live)) = (leg, self.calls.get_mut(&call)) {
             self.transactions.acknowledged(live.caller.tx);
+            live.caller.confirmed = true;
+            live.caller.farewell_due = false;
         }
         let input = match leg {
             LegName::Caller => CallInput::CallerGone { reason: "The caller hung up.".into() },
@@ -151,7 +153,7 @@ impl Switchboard {
     }
 
     /// The ACK of a 2xx we gave: of the first INVITE, or of a carried one.
-    pub(super) fn ack(&mut self, request: &Request, _now: Now) {
+    pub(super) fn ack(&mut self, request: &Request, now: Now) {
         let tag = request.headers.get(&HeaderName::To).and_then(|to| tag_of(to));
         let Some((call, leg)) = tag.and_then(|tag| self.dialogs.get(tag)).copied() else { return };
         let Some(live) = self.calls.get_mut(&call) else { return };
@@ -176,6 +178,17 @@ impl Switchboard {
                     self.ack_with_answer(call, leg, other, 1, request);
                 }
             }
+            self.caller_confirmed(call, now);
+        }
+    }
+
+    /// The caller's 200 is confirmed, or will never be: a farewell that waited for it leaves.
+    pub(super) fn caller_confirmed(&mut self, call: CallId, now: Now) {
+        let Some(live) = self.calls.get_mut(&call) else { return };
+        live.caller.confirmed = true;
+        if std::mem::take(&mut live.caller.farewell_due) {
+            self.hang_up(call, LegName::Caller, now);
+            self.run_call(call, now);
         }
     }
 
@@ -208,6 +221,16 @@ impl Switchboard {
             .filter(|(_, live)| live.caller.flow == flow && !live.call.is_connected() && !live.call.is_ended())
             .map(|(id, _)| *id)
             .collect();
+        // Its transaction ended with its stream, so that no ACK can be awaited on it.
+        let unconfirmed: Vec<CallId> = self
+            .calls
+            .iter()
+            .filter(|(_, live)| live.caller.answered && !live.caller.confirmed && live.caller.asked_on == flow)
+            .map(|(id, _)| *id)
+            .collect();
+        for call in unconfirmed {
+            self.caller_confirmed(call, now);
+        }
         for call in gone {
             let reason = "The caller's connection was lost before anybody answered.".into();
             self.tell_call(call, CallInput::CallerGone { reason }, now);

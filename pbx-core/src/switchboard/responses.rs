@@ -240,6 +240,7 @@ impl Switchboard {
             TxEvent::AckMissing { tx } => {
                 if let Some(call) = self.caller_txs.get(&tx).copied() {
                     let reason = "The caller never confirmed the answer (no ACK).".into();
+                    self.caller_confirmed(call, now);
                     // A call that is over has said its farewell.
                     if self.calls.get(&call).is_some_and(|live| !live.call.is_ended()) {
                         self.hang_up(call, LegName::Caller, now);
