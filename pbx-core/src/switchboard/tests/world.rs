@@ -511,6 +511,6 @@ pub(super) fn status(text: &str) -> u16 {
     text.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok()).unwrap_or(0)
 }
 
-fn header<'a>(text: &'a str, name: &str) -> &'a str {
+pub(super) fn header<'a>(text: &'a str, name: &str) -> &'a str {
     text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or("")
 }
