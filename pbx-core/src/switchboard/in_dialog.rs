@@ -101,8 +101,10 @@ impl Switchboard {
     fn bye(&mut self, call: CallId, leg: LegName, flow: Flow, request: &Request, now: Now) {
         self.answer(flow, request, 200, "OK");
         // Who hangs up has heard our 200, even if the ACK got lost: it is repeated no more.
-        if let (LegName::Caller, Some(live)) = (leg, self.calls.get(&call)) {
+        if let (LegName::Caller, Some(live)) = (leg, self.calls.get_mut(&call)) {
             self.transactions.acknowledged(live.caller.tx);
+            live.caller.confirmed = true;
+            live.caller.farewell_due = false;
         }
         let input = match leg {
             LegName::Caller => CallInput::CallerGone { reason: "The caller hung up.".into() },
@@ -152,6 +154,16 @@ impl Switchboard {
         self.carry_on(call, leg, answer_to, request, now);
     }
 
+    /// The caller's 200 is confirmed, or will never be: a farewell that waited for it leaves.
+    pub(super) fn caller_confirmed(&mut self, call: CallId, now: Now) {
+        let Some(live) = self.calls.get_mut(&call) else { return };
+        live.caller.confirmed = true;
+        if std::mem::take(&mut live.caller.farewell_due) {
+            self.hang_up(call, LegName::Caller, now);
+            self.run_call(call, now);
+        }
+    }
+
     /// An UPDATE without an offer asks nothing of the other side: a session timer (RFC 4028), or a new Contact. It is
     /// answered here, so that it wakes nobody and each side keeps its own timer.
     fn refreshed(&mut self, call: CallId, leg: LegName, flow: Flow, request: &Request) {
@@ -178,6 +190,16 @@ impl Switchboard {
             .filter(|(_, live)| live.caller.flow == flow && !live.call.is_connected() && !live.call.is_ended())
             .map(|(id, _)| *id)
             .collect();
+        // Its transaction ended with its stream, so that no ACK can be awaited on it.
+        let unconfirmed: Vec<CallId> = self
+            .calls
+            .iter()
+            .filter(|(_, live)| live.caller.answered && !live.caller.confirmed && live.caller.asked_on == flow)
+            .map(|(id, _)| *id)
+            .collect();
+        for call in unconfirmed {
+            self.caller_confirmed(call, now);
+        }
         for call in gone {
             let reason = "The caller's connection was lost before anybody answered.".into();
             self.tell_call(call, CallInput::CallerGone { reason }, now);

@@ -74,7 +74,20 @@ impl Switchboard {
         let late_offer = request.body.is_empty();
         let device = self.callers_device(credential.extension, flow, &request);
         let caller =
-            CallerLeg { flow, device, tx, invite: request, raw: raw.clone(), tag, dialog, answered: false, late_offer };
+            CallerLeg {
+                flow,
+                asked_on: flow,
+                device,
+                tx,
+                invite: request,
+                raw: raw.clone(),
+                tag,
+                dialog,
+                answered: false,
+                confirmed: false,
+                farewell_due: false,
+                late_offer,
+            };
         self.start_call(caller, &credential, dialled, callee, relay, now);
     }
 

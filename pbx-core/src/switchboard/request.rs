@@ -36,7 +36,7 @@ impl Switchboard {
         }
         match self.transactions.receive(flow, message, now.mono) {
             Incoming::Request { request } => self.request(flow, request, raw, now),
-            Incoming::Ack { request } => self.ack(&request),
+            Incoming::Ack { request } => self.ack(&request, now),
             Incoming::Cancel { invite: Some(tx), .. } => {
                 let Some(call) = self.invite_txs.get(&tx).copied() else { return };
                 if self.is_first_invite(call, tx) {

@@ -85,7 +85,12 @@ impl Reference {
             }
         }
         let dialogs: BTreeSet<_> = call.byes.iter().map(|(phone, dialog, _)| (phone, dialog)).collect();
-        if call.byes.len() > dialogs.len() {
+        // An answer that a phone repeats from another network may be hung up once more.
+        let end = call.ended.unwrap_or(*decided) + self.slack + self.slack;
+        let stayed = dialogs.iter().all(|(phone, _)| {
+            self.phones.get(usize::from(**phone)).is_some_and(|facts| facts.is_there(began, end))
+        });
+        if call.byes.len() > dialogs.len() && stayed {
             wrong.push(("one farewell", format!("{:?}", call.byes)));
         }
         if let Some(rang) = call.first_ring
