@@ -139,31 +139,71 @@ pub(crate) struct Planned {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Event {
     /// A phone calls an extension, gives up after some milliseconds, or talks for some.
-    Call { phone: u8, to: u8, gives_up: Option<u32>, talks: u32 },
-    Sleep { phone: u8, how: Bedtime },
+    Call {
+        phone: u8,
+        to: u8,
+        gives_up: Option<u32>,
+        talks: u32,
+    },
+    Sleep {
+        phone: u8,
+        how: Bedtime,
+    },
     /// The user opens the app, or takes the phone out of the drawer.
-    Rise { phone: u8 },
+    Rise {
+        phone: u8,
+    },
     /// Another network: a new address; the old stream dies with or without a word.
-    Move { phone: u8, silently: bool },
-    Refresh { phone: u8 },
+    Move {
+        phone: u8,
+        silently: bool,
+    },
+    Refresh {
+        phone: u8,
+    },
     /// Power is gone, for so long.
-    Crash { phone: u8, down: u32 },
-    NewToken { phone: u8 },
-    Mood { phone: u8, manner: Manner },
+    Crash {
+        phone: u8,
+        down: u32,
+    },
+    NewToken {
+        phone: u8,
+    },
+    Mood {
+        phone: u8,
+        manner: Manner,
+    },
     /// No packet passes for so long.
-    Cut { phone: u8, down: u32 },
-    Provider { who: Push, mood: ProviderMood },
+    Cut {
+        phone: u8,
+        down: u32,
+    },
+    Provider {
+        who: Push,
+        mood: ProviderMood,
+    },
     Store(Store),
     /// The server is killed and starts again after so long.
-    Restart { down: u32 },
-    PushSwitch { extension: u8, on: bool },
-    RemoveExtension { extension: u8 },
-    RemovePhone { phone: u8 },
+    Restart {
+        down: u32,
+    },
+    PushSwitch {
+        extension: u8,
+        on: bool,
+    },
+    RemoveExtension {
+        extension: u8,
+    },
+    RemovePhone {
+        phone: u8,
+    },
     RingSeconds(u16),
     /// Live devices an extension may have.
     Devices(u16),
     HangUpAll,
-    TestPush { extension: u8 },
+    TestPush {
+        extension: u8,
+    },
     /// No sound on any call.
     Silence,
     /// A graceful stop.

@@ -69,35 +69,75 @@ pub(crate) enum Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Seen {
     /// A 200 says that it can be reached now, and by which token it can be woken.
-    Registered { token: Option<String> },
+    Registered {
+        token: Option<String>,
+    },
     /// From now on it cannot, or not for certain.
     Away,
     /// A new INVITE: Call-ID and From tag.
-    Invited { call: String, tag: String },
-    Rang { call: String },
-    SaidOk { call: String },
-    SaidNo { call: String, status: u16 },
-    Cancelled { call: String, reason: String },
+    Invited {
+        call: String,
+        tag: String,
+    },
+    Rang {
+        call: String,
+    },
+    SaidOk {
+        call: String,
+    },
+    SaidNo {
+        call: String,
+        status: u16,
+    },
+    Cancelled {
+        call: String,
+        reason: String,
+    },
     /// Its 200 was confirmed.
-    Confirmed { call: String },
+    Confirmed {
+        call: String,
+    },
     /// The other side hung up.
-    HungUp { call: String },
+    HungUp {
+        call: String,
+    },
     /// It lost a call by itself: crash, or another network.
-    Forgot { call: String },
+    Forgot {
+        call: String,
+    },
     /// It gave up waiting for the confirmation of its 200.
-    Unconfirmed { call: String },
+    Unconfirmed {
+        call: String,
+    },
     /// A call of its own: the INVITE, the final answer, the end of its patience.
-    Calls { call: String, to: String },
-    HearsRinging { call: String },
-    Hears { call: String, status: u16, tag: String },
+    Calls {
+        call: String,
+        to: String,
+    },
+    HearsRinging {
+        call: String,
+    },
+    Hears {
+        call: String,
+        status: u16,
+        tag: String,
+    },
     /// It sent its CANCEL.
-    TakesBack { call: String },
+    TakesBack {
+        call: String,
+    },
     /// Nothing came at all.
-    HearsNothing { call: String },
+    HearsNothing {
+        call: String,
+    },
     /// It went away while its call was not answered.
-    Abandons { call: String },
+    Abandons {
+        call: String,
+    },
     /// It was told that its call is over, or said so and was heard.
-    Parted { call: String },
+    Parted {
+        call: String,
+    },
     Crashed,
 }
 

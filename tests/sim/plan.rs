@@ -1,8 +1,8 @@
 //! Makes a history from a seed: a small office, a few calls, and trouble.
 
 use crate::history::{
-    Bedtime, Event, History, House, Line, Manner, Network, Oddity, PhonePlan, Planned, ProviderMood, Push, Refusal, Store,
-    planner,
+    Bedtime, Event, History, House, Line, Manner, Network, Oddity, PhonePlan, Planned, ProviderMood, Push, Refusal,
+    Store, planner,
 };
 use crate::random::Random;
 
@@ -116,7 +116,11 @@ fn call(phones: &[PhonePlan], extensions: u8, events: &mut Vec<Planned>, random:
     // Apps had time to go to bed after about ten seconds.
     let at = random.pick(&[2000, 6000, 12_000, 15_000, 20_000, 30_000]) + random.between(0, 1500);
     let phone = some_phone(phones, random);
-    let to = if random.percent(3) { extensions } else { u8::try_from(random.between(0, u32::from(extensions) - 1)).unwrap_or(0) };
+    let to = if random.percent(3) {
+        extensions
+    } else {
+        u8::try_from(random.between(0, u32::from(extensions) - 1)).unwrap_or(0)
+    };
     let gives_up = random.percent(45).then(|| random.pick(&[50, 150, 400, 1000, 2100, 5000, 11_900, 12_000, 19_990]));
     let talks = random.pick(&[500, 2000, 6000]);
     events.push(Planned { at, event: Event::Call { phone, to, gives_up, talks } });

@@ -58,9 +58,7 @@ impl Providers {
         }
         let fate = |outcome, arrivals| Fate { outcome, arrivals, blames_token: false };
         match mood {
-            ProviderMood::Fine(wait) => {
-                fate(Some((ms(wait), Outcome::Answered(yes()))), vec![ms(wait + 100)])
-            }
+            ProviderMood::Fine(wait) => fate(Some((ms(wait), Outcome::Answered(yes()))), vec![ms(wait + 100)]),
             ProviderMood::Lying => fate(said(yes()), Vec::new()),
             ProviderMood::Twice => fate(said(yes()), vec![ms(150), ms(900)]),
             ProviderMood::Late(wait) => fate(said(yes()), vec![ms(wait)]),

@@ -90,7 +90,8 @@ impl Reference {
 
     pub(crate) fn server_gets(&mut self, at: Moment, (phone, flow): (u8, Flow), text: &str) {
         let call = message::header(text, "Call-ID");
-        if message::status(text).is_some() && message::cseq(text).1 == "INVITE"
+        if message::status(text).is_some()
+            && message::cseq(text).1 == "INVITE"
             && let Some(facts) = self.phones.get_mut(usize::from(phone))
         {
             facts.signs.push(at);
@@ -124,10 +125,11 @@ impl Reference {
                 }
             }
             (Some(status), _) if status < 200 && message::cseq(text).1 == "INVITE" => {
+                let there = self.phones.get(usize::from(phone)).is_some_and(|facts| facts.is_there(at, at));
                 let Some(name) = self.by_name.get(call).cloned() else { return };
                 if let Some(facts) = self.calls.get_mut(&name) {
                     let removed = self.phones.get(usize::from(phone)).is_some_and(|facts| !facts.removals.is_empty());
-                    let gone = removed || facts.phone(phone).forgot.is_some();
+                    let gone = removed || !there || facts.phone(phone).forgot.is_some();
                     let rings = status == 180 && facts.is_open() && !gone;
                     facts.phone(phone).server_got_sign.push(at);
                     if rings {
@@ -159,7 +161,11 @@ impl Reference {
             (None, "BYE") => {
                 let name = self.by_name.get(call).map_or(call, String::as_str);
                 if let Some(facts) = self.calls.get_mut(name) {
-                    facts.byes.insert((phone, message::header(text, "To").to_owned(), message::branch(text).to_owned()));
+                    facts.byes.insert((
+                        phone,
+                        message::header(text, "To").to_owned(),
+                        message::branch(text).to_owned(),
+                    ));
                 }
             }
             (Some(_) | None, _) => {}
@@ -235,7 +241,8 @@ impl Reference {
     pub(crate) fn wants_saved(&mut self, at: Moment, change: &Change) {
         match change {
             Change::PutCall(record) => {
-                let Some(name) = self.by_name.get(&record.uuid.to_string()).cloned().or_else(|| self.handling.clone()) else {
+                let Some(name) = self.by_name.get(&record.uuid.to_string()).cloned().or_else(|| self.handling.clone())
+                else {
                     return self.complain("every record belongs to a call", format!("{record:?}"));
                 };
                 self.by_id.insert(record.id, name.clone());
@@ -315,7 +322,9 @@ impl Reference {
 
     pub(crate) fn attempted(&mut self, at: Moment, phone: u8, attempt: &Attempt, fate: &Fate) {
         let request = &attempt.request;
-        if fate.blames_token && let Some(facts) = self.phones.get_mut(usize::from(phone)) {
+        if fate.blames_token
+            && let Some(facts) = self.phones.get_mut(usize::from(phone))
+        {
             facts.disarm(at);
             let token = request.target.call_token.as_ref().map(|token| token.reveal().clone());
             facts.blamed.extend(token);
@@ -428,9 +437,9 @@ impl Reference {
 
     /// Whether a phone's 200 should mean that its token is on disk.
     pub(crate) fn expects_token(&self, at: Moment, phone: u8) -> bool {
-        self.phones.get(usize::from(phone)).is_some_and(|facts| {
-            !self.removed.contains(&facts.plan.extension) && !facts.was_removed(at)
-        })
+        self.phones
+            .get(usize::from(phone))
+            .is_some_and(|facts| !self.removed.contains(&facts.plan.extension) && !facts.was_removed(at))
     }
 
     fn number(&self, phone: u8) -> String {

@@ -1,8 +1,8 @@
 //! The runs: every seed of a range, the corpus, one history again.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use crate::history::History;
 use crate::shrink::shrink;
@@ -121,7 +121,8 @@ fn texts(place: &Path) -> Vec<(String, String)> {
     if place.is_file() {
         return vec![read(place)];
     }
-    let mut paths: Vec<_> = std::fs::read_dir(place).expect("a folder of histories").flatten().map(|one| one.path()).collect();
+    let mut paths: Vec<_> =
+        std::fs::read_dir(place).expect("a folder of histories").flatten().map(|one| one.path()).collect();
     paths.sort();
     assert!(!paths.is_empty(), "{} holds histories", place.display());
     paths.iter().map(|path| read(path)).collect()

@@ -91,8 +91,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(history: History) -> Self {
-        let phones: Vec<Phone> =
-            (0u8..).zip(&history.phones).map(|(index, plan)| Phone::new(index, *plan)).collect();
+        let phones: Vec<Phone> = (0u8..).zip(&history.phones).map(|(index, plan)| Phone::new(index, *plan)).collect();
         let disk = Disk::new(office(&history));
         let mut world = Self {
             now: Moment::START,

@@ -73,21 +73,20 @@ impl Switchboard {
             device.live_binding().is_some_and(|binding| binding.flow() == flow && binding.path().is_empty())
         });
         let device = device.map(|device| device.id());
-        let caller =
-            CallerLeg {
-                flow,
-                asked_on: flow,
-                device,
-                tx,
-                invite: request,
-                raw: raw.clone(),
-                tag,
-                dialog,
-                answered: false,
-                confirmed: false,
-                farewell_due: false,
-                late_offer,
-            };
+        let caller = CallerLeg {
+            flow,
+            asked_on: flow,
+            device,
+            tx,
+            invite: request,
+            raw: raw.clone(),
+            tag,
+            dialog,
+            answered: false,
+            confirmed: false,
+            farewell_due: false,
+            late_offer,
+        };
         self.start_call(caller, &credential, dialled, callee, relay, now);
     }
 

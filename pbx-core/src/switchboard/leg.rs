@@ -154,6 +154,9 @@ impl LiveCall {
 
     /// Whether no INVITE of it is open any more, so that it can be forgotten.
     pub(super) fn is_settled(&self) -> bool {
-        self.call.is_ended() && !self.closing_relay && !self.caller.farewell_due && self.callees.values().all(|leg| leg.tx.is_none())
+        self.call.is_ended()
+            && !self.closing_relay
+            && !self.caller.farewell_due
+            && self.callees.values().all(|leg| leg.tx.is_none())
     }
 }

@@ -102,7 +102,9 @@ impl Switchboard {
                     self.notice(Notice::Extension(extension));
                 }
             }
-            RegistrarEvent::Revived { extension, device, flow } => self.release_parked(extension, device, (flow, false), now),
+            RegistrarEvent::Revived { extension, device, flow } => {
+                self.release_parked(extension, device, (flow, false), now)
+            }
             RegistrarEvent::BindingGone { extension, .. } | RegistrarEvent::DeviceChanged { extension, .. } => {
                 self.notice(Notice::Extension(extension));
             }

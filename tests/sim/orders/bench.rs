@@ -100,11 +100,9 @@ impl Bench {
     pub(super) fn take(&mut self, step: Step) {
         self.pass(STEP);
         match step {
-            Step::PushAccepted => self.report(&WakeEvent::Answered {
-                attempt: 1,
-                verdict: Verdict::Accepted,
-                provider_id: None,
-            }),
+            Step::PushAccepted => {
+                self.report(&WakeEvent::Answered { attempt: 1, verdict: Verdict::Accepted, provider_id: None })
+            }
             Step::PushRefused => self.report(&WakeEvent::GaveUp { code: "refused".into(), why: "refused".into() }),
             Step::Register => self.register(),
             Step::Rings => self.answer(180),
@@ -331,12 +329,8 @@ impl Bench {
         self.deliver(self.caller, &first);
         let ha1 = message::hex(&format!("{CALLER}:{REALM}:{SECRET}"));
         let uri = format!("sip:{CALLEE}@127.0.0.1");
-        let proof = self.nonce.as_mut().expect("a challenge").line(
-            "Proxy-Authorization",
-            CALLER,
-            &ha1,
-            ("INVITE", &uri),
-        );
+        let proof =
+            self.nonce.as_mut().expect("a challenge").line("Proxy-Authorization", CALLER, &ha1, ("INVITE", &uri));
         self.invite = self.invite_text(2, &proof);
         let second = self.invite.clone();
         self.deliver(self.caller, &second);

@@ -17,9 +17,14 @@ enum State {
     /// No final answer yet.
     Open,
     /// 200 sent.
-    Answered { confirmed: bool },
+    Answered {
+        confirmed: bool,
+    },
     /// Another final answer sent.
-    Refused { status: u16, confirmed: bool },
+    Refused {
+        status: u16,
+        confirmed: bool,
+    },
     Over,
 }
 

@@ -136,7 +136,8 @@ impl Phone {
         }
         let tag = message::tag(message::header(text, "To")).unwrap_or("").to_owned();
         let heard = Seen::Hears { call: call.call.clone(), status: 200, tag };
-        let remote = (message::header(text, "To").to_owned(), message::uri(message::header(text, "Contact")).to_owned());
+        let remote =
+            (message::header(text, "To").to_owned(), message::uri(message::header(text, "Contact")).to_owned());
         let (unwanted, talks) = (call.unwanted, call.talks);
         self.out.seen.push(heard);
         let branch = format!("z9hG4bK{}", self.new_id("k"));
@@ -326,7 +327,14 @@ impl Phone {
         self.out.sends.push(ack);
     }
 
-    fn within(&self, number: usize, method: &str, branch: &str, remote: &(String, String), (more, body): (&str, &str)) -> String {
+    fn within(
+        &self,
+        number: usize,
+        method: &str,
+        branch: &str,
+        remote: &(String, String),
+        (more, body): (&str, &str),
+    ) -> String {
         let call = &self.outgoing[number];
         Ask {
             method,

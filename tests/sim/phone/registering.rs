@@ -115,9 +115,10 @@ impl Phone {
         let uri = "sip:127.0.0.1";
         let address = format!("<sip:{}@127.0.0.1>", self.number);
         let seconds = if farewell { 0 } else { EXPIRES };
-        let proof = self.nonce.as_mut().map_or(String::new(), |nonce| {
-            nonce.line("Authorization", &self.number, &self.ha1, ("REGISTER", uri))
-        });
+        let proof = self
+            .nonce
+            .as_mut()
+            .map_or(String::new(), |nonce| nonce.line("Authorization", &self.number, &self.ha1, ("REGISTER", uri)));
         let more = format!("Contact: {}\r\nExpires: {seconds}\r\n{proof}", self.offered_contact());
         let branch = format!("z9hG4bK{}", self.new_id("r"));
         let text = Ask {

@@ -12,7 +12,9 @@ const GIVE_UP: Duration = Duration::from_secs(32);
 /// What a request is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Use {
-    Register { farewell: bool },
+    Register {
+        farewell: bool,
+    },
     Invite(usize),
     Cancel(usize),
     Bye(String),
@@ -40,7 +42,9 @@ impl Phone {
         // A CANCEL has the branch of its INVITE.
         let branch = match purpose {
             Use::Cancel(_) => format!("cancel {}", message::branch(&text)),
-            Use::Register { .. } | Use::Invite(_) | Use::Bye(_) | Use::IncomingBye(_) | Use::Hold(_) => message::branch(&text).to_owned(),
+            Use::Register { .. } | Use::Invite(_) | Use::Bye(_) | Use::IncomingBye(_) | Use::Hold(_) => {
+                message::branch(&text).to_owned()
+            }
         };
         self.out.sends.push(text.clone());
         if self.is_datagram() {

@@ -10,6 +10,8 @@ use crate::history::Oddity;
 use super::Reference;
 use super::facts::{CallFacts, DeviceFacts, PhoneFacts};
 
+/// How long after a cut a repetition of four seconds' gap can take, lost copies included.
+const LATE_REPEATS: Duration = Duration::from_secs(13);
 /// What the machine itself may take.
 const PROMPT: Duration = Duration::from_millis(20);
 
@@ -87,9 +89,9 @@ impl Reference {
         let dialogs: BTreeSet<_> = call.byes.iter().map(|(phone, dialog, _)| (phone, dialog)).collect();
         // An answer that a phone repeats from another network may be hung up once more.
         let end = call.ended.unwrap_or(*decided) + self.slack + self.slack;
-        let stayed = dialogs.iter().all(|(phone, _)| {
-            self.phones.get(usize::from(**phone)).is_some_and(|facts| facts.is_there(began, end))
-        });
+        let stayed = dialogs
+            .iter()
+            .all(|(phone, _)| self.phones.get(usize::from(**phone)).is_some_and(|facts| facts.is_there(began, end)));
         if call.byes.len() > dialogs.len() && stayed {
             wrong.push(("one farewell", format!("{:?}", call.byes)));
         }
@@ -175,12 +177,7 @@ impl Reference {
         wrong
     }
 
-    fn phone_rules(
-        &self,
-        call: &CallFacts,
-        facts: &PhoneFacts,
-        device: &DeviceFacts,
-    ) -> Vec<(&'static str, String)> {
+    fn phone_rules(&self, call: &CallFacts, facts: &PhoneFacts, device: &DeviceFacts) -> Vec<(&'static str, String)> {
         let mut wrong = Vec::new();
         let Some(began) = call.began else { return wrong };
         if self.crowded {
@@ -245,7 +242,8 @@ impl Reference {
         let grace = Duration::from_millis(self.history.house.grace_ms.into());
         let mut limit = began + grace + self.slack + PROMPT;
         // Each INVITE over another flow has its own grace time.
-        while let Some(later) = device.sent.iter().map(|at| *at + grace + self.slack + PROMPT).find(|later| *later > limit)
+        while let Some(later) =
+            device.sent.iter().map(|at| *at + grace + self.slack + PROMPT).find(|later| *later > limit)
             && later <= limit + grace + self.slack + PROMPT
         {
             limit = later;
@@ -313,8 +311,8 @@ impl Reference {
         let cuts = self.phones.get(usize::from(phone)).map_or(&[][..], |facts| &facts.cuts);
         // A repetition that falls into the cut costs up to four seconds more, and so does each that gets lost after it.
         cuts.iter()
-            .filter(|(_, to)| *to >= at)
-            .map(|(_, to)| to.since(at) + Duration::from_secs(13))
+            .filter(|(_, to)| *to + LATE_REPEATS >= at)
+            .map(|(_, to)| to.since(at) + LATE_REPEATS)
             .max()
             .unwrap_or_default()
     }
