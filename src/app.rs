@@ -10,26 +10,29 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use pbx_core::handle::{self, SwitchboardHandle};
 use pbx_core::media::relay::RelayConfig;
-use pbx_core::model::{CallId, UnixMillis, WakeReport, WakeRequest};
+use pbx_core::model::{CallId, PushProvider, UnixMillis, WakeReport, WakeRequest};
 use pbx_core::net::{
     Bound, Channels, Driver, DriverConfig, SAVE_QUEUE, SAVED_QUEUE, STOP_WAKES_QUEUE, StartError, Stopper,
     StreamLimits, TlsIdentity, WAKE_QUEUE, WAKE_REPORT_QUEUE,
 };
 use pbx_core::store::{Store, StoreError, Writer};
-use pbx_core::switchboard::handle::{self, SwitchboardHandle};
+use pbx_core::switchboard::command::{Command, CommandError};
 use pbx_core::switchboard::{Switchboard, SwitchboardConfig};
 use provisioning::Enrolments;
 use push_module::{Gateway, GatewayInput};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use web_admin::AdminState;
+use web_admin::{AdminState, UnixDoor};
 
 use crate::config::Config;
 
 /// How long calls may take to end when Nightbell stops.
 const DRAIN: Duration = Duration::from_secs(5);
+/// After a busy switchboard could not be told about a push credential.
+const TELL_AGAIN: Duration = Duration::from_secs(1);
 
 /// Why Nightbell did not start; nothing is left running.
 #[derive(Debug, Error)]
@@ -60,6 +63,16 @@ pub enum AppError {
     Https {
         /// Where.
         address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The admin socket.
+    #[error(
+        "the admin socket {path} cannot be made: {source}; choose a data directory with a shorter path on a local disk (data_dir in config.toml)"
+    )]
+    Socket {
+        /// Where.
+        path: std::path::PathBuf,
         /// Why.
         source: std::io::Error,
     },
@@ -98,14 +111,15 @@ pub struct App {
     /// Enrolment links.
     pub enrolments: Enrolments,
     stopper: Stopper,
-    ended: tokio::sync::oneshot::Receiver<()>,
+    /// Gone once its news has been heard.
+    ended: Option<tokio::sync::oneshot::Receiver<()>>,
     web_stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     writer: Writer,
 }
 
 impl App {
-    /// Starts everything; returns once phones and browsers are served.
+    /// Starts everything; returns once phones, browsers and local commands are served.
     pub async fn start(config: &Config) -> Result<Self, AppError> {
         install_crypto();
         make_data_dir(config)?;
@@ -126,8 +140,9 @@ impl App {
 
         let writer = Writer::start(store.clone(), save_jobs, saved_in);
         let (push, push_tasks) = start_push(&store, wakes_out, stop_wakes_out, reports).await?;
-        let bound = start_driver(config, &certificate, restored, channels)?;
         let base_url = config.base_url(https.0.port());
+        let providers = push.providers();
+        let bound = start_driver(config, &certificate, restored, channels, (&base_url, providers.borrow().clone()))?;
         let enrolments = Enrolments::new(store.clone(), switchboard.clone(), public_info(config, &bound, &base_url));
         let site = web_admin::Site {
             public_url: base_url.clone(),
@@ -138,6 +153,7 @@ impl App {
         let state = AdminState::new(switchboard.clone(), store.clone(), push.clone(), enrolments.clone(), site);
         let (web_stop, stopping) = watch::channel(false);
         let mut tasks = push_tasks;
+        tasks.push(tokio::spawn(tell_providers(providers, switchboard.clone(), stopping.clone())));
         tasks.extend(start_web(config, state, &certificate, &enrolments, (https.1, stopping))?);
         Ok(Self {
             sip_udp: bound.udp,
@@ -151,7 +167,7 @@ impl App {
             push,
             enrolments,
             stopper: bound.stopper,
-            ended: bound.ended,
+            ended: Some(bound.ended),
             web_stop,
             tasks,
             writer,
@@ -161,7 +177,9 @@ impl App {
     /// Stops in order: no new calls, calls end, pages close, pushes flush, the database closes.
     pub async fn stop(self) {
         self.stopper.stop();
-        let _ = self.ended.await;
+        if let Some(ended) = self.ended {
+            let _ = ended.await;
+        }
         self.web_stop.send_replace(true);
         for task in self.tasks {
             // A task that panicked has said so in the log already.
@@ -173,7 +191,10 @@ impl App {
 
     /// Completes when the driver has ended by itself, which only a bug can cause.
     pub async fn driver_ended(&mut self) {
-        let _ = (&mut self.ended).await;
+        if let Some(ended) = &mut self.ended {
+            let _ = ended.await;
+            self.ended = None;
+        }
     }
 }
 
@@ -216,11 +237,31 @@ async fn start_push(
     Ok((push, vec![pump, gateway]))
 }
 
+/// Tells the switchboard which push providers have a credential, whenever that changes.
+async fn tell_providers(
+    mut providers: watch::Receiver<Vec<PushProvider>>,
+    switchboard: SwitchboardHandle,
+    mut stopping: watch::Receiver<bool>,
+) {
+    loop {
+        let known = providers.borrow_and_update().clone();
+        let told = switchboard.ask(Command::SetPushProviders(known)).await;
+        let again = matches!(told, Err(CommandError::Busy));
+        tokio::select! {
+            changed = providers.changed() => if changed.is_err() { return },
+            // A full queue of commands empties by itself.
+            () = tokio::time::sleep(TELL_AGAIN), if again => {}
+            _ = stopping.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
 fn start_driver(
     config: &Config,
     certificate: &web_admin::tls::LiveCertificate,
     restored: pbx_core::switchboard::output::Restored,
     channels: Channels,
+    (base_url, push_providers): (&str, Vec<PushProvider>),
 ) -> Result<Bound, AppError> {
     let mut seed = [0u8; 32];
     getrandom::fill(&mut seed).map_err(|_| AppError::Random)?;
@@ -228,8 +269,13 @@ fn start_driver(
         restored.settings.rtp_ports,
         Duration::from_secs(u64::from(restored.settings.rtp_silence_seconds)),
     );
-    let switchboard =
-        SwitchboardConfig { domains: vec![config.public_host.clone()], public_ip: config.public_ip, seed };
+    let switchboard = SwitchboardConfig {
+        domains: vec![config.public_host.clone()],
+        public_ip: config.public_ip,
+        public_url: Some(base_url.trim_end_matches('/').to_owned()),
+        push_providers,
+        seed,
+    };
     let driver = DriverConfig {
         udp: config.sip.udp.clone(),
         tcp: config.sip.tcp.clone(),
@@ -265,7 +311,8 @@ fn start_web(
     };
     let router = web_admin::router(state.clone()).nest("/p", enrolments.routes());
     let https = web_admin::serve_https(listener, certificate.https_config()?, router, stopped(stopping.clone()));
-    let socket = config.socket_path();
+    let path = config.socket_path();
+    let door = UnixDoor::bind(&path).map_err(|source| AppError::Socket { path, source })?;
     let local = web_admin::local_router(state);
     let unix_stop = stopped(stopping.clone());
     let follow = certificate.clone().follow();
@@ -276,8 +323,8 @@ fn start_web(
             }
         }),
         tokio::spawn(async move {
-            if let Err(error) = web_admin::serve_unix(&socket, local, unix_stop).await {
-                tracing::error!(%error, socket = %socket.display(), "the admin socket has stopped");
+            if let Err(error) = door.serve(local, unix_stop).await {
+                tracing::error!(%error, "the admin socket has stopped");
             }
         }),
         tokio::spawn(async move {

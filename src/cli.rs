@@ -7,6 +7,7 @@
 //! Invariants: exit codes are stable (see [`Exit`]); with `--json` standard output holds one JSON document, also when the
 //! command fails; no secret is ever an argument; text that came from the network cannot steer the terminal.
 
+mod blocklist;
 mod call_timeline;
 mod calls;
 mod client;
@@ -124,6 +125,9 @@ enum Command {
     Registrations,
     /// The call log, and why a phone did or did not ring
     Calls(calls::CallsArgs),
+    /// Addresses that are blocked because somebody there guesses secrets
+    #[command(subcommand)]
+    Blocklist(blocklist::BlocklistCommand),
     /// Look for causes of trouble, each with its fix
     Doctor,
     /// Quick answer for containers and watchdogs: 0 healthy, 1 not
@@ -208,6 +212,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Extension(command) => ask(extension::run(place.client()?, command)),
         Command::Push(command) => ask(push::run(place.client()?, command)),
         Command::Registrations => ask(registrations::run(place.client()?)),
+        Command::Blocklist(command) => ask(blocklist::run(place.client()?, command)),
         Command::Calls(args) => ask(calls::run(place.client()?, args)),
     }
 }

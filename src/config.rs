@@ -137,7 +137,8 @@ impl Config {
         let refuse = |key, problem: &str| Err(ConfigError::Value { key, problem: problem.to_owned() });
         let host = self.public_host.as_str();
         let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '@' | '"' | '<' | '>' | '?' | '#');
-        if host.is_empty() || host.len() > 253 || host.chars().any(odd) {
+        let has_port = host.contains(':') && host.parse::<std::net::Ipv6Addr>().is_err();
+        if host.is_empty() || host.len() > 253 || host.chars().any(odd) || has_port {
             return refuse(
                 "public_host",
                 "give the name or IP address under which phones reach this machine, without https:// and without a port",

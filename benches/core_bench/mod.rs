@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use pbx_core::model::{
-    ConnectionId, DeviceId, DeviceKey, DisplayName, Environment, Extension, Flow, Moment, Now, PushProvider, Redacted,
-    SipCredential, TargetHealth, Transport, UnixMillis, WakeTarget,
+    ConnectionId, DeviceId, DeviceKey, DisplayName, Environment, Extension, Flow, Moment, Now, PushPolicy,
+    PushProvider, Redacted, SipCredential, TargetHealth, Transport, UnixMillis, WakeTarget,
 };
 use pbx_core::sip::{digest, guard};
 use pbx_core::switchboard::input::{Input, RelayPort};
@@ -71,6 +71,8 @@ pub(crate) fn restored(extensions: u32) -> Restored {
                 switched_off: None,
             }),
             last_wake: None,
+            push_policy: PushPolicy::App,
+            registered_until: None,
         });
         restored.last_device = i64::from(phone) + 1;
     }
@@ -121,6 +123,7 @@ impl Core {
                 | Output::OpenRelay { .. }
                 | Output::AimRelay { .. }
                 | Output::ApplySettings(_)
+                | Output::Security(_)
                 | Output::Answer { .. }
                 | Output::Notice(_) => {}
             }

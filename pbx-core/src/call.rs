@@ -77,6 +77,15 @@ impl Call {
         for candidate in candidates {
             match candidate {
                 Candidate::Live { device, flow, can_be_woken } => call.invite(device, flow, can_be_woken, 0, now),
+                Candidate::Suspect { device, flow } => {
+                    call.invite(device, flow, true, 0, now);
+                    if let Some(branch) = call.branches.last_key_value().map(|(id, _)| *id) {
+                        call.push_as_well(
+                            branch,
+                            "The phone did not answer when it was last asked whether it is there.",
+                        );
+                    }
+                }
                 Candidate::Sleeping { device } => call.wake(device, now),
             }
         }
@@ -142,7 +151,7 @@ impl Call {
             .map(|(id, _)| *id)
             .collect();
         for id in silent {
-            self.push_as_well(id);
+            self.push_as_well(id, "No sign from the phone within the grace time.");
         }
     }
 
@@ -186,6 +195,7 @@ impl Call {
             CallInput::Rejected { branch, rejection } => self.rejected(branch, rejection),
             CallInput::HasAlready { branch } => self.has_already(branch),
             CallInput::FlowDead { branch } => self.flow_dead(branch),
+            CallInput::SeemsGone { branch } => self.push_as_well(branch, "Messages to the phone come back."),
             CallInput::Registered { device, flow, can_be_woken, restarted } => {
                 self.registered(device, (flow, restarted), can_be_woken, now);
             }
@@ -226,6 +236,7 @@ impl Call {
             | CallInput::Rings { .. }
             | CallInput::Rejected { .. }
             | CallInput::HasAlready { .. }
+            | CallInput::SeemsGone { .. }
             | CallInput::Registered { .. }
             | CallInput::Wake { .. }
             | CallInput::DeviceGone { .. } => {}
@@ -294,13 +305,13 @@ impl Call {
     }
 
     /// No sign within the grace time: the INVITE stays out, and the device is pushed as well.
-    fn push_as_well(&mut self, id: BranchId) {
+    fn push_as_well(&mut self, id: BranchId, why: &str) {
         let Some(branch) = self.branches.get_mut(&id) else { return };
         let device = branch.device();
         if branch.push_as_well() {
             self.outputs.push_back(CallOutput::FlowSilent { branch: id, device });
             self.outputs.push_back(CallOutput::Wake { branch: id, device });
-            self.note(TimelineStep::PushQueued, Some(device), "No sign from the phone within the grace time.".into());
+            self.note(TimelineStep::PushQueued, Some(device), why.into());
         }
     }
 
@@ -409,6 +420,8 @@ impl Call {
             if !branch.is_open() {
                 continue;
             }
+            let (step, device) = (TimelineStep::BranchEnded, Some(branch.device()));
+            self.outputs.push_back(CallOutput::Note { step, device, detail: end.in_words().into() });
             if branch.is_invited() {
                 self.outputs.push_back(CallOutput::EndBranch { branch: *id, end });
             }

@@ -6,12 +6,15 @@
 //! it holds no clock, no socket, no task and no random source.
 
 pub mod call;
+pub mod defence;
 pub mod media;
 pub mod model;
 pub mod registrar;
 pub mod sip;
 pub mod switchboard;
 
+#[cfg(any(feature = "net", feature = "store"))]
+pub mod handle;
 #[cfg(feature = "net")]
 pub mod net;
 #[cfg(feature = "store")]

@@ -24,9 +24,9 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::handle::SwitchboardEnd;
 use crate::media::relay::RelayConfig;
 use crate::model::{CallId, Transport, WakeReport, WakeRequest};
-use crate::switchboard::handle::SwitchboardEnd;
 use crate::switchboard::output::{SaveJob, Saved};
 
 mod clock;

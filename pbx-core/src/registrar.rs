@@ -10,7 +10,7 @@
 //! | REGISTER (2xx) with `pn-provider` only | fresh, or refreshed | as before |
 //! | unregister (with or without a token), `Contact: *` | removed | armed at once |
 //! | expiry | lapsed | armed at once |
-//! | connection lost, transport error | flow lost | armed at once |
+//! | connection lost, transport error (on UDP only if a wake target can take over) | flow lost | armed at once |
 //! | no sign within the grace time | flow lost if a wake target can take over, else kept | armed at once |
 //! | a sign after all | refreshed | resting |
 //! | displaced by a newer device (`devices_per_extension`) | removed | armed at once |
@@ -27,6 +27,13 @@
 //!
 //! A device is known by its instance id, else by its token, else by its Contact address. It has one live binding at most,
 //! so an app that comes back from a new port replaces its binding and never adds one.
+//!
+//! That is the push policy `app`. Under `rfc8599` (`PushPolicy`, chosen by an admin for one device) the wake target is good
+//! only while the device is registered: unregistering and running out switch it off until the next REGISTER with a token, a
+//! dead connection does not, and a device that asks for it (`+sip.pnsreg`) is pushed before its registration runs out.
+//!
+//! A device with several flows (RFC 5626: one instance, several `reg-id`s) has one binding still, the newest flow; the
+//! others are spares that take over when it ends by itself. Only the end of the last one is the end of the binding.
 //!
 //! Invariants: a REGISTER is planned completely before anything changes, so a refused one changes nothing
 //! (`change_set.rs`, `carry_out.rs`). Whatever a record becomes, [`index::Index::settle`] alone tells the indexes.
@@ -50,8 +57,8 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::model::{
-    DeviceId, DeviceSummary, Extension, ExtensionNumber, Flow, LastWake, Moment, Now, Settings, SipUsername,
-    SwitchedOffBy, Verdict, WakeReport,
+    DeviceId, DeviceSummary, Extension, ExtensionNumber, Flow, LastWake, Moment, Now, PushPolicy, PushProvider,
+    Settings, SipUsername, SwitchedOffBy, Transport, Verdict, WakeReport,
 };
 use crate::switchboard::command::CommandError;
 use crate::switchboard::output::Change;
@@ -105,6 +112,11 @@ impl Registrar {
         self.rules = Rules::from(settings);
     }
 
+    /// Which push providers have a credential, so that phones may be told to rely on them.
+    pub fn set_push_providers(&mut self, providers: Vec<PushProvider>) {
+        self.books.providers = providers;
+    }
+
     /// The next piece of news; `None` when all has been told.
     pub fn poll_event(&mut self) -> Option<RegistrarEvent> {
         self.books.events.pop_front()
@@ -130,7 +142,12 @@ impl Registrar {
         }
         let mut changes = Vec::new();
         for device in self.books.index.on_connection(flow.connection) {
-            if let Some((entry, books)) = self.parts(device) {
+            let Some((entry, books)) = self.parts(device) else { continue };
+            let push_enabled = entry.extension.push_enabled;
+            let Some(found) = entry.device_mut(device) else { continue };
+            found.spares.retain(|spare| spare.flow.connection != flow.connection);
+            books.index.settle(found, push_enabled);
+            if found.binding.as_ref().is_some_and(|newest| newest.flow.connection == flow.connection) {
                 books.end_binding(entry, device, (GoneReason::FlowLost, now), &mut changes);
             }
         }
@@ -140,15 +157,19 @@ impl Registrar {
     /// A device did not take a message. Counts only while its binding still is on that flow.
     ///
     /// Without an answer the binding of a device that cannot be woken is kept: nothing could take its place, and a lost
-    /// packet must not make a desk phone unreachable until it registers again.
+    /// packet must not make a desk phone unreachable until it registers again. On UDP an error is no more than that: it may
+    /// be this machine's own, such as full buffers or no route for a moment.
     pub fn binding_failed(&mut self, device: DeviceId, flow: Flow, why: BindingFailure, now: Now) {
         let Some(view) = self.device(device) else { return };
         if view.live_binding().is_none_or(|binding| binding.flow != flow) {
+            self.spare_failed(device, flow);
             return;
         }
+        let irreplaceable = view.usable_target().is_none() && view.device.spares.is_empty();
         let why = match why {
+            BindingFailure::TransportError if irreplaceable && !flow.transport.is_reliable() => return,
             BindingFailure::TransportError => GoneReason::TransportError,
-            BindingFailure::NoAnswer if view.usable_target().is_none() => return,
+            BindingFailure::NoAnswer if irreplaceable => return,
             BindingFailure::NoAnswer => GoneReason::NoAnswer,
         };
         let mut changes = Vec::new();
@@ -157,10 +178,43 @@ impl Registrar {
         books.save(changes);
     }
 
+    fn spare_failed(&mut self, device: DeviceId, flow: Flow) {
+        let Some((entry, books)) = self.parts(device) else { return };
+        let push_enabled = entry.extension.push_enabled;
+        let Some(found) = entry.device_mut(device) else { return };
+        found.spares.retain(|spare| spare.flow != flow);
+        books.index.settle(found, push_enabled);
+    }
+
+    /// A device on this flow was asked whether it is there and kept silent: the next call pushes at once as well.
+    pub fn question_unanswered(&mut self, device: DeviceId, flow: Flow) {
+        self.set_suspect(device, flow, true);
+    }
+
+    fn set_suspect(&mut self, device: DeviceId, flow: Flow, suspect: bool) {
+        let Some((entry, books)) = self.parts(device) else { return };
+        let extension = entry.extension.number;
+        let Some(binding) = entry.device_mut(device).and_then(|found| found.binding.as_mut()) else { return };
+        if binding.is_live() && binding.flow == flow && binding.suspect != suspect {
+            binding.suspect = suspect;
+            books.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
+        }
+    }
+
+    /// The next `limit` devices behind `after`, each with its flow when it lives on UDP and so could be gone without a word.
+    pub fn slice(&self, after: Option<DeviceId>, limit: usize) -> Vec<(DeviceId, Option<Flow>)> {
+        let on_udp = |device| {
+            let flow = self.device(device)?.live_binding()?.flow;
+            (flow.transport == Transport::Udp).then_some(flow)
+        };
+        self.books.index.devices_after(after).take(limit).map(|device| (device, on_udp(device))).collect()
+    }
+
     /// A device answered on this flow after it had been given up for its silence: its binding lives again.
     ///
     /// Otherwise a slow device that believes itself registered would be unreachable until it registers anew.
     pub fn binding_answered(&mut self, device: DeviceId, flow: Flow, now: Now) {
+        self.set_suspect(device, flow, false);
         let limit = self.rules.devices;
         let Some((entry, books)) = self.parts(device) else { return };
         if entry.devices.iter().filter(|device| device.is_live()).count() >= limit {
@@ -224,7 +278,11 @@ impl Registrar {
         let view = self.device(device).ok_or(CommandError::NoSuchDevice(device))?;
         let (number, target) = (view.extension(), view.wake_target());
         let before = target.ok_or(CommandError::NothingToPush(number))?.switched_off;
-        let after = if enabled { None } else { Some(SwitchedOffBy::Admin) };
+        let after = match enabled {
+            false => Some(SwitchedOffBy::Admin),
+            true if view.device.registration_is_over() => Some(SwitchedOffBy::RegistrationEnd),
+            true => None,
+        };
         if before == after {
             return Ok(None);
         }
@@ -237,6 +295,32 @@ impl Registrar {
         books.index.settle(found, push_enabled);
         let change = Change::PutDevice(found.to_stored(number));
         books.events.push_back(RegistrarEvent::DeviceChanged { extension: number, device });
+        Ok(Some(change))
+    }
+
+    /// Sets until when a device's wake target may be used. The change is to be saved; `None` when it was so already.
+    pub fn set_push_policy(&mut self, device: DeviceId, policy: PushPolicy) -> Result<Option<Change>, CommandError> {
+        let (entry, books) = self.parts(device).ok_or(CommandError::NoSuchDevice(device))?;
+        let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
+        let found = entry.device_mut(device).ok_or(CommandError::NoSuchDevice(device))?;
+        if found.policy == policy {
+            return Ok(None);
+        }
+        found.policy = policy;
+        match policy {
+            PushPolicy::App => {
+                found.refresh_at = None;
+                wake_target::outlive_registration(&mut found.target);
+            }
+            PushPolicy::Rfc8599 if found.registration_is_over() => {
+                wake_target::end_with_registration(&mut found.target);
+            }
+            PushPolicy::Rfc8599 => {}
+        }
+        found.stored_registration = found.registered_until.map(|(_, until)| until);
+        books.index.settle(found, push_enabled);
+        let change = Change::PutDevice(found.to_stored(extension));
+        books.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
         Ok(Some(change))
     }
 
@@ -313,7 +397,7 @@ impl Registrar {
         let mut changes = Vec::new();
         while let Some(device) = self.books.index.due(now.mono) {
             let Some((entry, books)) = self.parts(device) else { break };
-            books.end_binding(entry, device, (GoneReason::Expired, now), &mut changes);
+            books.run_out(entry, device, now, &mut changes);
         }
         changes
     }
@@ -326,9 +410,74 @@ struct Books {
     events: VecDeque<RegistrarEvent>,
     last_device: i64,
     last_version: u32,
+    /// Push providers with a credential.
+    providers: Vec<PushProvider>,
 }
 
 impl Books {
+    /// Whatever of a device is due at this moment: a renewal, the end of a flow, the end of its registration.
+    fn run_out(&mut self, entry: &mut Entry, device: DeviceId, now: Now, changes: &mut Vec<Change>) {
+        let push_enabled = entry.extension.push_enabled;
+        let Some(found) = entry.device_mut(device) else { return };
+        found.spares.retain(|spare| spare.expires > now.mono);
+        if found.refresh_at.is_some_and(|at| at <= now.mono) {
+            found.refresh_at = None;
+            self.events.push_back(RegistrarEvent::RefreshDue { device });
+        }
+        let lapsed = found.live().is_some_and(|binding| binding.expires <= now.mono);
+        let over = !found.is_live() && found.registered_until.is_some_and(|(until, _)| until <= now.mono);
+        self.index.settle(found, push_enabled);
+        if lapsed || over {
+            self.end_binding(entry, device, (GoneReason::Expired, now), changes);
+        }
+    }
+
+    /// Under `rfc8599` pushes end with the registration.
+    fn end_registration(&mut self, found: &mut Device, extension: ExtensionNumber, changes: &mut Vec<Change>) {
+        if found.policy != PushPolicy::Rfc8599 {
+            return;
+        }
+        found.registered_until = None;
+        found.refresh_at = None;
+        if wake_target::end_with_registration(&mut found.target) {
+            changes.push(Change::PutDevice(found.to_stored(extension)));
+            self.events.push_back(RegistrarEvent::DeviceChanged { extension, device: found.id });
+        }
+    }
+
+    /// Lets another flow of the device go on where this one ended. False when there is none, or when all are to end.
+    fn go_on_over_spare(
+        &mut self,
+        found: &mut Device,
+        (extension, push_enabled): (ExtensionNumber, bool),
+        why: GoneReason,
+        changes: &mut Vec<Change>,
+    ) -> bool {
+        let by_itself = why == GoneReason::Expired || !why.ends_registration();
+        if !by_itself {
+            found.spares.clear();
+            return false;
+        }
+        let device = found.id;
+        if !found.promote_spare() {
+            return false;
+        }
+        let was_stored = found.stored_until.take().is_some();
+        match found.to_stored_binding() {
+            Some(stored) => {
+                found.stored_until = Some(stored.expires_at);
+                changes.push(Change::PutUdpBinding(stored));
+            }
+            None if was_stored => changes.push(Change::DeleteUdpBinding(device)),
+            None => {}
+        }
+        self.index.settle(found, push_enabled);
+        let flow = found.live().map(|binding| binding.flow);
+        self.events.extend(flow.map(|flow| RegistrarEvent::FlowChanged { extension, device, flow }));
+        self.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
+        true
+    }
+
     /// Ends a live binding. A device that nothing is lost with is forgotten.
     fn end_binding(
         &mut self,
@@ -339,16 +488,28 @@ impl Books {
     ) {
         let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
         let Some(found) = entry.device_mut(device) else { return };
-        let Some(binding) = found.binding.as_mut() else { return };
-        if !binding.is_live() {
+        if !found.is_live() {
             // Its end has been told; now it is for certain.
-            if binding.is_doubted() {
+            let over = found.policy == PushPolicy::Rfc8599 && why.ends_registration();
+            if let Some(binding) = found.binding.as_mut()
+                && (binding.is_doubted() || (over && binding.is_cut_off()))
+            {
                 binding.end(why, now.mono);
-                self.index.settle(found, push_enabled);
             }
+            if over {
+                self.end_registration(found, extension, changes);
+            }
+            self.index.settle(found, push_enabled);
             return;
         }
+        if self.go_on_over_spare(found, (extension, push_enabled), why, changes) {
+            return;
+        }
+        let Some(binding) = found.binding.as_mut() else { return };
         binding.end(why, now.mono);
+        if why.ends_registration() {
+            self.end_registration(found, extension, changes);
+        }
         let forget = found.is_forgettable();
         if found.stored_until.take().is_some() && !forget {
             changes.push(Change::DeleteUdpBinding(device));

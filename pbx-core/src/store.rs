@@ -9,6 +9,7 @@
 pub mod call_log;
 mod change;
 mod credential;
+mod defence;
 mod device;
 mod error;
 mod extension;

@@ -5,20 +5,21 @@
 //! before an answer is *held* under a [`SaveTicket`](output::SaveTicket) and goes out when the driver brings the ticket back.
 //!
 //! Reading order: [`input`], [`output`], then `request` (what a SIP request starts), `invite`, `leg`, `execute` (how a
-//! call's wishes become SIP), `in_dialog`, `wakes`, `commands`.
+//! call's wishes become SIP), `in_dialog`, `carried`, `wakes`, `commands`.
 
+mod carried;
 pub mod command;
 mod commands;
 mod execute;
-#[cfg(any(feature = "net", feature = "store"))]
-pub mod handle;
 mod held;
 mod in_dialog;
 pub mod input;
 mod invite;
 mod leg;
+mod mid_call;
 pub mod output;
 mod ports;
+mod probe;
 mod register;
 mod request;
 mod responses;
@@ -34,8 +35,10 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use uuid::Uuid;
 
+use crate::defence::{Defence, DefenceOutput};
 use crate::model::{
-    CallId, CallUuid, DeviceId, ExtensionNumber, LastWake, Moment, Now, Settings, SipCredential, WakeId, WakeKind,
+    CallId, CallUuid, DeviceId, ExtensionNumber, LastWake, Moment, Now, PushProvider, Settings, SipCredential, WakeId,
+    WakeKind,
 };
 use crate::registrar::Registrar;
 use crate::sip::digest::Authenticator;
@@ -44,8 +47,10 @@ use crate::sip::transaction::{ClientTx, ServerTx, Transactions};
 use held::Holding;
 use input::Input;
 use leg::{ClientUse, LegName, LiveCall};
+use mid_call::Farewells;
 use output::{Change, Notice, Output, RelayId, Restored, SaveTicket};
 use ports::PortStock;
+use probe::Probes;
 
 /// Calls that may live at once. Each holds two relay port pairs, so the default port range carries 2,500; beyond that a
 /// small machine's relay would not keep up either. The next caller hears "busy" at once.
@@ -58,6 +63,10 @@ pub struct SwitchboardConfig {
     pub domains: Vec<String>,
     /// Our address as the outside world must write it, when it differs from the local one (NAT).
     pub public_ip: Option<IpAddr>,
+    /// What public addresses of the web server begin with, without a slash at the end; `None` when there are none.
+    pub public_url: Option<String>,
+    /// Push providers with a credential at the start.
+    pub push_providers: Vec<PushProvider>,
     /// The random seed of tags, ids, branches and nonces.
     pub seed: [u8; 32],
 }
@@ -71,7 +80,7 @@ pub struct InHand {
     pub called: usize,
     /// Calls that wait for the clock.
     pub call_deadlines: usize,
-    /// Callers' INVITEs.
+    /// INVITEs of callers, and of either side within a call until they are confirmed.
     pub callers: usize,
     /// Requests of ours whose answers mean something.
     pub requests: usize,
@@ -100,14 +109,16 @@ pub struct Switchboard {
     settings: Settings,
     registrar: Registrar,
     authenticator: Authenticator,
+    defence: Defence,
     credentials: BTreeMap<Box<str>, SipCredential>,
     transactions: Transactions,
     random: ChaCha12Rng,
+    purr_key: [u8; 32],
     calls: BTreeMap<CallId, LiveCall>,
     called: BTreeMap<ExtensionNumber, BTreeSet<CallId>>,
     calling: BTreeMap<DeviceId, BTreeSet<CallId>>,
     deadlines: BTreeSet<(Moment, CallId)>,
-    caller_txs: BTreeMap<ServerTx, CallId>,
+    invite_txs: BTreeMap<ServerTx, CallId>,
     client_txs: BTreeMap<ClientTx, ClientUse>,
     dialogs: BTreeMap<Box<str>, (CallId, LegName)>,
     relays: BTreeMap<RelayId, CallId>,
@@ -116,6 +127,8 @@ pub struct Switchboard {
     pending_wakes: BTreeMap<WakeId, PendingWake>,
     wake_deadlines: BTreeSet<(Moment, WakeId)>,
     awaited: BTreeMap<DeviceId, WakeId>,
+    probes: Probes,
+    farewells: Farewells,
     next_ticket: u64,
     next_relay: u64,
     last_call: i64,
@@ -147,17 +160,22 @@ impl Switchboard {
         transactions.set_public_address(config.public_ip.map(|ip| crate::sip::uri::host_text(ip).into()));
         let credentials =
             restored.credentials.iter().map(|one| (Box::from(one.username.as_str()), one.clone())).collect();
+        let phones = restored.udp_bindings.iter().map(|binding| binding.remote.ip());
+        let (blocks, known) = (std::mem::take(&mut restored.blocks), std::mem::take(&mut restored.known_networks));
+        let defence = Defence::restore(&restored.settings, blocks, known, phones, now);
         let mut switchboard = Self {
+            defence,
             settings: restored.settings.clone(),
             authenticator,
             credentials,
             transactions,
+            purr_key: draw_seed(&mut random),
             random,
             calls: BTreeMap::new(),
             called: BTreeMap::new(),
             calling: BTreeMap::new(),
             deadlines: BTreeSet::new(),
-            caller_txs: BTreeMap::new(),
+            invite_txs: BTreeMap::new(),
             client_txs: BTreeMap::new(),
             dialogs: BTreeMap::new(),
             relays: BTreeMap::new(),
@@ -166,6 +184,8 @@ impl Switchboard {
             pending_wakes: BTreeMap::new(),
             wake_deadlines: BTreeSet::new(),
             awaited: BTreeMap::new(),
+            probes: Probes::default(),
+            farewells: Farewells::default(),
             next_ticket: 1,
             next_relay: 1,
             last_call: restored.last_call,
@@ -176,6 +196,8 @@ impl Switchboard {
         };
         let parked = std::mem::take(&mut restored.parked);
         switchboard.registrar = Registrar::restore(&mut restored, now);
+        switchboard.registrar.set_push_providers(switchboard.config.push_providers.clone());
+        switchboard.schedule_probes(now);
         switchboard.want_ports();
         switchboard.end_calls_of_last_run(parked, now);
         switchboard.settle(now);
@@ -186,12 +208,14 @@ impl Switchboard {
     pub fn handle(&mut self, input: Input, now: Now) {
         match input {
             Input::Sip { flow, message, raw } => self.sip_message(flow, message, &raw, now),
+            Input::Refused { flow, reply } => self.refused(flow, reply, now),
             Input::FlowLost(flow) => {
                 self.registrar.flow_lost(flow, now);
                 self.transactions.flow_lost(flow, now.mono);
                 self.caller_flow_lost(flow, now);
             }
             Input::SendFailed(flow) => self.transactions.send_failed(flow, now.mono),
+            Input::DatagramRefused { to } => self.datagram_refused(to, now),
             Input::Wake(report) => self.wake_report(report, now),
             Input::Saved(ticket) => self.saved(ticket, now),
             Input::NotSaved(ticket) => self.not_saved(ticket, now),
@@ -220,7 +244,9 @@ impl Switchboard {
         }
         let calls = self.deadlines.first().map(|(at, _)| *at);
         let wakes = self.wake_deadlines.first().map(|(at, _)| *at);
-        [self.transactions.poll_timeout(), self.registrar.poll_timeout(), calls, wakes].into_iter().flatten().min()
+        let machines = [self.transactions.poll_timeout(), self.registrar.poll_timeout(), self.defence.poll_timeout()];
+        let own = [calls, wakes, self.probes.due(), self.farewells.due()];
+        machines.into_iter().chain(own).flatten().min()
     }
 
     /// What it holds on to at this moment; nothing once every call is over and its last timer has run.
@@ -229,7 +255,7 @@ impl Switchboard {
             calls: self.calls.len(),
             called: self.called.len() + self.calling.len(),
             call_deadlines: self.deadlines.len(),
-            callers: self.caller_txs.len(),
+            callers: self.invite_txs.len(),
             requests: self.client_txs.len(),
             dialogs: self.dialogs.len(),
             relays: self.relays.len(),
@@ -251,6 +277,9 @@ impl Switchboard {
         if self.transactions.poll_timeout().is_some_and(|at| at <= now.mono) {
             self.transactions.handle_timeout(now.mono);
         }
+        if self.defence.poll_timeout().is_some_and(|at| at <= now.mono) {
+            self.defence.handle_timeout(now);
+        }
         while let Some((at, call)) = self.deadlines.first().copied() {
             if at > now.mono {
                 break;
@@ -260,9 +289,12 @@ impl Switchboard {
                 live.deadline = None;
                 live.call.handle_timeout(now.mono);
             }
+            self.give_up_waiting(call, now);
             self.run_call(call, now);
         }
         self.forget_old_wakes(now);
+        self.forget_farewells(now);
+        self.probe_when_due(now);
     }
 
     /// Carries consequences along the lane until nothing moves any more.
@@ -280,6 +312,12 @@ impl Switchboard {
             if !moved {
                 break;
             }
+        }
+        while let Some(output) = self.defence.poll_output() {
+            self.outputs.push_back(match output {
+                DefenceOutput::Save(change) => Output::Save { changes: vec![*change], ticket: None },
+                DefenceOutput::Report(report) => Output::Security(report),
+            });
         }
         while let Some((flow, bytes)) = self.transactions.poll_send() {
             self.outputs.push_back(Output::Send { flow, bytes });

@@ -22,10 +22,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pbx_core::handle::SwitchboardHandle;
 use pbx_core::model::{ExtensionNumber, Redacted, Settings, UnixMillis};
 use pbx_core::store::{Store, StoreError};
 use pbx_core::switchboard::command::{Command, CommandError, ExtensionDetail, Reply};
-use pbx_core::switchboard::handle::SwitchboardHandle;
 use pbx_core::switchboard::output::Change;
 use thiserror::Error;
 use tokio::sync::Mutex;

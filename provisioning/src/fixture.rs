@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use pbx_core::handle::{self, SwitchboardEnd};
 use pbx_core::model::{Extension, ExtensionNumber, Presence, Settings, SipCredential, SipUsername, UnixMillis};
 use pbx_core::store::Store;
 use pbx_core::switchboard::command::{Command, CommandError, CommandResult, ExtensionDetail, ExtensionLine, Reply};
-use pbx_core::switchboard::handle::{self, SwitchboardEnd};
 use pbx_core::switchboard::output::Change;
 use tempfile::TempDir;
 
@@ -143,7 +143,7 @@ impl Fixture {
         let directory = TempDir::new().unwrap();
         let store = Store::open(directory.path()).await.unwrap();
         store.apply(&[Change::PutExtension(owner())]).await.unwrap();
-        let (handle, SwitchboardEnd { mut commands, notices: _ }) = handle::connect();
+        let (handle, SwitchboardEnd { mut commands, notices: _, ringing: _ }) = handle::connect();
         let accounts = Arc::<Accounts>::default();
         let answering = Arc::clone(&accounts);
         tokio::spawn(async move {

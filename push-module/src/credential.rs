@@ -13,6 +13,7 @@ mod endpoint;
 mod error;
 #[cfg(feature = "providers")]
 mod fcm_account;
+mod fit;
 #[cfg(feature = "providers")]
 mod pem;
 #[cfg(feature = "providers")]
@@ -20,6 +21,8 @@ mod sealed;
 mod summary;
 #[cfg(feature = "providers")]
 mod validate;
+#[cfg(feature = "providers")]
+mod webhook;
 
 use pbx_core::model::Redacted;
 use serde::{Deserialize, Serialize};
@@ -37,9 +40,14 @@ pub use fcm_account::FcmAccount;
 #[cfg(feature = "providers")]
 pub(crate) use sealed::{CredentialStore, KeptToken, Loaded};
 #[cfg(feature = "providers")]
-pub(crate) use validate::{ApnsDetails, Details, FcmDetails, Key, validate};
+pub(crate) use validate::{ApnsDetails, Details, FcmDetails, Key, WebhookDetails, validate};
+#[cfg(feature = "providers")]
+pub use webhook::WebhookKey;
 
-pub use summary::{ApnsEnvironment, CheckOutcome, CredentialId, CredentialState, CredentialSummary};
+#[cfg(feature = "providers")]
+pub(crate) use fit::is_key_for;
+pub use fit::{Fit, fit, reaches};
+pub use summary::{ApnsEnvironment, CheckOutcome, CredentialId, CredentialKind, CredentialState, CredentialSummary};
 
 /// A credential as an admin gives it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,10 +57,13 @@ pub enum NewCredential {
     Apns(NewApnsKey),
     /// A service account from the Firebase console.
     Fcm(NewFcmAccount),
+    /// A relay that pushes in our place.
+    Webhook(NewWebhook),
 }
 
 /// An APNs token signing key (`AuthKey_XXXXXXXXXX.p8`) and what it may be used for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NewApnsKey {
     /// A name for pages, for example `Acme Phone`; empty means "APNs key" and the key id.
     #[serde(default)]
@@ -76,6 +87,7 @@ pub struct NewApnsKey {
 
 /// Where APNs is reached; everything empty means Apple's own hosts, port 443.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Endpoint {
     /// Instead of `https://api.push.apple.com:443`; port 2197 is Apple's other one.
     #[serde(default)]
@@ -90,6 +102,7 @@ pub struct Endpoint {
 
 /// A Firebase service account and where FCM is reached.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NewFcmAccount {
     /// A name for pages; empty means "FCM" and the project id.
     #[serde(default)]
@@ -103,6 +116,26 @@ pub struct NewFcmAccount {
     #[serde(default)]
     pub base_url: Option<String>,
     /// An additional trusted root in PEM, for a proxy that opens TLS or a stand-in.
+    #[serde(default)]
+    pub extra_ca_pem: Option<String>,
+}
+
+/// A relay that pushes in our place, for apps whose publisher keeps the keys to himself; see docs/webhook.md.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewWebhook {
+    /// A name for pages; empty means "Relay" and its host.
+    #[serde(default)]
+    pub label: String,
+    /// Where it takes requests; https, or plain http on the loopback.
+    pub url: String,
+    /// The apps it pushes (bundle ids without `.voip`, FCM projects or sender ids); empty means every app without a
+    /// credential of its own.
+    #[serde(default)]
+    pub app_ids: Vec<String>,
+    /// The shared secret, `whsec_` and 24 to 64 bytes in base64.
+    pub secret: Redacted<String>,
+    /// An additional trusted root in PEM.
     #[serde(default)]
     pub extra_ca_pem: Option<String>,
 }

@@ -20,12 +20,12 @@ use pbx_core::model::{CallId, PushProvider, UnixMillis, WakeId, WakeReport, Wake
 use pbx_core::store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::credential::{
-    CheckOutcome, CredentialError, CredentialId, CredentialState, CredentialStore, CredentialSummary, Details, Loaded,
-    NewCredential, validate,
+    CheckOutcome, CredentialError, CredentialId, CredentialKind, CredentialState, CredentialStore, CredentialSummary,
+    Details, Loaded, NewCredential, validate,
 };
 use crate::delivery::{Refusal, Route};
 use board::Board;
@@ -56,8 +56,8 @@ pub enum GatewayError {
 pub struct ProviderHealth {
     /// Which credential.
     pub id: CredentialId,
-    /// Whose.
-    pub provider: PushProvider,
+    /// What kind.
+    pub provider: CredentialKind,
     /// Its name on pages.
     pub label: String,
     /// How it is doing.
@@ -103,6 +103,8 @@ struct Shared {
     store: CredentialStore,
     clock: Clock,
     entries: RwLock<BTreeMap<CredentialId, Arc<Entry>>>,
+    /// Providers with a usable credential, in order; what phones may be told.
+    providers: watch::Sender<Vec<PushProvider>>,
 }
 
 /// The push side's handle; cheap to clone.
@@ -145,9 +147,9 @@ impl Entry {
         let board = self.board().clone();
         let mut summary = CredentialSummary {
             id: self.id,
-            provider: self.details.provider(),
+            provider: self.details.kind(),
             label: self.label.clone(),
-            app_ids: Vec::new(),
+            app_ids: self.details.app_ids().into_iter().map(str::to_owned).collect(),
             key_id: None,
             team_id: None,
             project_id: None,
@@ -161,18 +163,19 @@ impl Entry {
         };
         match &self.details {
             Details::Apns(apns) => {
-                summary.app_ids.clone_from(&apns.bundle_ids);
                 summary.key_id = Some(apns.key_id.clone());
                 summary.team_id = Some(apns.team_id.clone());
                 summary.environment = Some(apns.environment);
                 summary.endpoints = vec![apns.production_url.to_string(), apns.sandbox_url.to_string()];
             }
             Details::Fcm(fcm) => {
-                summary.app_ids = std::iter::once(fcm.project_id.clone()).chain(fcm.sender_id.clone()).collect();
                 summary.key_id.clone_from(&fcm.key_id);
                 summary.project_id = Some(fcm.project_id.clone());
                 summary.client_email = Some(fcm.client_email.clone());
                 summary.endpoints = vec![fcm.base_url.to_string(), fcm.token_uri.clone()];
+            }
+            Details::Webhook(webhook) => {
+                summary.endpoints = vec![webhook.url.to_string()];
             }
         }
         summary
@@ -182,7 +185,7 @@ impl Entry {
         let board = self.board().clone();
         ProviderHealth {
             id: self.id,
-            provider: self.details.provider(),
+            provider: self.details.kind(),
             label: self.label.clone(),
             state: board.state,
             last_success: board.last_success,
@@ -204,10 +207,21 @@ impl Shared {
 
     fn put(&self, entry: Arc<Entry>) {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(entry.id, entry);
+        self.announce_providers();
     }
 
     fn remove(&self, id: CredentialId) {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.announce_providers();
+    }
+
+    fn announce_providers(&self) {
+        let entries = self.entries();
+        let usable = entries.iter().filter(|entry| entry.line.is_some());
+        let kinds: Vec<CredentialKind> = usable.map(|entry| entry.details.kind()).collect();
+        let mut providers = vec![PushProvider::Apns, PushProvider::Fcm];
+        providers.retain(|provider| kinds.iter().any(|kind| kind.serves(*provider)));
+        self.providers.send_replace(providers);
     }
 
     fn route(&self, request: &WakeRequest) -> Result<Route, Refusal> {
@@ -232,7 +246,9 @@ impl Gateway {
         let store = CredentialStore::new(store);
         let clock = Clock::start();
         let entries = store.load().await?.into_iter().map(|it| (it.id, Arc::new(Entry::new(&clock, it)))).collect();
-        let shared = Arc::new(Shared { store, clock, entries: RwLock::new(entries) });
+        let shared =
+            Arc::new(Shared { store, clock, entries: RwLock::new(entries), providers: watch::Sender::default() });
+        shared.announce_providers();
         let (controls, received) = mpsc::channel(CONTROLS);
         let driver = Driver::new(Arc::clone(&shared), requests, reports, received);
         Ok((Self { shared, controls }, tokio::spawn(driver.run())))
@@ -245,7 +261,7 @@ impl Gateway {
         let entry = Arc::new(Entry::new(&self.shared.clock, stored));
         self.shared.put(Arc::clone(&entry));
         self.tell(Control::Added(entry.id)).await?;
-        tracing::info!(id = %entry.id, provider = %entry.details.provider(), label = %entry.label, "push credential added");
+        tracing::info!(id = %entry.id, provider = %entry.details.kind(), label = %entry.label, "push credential added");
         Ok(entry.summary())
     }
 
@@ -285,6 +301,11 @@ impl Gateway {
         self.tell(Control::Removed(id)).await?;
         tracing::info!(%id, "push credential removed");
         Ok(())
+    }
+
+    /// The providers with a usable credential, now and whenever that changes.
+    pub fn providers(&self) -> watch::Receiver<Vec<PushProvider>> {
+        self.shared.providers.subscribe()
     }
 
     /// How each credential is doing, oldest first.

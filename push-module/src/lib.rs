@@ -20,8 +20,8 @@ pub mod standin;
 
 #[cfg(feature = "providers")]
 pub use credential::{
-    ApnsEnvironment, CheckOutcome, CredentialError, CredentialId, CredentialState, CredentialSummary, Endpoint,
-    NewApnsKey, NewCredential, NewFcmAccount,
+    ApnsEnvironment, CheckOutcome, CredentialError, CredentialId, CredentialKind, CredentialState, CredentialSummary,
+    Endpoint, NewApnsKey, NewCredential, NewFcmAccount, NewWebhook, reaches,
 };
 #[cfg(feature = "providers")]
 pub use gateway::{Gateway, GatewayError, GatewayInput, ProviderFailure, ProviderHealth};

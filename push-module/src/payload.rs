@@ -1,7 +1,8 @@
 //! What a phone is sent, for every kind of wake: bodies only, no headers, no sockets.
 //!
 //! Invariants:
-//! - A VoIP push means "new call" and nothing else; notices and tests are ordinary alerts.
+//! - A VoIP push means "new call" and nothing else. A missed call and a test are ordinary alerts; what nobody has to read
+//!   (the call was answered on another phone, register again) is a background push.
 //! - A phone that gets the push without any network can show the call: number, name, id, and when it ends.
 //! - Names and numbers come from strangers: control and direction characters are dropped, the rest is cut on character
 //!   boundaries, so that no body reaches a provider's limit.
@@ -12,6 +13,8 @@ pub mod fcm;
 #[cfg(test)]
 mod tests;
 mod text;
+#[cfg(feature = "providers")]
+pub mod webhook;
 
 use pbx_core::model::{Redacted, WakeKind, WakeTarget};
 
@@ -39,6 +42,8 @@ pub enum ApnsStyle {
     Voip,
     /// An ordinary notification.
     Alert,
+    /// Nothing is shown; the app is started for a moment.
+    Background,
 }
 
 /// The token and the style for a kind of wake, or why there is none.
@@ -49,10 +54,14 @@ pub fn apns_token(kind: WakeKind, target: &WakeTarget) -> Result<(ApnsStyle, &Re
         (WakeKind::Call, Some(token), _) => (ApnsStyle::Voip, token),
         (WakeKind::Call, None, Some(token)) => (ApnsStyle::Alert, token),
         (WakeKind::Call, None, None) => return Err(no_token()),
-        (WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test, _, Some(token)) => {
+        // An app without CallKit rang by an alert, and only another alert takes the place of that one.
+        (WakeKind::MissedCall | WakeKind::Test, _, Some(token)) | (WakeKind::AnsweredElsewhere, None, Some(token)) => {
             (ApnsStyle::Alert, token)
         }
-        (WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test, _, None) => {
+        (WakeKind::AnsweredElsewhere, Some(_), Some(token)) | (WakeKind::Refresh, _, Some(token)) => {
+            (ApnsStyle::Background, token)
+        }
+        (WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test | WakeKind::Refresh, _, None) => {
             return Err(Refusal {
                 code: "no_notice_token",
                 why: "this phone gave a token for calls only, so it gets no notices; its app must register its notification token too"

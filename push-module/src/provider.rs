@@ -10,5 +10,6 @@ mod reply;
 #[cfg(test)]
 mod tests;
 pub mod token;
+pub mod webhook;
 
 pub use reply::{ANSWER_BYTES, Reply, SendError};

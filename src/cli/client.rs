@@ -180,6 +180,10 @@ impl Client {
         read(&self.ask(Method::POST, path, None).await?)
     }
 
+    pub(super) async fn patch<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<Answer<T>, ClientError> {
+        read(&self.ask(Method::PATCH, path, Some(body)).await?)
+    }
+
     pub(super) async fn delete(&self, path: &str) -> Result<(), ClientError> {
         self.ask(Method::DELETE, path, None).await.map(drop)
     }

@@ -1,11 +1,13 @@
-//! `nightbell push credential`: APNs keys and Firebase service accounts.
+//! `nightbell push credential`: APNs keys, Firebase service accounts and push relays.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use pbx_core::model::{PushProvider, Redacted};
-use push_module::credential::{ApnsEnvironment, Endpoint, NewApnsKey, NewCredential, NewFcmAccount};
+use pbx_core::model::Redacted;
+use push_module::credential::{
+    ApnsEnvironment, CredentialKind, Endpoint, NewApnsKey, NewCredential, NewFcmAccount, NewWebhook,
+};
 use push_module::credential::{CheckOutcome, CredentialState, CredentialSummary};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -44,6 +46,8 @@ pub(super) enum AddCommand {
     Apns(ApnsArgs),
     /// A service account of Firebase (JSON file)
     Fcm(FcmArgs),
+    /// A relay that pushes for apps whose publisher keeps the keys (docs/webhook.md)
+    Webhook(WebhookArgs),
 }
 
 #[derive(Debug, Args)]
@@ -99,10 +103,30 @@ pub(super) struct FcmArgs {
     ca: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct WebhookArgs {
+    /// Where the relay takes requests
+    #[arg(long)]
+    url: String,
+    /// A file with the shared secret: whsec_ and 24 to 64 random bytes in base64
+    #[arg(long, value_name = "FILE")]
+    secret: PathBuf,
+    /// An app it pushes; repeat it for several; none means every app without a key of its own
+    #[arg(long, value_name = "ID")]
+    app_id: Vec<String>,
+    /// A name for pages and lists
+    #[arg(long, default_value = "", hide_default_value = true)]
+    name: String,
+    /// One more trusted root certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
 pub(super) async fn run(client: &Client, command: CredentialCommand) -> Result<Report, Failure> {
     match command {
         CredentialCommand::Add(AddCommand::Apns(args)) => add(client, apns(args)?).await,
         CredentialCommand::Add(AddCommand::Fcm(args)) => add(client, fcm(args)?).await,
+        CredentialCommand::Add(AddCommand::Webhook(args)) => add(client, webhook(args)?).await,
         CredentialCommand::List => list(client).await,
         CredentialCommand::Check { id } => check(client, id).await,
         CredentialCommand::Remove { id } => {
@@ -153,6 +177,17 @@ fn fcm(args: FcmArgs) -> Result<NewCredential, Failure> {
     }))
 }
 
+fn webhook(args: WebhookArgs) -> Result<NewCredential, Failure> {
+    let extra_ca_pem = args.ca.map(|ca| read("the root certificate", &ca)).transpose()?.map(Redacted::into_inner);
+    Ok(NewCredential::Webhook(NewWebhook {
+        label: args.name,
+        url: args.url,
+        app_ids: args.app_id,
+        secret: read("the shared secret", &args.secret)?,
+        extra_ca_pem,
+    }))
+}
+
 /// A file as text; what is not text (a .p12, a picture) goes to the server with replacement characters, which then says
 /// what kind of file is needed.
 fn read(what: &'static str, path: &Path) -> Result<Redacted<String>, Failure> {
@@ -192,8 +227,9 @@ async fn list(client: &Client) -> Result<Report, Failure> {
     let mut table = Table::new(["ID", "SERVICE", "NAME", "APPS", "BUILDS", "STATE", "LAST CHECK"]);
     for credential in &listed.known.credentials {
         let service = match credential.provider {
-            PushProvider::Apns => "APNs",
-            PushProvider::Fcm => "FCM",
+            CredentialKind::Apns => "APNs",
+            CredentialKind::Fcm => "FCM",
+            CredentialKind::Webhook => "relay",
         };
         let state = match &credential.state {
             CredentialState::Untried | CredentialState::Working => credential.state.as_str().to_owned(),

@@ -16,6 +16,7 @@ pub(super) struct Device {
     pub(super) reason: String,
     live_binding: Option<LiveBinding>,
     pub(super) wake_target: Option<WakeTarget>,
+    push_policy: String,
     pub(super) last_wake: Option<LastWake>,
 }
 
@@ -78,6 +79,7 @@ impl Device {
                 WakeKind::MissedCall => "missed call",
                 WakeKind::AnsweredElsewhere => "answered elsewhere",
                 WakeKind::Test => "test",
+                WakeKind::Refresh => "renewal",
             };
             format!("{kind} {}: {}", time(wake.at), wake.outcome)
         })
@@ -95,6 +97,7 @@ impl Device {
             format!("  {}", presence(self.presence, &self.reason)),
             format!("  live binding  {binding}"),
             format!("  wake target   {target}"),
+            format!("  push policy   {}", self.push_policy),
             format!("  last wake     {wake}"),
         ];
         lines.iter().map(|line| format!("{}\n", clean(line))).collect()

@@ -110,7 +110,7 @@ fn settings_unusable(wrong: &impl std::fmt::Display) -> Finding {
 /// Settings, data directory, database and ports: whatever would keep the server from starting.
 async fn without_server(place: &Place) -> Vec<Finding> {
     let mut findings = vec![Finding::new(
-        Level::Warn,
+        Level::Fail,
         "not_running",
         "Nightbell is not running here; this is what can be seen without it.",
         "Start it: `systemctl start nightbell` or `nightbell serve`.",

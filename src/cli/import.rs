@@ -42,7 +42,7 @@ struct ImportedLine {
 pub(super) async fn run(client: &Client, args: &ImportArgs) -> Result<Report, Failure> {
     let csv = read(&args.file)?;
     let checked = import(client, &csv, true).await?;
-    if !checked.known.errors.is_empty() {
+    if !checked.known.errors.is_empty() && args.dry_run {
         return Ok(refused(checked));
     }
     let rows = checked.known.rows;

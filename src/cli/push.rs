@@ -35,6 +35,14 @@ pub(super) enum PushCommand {
         /// Its number
         extension: String,
     },
+    /// Until when one phone is pushed: `app` until it is logged out, `rfc8599` only while it is registered
+    Policy {
+        /// The phone, as `registrations` shows it
+        phone: i64,
+        /// app or rfc8599
+        #[arg(value_parser = ["app", "rfc8599"])]
+        policy: String,
+    },
     /// Push a test notice to every phone of an extension, and wait for the provider's answers
     Test {
         /// Its number
@@ -47,6 +55,7 @@ pub(super) async fn run(client: Client, command: PushCommand) -> Result<Report, 
         PushCommand::Credential(command) => credential::run(&client, command).await,
         PushCommand::Enable { extension } => switch(&client, &extension, true).await,
         PushCommand::Disable { extension } => switch(&client, &extension, false).await,
+        PushCommand::Policy { phone, policy } => choose_policy(&client, phone, &policy).await,
         PushCommand::Test { extension } => test(&client, &extension).await,
     }
 }
@@ -56,6 +65,12 @@ async fn switch(client: &Client, extension: &str, enabled: bool) -> Result<Repor
     let answer = client.post::<Value>(&path, &json!({ "enabled": enabled })).await?;
     let word = if enabled { "on" } else { "off" };
     Ok(Report::done(format!("Push is {word} for extension {}.\n", clean(extension)), answer.raw))
+}
+
+async fn choose_policy(client: &Client, phone: i64, policy: &str) -> Result<Report, Failure> {
+    let answer = client.patch::<Value>(&format!("/devices/{phone}"), &json!({ "push_policy": policy })).await?;
+    let until = if policy == "app" { "until it is logged out" } else { "only while it is registered" };
+    Ok(Report::done(format!("Phone {phone} is pushed {until}.\n"), answer.raw))
 }
 
 #[derive(Debug, Deserialize)]

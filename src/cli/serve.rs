@@ -1,7 +1,5 @@
 //! `nightbell serve`: the server in this process, until a signal ends it.
 
-use std::time::Duration;
-
 use pbx_core::model::UnixMillis;
 use serde_json::{Value, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -13,11 +11,6 @@ use super::{Exit, Place};
 use crate::app::{App, AppError};
 use crate::config::Config;
 use crate::logging;
-
-/// The admin socket is made by a task of its own; it takes milliseconds.
-const SOCKET_WITHIN: Duration = Duration::from_secs(5);
-/// Between two looks at it.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 pub(super) fn run(place: &Place, json: bool) -> Result<Report, Failure> {
     let config = place.load()?;
@@ -38,7 +31,6 @@ pub(super) fn run(place: &Place, json: bool) -> Result<Report, Failure> {
 async fn serve(config: &Config, json: bool) -> Result<Report, Failure> {
     let mut signals = Signals::new()?;
     let mut app = App::start(config).await?;
-    wait_for_socket(config).await;
     let link = setup_link(&app).await?;
     announce(config, &app, link.as_ref(), json);
     tokio::select! {
@@ -88,19 +80,6 @@ impl Signals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }
-    }
-}
-
-/// Commands may follow as soon as the start is announced.
-pub(super) async fn wait_for_socket(config: &Config) {
-    let socket = config.socket_path();
-    let looking = async {
-        while tokio::net::UnixStream::connect(&socket).await.is_err() {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    };
-    if tokio::time::timeout(SOCKET_WITHIN, looking).await.is_err() {
-        tracing::error!(socket = %socket.display(), "the admin socket is not there; commands will not reach this server");
     }
 }
 

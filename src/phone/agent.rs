@@ -183,8 +183,8 @@ impl Shared {
         let mut contact = format!("<sip:{}@{}{transport}{push}>", self.config.extension, line.local());
         if let Some(instance) = self.config.instance {
             contact.push_str(&format!(";+sip.instance=\"<urn:uuid:{instance}>\""));
-            if registering && self.config.outbound {
-                contact.push_str(";reg-id=1");
+            if let (true, Some(reg_id)) = (registering, self.config.flow) {
+                contact.push_str(&format!(";reg-id={reg_id}"));
             }
         }
         contact

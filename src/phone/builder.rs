@@ -58,7 +58,8 @@ pub struct PhoneBuilder {
     pub(super) user_agent: String,
     pub(super) transport: Transport,
     pub(super) instance: Option<Uuid>,
-    pub(super) outbound: bool,
+    pub(super) flow: Option<u32>,
+    pub(super) register_lines: Vec<(String, String)>,
     pub(super) push_params: String,
     pub(super) digest: DigestChoice,
     pub(super) bind: Option<SocketAddr>,
@@ -77,7 +78,8 @@ impl PhoneBuilder {
             user_agent: "nightbell-phone".to_owned(),
             transport: Transport::Udp,
             instance: None,
-            outbound: false,
+            flow: None,
+            register_lines: Vec::new(),
             push_params: String::new(),
             digest: DigestChoice::default(),
             bind: None,
@@ -141,10 +143,17 @@ impl PhoneBuilder {
         self
     }
 
-    /// Announces RFC 5626 outbound: `reg-id=1` and `Supported: outbound`.
+    /// Registers one of several flows of its instance (RFC 5626): `reg-id` and `Supported: outbound`.
     #[must_use]
-    pub fn outbound(mut self) -> Self {
-        self.outbound = true;
+    pub fn flow(mut self, reg_id: u32) -> Self {
+        self.flow = Some(reg_id);
+        self
+    }
+
+    /// One more header line in every REGISTER, for example a Path as an edge proxy adds it.
+    #[must_use]
+    pub fn register_line(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.register_lines.push((name.into(), value.into()));
         self
     }
 

@@ -1,10 +1,11 @@
 //! Load for tests and benches: many registrations with digest over one UDP socket, in a closed loop.
 //!
+//! Or, to see an avalanche, every registration begins at its own moment of a window, however many are under way.
 //! A closed loop keeps a fixed number of registrations under way and starts the next one when one ends, so it finds the
 //! rate the server bears by itself. Latency runs from the first REGISTER to its 200, the challenge included.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -35,6 +36,10 @@ pub struct RegisterLoad {
     pub expires: u32,
     /// How long one registration may take.
     pub within: Duration,
+    /// Over how long the first requests are spread evenly; zero for the closed loop.
+    pub spread: Duration,
+    /// The address they come from; the one that leads to the server unless given.
+    pub local: Option<IpAddr>,
 }
 
 /// What came of it.
@@ -96,23 +101,29 @@ struct Desk {
     local: SocketAddr,
     waiting: Waiting,
     next: AtomicUsize,
+    begun: Instant,
     retransmissions: AtomicU64,
 }
 
 /// Registers every account once.
 pub async fn register(load: RegisterLoad) -> Result<LoadReport, PhoneError> {
     let connect = |source| PhoneError::Connect { phone: "load".to_owned(), server: load.server, source };
-    let ip = own_address(load.server).await.map_err(connect)?;
+    let ip = match load.local {
+        Some(ip) => ip,
+        None => own_address(load.server).await.map_err(connect)?,
+    };
     let socket = UdpSocket::bind((ip, 0)).await.map_err(connect)?;
     socket.connect(load.server).await.map_err(connect)?;
     let local = socket.local_addr().map_err(connect)?;
-    let workers = load.in_flight.clamp(1, load.accounts.len().max(1));
+    let most = if load.spread.is_zero() { load.in_flight } else { load.accounts.len() };
+    let workers = most.clamp(1, load.accounts.len().max(1));
     let desk = Arc::new(Desk {
         load,
         socket,
         local,
         waiting: Waiting::default(),
         next: AtomicUsize::new(0),
+        begun: Instant::now(),
         retransmissions: AtomicU64::new(0),
     });
     let started = Instant::now();
@@ -154,6 +165,7 @@ async fn work(desk: Arc<Desk>) -> Vec<Outcome> {
     loop {
         let number = desk.next.fetch_add(1, Ordering::Relaxed);
         let Some((extension, secret)) = desk.load.accounts.get(number) else { return outcomes };
+        tokio::time::sleep_until(desk.begins(number)).await;
         let started = Instant::now();
         let outcome = timeout(desk.load.within, desk.register_one(extension, secret)).await;
         outcomes.push(match outcome {
@@ -164,7 +176,19 @@ async fn work(desk: Arc<Desk>) -> Vec<Outcome> {
     }
 }
 
+/// How long a server that is busy wants to be left alone (RFC 3261 section 20.33).
+fn retry_after(response: &Message) -> Option<Duration> {
+    let seconds = response.header("Retry-After")?.split([';', '(', ' ']).next()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
 impl Desk {
+    /// When the registration at this place begins.
+    fn begins(&self, number: usize) -> Instant {
+        let share = number as f64 / self.load.accounts.len().max(1) as f64;
+        self.begun + self.load.spread.mul_f64(share)
+    }
+
     /// One registration with its challenge; the final status.
     async fn register_one(&self, extension: &str, secret: &str) -> u16 {
         let mut digest = DigestClient::new(extension, secret, DigestChoice::Topmost);
@@ -186,6 +210,10 @@ impl Desk {
             digest.authorize(&mut request);
             let response = self.exchange(&request, branch).await;
             let status = response.status().unwrap_or_default();
+            if let (503, Some(seconds)) = (status, retry_after(&response)) {
+                tokio::time::sleep(seconds).await;
+                continue;
+            }
             if status != 401 {
                 return status;
             }
@@ -257,7 +285,17 @@ mod tests {
         let mut accounts: Vec<_> = (100..150).map(|number| (number.to_string(), "s".to_owned())).collect();
         accounts.push(("666".to_owned(), "s".to_owned()));
         let within = Duration::from_secs(10);
-        let report = register(RegisterLoad { server, accounts, in_flight: 8, expires: 60, within }).await.unwrap();
+        let report = register(RegisterLoad {
+            server,
+            accounts,
+            in_flight: 8,
+            expires: 60,
+            within,
+            spread: Duration::ZERO,
+            local: None,
+        })
+        .await
+        .unwrap();
         assert_eq!((report.accepted, report.timed_out), (50, 0));
         assert_eq!(report.refused, BTreeMap::from([(403, 1)]));
         assert!(report.percentile(0.5) <= report.percentile(1.0));
@@ -270,7 +308,17 @@ mod tests {
         let server = silent.local_addr().unwrap();
         let accounts = vec![("101".to_owned(), "s".to_owned())];
         let within = Duration::from_millis(50);
-        let report = register(RegisterLoad { server, accounts, in_flight: 4, expires: 60, within }).await.unwrap();
+        let report = register(RegisterLoad {
+            server,
+            accounts,
+            in_flight: 4,
+            expires: 60,
+            within,
+            spread: Duration::ZERO,
+            local: None,
+        })
+        .await
+        .unwrap();
         assert_eq!((report.accepted, report.timed_out), (0, 1));
         assert_eq!(report.percentile(0.5), Duration::ZERO);
     }

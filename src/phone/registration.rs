@@ -42,6 +42,10 @@ pub struct Registered {
     pub contacts: Vec<String>,
     /// Every Feature-Caps line of the 200 (RFC 8599 section 4.1.4).
     pub feature_caps: Vec<String>,
+    /// The Path lines of the 200 (RFC 3327).
+    pub path: Vec<String>,
+    /// Seconds between keep-alives that the server wants (RFC 5626 `Flow-Timer`).
+    pub flow_timer: Option<u32>,
     /// From the first REGISTER to the 200.
     pub took: Duration,
 }
@@ -112,6 +116,8 @@ impl Shared {
             expires: granted(&response, &line),
             contacts: response.headers("Contact").map(str::to_owned).collect(),
             feature_caps: response.headers("Feature-Caps").map(str::to_owned).collect(),
+            path: response.headers("Path").map(str::to_owned).collect(),
+            flow_timer: response.header("Flow-Timer").and_then(|seconds| seconds.trim().parse().ok()),
             took: started.elapsed(),
         })
     }
@@ -128,8 +134,11 @@ impl Shared {
             .with("CSeq", format!("{number} REGISTER"))
             .with("User-Agent", &self.config.user_agent);
         drop(state);
-        let supported = if self.config.outbound { "path, outbound, gruu" } else { "path" };
+        let supported = if self.config.flow.is_some() { "path, outbound, gruu" } else { "path" };
         request.push("Supported", supported);
+        for (name, value) in &self.config.register_lines {
+            request.push(name, value);
+        }
         match wish {
             Wish::Own(expires) => {
                 request.push("Contact", self.contact(line, true));

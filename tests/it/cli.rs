@@ -219,10 +219,10 @@ async fn without_a_server_commands_say_how_to_start_it() {
 }
 
 #[tokio::test]
-async fn doctor_is_degraded_without_credentials_and_looks_around_without_a_server() {
+async fn doctor_is_degraded_without_credentials_and_fails_but_looks_around_without_a_server() {
     let here = Installation::new();
     let alone = here.run(&["doctor", "--json"]).await;
-    assert_eq!((alone.code, &alone.json()["level"], &alone.json()["running"]), (3, &"warn".into(), &false.into()));
+    assert_eq!((alone.code, &alone.json()["level"], &alone.json()["running"]), (1, &"fail".into(), &false.into()));
     let served = here.serve().await;
     let asked = here.run(&["doctor", "--json"]).await;
     assert_eq!((asked.code, &asked.json()["level"]), (3, &"warn".into()));
@@ -281,6 +281,16 @@ async fn bad_numbers_and_secrets_are_refused_with_the_fix() {
     empty.refused(&["standard input is empty"]);
     here.run(&["push", "test", "101"]).await.refused(&["no device of extension 101 can be pushed"]);
     here.run(&["calls", "show", "7"]).await.refused(&["there is no call 7"]);
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn how_long_a_phone_is_pushed_is_chosen_by_its_number_and_one_of_two_words() {
+    let here = Installation::new();
+    let served = here.serve().await;
+    here.run(&["push", "policy", "7", "rfc8599"]).await.refused(&["there is no device 7", "[no_such_device]"]);
+    let wrong = here.run(&["push", "policy", "7", "always"]).await;
+    assert!(wrong.err.contains("app, rfc8599"), "{}", wrong.err);
     served.stop().await;
 }
 

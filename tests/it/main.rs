@@ -4,24 +4,58 @@
 //! its tests with that advice. Nothing is skipped.
 
 #[cfg(test)]
+mod admin_pages;
+#[cfg(test)]
+mod avalanche;
+#[cfg(test)]
+mod call_ends;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod defence;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod digest_rules;
+#[cfg(test)]
+mod guarantees;
+#[cfg(test)]
+mod kill_rounds;
+#[cfg(test)]
+mod late_push;
+#[cfg(test)]
+mod many_apps;
+#[cfg(test)]
+mod moving_phones;
+#[cfg(test)]
+mod outbound_flows;
+#[cfg(test)]
+mod push_policy;
+#[cfg(test)]
 mod real_phones;
+#[cfg(test)]
+mod register_rules;
 #[cfg(test)]
 mod registration;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
+mod scanners;
+#[cfg(test)]
 mod sipp;
+#[cfg(test)]
+mod strangers;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
 mod torture;
 #[cfg(test)]
+mod transport_limits;
+#[cfg(test)]
 mod wake_call;
+#[cfg(test)]
+mod wake_race;
 #[cfg(test)]
 mod wake_rules;

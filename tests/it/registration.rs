@@ -1,20 +1,12 @@
 //! A phone registers, refreshes, leaves and comes back; nobody else can take its place.
 
 use nightbell::phone::{DigestChoice, PhoneError, TlsTrust, Transport, load};
-use pbx_core::model::{BindingState, DeviceSummary, Presence};
-use pbx_core::switchboard::command::{Command, Reply};
+use pbx_core::model::{BindingState, Presence};
 use uuid::Uuid;
 
 use crate::support::SOON;
+use crate::support::office::{device, devices};
 use crate::support::server::TestServer;
-
-/// The devices the server knows.
-async fn devices(server: &TestServer) -> Vec<DeviceSummary> {
-    match server.app.switchboard.ask(Command::ListDevices { after: None, limit: 100 }).await {
-        Ok(Reply::Devices(devices)) => devices,
-        other => panic!("the server does not list its devices: {other:?}"),
-    }
-}
 
 #[tokio::test]
 async fn a_phone_registers_over_udp_tcp_and_tls_with_either_digest() {
@@ -81,7 +73,7 @@ async fn an_app_that_comes_back_from_a_new_port_is_the_same_device() {
     server.add_extension("101", "Anna").await;
     let phone = server.phone("101").instance(Uuid::new_v4()).build().unwrap();
     phone.register(120, SOON).await.unwrap();
-    for _ in 0..10 {
+    for _ in 0..50 {
         phone.background().await;
         phone.wake(120, SOON).await.unwrap();
     }
@@ -120,23 +112,9 @@ async fn two_records_the_push_record_outlives_registration_and_connection() {
 
     app.register(300, SOON).await.unwrap();
     app.background().await;
-    let lost = wait_for(&server, |device| device.presence == Presence::ReachableByPush).await;
+    let lost = device(&server, |device| device.presence == Presence::ReachableByPush).await;
     assert_eq!(lost.live_binding.map(|binding| binding.state), Some(BindingState::FlowLost));
     server.stop().await;
-}
-
-/// The only device, once it is as wanted: a closed connection is noticed a moment later.
-async fn wait_for(server: &TestServer, wanted: impl Fn(&DeviceSummary) -> bool) -> DeviceSummary {
-    let search = async {
-        let mut notices = server.app.switchboard.notices();
-        loop {
-            if let Some(device) = devices(server).await.into_iter().find(|device| wanted(device)) {
-                return device;
-            }
-            notices.recv().await.expect("the switchboard runs");
-        }
-    };
-    tokio::time::timeout(SOON, search).await.expect("the device's state changes soon")
 }
 
 #[tokio::test]
@@ -148,7 +126,15 @@ async fn two_hundred_phones_register_at_once_and_again() {
         let secret = server.add_extension(&number, "").await;
         accounts.push((number, secret));
     }
-    let load = load::RegisterLoad { server: server.udp(), accounts, in_flight: 32, expires: 300, within: SOON };
+    let load = load::RegisterLoad {
+        server: server.udp(),
+        accounts,
+        in_flight: 32,
+        expires: 300,
+        within: SOON,
+        spread: std::time::Duration::ZERO,
+        local: None,
+    };
     for _ in 0..2 {
         let report = load::register(load.clone()).await.unwrap();
         assert_eq!((report.accepted, report.timed_out), (200, 0), "{:?}", report.refused);

@@ -1,8 +1,13 @@
 //! What the promises are tested with: real telephones as child processes, and the whole server.
 
 pub(crate) mod baresip;
+pub(crate) mod browser;
+pub(crate) mod installation;
 pub(crate) mod linphone;
+pub(crate) mod lossy;
+pub(crate) mod office;
 pub(crate) mod program;
+pub(crate) mod raw;
 pub(crate) mod server;
 pub(crate) mod sipp;
 

@@ -2,71 +2,21 @@
 
 use std::time::Duration;
 
-use nightbell::phone::{CallEnd, EventKind, Phone, Transport};
+use nightbell::phone::{CallEnd, EventKind};
 use pbx_core::model::{CallEnding, Presence, UnixMillis};
-use pbx_core::switchboard::command::{Command, Reply};
 use push_module::standin::ApnsFault;
-use uuid::Uuid;
 
 use crate::support::SOON;
-use crate::support::server::{AppTokens, TestApns, TestServer};
+use crate::support::office::{Office, devices};
 
 /// Half a second of voice.
 const VOICE: u64 = 25;
 
-/// A server with a desk phone at 101 and an app at 102 that has registered once, over TCP.
-struct Office {
-    server: TestServer,
-    apns: TestApns,
-    desk: Phone,
-    app: Phone,
-    tokens: AppTokens,
-}
-
-impl Office {
-    async fn open() -> Self {
-        let server = TestServer::start().await;
-        let apns = server.apns().await;
-        server.add_extension("101", "Front desk").await;
-        server.add_extension("102", "Anna").await;
-        let desk = server.phone("101").build().unwrap();
-        desk.register(300, SOON).await.unwrap();
-        let tokens = apns.tokens();
-        let app = Phone::builder(server.tcp())
-            .extension("102")
-            .secret("secret-of-102")
-            .transport(Transport::Tcp)
-            .instance(Uuid::new_v4())
-            .push_params(format!(";{}", tokens.params()))
-            .build()
-            .unwrap();
-        app.register(300, SOON).await.unwrap();
-        Self { server, apns, desk, app, tokens }
-    }
-
-    /// The same, with the app asleep after a proper goodbye.
-    async fn with_sleeping_app() -> Self {
-        let office = Self::open().await;
-        office.app.unregister(SOON).await.unwrap();
-        office.app.background().await;
-        office
-    }
-
-    /// How often the app was called.
-    fn rings(&self) -> usize {
-        let rang = |kind: &EventKind| matches!(kind, EventKind::CallArrived(_) | EventKind::CallArrivedTwice(_));
-        self.app.events().count("102", rang)
-    }
-
-    async fn presence(&self) -> Presence {
-        match self.server.app.switchboard.ask(Command::ListDevices { after: None, limit: 10 }).await {
-            Ok(Reply::Devices(devices)) => devices
-                .into_iter()
-                .find(|device| device.wake_target.is_some())
-                .map_or(Presence::Unreachable, |device| device.presence),
-            other => panic!("the server does not list its devices: {other:?}"),
-        }
-    }
+/// Whether and how the app can be reached.
+async fn presence(office: &Office) -> Presence {
+    let devices = devices(&office.server).await;
+    let app = devices.into_iter().find(|device| device.wake_target.is_some());
+    app.map_or(Presence::Unreachable, |device| device.presence)
 }
 
 #[tokio::test]
@@ -164,12 +114,12 @@ async fn an_app_that_wakes_after_the_caller_gave_up_rings_for_nobody_and_is_told
 #[tokio::test]
 async fn a_token_that_is_gone_ends_the_call_and_the_wake_target() {
     let office = Office::with_sleeping_app().await;
-    assert_eq!(office.presence().await, Presence::ReachableByPush);
+    assert_eq!(presence(&office).await, Presence::ReachableByPush);
     let far_future = UnixMillis(4_000_000_000_000);
     office.apns.standin.script(office.tokens.voip.as_str(), ApnsFault::Gone { timestamp: far_future }, 1);
     let call = office.desk.call("102", SOON).await.unwrap();
     assert!(matches!(call.ended(SOON).await.unwrap(), CallEnd::Refused(480, _)));
-    assert_eq!(office.presence().await, Presence::Unreachable);
+    assert_eq!(presence(&office).await, Presence::Unreachable);
     office.server.last_call("why", SOON, |call| call.ending == Some(CallEnding::Unreachable)).await;
     office.server.stop().await;
 }

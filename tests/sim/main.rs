@@ -3,6 +3,7 @@
 //! `docs/simulation.md` says what is simulated and how to run and replay it.
 
 #[cfg(test)]
+mod economy;
 mod history;
 #[cfg(test)]
 mod logs;

@@ -178,7 +178,9 @@ impl Reference {
         if facts.caller == phone && status == 180 {
             facts.ringing_sent.get_or_insert(at);
         }
-        if facts.caller != phone || status < 200 || status == 407 {
+        // A phone without an account asks again and again, and each question is a transaction of its own.
+        let unproven = status == 407 || text.starts_with("SIP/2.0 403 Blocked After Wrong Secrets");
+        if facts.caller != phone || status < 200 || unproven {
             return;
         }
         // The answer to a request within the call.
@@ -293,6 +295,10 @@ impl Reference {
             | Change::AppendTimeline(_)
             | Change::PutParked(_)
             | Change::DeleteParked(_)
+            | Change::PutBlock(_)
+            | Change::DeleteBlock { .. }
+            | Change::PutKnownNetwork { .. }
+            | Change::DeleteKnownNetwork(_)
             | Change::PutSettings(_) => {}
         }
     }
@@ -313,7 +319,7 @@ impl Reference {
                 device.notices.push(at);
                 device.wakes.is_empty().then_some("a notice follows a push")
             }
-            WakeKind::Test => None,
+            WakeKind::Test | WakeKind::Refresh => None,
         };
         if let Some(rule) = wrong {
             self.complain(rule, format!("{call}: {:?} to phone {phone} at {at:?}", request.kind));

@@ -77,6 +77,18 @@ impl Disk {
             Change::PutParked(parked) => drop(self.parked.insert(parked.call, parked)),
             Change::DeleteParked(call) => drop(self.parked.remove(&call)),
             Change::PutSettings(settings) => disk.settings = settings,
+            Change::PutBlock(block) => {
+                disk.blocks.retain(|one| (one.network, &one.account) != (block.network, &block.account));
+                disk.blocks.push(block);
+            }
+            Change::DeleteBlock { network, account } => {
+                disk.blocks.retain(|one| (one.network, &one.account) != (network, &account));
+            }
+            Change::PutKnownNetwork { network, at } => {
+                disk.known_networks.retain(|(one, _)| *one != network);
+                disk.known_networks.push((network, at));
+            }
+            Change::DeleteKnownNetwork(network) => disk.known_networks.retain(|(one, _)| *one != network),
         }
     }
 

@@ -134,6 +134,13 @@ impl World {
         self.reference.into_complaints()
     }
 
+    /// Lives through the history while this one datagram gets lost; what was wrong, and the datagrams it took.
+    pub(crate) fn live_without(mut self, datagram: Option<u64>) -> (Vec<String>, u64) {
+        self.wires.lose_only(datagram);
+        self.live_through();
+        (self.reference.into_complaints(), self.wires.datagrams)
+    }
+
     /// Adds a line to the story, if one is told.
     fn note(&mut self, line: impl FnOnce() -> String) {
         let at = self.now.as_micros() / 1000;

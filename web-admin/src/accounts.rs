@@ -32,7 +32,7 @@ pub(crate) struct ApiToken {
 }
 
 /// Names are compared without case.
-fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
     name.trim().to_lowercase()
 }
 

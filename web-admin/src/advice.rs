@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pbx_core::model::{DeviceSummary, PushProvider, TargetHealth, UnixMillis, WakeState, WakeTarget};
+use pbx_core::model::{DeviceSummary, PushProvider, TargetHealth, UnixMillis, WakeState};
 use pbx_core::switchboard::command::{Command, Reply, Status};
-use push_module::{CredentialState, CredentialSummary};
+use push_module::{CredentialState, CredentialSummary, reaches};
 use serde::Serialize;
 
 use crate::adding::unexpected;
@@ -178,7 +178,7 @@ fn push(facts: &Facts, findings: &mut Vec<Finding>) {
             Level::Warn,
             "no_push_credential",
             "There is no push credential, so sleeping phone apps cannot be woken. Desk phones work without one.",
-            "Add the APNs key or the Firebase service account of the phone app you use.",
+            "Add the APNs key, the Firebase service account or the push relay of the phone app you use.",
             "/push",
         ));
     }
@@ -203,17 +203,6 @@ fn push(facts: &Facts, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether any credential can wake this target.
-pub(crate) fn has_credential(target: &WakeTarget, credentials: &[CredentialSummary]) -> bool {
-    let app = target.app_id.to_lowercase();
-    let app = app.strip_suffix(".voip").unwrap_or(&app);
-    credentials.iter().filter(|credential| credential.provider == target.provider).any(|credential| {
-        let environment = credential.environment.is_none_or(|covered| covered.covers(target.environment));
-        let any_app = credential.app_ids.is_empty() && credential.provider == PushProvider::Apns;
-        environment && (any_app || credential.app_ids.iter().any(|id| id.eq_ignore_ascii_case(app)))
-    })
-}
-
 fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
     let mut lacking: BTreeMap<(PushProvider, &str), usize> = BTreeMap::new();
     let (mut revoked, mut suspect) = (0usize, 0usize);
@@ -223,7 +212,7 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
             continue;
         }
         let gone = matches!(target.health, TargetHealth::Revoked { .. });
-        if !gone && !has_credential(target, &facts.credentials) {
+        if !gone && !reaches(&facts.credentials, target) {
             *lacking.entry((target.provider, target.app_id.as_str())).or_default() += 1;
         }
         match target.health {
@@ -241,7 +230,7 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
             Level::Fail,
             "app_without_credential",
             format!("{} cannot be woken through {name}: there is no credential for {app}.", phones(count)),
-            format!("Ask the publisher of the app for its {what} and add it, or use an app whose key you have."),
+            format!("Ask the publisher of the app for its {what} and add it, add the relay that pushes for him, or use an app whose key you have."),
             link,
         ));
     }

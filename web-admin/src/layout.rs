@@ -15,6 +15,7 @@ pub(crate) enum Menu {
     Extensions,
     Push,
     Calls,
+    Security,
     Settings,
     System,
     Account,
@@ -29,6 +30,7 @@ impl Menu {
             Self::Extensions => "Extensions",
             Self::Push => "Push",
             Self::Calls => "Calls",
+            Self::Security => "Security",
             Self::Settings => "Settings",
             Self::System => "System",
             Self::Account => "Account",
@@ -123,6 +125,7 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
         ("signed-out", "You are signed out."),
         ("password", "The password was changed. Sign in with the new one."),
         ("ready", "Your account is ready. Sign in."),
+        ("unblocked", "Unblocked. The next request from there is answered."),
         ("hung-up", "The call was ended."),
     ];
     known.into_iter().find(|(known, _)| *known == code).map(|(_, text)| text)

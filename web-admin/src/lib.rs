@@ -34,7 +34,7 @@ mod token;
 mod words;
 
 pub use routes::{local_router, router};
-pub use serve::{serve_https, serve_unix};
+pub use serve::{UnixDoor, serve_https};
 pub use state::{AdminState, Site};
 pub use token::NoRandom;
 

@@ -11,6 +11,8 @@ pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod pairing;
 pub(crate) mod push;
+pub(crate) mod push_form;
+pub(crate) mod security;
 pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod sign_in;

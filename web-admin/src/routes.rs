@@ -7,13 +7,18 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post};
 use axum::{Router, middleware};
+use push_module::CredentialKind;
 
-use crate::api::{calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import};
+use crate::api::{
+    blocklist, calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import,
+};
 use crate::api::{push as api_push, settings as api_settings, system as api_system};
 use crate::error::{ErrorPage, Problem, Refusal};
-use crate::headers::{self, UPLOAD_LIMIT};
-use crate::pages::{account, calls, dashboard, device, extension, extensions, health, import, pairing, push};
-use crate::pages::{settings, setup, sign_in, system};
+use crate::headers::{self, OPEN_LIMIT, UPLOAD_LIMIT};
+use crate::pages::{
+    account, calls, dashboard, device, extension, extensions, health, import, pairing, push, push_form,
+};
+use crate::pages::{security, settings, setup, sign_in, system};
 use crate::state::AdminState;
 use crate::{assets, events, session};
 
@@ -24,8 +29,10 @@ pub(crate) fn open() -> Routes {
     vec![
         ("/healthz", get(health::healthz)),
         ("/static/{name}", get(assets::serve)),
-        ("/setup/{token}", get(setup::form).post(setup::submit)),
-        ("/sign-in", get(sign_in::form).post(sign_in::submit)),
+        ("/setup/{token}", get(setup::form).post(setup::submit).layer(DefaultBodyLimit::max(OPEN_LIMIT))),
+        ("/sign-in", get(sign_in::form).post(sign_in::submit).layer(DefaultBodyLimit::max(OPEN_LIMIT))),
+        // Asked by apps that got a push: the 128-bit id in it is the key.
+        ("/api/v1/calls/{id}/ringing", get(api_calls::ringing)),
     ]
 }
 
@@ -47,15 +54,19 @@ pub(crate) fn pages() -> Routes {
         ("/extensions/{number}/links/{id}", get(pairing::page)),
         ("/extensions/{number}/links/{id}/revoke", get(pairing::confirm_revoke).post(pairing::revoke)),
         ("/devices/{id}/push", post(device::switch_push)),
+        ("/devices/{id}/push-policy", post(device::choose_policy)),
         ("/devices/{id}/forget", get(device::confirm_forget).post(device::forget)),
         ("/push", get(push::page)),
-        ("/push/apns", get(push::apns_form).post(push::add_apns).layer(DefaultBodyLimit::max(UPLOAD_LIMIT))),
-        ("/push/fcm", get(push::fcm_form).post(push::add_fcm).layer(DefaultBodyLimit::max(UPLOAD_LIMIT))),
+        ("/push/apns", adding(CredentialKind::Apns)),
+        ("/push/fcm", adding(CredentialKind::Fcm)),
+        ("/push/webhook", adding(CredentialKind::Webhook)),
         ("/push/{id}/check", post(push::check)),
         ("/push/{id}/remove", get(push::confirm_remove).post(push::remove)),
         ("/calls", get(calls::page)),
         ("/calls/{id}", get(calls::detail)),
         ("/calls/{id}/hang-up", get(calls::confirm_hang_up).post(calls::hang_up)),
+        ("/security", get(security::page)),
+        ("/security/unblock", post(security::lift)),
         ("/settings", get(settings::page).post(settings::save)),
         ("/system", get(system::page)),
         ("/account", get(account::page)),
@@ -87,6 +98,8 @@ pub(crate) fn api() -> Routes {
         ("/calls/active", get(api_calls::active)),
         ("/calls/active/{id}", delete(api_calls::hang_up)),
         ("/calls/{id}", get(api_calls::get)),
+        ("/blocklist", get(blocklist::list)),
+        ("/blocklist/{address}", delete(blocklist::remove)),
         ("/settings", get(api_settings::get).put(api_settings::put)),
         ("/status", get(api_system::status)),
         ("/doctor", get(api_system::doctor)),
@@ -118,6 +131,12 @@ pub fn router(state: AdminState) -> Router {
         .layer(middleware::from_fn_with_state(state.clone(), session::require_session));
     let all = collect(open()).merge(closed).nest(API, api).merge(nothing);
     headers::around(all.with_state(state.clone()), &state)
+}
+
+fn adding(kind: CredentialKind) -> MethodRouter<AdminState> {
+    get(async move |frame| push_form::form(kind, frame))
+        .post(move |state, frame, multipart| push_form::add(kind, state, frame, multipart))
+        .layer(DefaultBodyLimit::max(UPLOAD_LIMIT))
 }
 
 /// The API for the Unix socket, where whoever could connect is the owner.

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,40 +56,49 @@ pub async fn serve_https(
     served
 }
 
-/// Serves `router` on a Unix socket (mode 0600) until `shutdown` is done; only our own user and root may connect.
-///
-/// A socket left behind by a crash is replaced.
-pub async fn serve_unix(
-    path: &Path,
-    router: Router,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Ok(()) => {}
-        Err(missing) if missing.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
+/// A bound Unix socket (mode 0600) at which only our own user and root are let in.
+#[derive(Debug)]
+pub struct UnixDoor {
+    listener: OwnersOnly,
+    path: PathBuf,
+}
+
+impl UnixDoor {
+    /// Binds the socket; commands may come from now on. One left behind by a crash is replaced.
+    pub fn bind(path: &Path) -> io::Result<Self> {
+        match std::fs::remove_file(path) {
+            Ok(()) => {}
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        let owner = std::fs::metadata(path)?.uid();
+        Ok(Self { listener: OwnersOnly { listener, owner }, path: path.to_owned() })
     }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    let owner = std::fs::metadata(path)?.uid();
-    let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = axum::serve(OwnersOnly { listener, owner }, router).with_graceful_shutdown(async move {
-        shutdown.await;
-        drop(stopping);
-    });
-    let deadline = async move {
-        let _ = stopped.await;
-        tokio::time::sleep(FINISH_WITHIN).await;
-    };
-    let served = tokio::select! {
-        served = serving => served,
-        () = deadline => Ok(()),
-    };
-    let _ = std::fs::remove_file(path);
-    served
+
+    /// Serves `router` until `shutdown` is done, then removes the socket.
+    pub async fn serve(self, router: Router, shutdown: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+        let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = axum::serve(self.listener, router).with_graceful_shutdown(async move {
+            shutdown.await;
+            drop(stopping);
+        });
+        let deadline = async move {
+            let _ = stopped.await;
+            tokio::time::sleep(FINISH_WITHIN).await;
+        };
+        let served = tokio::select! {
+            served = serving => served,
+            () = deadline => Ok(()),
+        };
+        let _ = std::fs::remove_file(&self.path);
+        served
+    }
 }
 
 /// Accepts connections of our own user and of root; the mode of the socket alone would leave a gap while it is made.
+#[derive(Debug)]
 struct OwnersOnly {
     listener: UnixListener,
     owner: u32,

@@ -78,7 +78,7 @@ pub(crate) async fn require_session_or_token(
     }
 }
 
-/// At the Unix socket everybody is the owner; `serve_unix` has checked who may connect.
+/// At the Unix socket everybody is the owner; [`crate::UnixDoor`] has checked who may connect.
 pub(crate) async fn as_local_owner(mut request: Request, next: Next) -> Response {
     let owner = SignedIn { name: "owner".into(), session: "unix".into() };
     request.extensions_mut().insert(owner);

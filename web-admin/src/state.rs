@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pbx_core::handle::SwitchboardHandle;
 use pbx_core::model::UnixMillis;
 use pbx_core::store::Store;
-use pbx_core::switchboard::handle::SwitchboardHandle;
 
 use crate::password::Passwords;
 use crate::throttle::Throttle;

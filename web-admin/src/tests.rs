@@ -11,8 +11,8 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, Response, StatusCode, header};
 use pbx_core::model::{
-    BindingState, DeviceId, DeviceKey, DeviceSummary, Environment, LiveBindingSummary, Presence, PushProvider,
-    Redacted, TargetHealth, Transport, UnixMillis, WakeState, WakeTarget,
+    BindingState, DeviceId, DeviceKey, DeviceSummary, Environment, LiveBindingSummary, Presence, PushPolicy,
+    PushProvider, Redacted, TargetHealth, Transport, UnixMillis, WakeState, WakeTarget,
 };
 use pbx_core::store::Store;
 use provisioning::{Enrolments, PublicInfo, SipPorts};
@@ -180,6 +180,8 @@ fn sleeping(id: i64, number: &str, app: &str) -> DeviceSummary {
             transport: Transport::Tls,
             remote: "192.0.2.7:51234".parse().unwrap(),
             contact: "sip:101@192.0.2.7:51234;transport=tls".into(),
+            spare_flows: 0,
+            suspect: false,
             user_agent: "LinphoneiOS/6.1 (iPhone)".into(),
             since: at,
             expires_at: at,
@@ -195,6 +197,7 @@ fn sleeping(id: i64, number: &str, app: &str) -> DeviceSummary {
             switched_off: None,
         }),
         wake_state: Some(WakeState::Armed),
+        push_policy: PushPolicy::App,
         last_wake: None,
         presence: Presence::ReachableByPush,
         reason: String::new(),

@@ -1,9 +1,10 @@
 //! Slows down guessing without giving outsiders a way to lock an admin out.
 //!
-//! Failures are counted for each address and for each pair of account and address network. The wait doubles from one
-//! second to at most a minute. There is no counter for the account alone, because then anybody who knows the admin's name
-//! could keep the admin out from anywhere; instead a failed sign-in from many addresses is bounded by a global rate that
-//! an already known address of that account may pass.
+//! Failures are counted for each address, for each pair of account and address network, and for each account. The wait
+//! doubles from one second to at most a minute. The count of an account slows down strange addresses only: one from which
+//! somebody signed in to it, or used a setup link for it, since the start passes by. An attempt is counted as a failure
+//! before the slow check of its password, in one step with the question whether it may be made, so that many at once
+//! cannot outrun the count; a success takes it back.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,6 +12,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use pbx_core::model::UnixMillis;
+
+use crate::accounts;
 
 /// Failures that cost nothing: people mistype.
 const FREE_FAILURES: u32 = 3;
@@ -20,6 +23,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const FORGET_AFTER: Duration = Duration::from_secs(15 * 60);
 /// Keys remembered; beyond it the oldest is forgotten, so an attacker with many addresses fills no memory.
 const MAX_KEYS: usize = 4096;
+/// Characters of a name that are counted; longer names are nobody's.
+const MAX_NAME_CHARS: usize = 256;
 /// Failures against one account from all unknown addresses together before unknown addresses must wait.
 const FREE_ACCOUNT_FAILURES: u32 = 20;
 
@@ -50,45 +55,34 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// How long this address must wait before it may try this account; `None` when it may try now.
-    pub(crate) fn wait(&self, account: &str, from: IpAddr, now: UnixMillis) -> Option<Duration> {
-        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let from = network(from);
-        let account = account.to_lowercase();
-        let left = |key: &Key, free: u32| {
-            let failures = counters.failures.get(key)?;
-            let until = failures.last + wait_after(failures.count, free)?;
-            (until > now).then(|| until.since(now))
-        };
-        let mut waits =
-            vec![left(&Key::Address(from), FREE_FAILURES * 3), left(&Key::Pair(account.clone(), from), FREE_FAILURES)];
-        if !counters.known.contains_key(&(account.clone(), from)) {
-            waits.push(left(&Key::Account(account), FREE_ACCOUNT_FAILURES));
+    /// Counts an attempt as a failure unless the address must wait; how long it must.
+    pub(crate) fn attempt(&self, account: &str, from: IpAddr, now: UnixMillis) -> Result<(), Duration> {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let (account, from) = (key(account), network(from));
+        match counters.wait(&account, from, now) {
+            Some(wait) => Err(wait),
+            None => {
+                counters.failed(&account, from, now);
+                Ok(())
+            }
         }
-        waits.into_iter().flatten().max()
     }
 
-    /// Notes a failure.
-    pub(crate) fn failed(&self, account: &str, from: IpAddr, now: UnixMillis) {
+    /// Takes an attempt back that was not decided.
+    pub(crate) fn undecided(&self, account: &str, from: IpAddr) {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let from = network(from);
-        let account = account.to_lowercase();
+        let (account, from) = (key(account), network(from));
         for key in [Key::Address(from), Key::Pair(account.clone(), from), Key::Account(account)] {
-            let entry = counters.failures.entry(key).or_insert(Failures { count: 0, last: now });
-            if now.since(entry.last) > FORGET_AFTER {
-                entry.count = 0;
+            if let Some(failures) = counters.failures.get_mut(&key) {
+                failures.count = failures.count.saturating_sub(1);
             }
-            entry.count = entry.count.saturating_add(1);
-            entry.last = now;
         }
-        trim(&mut counters.failures, |failures| failures.last);
     }
 
     /// Notes a success: pair and address start afresh, and the address is known for the account from now on.
     pub(crate) fn succeeded(&self, account: &str, from: IpAddr, now: UnixMillis) {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let from = network(from);
-        let account = account.to_lowercase();
+        let (account, from) = (key(account), network(from));
         counters.failures.remove(&Key::Address(from));
         counters.failures.remove(&Key::Pair(account.clone(), from));
         if let Some(failures) = counters.failures.get_mut(&Key::Account(account.clone())) {
@@ -97,6 +91,39 @@ impl Throttle {
         counters.known.insert((account, from), now);
         trim(&mut counters.known, |at| *at);
     }
+}
+
+impl Counters {
+    fn wait(&self, account: &str, from: IpAddr, now: UnixMillis) -> Option<Duration> {
+        let left = |key: &Key, free: u32| {
+            let failures = self.failures.get(key)?;
+            let until = failures.last + wait_after(failures.count, free)?;
+            (until > now).then(|| until.since(now))
+        };
+        let pair = Key::Pair(account.to_owned(), from);
+        let mut waits = vec![left(&Key::Address(from), FREE_FAILURES * 3), left(&pair, FREE_FAILURES)];
+        if !self.known.contains_key(&(account.to_owned(), from)) {
+            waits.push(left(&Key::Account(account.to_owned()), FREE_ACCOUNT_FAILURES));
+        }
+        waits.into_iter().flatten().max()
+    }
+
+    fn failed(&mut self, account: &str, from: IpAddr, now: UnixMillis) {
+        for key in [Key::Address(from), Key::Pair(account.to_owned(), from), Key::Account(account.to_owned())] {
+            let entry = self.failures.entry(key).or_insert(Failures { count: 0, last: now });
+            if now.since(entry.last) > FORGET_AFTER {
+                entry.count = 0;
+            }
+            entry.count = entry.count.saturating_add(1);
+            entry.last = now;
+        }
+        trim(&mut self.failures, |failures| failures.last);
+    }
+}
+
+/// Names as the table of admins compares them, and no longer than any of them.
+fn key(account: &str) -> String {
+    accounts::key(account).chars().take(MAX_NAME_CHARS).collect()
 }
 
 /// One, two, four … seconds behind the free failures.
@@ -131,6 +158,14 @@ mod tests {
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
     const START: UnixMillis = UnixMillis(1_000_000);
 
+    fn fail(throttle: &Throttle, account: &str, from: IpAddr, at: UnixMillis) {
+        throttle.counters.lock().unwrap().failed(&key(account), network(from), at);
+    }
+
+    fn wait(throttle: &Throttle, account: &str, from: IpAddr, at: UnixMillis) -> Option<Duration> {
+        throttle.counters.lock().unwrap().wait(&key(account), network(from), at)
+    }
+
     fn elsewhere(i: u8) -> IpAddr {
         IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, i))
     }
@@ -140,8 +175,8 @@ mod tests {
         let throttle = Throttle::default();
         let mut waits = Vec::new();
         for _ in 0..6 {
-            throttle.failed("anna", HERE, START);
-            waits.push(throttle.wait("anna", HERE, START).map(|wait| wait.as_secs()));
+            fail(&throttle, "anna", HERE, START);
+            waits.push(wait(&throttle, "anna", HERE, START).map(|wait| wait.as_secs()));
         }
         assert_eq!(waits, [None, None, None, Some(1), Some(2), Some(4)]);
     }
@@ -149,9 +184,9 @@ mod tests {
     #[test]
     fn the_wait_ends_and_never_exceeds_a_minute() {
         let throttle = Throttle::default();
-        (0..200).for_each(|_| throttle.failed("anna", HERE, START));
-        assert_eq!(throttle.wait("anna", HERE, START), Some(LONGEST_WAIT));
-        assert_eq!(throttle.wait("anna", HERE, START + LONGEST_WAIT), None);
+        (0..200).for_each(|_| fail(&throttle, "anna", HERE, START));
+        assert_eq!(wait(&throttle, "anna", HERE, START), Some(LONGEST_WAIT));
+        assert_eq!(wait(&throttle, "anna", HERE, START + LONGEST_WAIT), None);
     }
 
     #[test]
@@ -159,31 +194,50 @@ mod tests {
         let throttle = Throttle::default();
         throttle.succeeded("anna", HERE, START);
         for i in 0..250 {
-            throttle.failed("Anna", elsewhere(i), START);
+            fail(&throttle, "Anna", elsewhere(i), START);
         }
-        assert_eq!(throttle.wait("anna", HERE, START), None);
-        assert!(throttle.wait("anna", elsewhere(251), START).is_some());
+        assert_eq!(wait(&throttle, "anna", HERE, START), None);
+        assert!(wait(&throttle, "anna", elsewhere(251), START).is_some());
     }
 
     #[test]
     fn one_address_that_tries_many_names_is_slowed_down() {
         let throttle = Throttle::default();
-        (0..12).for_each(|i| throttle.failed(&format!("user{i}"), HERE, START));
-        assert!(throttle.wait("somebody", HERE, START).is_some());
+        (0..12).for_each(|i| fail(&throttle, &format!("user{i}"), HERE, START));
+        assert!(wait(&throttle, "somebody", HERE, START).is_some());
     }
 
     #[test]
     fn neighbours_in_one_ipv6_network_count_as_one() {
         let throttle = Throttle::default();
-        (0..5).for_each(|i| throttle.failed("anna", format!("2001:db8::{i}").parse().unwrap(), START));
-        assert!(throttle.wait("anna", "2001:db8::ffff".parse().unwrap(), START).is_some());
+        (0..5).for_each(|i| fail(&throttle, "anna", format!("2001:db8::{i}").parse().unwrap(), START));
+        assert!(wait(&throttle, "anna", "2001:db8::ffff".parse().unwrap(), START).is_some());
+    }
+
+    #[test]
+    fn blanks_and_capitals_make_no_other_account_of_a_name() {
+        let throttle = Throttle::default();
+        for name in ["anna", " Anna", "ANNA ", "\tanna"] {
+            throttle.attempt(name, HERE, START).unwrap();
+        }
+        assert!(throttle.attempt("anna", HERE, START).is_err());
+    }
+
+    #[test]
+    fn an_attempt_that_was_not_decided_does_not_count() {
+        let throttle = Throttle::default();
+        for _ in 0..50 {
+            throttle.attempt("anna", HERE, START).unwrap();
+            throttle.undecided("anna", HERE);
+        }
+        throttle.attempt("anna", HERE, START).unwrap();
     }
 
     #[test]
     fn many_addresses_fill_no_memory() {
         let throttle = Throttle::default();
         for i in 0..(u32::try_from(MAX_KEYS).unwrap() / 2 + 100) {
-            throttle.failed("anna", IpAddr::V4(i.into()), START + Duration::from_millis(u64::from(i)));
+            fail(&throttle, "anna", IpAddr::V4(i.into()), START + Duration::from_millis(u64::from(i)));
         }
         assert!(throttle.counters.lock().unwrap().failures.len() <= MAX_KEYS);
     }

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use askama::filters::HtmlSafe;
+use pbx_core::defence::BlockReason;
 use pbx_core::model::{
     BindingState, CallEnding, DeviceId, Environment, Presence, PushProvider, SwitchedOffBy, TimelineStep, Transport,
     UnixMillis, WakeKind, WakeState,
 };
-use push_module::CredentialState;
+use push_module::{CredentialKind, CredentialState};
 
 use crate::clock;
 
@@ -127,6 +128,16 @@ pub(crate) const fn ending(ending: Option<CallEnding>, answered: bool) -> Badge 
     }
 }
 
+/// Why an address is blocked.
+pub(crate) const fn blocked(reason: BlockReason) -> &'static str {
+    match reason {
+        BlockReason::WrongSecrets => "Too many wrong secrets",
+        BlockReason::ManyFailures => "Guessed at many accounts",
+        BlockReason::Scanner => "Calls itself a scanner",
+        BlockReason::Garbage => "Sent too much that is not SIP",
+    }
+}
+
 /// A step of a call.
 pub(crate) const fn step(step: TimelineStep) -> &'static str {
     match step {
@@ -165,6 +176,15 @@ pub(crate) const fn kind(kind: WakeKind) -> &'static str {
         WakeKind::MissedCall => "Missed call",
         WakeKind::AnsweredElsewhere => "Answered elsewhere",
         WakeKind::Test => "Test",
+        WakeKind::Refresh => "Renewal",
+    }
+}
+
+pub(crate) const fn credential_kind(kind: CredentialKind) -> &'static str {
+    match kind {
+        CredentialKind::Apns => provider(PushProvider::Apns),
+        CredentialKind::Fcm => provider(PushProvider::Fcm),
+        CredentialKind::Webhook => "Push relay",
     }
 }
 
@@ -195,6 +215,7 @@ pub(crate) const fn switched_off(by: SwitchedOffBy) -> &'static str {
         SwitchedOffBy::Admin => "by an admin, for this device",
         SwitchedOffBy::Extension => "for the whole extension",
         SwitchedOffBy::Device => "by the phone itself",
+        SwitchedOffBy::RegistrationEnd => "by the end of its registration",
     }
 }
 
@@ -202,7 +223,10 @@ pub(crate) const fn switched_off(by: SwitchedOffBy) -> &'static str {
 pub(crate) fn sentence(text: &str) -> String {
     let mut chars = text.trim().chars();
     let Some(first) = chars.next() else { return String::new() };
-    let mut sentence: String = first.to_uppercase().chain(chars).collect();
+    // An address stays as it is.
+    let is_address = text.trim_start().split(' ').next().is_some_and(|word| word.contains("://"));
+    let mut sentence: String =
+        if is_address { text.trim().to_owned() } else { first.to_uppercase().chain(chars).collect() };
     if !sentence.ends_with(['.', '!', '?', '…', ')', ']', ':']) {
         sentence.push('.');
     }

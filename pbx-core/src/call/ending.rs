@@ -29,6 +29,18 @@ pub(super) fn when_nobody_is_left(branches: &BTreeMap<BranchId, Branch>) -> (Cal
     if failures().any(|why| *why == BranchFailure::Rejected(Rejection::Busy)) {
         return (CallEnding::Busy, "Every phone that could be reached is busy.".into());
     }
+    let refused = failures().find_map(|why| match why {
+        BranchFailure::Rejected(rejection @ Rejection::Failed { .. }) => Some(rejection.in_words()),
+        BranchFailure::Rejected(Rejection::Busy | Rejection::DeclinedHere | Rejection::DeclinedEverywhere)
+        | BranchFailure::NotWoken(_)
+        | BranchFailure::FlowDead
+        | BranchFailure::Superseded
+        | BranchFailure::Removed
+        | BranchFailure::CallOver => None,
+    });
+    if let Some(words) = refused {
+        return (CallEnding::Unreachable, words);
+    }
     let not_woken = failures().find_map(|why| match why {
         BranchFailure::NotWoken(why) => Some(why.clone()),
         BranchFailure::Rejected(_)

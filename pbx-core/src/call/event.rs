@@ -14,6 +14,13 @@ pub enum Candidate {
         /// Whether it has a usable wake target as well.
         can_be_woken: bool,
     },
+    /// It has both a live binding and a usable wake target, but kept silent when it was last asked whether it is there.
+    Suspect {
+        /// Which device.
+        device: DeviceId,
+        /// Its flow.
+        flow: Flow,
+    },
     /// It has none, but an armed wake target.
     Sleeping {
         /// Which device.
@@ -90,6 +97,11 @@ pub enum CallInput {
         /// Which branch.
         branch: BranchId,
     },
+    /// A message to the device came back: it may be gone, though its INVITE stays out.
+    SeemsGone {
+        /// The branch it is about.
+        branch: BranchId,
+    },
     /// A device of the called extension registered.
     Registered {
         /// Which device.
@@ -151,6 +163,20 @@ pub enum BranchEnd {
     NoAnswer,
     /// The same device is invited anew over a newer flow.
     Superseded,
+}
+
+impl BranchEnd {
+    /// The line of the timeline for a device that did not answer itself.
+    pub(super) const fn in_words(self) -> &'static str {
+        match self {
+            Self::AnsweredElsewhere => "Answered on another phone.",
+            Self::CallerGaveUp => "The call ended before this phone answered.",
+            Self::DeclinedElsewhere => "Declined on another phone.",
+            Self::Removed => "The phone was removed.",
+            Self::NoAnswer => "Nobody answered on this phone.",
+            Self::Superseded => "The phone moved to another connection.",
+        }
+    }
 }
 
 /// One thing a call wants done.

@@ -47,6 +47,32 @@ impl fmt::Display for DeviceKey {
     }
 }
 
+/// How long a wake target may be used (RFC 8599 sections 4.1.2 and 5.1 against what phone apps do).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PushPolicy {
+    /// Until logout: the app signs off or lets its registration lapse when it sleeps, and wants to be woken then.
+    #[default]
+    App,
+    /// Only while the device is registered, a dead connection included: signing off and running out end the pushes.
+    Rfc8599,
+}
+
+impl PushPolicy {
+    /// The word in columns, the API and the CLI.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Rfc8599 => "rfc8599",
+        }
+    }
+
+    /// The policy with this word.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::App, Self::Rfc8599].into_iter().find(|policy| policy.as_str() == name)
+    }
+}
+
 /// Record 1 in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -74,6 +100,10 @@ pub struct LiveBindingSummary {
     pub remote: SocketAddr,
     /// The Contact URI without push parameters.
     pub contact: String,
+    /// Further connections the device keeps open for when this one dies (RFC 5626).
+    pub spare_flows: usize,
+    /// It did not answer when it was last asked whether it is there; a call pushes at once as well.
+    pub suspect: bool,
     /// The User-Agent header.
     pub user_agent: String,
     /// When the device registered first in this life of the binding.
@@ -115,6 +145,8 @@ pub struct DeviceSummary {
     pub wake_target: Option<WakeTarget>,
     /// Armed, resting, suspect, revoked or switched off, when there is a wake target.
     pub wake_state: Option<WakeState>,
+    /// Until when the wake target may be used.
+    pub push_policy: PushPolicy,
     /// The last wake and its outcome.
     pub last_wake: Option<LastWake>,
     /// Registered, reachable by push, or unreachable.

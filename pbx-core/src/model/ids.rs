@@ -45,6 +45,13 @@ impl fmt::Display for BranchId {
 #[serde(transparent)]
 pub struct CallUuid(pub Uuid);
 
+impl CallUuid {
+    /// The id a text names; for one that is no id, the id that no call has.
+    pub fn or_none(text: &str) -> Self {
+        Self(Uuid::try_parse(text).unwrap_or_default())
+    }
+}
+
 impl fmt::Display for CallUuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.as_hyphenated().fmt(f)

@@ -81,6 +81,8 @@ pub enum SwitchedOffBy {
     Extension,
     /// The device itself, by registering without its token (RFC 8599 section 4.1.2).
     Device,
+    /// The end of its registration, because its push policy is `rfc8599`.
+    RegistrationEnd,
 }
 
 /// Record 2: how the device can be woken. Outlives binding, flow and restart.
@@ -132,6 +134,8 @@ pub enum WakeKind {
     AnsweredElsewhere,
     /// An admin's test; an ordinary notice.
     Test,
+    /// No call: come and register, because the registration runs out or a request within a call waits (RFC 8599).
+    Refresh,
 }
 
 impl WakeKind {
@@ -142,6 +146,7 @@ impl WakeKind {
             Self::MissedCall => "missed",
             Self::AnsweredElsewhere => "elsewhere",
             Self::Test => "test",
+            Self::Refresh => "refresh",
         }
     }
 }
@@ -167,6 +172,8 @@ pub struct WakeRequest {
     pub caller_number: String,
     /// The caller's name; may be empty.
     pub caller_name: String,
+    /// Where the app can ask whether the call still rings; `None` when that has no address.
+    pub ringing_url: Option<String>,
     /// When the order was given.
     pub sent_at: UnixMillis,
     /// After this the wake is worthless (end of ringing); for notices, when the provider may forget them.

@@ -15,10 +15,10 @@ use tokio::runtime;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, info, warn};
 
+use crate::handle::WaitingCommand;
 use crate::media::relay::{self, RelayEvent};
 use crate::model::{Flow, Moment, Now, Transport, WakeReport};
 use crate::sip::{guard, stun};
-use crate::switchboard::handle::WaitingCommand;
 use crate::switchboard::input::Input;
 use crate::switchboard::output::{Output, Saved};
 
@@ -98,6 +98,7 @@ impl Driver {
         };
         let parts = OutboxParts {
             notices: channels.switchboard.notices,
+            ringing: channels.switchboard.ringing,
             wakes: channels.wakes,
             stop_wakes: channels.stop_wakes,
             saves: channels.saves,
@@ -260,9 +261,7 @@ impl<M: Machine> Lane<M> {
             Err(refusal) => {
                 counters.messages_refused.add(1);
                 debug!(?flow, refusal.reason, "message refused");
-                if let Some(reply) = refusal.reply {
-                    self.outbox.reply(&flow, reply);
-                }
+                self.give(Input::Refused { flow, reply: refusal.reply }, now);
             }
         }
     }
@@ -274,6 +273,7 @@ impl<M: Machine> Lane<M> {
                 drop(place);
                 self.give(Input::Sip { flow, message, raw }, now);
             }
+            StreamEvent::Refused(flow) => self.give(Input::Refused { flow, reply: None }, now),
             StreamEvent::Closed(flow) => {
                 self.outbox.closed(&flow);
                 self.give(Input::FlowLost(flow), now);

@@ -1,9 +1,11 @@
 //! How many stream connections there may be, in all and from one address, and how long each may take for what it does.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::model::Network;
 
 /// Bounds for stream connections; the defaults suit a small business.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +50,7 @@ pub(super) struct Gate {
 #[derive(Debug, Default)]
 struct Inside {
     total: usize,
-    by_address: BTreeMap<IpAddr, usize>,
+    by_address: BTreeMap<Network, usize>,
 }
 
 impl Gate {
@@ -58,7 +60,7 @@ impl Gate {
 
     /// Lets one connection in, or refuses it.
     pub(super) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Permit> {
-        let address = network(address);
+        let address = Network::from(address);
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         let here = inside.by_address.get(&address).copied().unwrap_or(0);
         if inside.total >= self.limits.connections || here >= self.limits.per_address {
@@ -69,7 +71,7 @@ impl Gate {
         Some(Permit { gate: Arc::clone(self), address })
     }
 
-    fn leave(&self, address: IpAddr) {
+    fn leave(&self, address: Network) {
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         inside.total = inside.total.saturating_sub(1);
         match inside.by_address.get_mut(&address) {
@@ -85,23 +87,12 @@ impl Gate {
 #[derive(Debug)]
 pub(super) struct Permit {
     gate: Arc<Gate>,
-    address: IpAddr,
+    address: Network,
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         self.gate.leave(self.address);
-    }
-}
-
-/// The address by which connections are counted: one IPv6 customer commands a whole /64.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(four) => IpAddr::V4(four),
-        IpAddr::V6(six) => {
-            let [a, b, c, d, ..] = six.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
     }
 }
 

@@ -9,8 +9,10 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::{debug, error, warn};
 
+use crate::defence::Report;
+use crate::handle::RingingCalls;
 use crate::media::relay::{Aim, RelayHandle, RelayOrder};
-use crate::model::{CallId, ConnectionId, Flow, Now, Transport, WakeEvent, WakeReport, WakeRequest};
+use crate::model::{CallId, ConnectionId, Flow, Now, Transport, WakeEvent, WakeKind, WakeReport, WakeRequest};
 use crate::switchboard::command::CommandResult;
 use crate::switchboard::input::Input;
 use crate::switchboard::output::{Change, CommandToken, Notice, Output, SaveJob, SaveTicket};
@@ -26,6 +28,7 @@ const RELAY_BACKLOG: usize = 4096;
 /// What an outbox is made of, besides the sockets.
 pub(super) struct OutboxParts {
     pub(super) notices: broadcast::Sender<Notice>,
+    pub(super) ringing: RingingCalls,
     pub(super) wakes: mpsc::Sender<WakeRequest>,
     pub(super) stop_wakes: mpsc::Sender<CallId>,
     pub(super) saves: mpsc::Sender<SaveJob>,
@@ -86,8 +89,14 @@ impl Outbox {
             Output::Send { flow, bytes } => self.send(flow, bytes),
             // Its writer dropped, the connection ends behind what is queued and reports `Closed`.
             Output::CloseFlow(flow) => self.closed(&flow),
-            Output::Wake(request) => self.wake(request, now),
+            Output::Wake(request) => {
+                if let (WakeKind::Call, Some(call)) = (request.kind, request.call) {
+                    self.parts.ringing.rings(call, request.call_uuid, request.expires_at);
+                }
+                self.wake(request, now);
+            }
             Output::StopWakes(call) => {
+                self.parts.ringing.stopped(call);
                 if self.parts.stop_wakes.try_send(call).is_err() {
                     debug!(%call, "wakes cannot be stopped; they end at their deadline");
                 }
@@ -105,6 +114,7 @@ impl Outbox {
                 ports: settings.rtp_ports,
                 silence: Duration::from_secs(settings.rtp_silence_seconds.into()),
             }),
+            Output::Security(report) => tell(&report),
             Output::Answer { token, result } => {
                 if let Some(answer) = self.answers.remove(&token) {
                     // Nobody waiting any more: the page was closed.
@@ -218,6 +228,32 @@ impl Outbox {
     /// Moves on whatever had to wait.
     pub(super) fn flush(&mut self) {
         self.udp.flush();
+        let refused = self.udp.refused();
+        self.feedback.extend(refused.into_iter().map(|to| Input::DatagramRefused { to }));
         self.flush_relay();
+    }
+}
+
+/// The lines that fail2ban and its like may read: their first words and the names of the fields stay as they are.
+fn tell(report: &Report) {
+    match report {
+        Report::Failed { from, transport, account, why, left_out } => warn!(
+            code = "authentication_failed",
+            address = %from.to_canonical(),
+            transport = transport.via_name(),
+            account = account.as_str(),
+            why,
+            left_out,
+            "authentication failed"
+        ),
+        Report::Blocked(block) => warn!(
+            code = "address_blocked",
+            address = %block.address,
+            account = block.account.as_deref().unwrap_or("any"),
+            why = block.reason.as_str(),
+            until = %block.until,
+            times = block.times,
+            "address blocked"
+        ),
     }
 }

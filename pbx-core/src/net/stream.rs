@@ -40,8 +40,18 @@ const MAX_REFUSED: u32 = 32;
 /// News of a connection for the driver.
 #[derive(Debug)]
 pub(super) enum StreamEvent {
-    Opened { flow: Flow, writer: Writer },
-    Message { flow: Flow, message: Message, raw: Bytes, place: OwnedSemaphorePermit },
+    Opened {
+        flow: Flow,
+        writer: Writer,
+    },
+    Message {
+        flow: Flow,
+        message: Message,
+        raw: Bytes,
+        place: OwnedSemaphorePermit,
+    },
+    /// The guard refused a message; the peer has its answer.
+    Refused(Flow),
     Closed(Flow),
 }
 
@@ -291,6 +301,8 @@ impl<'a, S: AsyncRead> Reading<'a, S> {
                 debug!(flow = ?self.flow, refusal.reason, "message refused");
                 self.reply(refusal.reply)?;
                 self.refused += 1;
+                // A full queue is no reason to wait: the peer is let go soon in any case.
+                let _ = self.shared.events.try_send(StreamEvent::Refused(self.flow));
                 if self.refused < MAX_REFUSED {
                     ControlFlow::Continue(())
                 } else {

@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::*;
+use crate::handle::{SwitchboardHandle, connect};
 use crate::model::{Flow, Moment, Now, PortRange};
 use crate::sip::message::{Message, Response};
-use crate::switchboard::handle::{SwitchboardHandle, connect};
 use crate::switchboard::input::Input;
 use crate::switchboard::output::Output;
 

@@ -2,6 +2,9 @@
 //!
 //! There is no queue of ours between the kernel's receive buffer and the driver: under a flood the kernel drops, and what
 //! is read is current. Invariant: the local address of a flow is never the unspecified one.
+//!
+//! Datagrams that came back (ICMP) are read from the socket's error queue after each round of sending. The kernel also
+//! reports such an error at the next send or read, whomever that concerns; those are simply tried again.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -13,6 +16,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
+use rustix::net::{RecvFlags, recvfrom};
 use socket2::{MsgHdr, SockAddr, SockRef};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -26,6 +30,11 @@ const BUFFER: usize = 64 * 1024;
 /// Datagrams that may wait for a socket whose send buffer is full; the kernel's holds hundreds before them, and what
 /// waits longer than that is sent again by its transaction anyway.
 const BACKLOG: usize = 1024;
+
+/// Errors of earlier sends that may be in the way of one system call. Each is reported once, so a second one is rare.
+const FOREIGN_ERRORS: usize = 2;
+/// Datagrams that came back and are read in one round: more than a round sends.
+const REFUSED: usize = 256;
 
 /// The receive buffers, shared by all sockets.
 pub(super) struct Batch {
@@ -43,19 +52,23 @@ impl Batch {
         }
     }
 
-    /// Reads what waits, at most one system call. `false` when nothing did.
+    /// Reads what waits, one system call unless an error of an earlier send is in the way. `false` when nothing did.
     pub(super) fn fill(&mut self, socket: &Socket) -> bool {
         self.filled = 0;
         let Self { buffers, meta, filled } = self;
-        let read = socket.io.try_io(Interest::READABLE, || {
-            let mut slices = buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
-            *filled = socket.state.recv((&socket.io).into(), &mut slices, meta)?;
-            // Fewer than asked for: the socket is empty, and saying so saves the call that would find out.
-            if *filled < BATCH_SIZE { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
-        });
-        // Errors of earlier sends surface here; they say nothing about the datagrams that follow.
-        drop(read);
-        self.filled > 0
+        for _ in 0..=FOREIGN_ERRORS {
+            let read = socket.io.try_io(Interest::READABLE, || {
+                let mut slices = buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
+                *filled = socket.state.recv((&socket.io).into(), &mut slices, meta)?;
+                // Fewer than asked for: the socket is empty, and saying so saves the call that would find out.
+                if *filled < BATCH_SIZE { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            });
+            // Errors of earlier sends surface here; they say nothing about the datagrams that follow.
+            if !read.is_err_and(|error| is_about_another(&error)) {
+                break;
+            }
+        }
+        *filled > 0
     }
 
     /// The datagrams of the last [`Self::fill`] of the socket bound here, with the flow each came on.
@@ -76,6 +89,8 @@ pub(super) struct Socket {
     state: UdpSocketState,
     local: SocketAddr,
     backlog: VecDeque<(Flow, Bytes)>,
+    /// Something was sent since the error queue was read.
+    sent: bool,
 }
 
 impl Socket {
@@ -84,12 +99,13 @@ impl Socket {
         let local = socket.local_addr()?;
         let io = UdpSocket::from_std(socket)?;
         let state = UdpSocketState::new((&io).into())?;
+        state.enable_transport_errors((&io).into())?;
         // `UdpSocketState` forbids fragments, as QUIC wants it. An INVITE with many codecs is longer than a packet.
         match local {
             SocketAddr::V4(_) => sockopt::set_ip_mtu_discover(&io, Ipv4PathMtuDiscovery::WANT)?,
             SocketAddr::V6(_) => sockopt::set_ipv6_mtu_discover(&io, Ipv6PathMtuDiscovery::WANT)?,
         }
-        Ok(Self { io, state, local, backlog: VecDeque::new() })
+        Ok(Self { io, state, local, backlog: VecDeque::new(), sent: false })
     }
 
     /// What it is bound to.
@@ -109,12 +125,34 @@ impl Socket {
 
     fn transmit(&self, to: SocketAddr, source: Option<IpAddr>, bytes: &[u8]) -> io::Result<()> {
         let transmit = Transmit { destination: to, ecn: None, contents: bytes, segment_size: None, src_ip: source };
-        self.io.try_io(Interest::WRITABLE, || match self.state.try_send((&self.io).into(), &transmit) {
+        let send = || match self.state.try_send((&self.io).into(), &transmit) {
             Err(error) if error.raw_os_error() == Some(rustix::io::Errno::MSGSIZE.raw_os_error()) => {
                 self.send_in_fragments(to, source, bytes)
             }
             other => other,
-        })
+        };
+        let mut sent = self.io.try_io(Interest::WRITABLE, send);
+        for _ in 0..FOREIGN_ERRORS {
+            if !sent.as_ref().is_err_and(is_about_another) {
+                break;
+            }
+            sent = self.io.try_io(Interest::WRITABLE, send);
+        }
+        sent
+    }
+
+    /// Where datagrams came back from since the last time: nobody listens there, or no way leads there.
+    ///
+    /// Anybody can forge such a message, so it is a hint and no more.
+    fn refused(&mut self) -> Vec<SocketAddr> {
+        if !std::mem::take(&mut self.sent) {
+            return Vec::new();
+        }
+        let next = || {
+            let (_, _, from) = recvfrom(&self.io, &mut [0u8; 1], RecvFlags::ERRQUEUE | RecvFlags::DONTWAIT).ok()?;
+            SocketAddr::try_from(from?).ok()
+        };
+        std::iter::from_fn(next).take(REFUSED).collect()
     }
 
     /// IPv6 fragments only where the message itself allows it, because `UdpSocketState` forbids it for the socket.
@@ -131,11 +169,17 @@ impl Socket {
 
     /// Sends or queues; `Err` only for an error that concerns this destination.
     fn send(&mut self, flow: &Flow, bytes: Bytes, counters: &Counters) -> io::Result<()> {
+        self.sent = true;
         if self.backlog.is_empty() {
             match self.try_send(flow, &bytes) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Ok(()) => {
                     counters.datagrams_out.add(1);
+                    return Ok(());
+                }
+                // As good as lost on the way: the phone is asked again, and its timers decide.
+                Err(error) if is_our_own(&error) => {
+                    counters.datagrams_dropped.add(1);
                     return Ok(());
                 }
                 Err(error) => return Err(error),
@@ -200,6 +244,11 @@ impl Sockets {
         }
     }
 
+    /// Where datagrams came back from since the last time (ICMP).
+    pub(super) fn refused(&mut self) -> Vec<SocketAddr> {
+        self.all.iter_mut().flat_map(Socket::refused).collect()
+    }
+
     /// Completes when a socket has something to read, or room for what waits.
     pub(super) async fn ready(&self) {
         poll_fn(|context| {
@@ -224,6 +273,19 @@ fn fitness(bound: SocketAddr, flow: &Flow) -> u8 {
     } else {
         1
     }
+}
+
+/// Whether a datagram failed on this machine and so says nothing about the phone: full buffers, a firewall rule, a network
+/// that is down or has no route for a moment.
+fn is_our_own(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let ours = [Errno::NOBUFS, Errno::NOMEM, Errno::PERM, Errno::NETDOWN, Errno::NETUNREACH];
+    error.raw_os_error().is_some_and(|code| ours.iter().any(|errno| errno.raw_os_error() == code))
+}
+
+/// An error of an earlier datagram to somebody else, reported here because the socket is one for all.
+fn is_about_another(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable)
 }
 
 fn is_about_the_source(error: &io::Error) -> bool {
@@ -255,4 +317,24 @@ fn control_messages(source: Option<IpAddr>) -> Vec<u8> {
         push(IPV6_PKTINFO, &info);
     }
     control
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_this_machine_is_no_word_of_the_phone() {
+        use rustix::io::Errno;
+        for (errno, ours) in [
+            (Errno::NOBUFS, true),
+            (Errno::PERM, true),
+            (Errno::NETUNREACH, true),
+            (Errno::CONNREFUSED, false),
+            (Errno::HOSTUNREACH, false),
+        ] {
+            let error = io::Error::from_raw_os_error(errno.raw_os_error());
+            assert_eq!(is_our_own(&error), ours, "{error}");
+        }
+    }
 }

@@ -2,19 +2,24 @@
 
 use std::time::Duration;
 
-use crate::model::{DeviceId, DeviceKey, Flow, Now, PushProvider, SipUsername, Transport, UnixMillis};
+use crate::model::{DeviceId, DeviceKey, Flow, Now, PushPolicy, SipUsername, Transport, UnixMillis};
 use crate::switchboard::output::Change;
 
 use super::change_set::{self, ChangeSet, Step, Who};
 use super::contact_uri;
-use super::device::{Device, Indexed};
+use super::device::{Device, Indexed, MAX_SPARES};
 use super::event::{Bound, BoundContact, Refusal, RegisterOutcome, RegistrarEvent, Saving};
 use super::live_binding::{GoneReason, LiveBinding, Terms};
 use super::registration::{Contacts, OfferedContact, OfferedPush, OfferedTarget, Registration};
 use super::{Books, Entry, Registrar, wake_target};
 
-/// Providers named in Feature-Caps.
-const PROVIDERS: &[PushProvider] = &[PushProvider::Apns, PushProvider::Fcm];
+/// What `+sip.pnsreg` promises, in seconds: RFC 8599 section 4.1.4 wants more than 120; OpenSIPS says the same.
+const REFRESH_PROMISE: u32 = 130;
+/// So long before the end a device is pushed: later than it would renew by itself when it is awake, and with the two
+/// minutes that RFC 8599 wants left.
+const REFRESH_BEFORE: u32 = 125;
+/// A shorter registration is over before a push for it makes sense.
+const REFRESH_FROM: u32 = 180;
 /// User-Agents longer than this are cut; they are only shown.
 const MAX_USER_AGENT_BYTES: usize = 128;
 
@@ -38,6 +43,8 @@ struct Work<'a> {
     bound: Bound,
     /// Devices that the REGISTER left bound.
     asking: Vec<DeviceId>,
+    /// A stored binding ends with this REGISTER, and the store has to know before the phone does.
+    farewell_is_stored: bool,
 }
 
 /// What happened to a device when it was bound.
@@ -50,6 +57,13 @@ struct Done {
 }
 
 impl Registrar {
+    /// Whether this is a REGISTER that was carried out already, from the same place: the same Call-ID and CSeq for every
+    /// binding it names (RFC 3261 section 10.3 step 7). Carrying it out again changes nothing.
+    pub fn repeats(&self, registration: &Registration, now: Now) -> bool {
+        let Some(entry) = self.entries.get(&registration.extension) else { return false };
+        change_set::plan(entry, self.rules, registration, now.mono).is_ok_and(|set| set.is_repetition())
+    }
+
     /// Takes an authenticated REGISTER.
     ///
     /// Events of earlier inputs must have been told; [`Bound::changes`] are to be saved before those that follow now.
@@ -79,13 +93,13 @@ fn carry_out(
     (registration, now): (Registration, Now),
     changes: Vec<Change>,
 ) -> Bound {
-    let feature_caps = if set.asks_for_push && entry.extension.push_enabled { PROVIDERS } else { &[] };
-    let wants_refresh_push = set.wants_refresh_push;
-    let bound = Bound { feature_caps, wants_refresh_push, changes, ..Bound::default() };
+    let asked = |provider: &&_| entry.extension.push_enabled && (set.asks_for_all || set.asks_for.contains(provider));
+    let feature_caps = books.providers.iter().filter(asked).copied().collect();
+    let bound = Bound { feature_caps, changes, ..Bound::default() };
     let Registration { extension: _, username, flow, call_id, cseq, user_agent, path, contacts } = registration;
     let asked = Asked { username, flow, call_id, cseq, user_agent, path, now };
     let asking = Vec::with_capacity(set.steps.len());
-    let mut work = Work { entry, books, asked, bound, asking };
+    let mut work = Work { entry, books, asked, bound, asking, farewell_is_stored: false };
     for device in set.displaced {
         work.end_binding(device, GoneReason::Displaced);
     }
@@ -110,7 +124,7 @@ fn carry_out(
         }
     }
     work.put_records_in_front();
-    work.bound.durable = !work.bound.saving.is_empty();
+    work.bound.durable = work.farewell_is_stored || !work.bound.saving.is_empty();
     work.bound.contacts = work.contacts();
     work.bound
 }
@@ -151,6 +165,7 @@ impl Work<'_> {
         let (extension, push_enabled) = (self.entry.extension.number, self.entry.extension.push_enabled);
         let (flow, now) = (self.asked.flow, self.asked.now);
         let expires = now.mono + Duration::from_secs(seconds.into());
+        let offers_target = matches!(contact.push, Some(OfferedPush::Target(_)));
         let terms = Terms {
             uri: contact.uri,
             params: contact.params,
@@ -164,7 +179,23 @@ impl Work<'_> {
         let Some(found) = self.entry.device_mut(device) else { return };
         let done = renew(found, terms, &self.asked);
         note_user_agent(found, &self.asked.user_agent);
+        note_registration(found, contact.needs_refresh_push.then_some(seconds), now);
+        if registration_is_to_be_saved(found, seconds) {
+            found.stored_registration = found.registered_until.map(|(_, until)| until);
+            self.bound.changes.push(Change::PutDevice(found.to_stored(extension)));
+        }
+        if found.refresh_at.is_some() {
+            self.bound.refresh_push = Some(REFRESH_PROMISE);
+        }
+        if offers_target && push_enabled {
+            self.bound.pushed_in_calls = found.live().map(|binding| (device, binding.since));
+        }
         self.books.index.settle(found, push_enabled);
+        // A phone on UDP that has its 200 comes back in half an hour: where it is must outlive the end of the process.
+        if done.store && done.shown && !flow.transport.is_reliable() {
+            self.mark_unsaved(device);
+        }
+        let Some(found) = self.entry.device_mut(device) else { return };
         // A save that failed took the binding with it.
         if done.store || (found.unsaved != 0 && !flow.transport.is_reliable()) {
             self.bound.changes.push(store_binding(found));
@@ -185,6 +216,7 @@ impl Work<'_> {
         // A token that comes with the farewell is the one to wake with; none at all says nothing, for an app that goes
         // to the background unregisters and wants to be woken.
         let is_sound = |push: &OfferedPush| matches!(push, OfferedPush::Target(target) if target.is_sound());
+        let reg_id = contact.as_ref().and_then(|contact| contact.reg_id);
         let push = contact.and_then(|contact| contact.push).filter(is_sound);
         let target_changed = push.is_some() && self.offer_push(device, push.as_ref());
         let (extension, push_enabled) = (self.entry.extension.number, self.entry.extension.push_enabled);
@@ -193,11 +225,43 @@ impl Work<'_> {
             binding.note_sequence(&self.asked.call_id, self.asked.cseq);
         }
         self.books.index.settle(found, push_enabled);
+        let stored = found.stored_until.is_some();
         if target_changed {
             self.mark_unsaved(device);
             self.books.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
         }
+        if self.leave_one_flow(device, reg_id) {
+            return;
+        }
+        // Else a phone that said goodbye would be called after a crash.
+        self.farewell_is_stored |= stored;
         self.end_binding(device, GoneReason::Unregistered);
+        if self.entry.device(device).is_some_and(|found| found.policy == PushPolicy::Rfc8599 && found.target.is_some())
+        {
+            // The end of its pushes is acknowledged with the end of its registration.
+            self.mark_unsaved(device);
+        }
+    }
+
+    /// A device with several flows (RFC 5626) takes back one of them and stays registered by the others.
+    fn leave_one_flow(&mut self, device: DeviceId, reg_id: Option<u32>) -> bool {
+        let (extension, push_enabled) = (self.entry.extension.number, self.entry.extension.push_enabled);
+        let Some(found) = self.entry.device_mut(device).filter(|found| !found.spares.is_empty()) else { return false };
+        if reg_id.is_none() {
+            return false;
+        }
+        let newest_leaves = found.binding.as_ref().is_none_or(|newest| newest.reg_id == reg_id);
+        if newest_leaves {
+            found.promote_spare();
+            let taken_over = found.live().map(|binding| binding.flow);
+            self.bound.changes.push(store_binding(found));
+            self.books.events.extend(taken_over.map(|flow| RegistrarEvent::FlowChanged { extension, device, flow }));
+        } else {
+            found.spares.retain(|spare| spare.reg_id != reg_id);
+        }
+        self.books.index.settle(found, push_enabled);
+        self.books.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
+        true
     }
 
     /// Brings record 2 up to date with what a Contact says about push. True when anything that is stored changed.
@@ -287,14 +351,20 @@ impl Work<'_> {
                 if own != (same_flow || self.asking.contains(&device.id)) {
                     continue;
                 }
-                let left = binding.expires.since(self.asked.now.mono).as_micros().div_ceil(1_000_000);
-                let (uri, params) = if own {
-                    (binding.uri.clone(), binding.params.clone())
-                } else {
-                    let params = contact_uri::without_push_params(&binding.params);
-                    (contact_uri::without_push_params(&binding.uri).into(), params.into())
-                };
-                contacts.push(BoundContact { uri, params, expires_seconds: u32::try_from(left).unwrap_or(u32::MAX) });
+                for binding in std::iter::once(binding).chain(device.spares.iter().rev()) {
+                    let left = binding.expires.since(self.asked.now.mono).as_micros().div_ceil(1_000_000);
+                    let (uri, params) = if own {
+                        (binding.uri.clone(), binding.params.clone())
+                    } else {
+                        let params = contact_uri::without_push_params(&binding.params);
+                        (contact_uri::without_push_params(&binding.uri).into(), params.into())
+                    };
+                    contacts.push(BoundContact {
+                        uri,
+                        params,
+                        expires_seconds: u32::try_from(left).unwrap_or(u32::MAX),
+                    });
+                }
             }
         }
         contacts
@@ -340,13 +410,16 @@ fn renew(found: &mut Device, terms: Terms, asked: &Asked) -> Done {
     // Two registrations of one phone over two streams (RFC 5626 section 4.2) are told apart by reg-id and both stay open;
     // the stream of an edge proxy is never one phone's alone.
     let superseded = before
-        .filter(|before| {
+        .into_iter()
+        .chain(&found.spares)
+        .find(|before| {
             before.flow.transport.is_reliable()
                 && before.flow.connection != flow.connection
                 && before.reg_id == terms.reg_id
                 && before.path.is_empty()
         })
         .map(|before| before.flow);
+    keep_other_flows(found, &terms);
     match &mut found.binding {
         Some(binding) => binding.renew(terms, &asked.call_id, &asked.path, now.wall),
         None => {
@@ -366,6 +439,48 @@ fn renew(found: &mut Device, terms: Terms, asked: &Asked) -> Done {
     Done { fresh, restarted, store, shown: fresh || moved, superseded }
 }
 
+/// Before the newest flow is renewed: another flow of the device stays behind as a spare; what this one replaces goes.
+fn keep_other_flows(found: &mut Device, terms: &Terms) {
+    let Some(reg_id) = terms.reg_id else {
+        found.spares.clear();
+        return;
+    };
+    found.spares.retain(|spare| spare.reg_id != Some(reg_id));
+    let newest = found.live().filter(|newest| newest.reg_id.is_some_and(|other| other != reg_id));
+    if let Some(newest) = newest.filter(|newest| newest.flow != terms.flow).cloned() {
+        if found.spares.len() >= MAX_SPARES {
+            found.spares.remove(0);
+        }
+        found.spares.push(newest);
+    }
+}
+
+/// Notes until when the device is registered, and when it is to be pushed for a renewal that it cannot make by itself.
+fn note_registration(found: &mut Device, to_be_refreshed: Option<u32>, now: Now) {
+    found.registered_until = found.live().map(|binding| (binding.expires, binding.expires_at));
+    let pushable = found
+        .target
+        .as_deref()
+        .is_some_and(|target| target.switched_off.is_none() && wake_target::can_be_refreshed(target));
+    found.refresh_at = to_be_refreshed
+        .filter(|seconds| found.policy == PushPolicy::Rfc8599 && pushable && *seconds >= REFRESH_FROM)
+        .map(|seconds| now.mono + Duration::from_secs((seconds - REFRESH_BEFORE).into()));
+}
+
+/// What is on disk may end early, but never by more than half of what was granted.
+fn registration_is_to_be_saved(found: &Device, seconds: u32) -> bool {
+    if found.policy != PushPolicy::Rfc8599 || found.target.is_none() {
+        return false;
+    }
+    match (found.registered_until, found.stored_registration) {
+        (Some((_, until)), Some(stored)) => {
+            until.since(stored) * 2 > Duration::from_secs(seconds.into()) || stored > until
+        }
+        (Some(_), None) => true,
+        (None, _) => false,
+    }
+}
+
 fn new_device(id: DeviceId, key: DeviceKey, username: SipUsername, at: UnixMillis) -> Device {
     Device {
         id,
@@ -375,8 +490,13 @@ fn new_device(id: DeviceId, key: DeviceKey, username: SipUsername, at: UnixMilli
         first_seen_at: at,
         last_seen_at: at,
         binding: None,
+        spares: Vec::new(),
         target: None,
         last_wake: None,
+        policy: PushPolicy::default(),
+        registered_until: None,
+        stored_registration: None,
+        refresh_at: None,
         stored_until: None,
         unsaved: 0,
         indexed: Indexed::default(),

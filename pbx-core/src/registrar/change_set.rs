@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{DeviceId, DeviceKey, Moment, Settings, Transport};
+use crate::model::{DeviceId, DeviceKey, Moment, PushPolicy, PushProvider, Settings, Transport};
 
 use super::contact_uri;
 use super::device::{Device, KeyKind};
@@ -52,10 +52,20 @@ impl From<&Settings> for Rules {
 /// outlive its flow.
 const LONGEST_ON_A_STREAM: u32 = 3600;
 
+/// Registrations at least this long are spread; shorter ones keep a NAT open and come again soon in any case.
+const SPREAD_FROM: u32 = 1200;
+
+/// The longest registration of a device that is pushed only while it is registered (push policy `rfc8599`), in seconds:
+/// a month without opening the app must not end its calls.
+const LONGEST_WITH_PUSH: u32 = 30 * 86_400;
+
 impl Rules {
-    /// Seconds granted for a wish; 0 removes.
-    fn grant(self, wish: Option<u32>, transport: Transport) -> Result<u32, Refusal> {
-        let longest = if transport.is_reliable() {
+    /// Seconds granted for a wish; 0 removes. A device that is pushed only while it is registered may stay so for long,
+    /// whatever becomes of its flow.
+    fn grant(self, wish: Option<u32>, transport: Transport, pushed_while_registered: bool) -> Result<u32, Refusal> {
+        let longest = if pushed_while_registered {
+            self.max_expires.max(LONGEST_WITH_PUSH)
+        } else if transport.is_reliable() {
             self.max_expires.min(LONGEST_ON_A_STREAM.max(self.min_expires))
         } else {
             self.max_expires
@@ -67,6 +77,24 @@ impl Rules {
             Some(wish) => Ok(wish.min(longest)),
         }
     }
+}
+
+/// A long registration, shortened by up to a tenth: phones that all came at one moment, after a power cut, do not all come
+/// again at one moment. RFC 3261 section 10.3 allows to grant less than was asked for.
+///
+/// Drawn from Call-ID and CSeq (FNV-1a), so that a REGISTER that is repeated gets the same answer.
+fn spread(seconds: u32, shortest: u32, registration: &Registration) -> u32 {
+    if seconds < SPREAD_FROM {
+        return seconds;
+    }
+    let bytes = registration.call_id.bytes().chain(registration.cseq.to_be_bytes());
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    // The low bits of FNV-1a follow the last bytes too closely.
+    let share = u32::try_from((hash >> 32) % 1000).unwrap_or(0);
+    let most = seconds / 10;
+    let less = u32::try_from(u64::from(most) * u64::from(share) / 1000).unwrap_or(0);
+    (seconds - less).max(shortest.min(seconds))
 }
 
 /// Which device a Contact is about.
@@ -97,8 +125,17 @@ pub(super) struct ChangeSet {
     /// Device records that make room for new ones.
     pub(super) evicted: Vec<DeviceId>,
     pub(super) steps: Vec<Step>,
-    pub(super) asks_for_push: bool,
-    pub(super) wants_refresh_push: bool,
+    /// Providers the phone asks about by name.
+    pub(super) asks_for: Vec<PushProvider>,
+    /// It asks which providers there are.
+    pub(super) asks_for_all: bool,
+}
+
+impl ChangeSet {
+    /// Whether every Contact came before.
+    pub(super) fn is_repetition(&self) -> bool {
+        !self.steps.is_empty() && self.steps.iter().all(|step| matches!(step, Step::Again { .. }))
+    }
 }
 
 impl Step {
@@ -108,6 +145,19 @@ impl Step {
             | Self::Remove { device, .. }
             | Self::Again { device } => Some(*device),
             Self::Bind { who: Who::New(_), .. } => None,
+        }
+    }
+
+    /// `reg-id` of the Contact it is about.
+    fn reg_id(&self, registration: &Registration) -> Option<u32> {
+        let contact = match self {
+            Self::Bind { contact, .. } => Some(*contact),
+            Self::Remove { contact, .. } => *contact,
+            Self::Again { .. } => None,
+        };
+        match (&registration.contacts, contact) {
+            (Contacts::List(contacts), Some(at)) => contacts.get(at)?.reg_id,
+            (Contacts::List(_) | Contacts::Query | Contacts::RemoveAll, _) => None,
         }
     }
 
@@ -202,20 +252,30 @@ fn plan_contact(
     (at, contact): (usize, &OfferedContact),
     set: &mut ChangeSet,
 ) -> Result<(), Refusal> {
-    let seconds = rules.grant(contact.expires, registration.flow.transport)?;
+    let leaves = contact.expires == Some(0);
     let offered = match &contact.push {
         Some(OfferedPush::Target(target)) if target.is_sound() => Some(target),
         // An unregister is never refused for its push parameters.
-        Some(OfferedPush::Target(_)) if seconds > 0 => return Err(Refusal::NoToken),
-        Some(OfferedPush::Unsupported(_)) if seconds > 0 => return Err(Refusal::PushNotSupported),
+        Some(OfferedPush::Target(_)) if !leaves => return Err(Refusal::NoToken),
+        Some(OfferedPush::Unsupported(_)) if !leaves => return Err(Refusal::PushNotSupported),
         Some(OfferedPush::Target(_) | OfferedPush::Unsupported(_) | OfferedPush::Query(_)) | None => None,
     };
-    set.asks_for_push |= contact.push.is_some();
-    set.wants_refresh_push |= contact.needs_refresh_push;
+    match &contact.push {
+        Some(OfferedPush::Target(target)) => set.asks_for.push(target.provider),
+        Some(OfferedPush::Query(Some(provider))) => set.asks_for.push(*provider),
+        Some(OfferedPush::Query(None)) => set.asks_for_all = true,
+        Some(OfferedPush::Unsupported(_)) | None => {}
+    }
+    let grant = |device: Option<&Device>| {
+        let policy = device.map_or(PushPolicy::default(), |device| device.policy);
+        let with_push = policy == PushPolicy::Rfc8599 && offered.is_some();
+        let granted = rules.grant(contact.expires, registration.flow.transport, with_push)?;
+        Ok(if with_push { granted } else { spread(granted, rules.min_expires, registration) })
+    };
     // Most Contacts come from a phone whose instance id we know; no key is made for it.
     if let Some(device) = entry.devices.iter().find(|device| device.is_instance(contact.instance.as_deref())) {
         let who = Who::Known { device: device.id, new_key: None };
-        let step = match seconds {
+        let step = match grant(Some(device))? {
             0 => Step::Remove { device: device.id, contact: Some(at) },
             seconds => Step::Bind { who, contact: at, seconds },
         };
@@ -224,7 +284,7 @@ fn plan_contact(
     }
     let key = key_of(contact, offered);
     let found = find(entry, &key, registration, (contact, offered));
-    let step = match (found, seconds) {
+    let step = match (found, grant(found)?) {
         (Some(device), 0) => Step::Remove { device: device.id, contact: Some(at) },
         (None, 0) => return Ok(()),
         (Some(device), seconds) => {
@@ -301,7 +361,7 @@ fn is_same_place(device: &Device, registration: &Registration, contact: &Offered
 fn check_sequence(entry: &Entry, registration: &Registration, now: Moment, set: &mut ChangeSet) -> Result<(), Refusal> {
     for step in &mut set.steps {
         let Some(device) = step.device().and_then(|device| entry.device(device)) else { continue };
-        match sequence(device.binding.as_deref(), registration, now) {
+        match sequence(device.binding_of(step.reg_id(registration)), registration, now) {
             Sequence::Newer => {}
             Sequence::Same => *step = Step::Again { device: device.id },
             Sequence::Older => return Err(Refusal::OutOfOrder),

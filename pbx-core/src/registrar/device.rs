@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use crate::model::{
-    ConnectionId, DeviceId, DeviceKey, DeviceSummary, Extension, ExtensionNumber, LastWake, Moment, Presence,
-    SipUsername, SwitchedOffBy, TargetHealth, Transport, UnixMillis, WakeState, WakeTarget,
+    ConnectionId, DeviceId, DeviceKey, DeviceSummary, Extension, ExtensionNumber, Flow, LastWake, Moment, Now,
+    Presence, PushPolicy, SipUsername, SwitchedOffBy, TargetHealth, Transport, UnixMillis, WakeState, WakeTarget,
 };
 use crate::switchboard::output::{StoredBinding, StoredDevice};
 
 use super::live_binding::LiveBinding;
 use super::wake_target;
+
+/// Flows a device keeps besides the newest: RFC 5626 section 4.2 speaks of two in all; a third covers a change of network.
+pub(super) const MAX_SPARES: usize = 2;
 
 /// A device as the registrar keeps it: 0.7 KiB for a registered desk phone, 1.6 KiB for a registered Linphone, whose Contact
 /// alone has half a KiB; indexes included.
@@ -21,9 +24,19 @@ pub(super) struct Device {
     pub(super) user_agent: Box<str>,
     pub(super) first_seen_at: UnixMillis,
     pub(super) last_seen_at: UnixMillis,
+    /// The newest flow of the device, or how its last one ended.
     pub(super) binding: Option<Box<LiveBinding>>,
+    /// Its other flows (RFC 5626), all live, the newest last; they take over when `binding` ends by itself.
+    pub(super) spares: Vec<LiveBinding>,
     pub(super) target: Option<Arc<WakeTarget>>,
     pub(super) last_wake: Option<Box<LastWake>>,
+    pub(super) policy: PushPolicy,
+    /// When the registration ends that a wake target under `rfc8599` depends on, whatever becomes of its flow.
+    pub(super) registered_until: Option<(Moment, UnixMillis)>,
+    /// The `registered_until` on disk.
+    pub(super) stored_registration: Option<UnixMillis>,
+    /// When the device is to be pushed so that it renews its registration.
+    pub(super) refresh_at: Option<Moment>,
     /// The UDP live binding is on disk with this end.
     pub(super) stored_until: Option<UnixMillis>,
     /// The version of this record that is not yet known to be durable; 0 when all is.
@@ -35,7 +48,7 @@ pub(super) struct Device {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Indexed {
     pub(super) deadline: Option<Moment>,
-    pub(super) connection: Option<ConnectionId>,
+    pub(super) connections: [Option<ConnectionId>; 1 + MAX_SPARES],
     pub(super) live: bool,
     pub(super) armed: bool,
 }
@@ -59,7 +72,8 @@ impl KeyKind {
 }
 
 impl Device {
-    pub(super) fn from_stored(stored: StoredDevice) -> Self {
+    pub(super) fn from_stored(stored: StoredDevice, now: Now) -> Self {
+        let registered_until = stored.registered_until.map(|until| (now.mono + until.since(now.wall), until));
         Self {
             id: stored.id,
             key: stored.key,
@@ -68,8 +82,13 @@ impl Device {
             first_seen_at: stored.first_seen_at,
             last_seen_at: stored.last_seen_at,
             binding: None,
+            spares: Vec::new(),
             target: stored.wake_target.map(Arc::new),
             last_wake: stored.last_wake.map(Box::new),
+            policy: stored.push_policy,
+            registered_until: registered_until.or(Some((now.mono, now.wall))),
+            stored_registration: stored.registered_until,
+            refresh_at: None,
             stored_until: None,
             unsaved: 0,
             indexed: Indexed::default(),
@@ -87,6 +106,11 @@ impl Device {
             last_seen_at: self.last_seen_at,
             wake_target: self.target.as_deref().cloned(),
             last_wake: self.last_wake.as_deref().cloned(),
+            push_policy: self.policy,
+            registered_until: match self.policy {
+                PushPolicy::App => None,
+                PushPolicy::Rfc8599 => self.registered_until.map(|(_, until)| until),
+            },
         }
     }
 
@@ -120,6 +144,33 @@ impl Device {
         self.live().is_some()
     }
 
+    /// The binding that a REGISTER with this `reg-id` is about: flows of one device are told apart by it (RFC 5626 section 6).
+    pub(super) fn binding_of(&self, reg_id: Option<u32>) -> Option<&LiveBinding> {
+        let newest = self.binding.as_deref()?;
+        if reg_id.is_none() || newest.reg_id.is_none() || newest.reg_id == reg_id || !newest.is_live() {
+            return Some(newest);
+        }
+        self.spares.iter().find(|spare| spare.reg_id == reg_id)
+    }
+
+    /// Every flow it can be reached on, the preferred one first.
+    pub(super) fn live_flows(&self) -> impl Iterator<Item = Flow> {
+        self.live().into_iter().chain(self.spares.iter().rev()).map(|binding| binding.flow)
+    }
+
+    /// Lets the newest spare flow take the place of the one that ended. False when there is none.
+    pub(super) fn promote_spare(&mut self) -> bool {
+        let Some(spare) = self.spares.pop() else { return false };
+        self.binding = Some(Box::new(spare));
+        true
+    }
+
+    /// The wake target depends on a registration that is over.
+    pub(super) fn registration_is_over(&self) -> bool {
+        let cut_off = self.binding.as_ref().is_none_or(|binding| binding.is_cut_off());
+        self.policy == PushPolicy::Rfc8599 && !self.is_live() && !cut_off
+    }
+
     /// Once it has no live binding, nothing is lost with it.
     pub(super) fn is_known_by_address_only(&self) -> bool {
         self.target.is_none() && KeyKind::of(&self.key) == KeyKind::Contact
@@ -136,7 +187,8 @@ impl Device {
         let Some(target) = &self.target else { return true };
         match (&target.health, target.switched_off) {
             (_, Some(SwitchedOffBy::Admin)) => false,
-            (_, Some(SwitchedOffBy::Device | SwitchedOffBy::Extension)) | (TargetHealth::Revoked { .. }, None) => true,
+            (_, Some(SwitchedOffBy::Device | SwitchedOffBy::Extension | SwitchedOffBy::RegistrationEnd))
+            | (TargetHealth::Revoked { .. }, None) => true,
             (TargetHealth::Good | TargetHealth::Suspect { .. }, None) => false,
         }
     }
@@ -145,14 +197,22 @@ impl Device {
     pub(super) fn index_entry(&self, push_enabled: bool) -> Indexed {
         let live = self.live();
         let target = self.target.as_deref();
+        let newest = self.binding.as_deref().filter(|binding| binding.is_live() || binding.is_doubted());
+        let mut connections = [None; 1 + MAX_SPARES];
+        let on_streams = newest.into_iter().chain(&self.spares).filter(|one| one.flow.transport.is_reliable());
+        for (slot, binding) in connections.iter_mut().zip(on_streams) {
+            *slot = Some(binding.flow.connection);
+        }
+        // Under `rfc8599` the end of a registration is an event even when its flow is dead.
+        let registration = self
+            .registered_until
+            .filter(|_| self.policy == PushPolicy::Rfc8599 && live.is_none())
+            .filter(|_| target.is_some_and(|target| target.switched_off.is_none()))
+            .map(|(until, _)| until);
+        let expires = live.into_iter().chain(&self.spares).map(|binding| binding.expires);
         Indexed {
-            deadline: live.map(|binding| binding.expires),
-            connection: self
-                .binding
-                .as_deref()
-                .filter(|binding| binding.is_live() || binding.is_doubted())
-                .filter(|binding| binding.flow.transport.is_reliable())
-                .map(|binding| binding.flow.connection),
+            deadline: expires.chain(registration).chain(self.refresh_at).min(),
+            connections,
             live: live.is_some(),
             armed: target
                 .is_some_and(|target| wake_target::state(target, live.is_some(), push_enabled) == WakeState::Armed),
@@ -201,6 +261,16 @@ impl<'a> DeviceView<'a> {
     /// Record 1, also when it is gone.
     pub fn last_binding(&self) -> Option<&'a LiveBinding> {
         self.device.binding.as_deref()
+    }
+
+    /// Every flow it can be reached on, the preferred one first (RFC 5626).
+    pub fn live_flows(&self) -> impl Iterator<Item = Flow> {
+        self.device.live_flows()
+    }
+
+    /// Until when its wake target may be used.
+    pub fn push_policy(&self) -> PushPolicy {
+        self.device.policy
     }
 
     /// Record 2.
@@ -264,6 +334,11 @@ impl<'a> DeviceView<'a> {
             Some(SwitchedOffBy::Device) => {
                 return "its app registered without a push token; allow push in the app and open it once.".into();
             }
+            Some(SwitchedOffBy::RegistrationEnd) => {
+                return "its push policy is rfc8599, so pushes ended with its registration; open the app, or choose the \
+                        policy app for this device."
+                    .into();
+            }
             None => {}
         }
         let provider = target.provider;
@@ -289,9 +364,13 @@ impl<'a> DeviceView<'a> {
             user_agent: device.user_agent.to_string(),
             first_seen_at: device.first_seen_at,
             last_seen_at: device.last_seen_at,
-            live_binding: device.binding.as_ref().map(|binding| binding.summary(&device.user_agent)),
+            live_binding: device
+                .binding
+                .as_ref()
+                .map(|binding| binding.summary(&device.user_agent, device.spares.len())),
             wake_target: device.target.as_deref().map(wake_target::shown),
             wake_state: self.wake_state(),
+            push_policy: device.policy,
             last_wake: device.last_wake.as_deref().cloned(),
             presence: self.presence(),
             reason: self.reason(),

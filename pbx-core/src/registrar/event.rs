@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::{BindingState, DeviceId, ExtensionNumber, Flow, PushProvider};
+use crate::model::{BindingState, DeviceId, ExtensionNumber, Flow, PushProvider, UnixMillis};
 use crate::switchboard::output::Change;
 
 use super::contact_uri;
@@ -34,6 +34,20 @@ pub enum RegistrarEvent {
         device: DeviceId,
         /// How to reach it.
         flow: Flow,
+    },
+    /// The preferred flow of a device is gone and another of its flows took over (RFC 5626): it goes on being registered.
+    FlowChanged {
+        /// Whose device.
+        extension: ExtensionNumber,
+        /// Which.
+        device: DeviceId,
+        /// How to reach it now.
+        flow: Flow,
+    },
+    /// A device that asked for it is to be pushed, so that it renews its registration (`+sip.pnsreg`, RFC 8599).
+    RefreshDue {
+        /// Which.
+        device: DeviceId,
     },
     /// A device lost its live binding; its wake target, if usable, is armed already.
     BindingGone {
@@ -82,17 +96,21 @@ pub struct Bound {
     pub contacts: Vec<BoundContact>,
     /// To be saved, in this order; also when nobody waits for it.
     pub changes: Vec<Change>,
-    /// The 200 must wait until `changes` are durable: a device record or wake target is new or changed.
+    /// The 200 must wait until `changes` are durable: a device record or wake target is new or changed, or a phone on UDP
+    /// has come, moved or said goodbye.
     pub durable: bool,
     /// To be handed to [`super::Registrar::saved`] once `changes` are durable; empty when nobody waits.
     pub saving: Vec<Saving>,
-    /// One `Feature-Caps: *;+sip.pns="…"` each (RFC 8599 section 5.1); empty when the phone did not ask.
-    pub feature_caps: &'static [PushProvider],
-    /// The phone asked to be pushed before its registration runs out (`+sip.pnsreg`).
+    /// One `Feature-Caps: *;+sip.pns="…"` each (RFC 8599 section 5.1): the providers the phone asked for that have a
+    /// credential.
+    pub feature_caps: Vec<PushProvider>,
+    /// The value of `+sip.pnsreg`: the phone asked to be pushed before its registration runs out, and will be.
     ///
-    /// Answering with `+sip.pnsreg` would promise such pushes. Nightbell needs none: the wake target outlives the
-    /// binding, so the phone is woken when it is called.
-    pub wants_refresh_push: bool,
+    /// Only under the push policy `rfc8599`. Under `app` the wake target outlives the binding and the phone is woken when
+    /// it is called, so nothing is promised and no push is wasted.
+    pub refresh_push: Option<u32>,
+    /// The device that can be pushed for requests within a call as well (`+sip.pnspurr`), and when its binding began.
+    pub pushed_in_calls: Option<(DeviceId, UnixMillis)>,
 }
 
 /// Names one version of a device record that is on its way to disk.

@@ -47,11 +47,11 @@ impl Index {
                 self.deadlines.insert((at, id));
             }
         }
-        if before.connection != after.connection {
-            if let Some(connection) = before.connection {
+        if before.connections != after.connections {
+            for connection in before.connections.into_iter().flatten() {
                 self.connections.remove(&(connection, id));
             }
-            if let Some(connection) = after.connection {
+            for connection in after.connections.into_iter().flatten() {
                 self.connections.insert((connection, id));
             }
         }

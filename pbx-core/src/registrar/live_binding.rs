@@ -35,6 +35,14 @@ impl GoneReason {
         }
     }
 
+    /// Whether the device is no longer registered in the words of RFC 8599; a dead flow alone does not end that.
+    pub(super) const fn ends_registration(self) -> bool {
+        match self {
+            Self::Expired | Self::Unregistered | Self::Displaced | Self::DeviceRemoved => true,
+            Self::FlowLost | Self::TransportError | Self::NoAnswer => false,
+        }
+    }
+
     /// What happened, as the second half of "the phone …".
     pub const fn in_words(self) -> &'static str {
         match self {
@@ -80,6 +88,8 @@ pub struct LiveBinding {
     pub(super) renewed_at: Moment,
     pub(super) expires: Moment,
     pub(super) expires_at: UnixMillis,
+    /// It left a question unanswered since its last sign.
+    pub(super) suspect: bool,
 }
 
 /// What a REGISTER says about one binding, in the binding's own words.
@@ -109,6 +119,7 @@ impl LiveBinding {
             renewed_at: terms.now,
             expires: terms.expires,
             expires_at: terms.expires_at,
+            suspect: false,
         }
     }
 
@@ -126,6 +137,7 @@ impl LiveBinding {
         self.renewed_at = terms.now;
         self.expires = terms.expires;
         self.expires_at = terms.expires_at;
+        self.suspect = false;
         if *self.call_id != *call_id {
             self.call_id = call_id.into();
         }
@@ -162,6 +174,7 @@ impl LiveBinding {
         let revives = self.is_doubted() && self.expires > now;
         if revives {
             self.life = Life::Live { renewed: true };
+            self.suspect = false;
         }
         revives
     }
@@ -185,6 +198,20 @@ impl LiveBinding {
             Life::Live { .. } => None,
             Life::Gone { why, at } => Some((why, at)),
         }
+    }
+
+    /// Whether it ended while the device may still believe itself registered, so that it is registered in the words of
+    /// RFC 8599.
+    pub(super) const fn is_cut_off(&self) -> bool {
+        match self.life {
+            Life::Live { .. } => false,
+            Life::Gone { why, .. } => !why.ends_registration(),
+        }
+    }
+
+    /// Whether it left a question unanswered since its last sign, so that a call is pushed at once as well.
+    pub const fn is_suspect(&self) -> bool {
+        self.suspect
     }
 
     /// Fresh, refreshed, or how it ended.
@@ -226,12 +253,14 @@ impl LiveBinding {
         self.since
     }
 
-    pub(super) fn summary(&self, user_agent: &str) -> LiveBindingSummary {
+    pub(super) fn summary(&self, user_agent: &str, spare_flows: usize) -> LiveBindingSummary {
         LiveBindingSummary {
             state: self.state(),
             transport: self.flow.transport,
             remote: self.flow.remote,
             contact: self.request_uri(),
+            spare_flows,
+            suspect: self.suspect && self.is_live(),
             user_agent: user_agent.into(),
             since: self.since,
             expires_at: self.expires_at,

@@ -25,7 +25,7 @@ impl Registrar {
             // A device without its extension cannot be in the database, and would be unreachable if it were.
             let Some(entry) = registrar.entries.get_mut(&stored.extension) else { continue };
             let extension = stored.extension;
-            let mut device = Device::from_stored(stored);
+            let mut device = Device::from_stored(stored, now);
             registrar.books.last_device = registrar.books.last_device.max(device.id.0);
             registrar.books.index.add(device.id, extension);
             registrar.books.index.settle(&mut device, entry.extension.push_enabled);
@@ -40,6 +40,8 @@ impl Registrar {
             }
         }
         registrar.forget_unreachable(&mut changes);
+        // Registrations that ran out meanwhile (push policy `rfc8599`).
+        changes.extend(registrar.expire(now));
         registrar.books.save(changes);
         registrar
     }
@@ -72,6 +74,8 @@ impl Registrar {
             expires_at: now.wall_at(expires),
         };
         let path: Vec<Box<str>> = stored.path.into_iter().map(Into::into).collect();
+        // Under `app` the end of the registration is not stored; under `rfc8599` it was, and is the same.
+        device.registered_until = Some((terms.expires, terms.expires_at));
         let mut binding = LiveBinding::new(terms, &stored.call_id, &path, stored.since);
         binding.mark_restored();
         device.binding = Some(Box::new(binding));

@@ -1,7 +1,9 @@
 //! The transition table row by row, every rule of a REGISTER, restart, and random histories against a tiny reference.
 
 mod bounds;
+mod flows;
 mod keys;
+mod policy;
 mod random;
 mod register;
 mod restart;

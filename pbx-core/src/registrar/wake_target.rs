@@ -25,7 +25,7 @@ fn call_token(target: &WakeTarget) -> Option<&Redacted<String>> {
 fn token_used(target: &WakeTarget, kind: WakeKind) -> Option<&Redacted<String>> {
     match kind {
         WakeKind::Call => call_token(target),
-        WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test => {
+        WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test | WakeKind::Refresh => {
             target.notice_token.as_ref().or(target.call_token.as_ref())
         }
     }
@@ -91,7 +91,7 @@ pub(super) fn learn(slot: &mut Option<Arc<WakeTarget>>, offered: &OfferedTarget,
     };
     let switched_off = match known.switched_off {
         Some(SwitchedOffBy::Admin) => Some(SwitchedOffBy::Admin),
-        Some(SwitchedOffBy::Extension | SwitchedOffBy::Device) | None => None,
+        Some(SwitchedOffBy::Extension | SwitchedOffBy::Device | SwitchedOffBy::RegistrationEnd) | None => None,
     };
     if !(offered.is_token_of(known) && known.app_id == *offered.app_id) {
         *slot = Some(Arc::new(WakeTarget { switched_off, ..from_offer(offered, at) }));
@@ -137,6 +137,38 @@ pub(super) fn switch_off_by_device(slot: &mut Option<Arc<WakeTarget>>) -> bool {
             true
         }
         Some(_) | None => false,
+    }
+}
+
+/// The registration that the target was good for is over (push policy `rfc8599`). True when that is new.
+pub(super) fn end_with_registration(slot: &mut Option<Arc<WakeTarget>>) -> bool {
+    match slot {
+        Some(target) if target.switched_off.is_none() => {
+            Arc::make_mut(target).switched_off = Some(SwitchedOffBy::RegistrationEnd);
+            true
+        }
+        Some(_) | None => false,
+    }
+}
+
+/// The target no longer depends on the registration (push policy `app`). True when that switched it on again.
+pub(super) fn outlive_registration(slot: &mut Option<Arc<WakeTarget>>) -> bool {
+    match slot {
+        Some(target) if target.switched_off == Some(SwitchedOffBy::RegistrationEnd) => {
+            Arc::make_mut(target).switched_off = None;
+            true
+        }
+        Some(_) | None => false,
+    }
+}
+
+/// Whether a push may ask the device to register again: it needs a token that starts the app without showing a call.
+///
+/// An APNs token for calls cannot: iOS stops an app that takes a VoIP push without showing a call.
+pub(super) fn can_be_refreshed(target: &WakeTarget) -> bool {
+    match target.provider {
+        PushProvider::Apns => target.notice_token.is_some(),
+        PushProvider::Fcm => true,
     }
 }
 

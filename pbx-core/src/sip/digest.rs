@@ -14,10 +14,10 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use self::answer::{Answer, Qop};
-use self::nonce::NonceBook;
+use self::nonce::{NonceBook, Spent};
 use super::message::{HeaderName, Request};
 use super::uri::Uri;
-use crate::model::{Ha1Md5, Ha1Sha256, Now, SipCredential, Transport};
+use crate::model::{Ha1Md5, Ha1Sha256, Network, Now, SipCredential, Transport};
 
 mod answer;
 mod nonce;
@@ -86,6 +86,9 @@ pub enum Verification<C> {
     Accepted(C),
     /// No answer for our realm: challenge.
     Missing,
+    /// The sender knew the secret, but this very answer was used before: a repetition whose first answer was lost, or
+    /// somebody who heard it. Worth no more than the request it belongs to; otherwise as [`Verification::Stale`].
+    Repeated(C),
     /// The secret is right but the nonce is not usable: challenge with `stale=true`. Not a failed attempt.
     Stale,
     /// Wrong; counts as a failed attempt. The outside must not see which reason it was.
@@ -151,8 +154,10 @@ impl Authenticator {
     }
 
     /// The values of the WWW-Authenticate (or Proxy-Authenticate) headers of one answer, the preferred one first.
-    pub fn challenges(&mut self, now: Now, stale: bool, offer: Offer) -> Vec<BytesStr> {
-        let nonce = self.nonces.issue(now);
+    ///
+    /// The nonce remembers the network it is sent to, for [`Self::has_challenged`]; it can be answered from anywhere.
+    pub fn challenges(&mut self, now: Now, stale: bool, offer: Offer, to: Network) -> Vec<BytesStr> {
+        let nonce = self.nonces.issue(now, to);
         let one = |algorithm: &str| {
             let stale = if stale { ", stale=true" } else { "" };
             let parts = [&self.prefix, &nonce, "\", algorithm=", algorithm, ", qop=\"auth\"", stale];
@@ -163,6 +168,15 @@ impl Authenticator {
             Offer::Both => vec![one("SHA-256"), one("MD5")],
             Offer::Sha256 => vec![one("SHA-256")],
         }
+    }
+
+    /// Whether an answer in this request has a nonce that we sent to this network: then its source is not forged.
+    pub fn has_challenged(&self, request: &Request, network: Network) -> bool {
+        [&HeaderName::Authorization, &HeaderName::ProxyAuthorization]
+            .into_iter()
+            .flat_map(|name| request.headers.all(name))
+            .filter_map(|value| Answer::parse(value).ok().flatten())
+            .any(|answer| self.nonces.was_sent_to(&answer.nonce, network))
     }
 
     /// Verifies the Authorization or Proxy-Authorization headers of `request`; those of other realms are skipped.
@@ -195,8 +209,11 @@ impl Authenticator {
         match account {
             None => Verification::Rejected(Rejection::UnknownUser),
             Some(_) if !right => Verification::Rejected(Rejection::WrongSecret),
-            Some(_) if !self.nonces.spend(&answer.nonce, answer.count(), now) => Verification::Stale,
-            Some(account) => Verification::Accepted(account),
+            Some(account) => match self.nonces.spend(&answer.nonce, answer.count(), now) {
+                Spent::Now => Verification::Accepted(account),
+                Spent::Before => Verification::Repeated(account),
+                Spent::Never => Verification::Stale,
+            },
         }
     }
 

@@ -101,7 +101,7 @@ header_names! {
     ProxyAuthenticate "Proxy-Authenticate", MinExpires "Min-Expires", FeatureCaps "Feature-Caps", Reason "Reason",
     RetryAfter "Retry-After", Accept "Accept", Event "Event" "o", Server "Server", Warning "Warning", Date "Date",
     SessionExpires "Session-Expires" "x", ReferTo "Refer-To" "r", Replaces "Replaces", Rack "RAck", Rseq "RSeq",
-    ContentEncoding "Content-Encoding" "e", Subject "Subject" "s",
+    ContentEncoding "Content-Encoding" "e", Subject "Subject" "s", FlowTimer "Flow-Timer",
 }
 
 /// Length and first letter in lower case; zero for an empty text.

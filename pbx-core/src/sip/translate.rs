@@ -9,6 +9,8 @@ use super::message::{HeaderName, Request};
 use super::uri::{NameAddr, Params, Scheme, Uri, split_list, unquoted};
 use crate::registrar::{Contacts, OfferedContact};
 
+#[cfg(test)]
+mod fixture_tests;
 mod push;
 #[cfg(test)]
 mod tests;
@@ -58,6 +60,47 @@ pub fn contacts(request: &Request) -> Result<Contacts, Refused> {
         (false, _) if offered.is_empty() => Ok(Contacts::Query),
         (false, _) => Ok(Contacts::List(offered)),
     }
+}
+
+/// Whether the request says that its sender knows this extension.
+pub fn lists_option(request: &Request, option: &str) -> bool {
+    [HeaderName::Supported, HeaderName::Require]
+        .iter()
+        .flat_map(|name| request.headers.all(name))
+        .flat_map(|line| line.as_str().split(','))
+        .any(|tag| tag.trim().eq_ignore_ascii_case(option))
+}
+
+/// Whether a REGISTER is about one of several flows of a device (RFC 5626 section 6). When it is not, `reg-id` says
+/// nothing and is taken out.
+///
+/// It is when the phone supports `outbound`, has an instance id, and either reached us itself (one Via) or came through an
+/// edge proxy that keeps its flow (`ob` in the Path value of the first hop, the last one).
+pub fn outbound(request: &Request, contacts: &mut Contacts) -> Result<bool, Refused> {
+    let Contacts::List(list) = contacts else { return Ok(false) };
+    let offers = |contact: &OfferedContact| contact.reg_id.is_some() && contact.instance.is_some();
+    if !lists_option(request, "outbound") || !list.iter().any(offers) {
+        for contact in list {
+            contact.reg_id = None;
+        }
+        return Ok(false);
+    }
+    let bound = list.iter().filter(|contact| offers(contact) && contact.expires != Some(0)).count();
+    if bound > 1 {
+        return Err(bad("One flow for each REGISTER"));
+    }
+    let hops = request.headers.all(&HeaderName::Via).flat_map(|line| split_list(line)).count();
+    let first_hop_keeps_flows = path(request)
+        .last()
+        .and_then(|value| NameAddr::parse(value).ok()?.parsed_uri().ok().map(|uri| uri.param("ob").is_some()))
+        .unwrap_or(false);
+    if hops > 1 && !first_hop_keeps_flows {
+        return Err(Refused { status: 439, reason: "First Hop Lacks Outbound Support" });
+    }
+    for contact in list.iter_mut().filter(|contact| contact.instance.is_none()) {
+        contact.reg_id = None;
+    }
+    Ok(true)
 }
 
 /// The Path values of a REGISTER in order (RFC 3327), each as received.

@@ -2,7 +2,7 @@
 
 use sqlx::SqliteConnection;
 
-use super::{Store, StoreError, call_log, credential, device, extension, setting, udp_binding};
+use super::{Store, StoreError, call_log, credential, defence, device, extension, setting, udp_binding};
 use super::{id_high, id_high::Highs};
 use crate::switchboard::output::Change;
 
@@ -39,6 +39,10 @@ pub(super) async fn apply(
             }
             Change::DeleteParked(call) => store.journal.end(*call)?,
             Change::PutSettings(settings) => setting::put(db, settings).await?,
+            Change::PutBlock(block) => defence::put_block(db, block).await?,
+            Change::DeleteBlock { network, account } => defence::delete_block(db, *network, account.as_deref()).await?,
+            Change::PutKnownNetwork { network, at } => defence::put_known(db, *network, *at).await?,
+            Change::DeleteKnownNetwork(network) => defence::delete_known(db, *network).await?,
         }
     }
     Ok(())

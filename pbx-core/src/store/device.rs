@@ -5,19 +5,20 @@ use zeroize::Zeroizing;
 
 use super::{Sealer, StoreError};
 use crate::model::{
-    DeviceId, DeviceKey, Environment, LastWake, PushProvider, Redacted, SwitchedOffBy, TargetHealth, UnixMillis,
-    WakeTarget,
+    DeviceId, DeviceKey, Environment, LastWake, PushPolicy, PushProvider, Redacted, SwitchedOffBy, TargetHealth,
+    UnixMillis, WakeTarget,
 };
 use crate::switchboard::output::StoredDevice;
 
 /// Inserts or replaces a device; a wake target it no longer has is deleted.
 pub(super) async fn put(db: &mut SqliteConnection, sealer: &Sealer, device: &StoredDevice) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO device (id, extension, device_key, username, user_agent, first_seen_at, last_seen_at, last_wake) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+        "INSERT INTO device (id, extension, device_key, username, user_agent, first_seen_at, last_seen_at, last_wake, \
+         push_policy, registered_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
          ON CONFLICT (id) DO UPDATE SET extension = excluded.extension, device_key = excluded.device_key, \
          username = excluded.username, user_agent = excluded.user_agent, first_seen_at = excluded.first_seen_at, \
-         last_seen_at = excluded.last_seen_at, last_wake = excluded.last_wake",
+         last_seen_at = excluded.last_seen_at, last_wake = excluded.last_wake, \
+         push_policy = excluded.push_policy, registered_until = excluded.registered_until",
     )
     .bind(device.id.0)
     .bind(device.extension.to_string())
@@ -27,6 +28,8 @@ pub(super) async fn put(db: &mut SqliteConnection, sealer: &Sealer, device: &Sto
     .bind(device.first_seen_at.0)
     .bind(device.last_seen_at.0)
     .bind(device.last_wake.as_ref().map(to_json).transpose()?)
+    .bind(device.push_policy.as_str())
+    .bind(device.registered_until.map(|until| until.0))
     .execute(&mut *db)
     .await
     .map_err(StoreError::doing("saving a device"))?;
@@ -103,7 +106,7 @@ pub(super) async fn delete(db: &mut SqliteConnection, device: DeviceId) -> Resul
 pub(super) async fn all(readers: &SqlitePool, sealer: &Sealer) -> Result<Vec<StoredDevice>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT device.id, extension, device_key, username, user_agent, first_seen_at, last_seen_at, last_wake, \
-         provider, app_id, environment, tokens, learned_at, health, switched_off \
+         push_policy, registered_until, provider, app_id, environment, tokens, learned_at, health, switched_off \
          FROM device LEFT JOIN wake_target ON wake_target.device_id = device.id ORDER BY device.id",
     )
     .fetch_all(readers)
@@ -136,11 +139,12 @@ const fn switched_off_code(by: SwitchedOffBy) -> &'static str {
         SwitchedOffBy::Admin => "admin",
         SwitchedOffBy::Extension => "extension",
         SwitchedOffBy::Device => "device",
+        SwitchedOffBy::RegistrationEnd => "registration_end",
     }
 }
 
 fn switched_off_from(code: &str) -> Option<SwitchedOffBy> {
-    [SwitchedOffBy::Admin, SwitchedOffBy::Extension, SwitchedOffBy::Device]
+    [SwitchedOffBy::Admin, SwitchedOffBy::Extension, SwitchedOffBy::Device, SwitchedOffBy::RegistrationEnd]
         .into_iter()
         .find(|known| switched_off_code(*known) == code)
 }
@@ -155,6 +159,8 @@ struct Row {
     first_seen_at: i64,
     last_seen_at: i64,
     last_wake: Option<String>,
+    push_policy: String,
+    registered_until: Option<i64>,
     #[sqlx(flatten)]
     target: TargetRow,
 }
@@ -188,6 +194,8 @@ impl Row {
                 Some(json) => Some(serde_json::from_str(json).map_err(|_| odd("last_wake"))?),
                 None => None,
             },
+            push_policy: PushPolicy::from_name(&self.push_policy).ok_or_else(|| odd("push_policy"))?,
+            registered_until: self.registered_until.map(UnixMillis),
         })
     }
 }

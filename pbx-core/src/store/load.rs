@@ -1,6 +1,6 @@
 //! Everything the switchboard needs at start.
 
-use super::{Store, StoreError, call_log, credential, device, extension, id_high, setting, udp_binding};
+use super::{Store, StoreError, call_log, credential, defence, device, extension, id_high, setting, udp_binding};
 use crate::switchboard::output::Restored;
 
 impl Store {
@@ -36,6 +36,8 @@ impl Store {
             devices,
             udp_bindings,
             parked: self.journal.all(self.sealer())?,
+            blocks: defence::blocks(self.reader()).await?,
+            known_networks: defence::known(self.reader()).await?,
             last_call: last_call.0,
             last_device: last_device.0,
         })

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use super::parked_call::ParkJournal;
@@ -92,7 +93,9 @@ async fn connect(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
         .foreign_keys(true)
         .busy_timeout(BUSY)
         .pragma("journal_size_limit", JOURNAL_BYTES)
-        .row_buffer_size(ROWS_AHEAD);
+        .row_buffer_size(ROWS_AHEAD)
+        // The start reads everything there is, which sqlx would call slow; a page says itself when it had to wait.
+        .disable_statement_logging();
     let pool = || SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None);
     let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(open)?;
     if let Err(source) = MIGRATOR.run(&writer).await {

@@ -1,4 +1,4 @@
-//! The park journal: what is needed after a crash to give a parked call's caller a final answer.
+//! The park journal: what is needed after a crash to give a waiting caller a final answer.
 //!
 //! A file of its own beside the database, because a push waits for it: one append, no transaction. What is written survives
 //! the end of the process, however it comes. It is not forced to the disk: after a power cut no caller waits any more
@@ -48,8 +48,13 @@ impl ParkJournal {
     pub(super) fn open(data_dir: &Path) -> Result<Self, StoreError> {
         let path = data_dir.join(FILE);
         let refused = |source| StoreError::DataDir { path: path.clone(), source };
-        let file = OpenOptions::new().append(true).read(true).create(true).mode(0o600).open(&path).map_err(refused)?;
+        let mut file =
+            OpenOptions::new().append(true).read(true).create(true).mode(0o600).open(&path).map_err(refused)?;
         let bytes = file.metadata().map_err(refused)?.len();
+        // What is written next must not become the end of a line that a full disk cut short.
+        if bytes > 0 && !std::fs::read(&path).map_err(refused)?.ends_with(b"\n") {
+            file.write_all(b"\n").map_err(refused)?;
+        }
         let parked = lines(&path)?.len();
         let open = Mutex::new(Open { file, parked, bytes });
         Ok(Self { path, open })
@@ -73,11 +78,13 @@ impl ParkJournal {
     pub(super) fn all(&self, sealer: &Sealer) -> Result<Vec<ParkedCall>, StoreError> {
         let mut parked = Vec::new();
         for (call, sealed) in lines(&self.path)? {
-            let odd = || StoreError::inconsistent("parked.journal", "call", call);
-            let sealed = STANDARD_NO_PAD.decode(sealed).map_err(|_| odd())?;
-            let row = sealer.open(&place(call), &sealed)?;
-            let row: Row = serde_json::from_slice(&row).map_err(|_| odd())?;
-            parked.push(row.into_parked(call).ok_or_else(odd)?);
+            match read(sealer, call, &sealed) {
+                Ok(row) => parked.push(row),
+                // One caller may hear nothing; that is no reason to keep everybody's telephone silent.
+                Err(error) => {
+                    tracing::warn!(%call, %error, "a line of the park journal cannot be read and is left out")
+                }
+            }
         }
         Ok(parked)
     }
@@ -95,6 +102,14 @@ impl ParkJournal {
         }
         Ok(())
     }
+}
+
+fn read(sealer: &Sealer, call: CallId, sealed: &str) -> Result<ParkedCall, StoreError> {
+    let odd = || StoreError::inconsistent("parked.journal", "call", call);
+    let sealed = STANDARD_NO_PAD.decode(sealed).map_err(|_| odd())?;
+    let row = sealer.open(&place(call), &sealed)?;
+    let row: Row = serde_json::from_slice(&row).map_err(|_| odd())?;
+    row.into_parked(call).ok_or_else(odd)
 }
 
 /// The sealed texts of the calls that are parked, by id.

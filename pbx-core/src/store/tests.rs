@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::{Store, call_log};
 use crate::model::{
     CallEnding, CallId, CallRecord, CallUuid, ConnectionId, DeviceId, DeviceKey, Environment, Extension, Flow, Ha1Md5,
-    Ha1Sha256, LastWake, PushProvider, Redacted, Settings, SipCredential, SwitchedOffBy, TargetHealth, TimelineEntry,
-    TimelineStep, Transport, UnixMillis, WakeKind, WakeTarget,
+    Ha1Sha256, LastWake, PushPolicy, PushProvider, Redacted, Settings, SipCredential, SwitchedOffBy, TargetHealth,
+    TimelineEntry, TimelineStep, Transport, UnixMillis, WakeKind, WakeTarget,
 };
 use crate::switchboard::output::{Change, ParkedCall, Restored, StoredBinding, StoredDevice};
 
@@ -74,6 +74,8 @@ pub(super) fn device(id: i64, extension: &str, wake_target: Option<WakeTarget>) 
         last_seen_at: UnixMillis(1_790_000_000_005),
         wake_target,
         last_wake: None,
+        push_policy: PushPolicy::Rfc8599,
+        registered_until: Some(UnixMillis(1_790_000_009_005)),
     }
 }
 
@@ -125,6 +127,8 @@ async fn a_journal_line_that_a_crash_cut_short_counts_for_nothing_and_an_ended_c
     journal.write_all(b"P 5 c2VhbGVk").unwrap();
     let store = Store::open(folder.path()).await.unwrap();
     assert_eq!(store.load().await.unwrap().parked, [parked(4)]);
+    store.apply(&[Change::DeleteParked(CallId(4)), Change::PutParked(parked(6))]).await.unwrap();
+    assert_eq!(store.load().await.unwrap().parked, [parked(6)], "what follows a line cut short is read");
 }
 
 #[tokio::test]
@@ -247,7 +251,13 @@ async fn every_kind_of_health_and_switch_survives() {
     let suspect = TargetHealth::Suspect { why: "x".into(), other_environment_tried: false };
     let mut devices = Vec::new();
     for health in [TargetHealth::Good, suspect, revoked] {
-        for off in [None, Some(SwitchedOffBy::Admin), Some(SwitchedOffBy::Extension), Some(SwitchedOffBy::Device)] {
+        for off in [
+            None,
+            Some(SwitchedOffBy::Admin),
+            Some(SwitchedOffBy::Extension),
+            Some(SwitchedOffBy::Device),
+            Some(SwitchedOffBy::RegistrationEnd),
+        ] {
             for provider in [PushProvider::Apns, PushProvider::Fcm] {
                 let target = WakeTarget {
                     provider,

@@ -223,6 +223,10 @@ const fn name(change: &Change) -> &'static str {
         Change::PutParked(_) => "a parked call",
         Change::DeleteParked(_) => "the end of a parked call",
         Change::PutSettings(_) => "the settings",
+        Change::PutBlock(_) => "who is blocked",
+        Change::DeleteBlock { .. } => "that a block is lifted",
+        Change::PutKnownNetwork { .. } => "behind which address a phone is",
+        Change::DeleteKnownNetwork(_) => "behind which address a phone was",
     }
 }
 

@@ -5,9 +5,11 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::defence::BlockedAddress;
 use crate::model::{
-    CallId, CallUuid, DeviceId, DeviceSummary, Extension, ExtensionError, ExtensionNumber, NewExtension, NumberError,
-    Presence, Redacted, Settings, SettingsError, SipCredential, SipUsername, UnixMillis,
+    CallId, CallUuid, DeviceId, DeviceSummary, Extension, ExtensionError, ExtensionNumber, Network, NewExtension,
+    NumberError, Presence, PushPolicy, PushProvider, Redacted, Settings, SettingsError, SipCredential, SipUsername,
+    UnixMillis,
 };
 
 /// A wish.
@@ -35,6 +37,15 @@ pub enum Command {
         /// On or off.
         enabled: bool,
     },
+    /// Set until when the wake target of a device may be used.
+    SetPushPolicy {
+        /// Which.
+        device: DeviceId,
+        /// Until logout, or while it is registered.
+        policy: PushPolicy,
+    },
+    /// Say which push providers have a credential; phones are told (RFC 8599 `Feature-Caps`).
+    SetPushProviders(Vec<PushProvider>),
     /// Forget a device and both its records.
     RemoveDevice(DeviceId),
     /// Push a test notice (never a VoIP push) to every device of an extension that has a wake target.
@@ -67,6 +78,10 @@ pub enum Command {
     Status,
     /// End a call.
     HangUp(CallId),
+    /// Every block that holds now.
+    ListBlocked,
+    /// Lift every block of an address.
+    Unblock(Network),
 }
 
 /// An extension with its first account; the digests are made by the caller from the secret and the realm.
@@ -111,6 +126,8 @@ pub enum Reply {
     Status(Status),
     /// How many test pushes went out, by device; the outcome follows as `Notice::Extension`.
     TestPushes(Vec<DeviceId>),
+    /// Every block that holds now, the newest first.
+    Blocked(Vec<BlockedAddress>),
 }
 
 /// A page of extensions.
@@ -216,6 +233,9 @@ pub enum CommandError {
     /// There is no such call.
     #[error("call {0} is not going on")]
     NoSuchCall(CallId),
+    /// Nothing is blocked at this address.
+    #[error("nothing is blocked at {0}")]
+    NotBlocked(Network),
     /// No device of the extension has a wake target.
     #[error(
         "no device of extension {0} can be pushed: none has sent a push token yet; open the app on the phone once while it is registered here"
@@ -260,6 +280,7 @@ impl CommandError {
             Self::NoSuchCredential(_) => "no_such_account",
             Self::NoSuchDevice(_) => "no_such_device",
             Self::NoSuchCall(_) => "no_such_call",
+            Self::NotBlocked(_) => "not_blocked",
             Self::NothingToPush(_) => "nothing_to_push",
             Self::Full(_) => "full",
             Self::Settings(_) => "setting_out_of_range",

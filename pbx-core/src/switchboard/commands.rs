@@ -44,9 +44,17 @@ impl Switchboard {
             Command::PutCredential(credential) => self.put_credential(credential),
             Command::RemoveCredential(username) => self.remove_credential(&username),
             Command::SetDevicePush { device, enabled } => self.set_device_push(device, enabled),
+            Command::SetPushPolicy { device, policy } => {
+                let change = self.registrar.set_push_policy(device, policy)?;
+                Ok(Outcome::WhenSaved(Reply::Done, change.into_iter().collect()))
+            }
+            Command::SetPushProviders(providers) => {
+                self.registrar.set_push_providers(providers);
+                Ok(Outcome::Now(Reply::Done))
+            }
             Command::RemoveDevice(device) => self.remove_device(device),
             Command::TestPush(number) => self.test_push_command(number, now),
-            Command::ChangeSettings(settings) => self.change_settings(settings),
+            Command::ChangeSettings(settings) => self.change_settings(settings, now),
             Command::HangUp(call) => {
                 if self.calls.get(&call).is_none_or(|live| live.call.is_ended()) {
                     return Err(CommandError::NoSuchCall(call));
@@ -65,6 +73,14 @@ impl Switchboard {
             }
             Command::ListCalls => Ok(Outcome::Now(Reply::Calls(self.list_calls()))),
             Command::Status => Ok(Outcome::Now(Reply::Status(self.status()))),
+            Command::ListBlocked => Ok(Outcome::Now(Reply::Blocked(self.defence.blocked(now)))),
+            Command::Unblock(network) => {
+                let changes = self.defence.unblock(network);
+                if changes.is_empty() {
+                    return Err(CommandError::NotBlocked(network));
+                }
+                Ok(Outcome::WhenSaved(Reply::Done, changes))
+            }
         }
     }
 
@@ -124,6 +140,7 @@ impl Switchboard {
             self.tell_call(call, CallInput::EndNow { ending: CallEnding::Failed, reason }, now);
         }
         let change = self.registrar.remove_extension(number)?;
+        self.defence.forget_extension(number);
         self.credentials.retain(|_, credential| credential.extension != number);
         self.notice(Notice::Extension(number));
         Ok(Outcome::WhenSaved(Reply::Done, vec![change]))
@@ -142,7 +159,9 @@ impl Switchboard {
         }
         self.notice(Notice::Extension(credential.extension));
         self.credentials.insert(credential.username.as_str().into(), credential.clone());
-        Ok(Outcome::WhenSaved(Reply::Done, vec![Change::PutCredential(credential)]))
+        let mut changes = self.defence.account_renewed(credential.username.as_str());
+        changes.push(Change::PutCredential(credential));
+        Ok(Outcome::WhenSaved(Reply::Done, changes))
     }
 
     fn remove_credential(&mut self, username: &SipUsername) -> Result<Outcome, CommandError> {
@@ -176,7 +195,7 @@ impl Switchboard {
         Ok(Outcome::Now(Reply::TestPushes(pushed)))
     }
 
-    fn change_settings(&mut self, settings: Settings) -> Result<Outcome, CommandError> {
+    fn change_settings(&mut self, settings: Settings, now: Now) -> Result<Outcome, CommandError> {
         settings.check()?;
         if settings.realm != self.settings.realm && !self.credentials.is_empty() {
             return Err(CommandError::RealmInUse);
@@ -185,7 +204,9 @@ impl Switchboard {
             self.authenticator = Authenticator::new(settings.realm.clone(), draw_seed(&mut self.random));
         }
         self.registrar.apply_settings(&settings);
+        self.defence.apply_settings(&settings);
         self.settings = settings.clone();
+        self.schedule_probes(now);
         self.outputs.push_back(Output::ApplySettings(Box::new(settings.clone())));
         self.notice(Notice::Settings);
         Ok(Outcome::WhenSaved(Reply::Done, vec![Change::PutSettings(settings)]))

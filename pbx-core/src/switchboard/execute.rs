@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use crate::call::{BranchEnd, CallInput, CallOutput};
 use crate::media::sdp;
-use crate::model::{BranchId, CallEnding, CallId, DeviceId, Flow, Now, TimelineEntry, WakeKind};
-use crate::sip::message::{HeaderName, Method, Request, Response, tag_of};
+use crate::model::{BranchId, CallEnding, CallId, DeviceId, Flow, Now, TimelineEntry, Transport, WakeKind};
+use crate::sip::message::{HeaderName, Method, Request, Response};
 use crate::sip::uri;
 
 use super::Switchboard;
@@ -77,47 +77,61 @@ impl Switchboard {
             self.notice(Notice::Call(id));
         }
         self.park_and_wake(id, wakes, now);
+        if self.calls.get(&id).is_some_and(|live| live.call.is_ended()) {
+            self.give_up_waiting(id, now);
+        }
         self.save_behind(changes);
         self.reschedule(id);
     }
 
     /// Writes the park journal first; the pushes go out when it is durable.
+    ///
+    /// A caller on UDP is noted even if nobody has to be woken: after a crash, silence would be all they hear.
     fn park_and_wake(&mut self, id: CallId, wakes: Vec<crate::model::WakeRequest>, now: Now) {
         let Some(live) = self.calls.get_mut(&id) else { return };
-        if wakes.is_empty() || live.call.is_ended() {
+        if live.call.is_ended() || (wakes.is_empty() && live.caller.answered) {
             return;
         }
-        if live.parked {
+        live.parked |= !wakes.is_empty();
+        let hears_of_a_crash = live.caller.flow.transport == Transport::Udp;
+        if live.journaled || (wakes.is_empty() && !hears_of_a_crash) {
             for request in wakes {
                 self.send_wake(request, now);
             }
             return;
         }
-        live.parked = true;
-        let parked = Change::PutParked(ParkedCall {
+        live.journaled = true;
+        // Alone in its job: a journal entry waits for no commit.
+        let noted = vec![Change::PutParked(ParkedCall {
             call: id,
             flow: live.caller.flow,
             invite: live.caller.raw.clone(),
             to_tag: live.caller.tag.to_string(),
             ring_until: now.wall_at(live.call.ring_until()),
             record: live.record.clone(),
-        });
-        // Alone in its job: a journal entry waits for no commit.
-        let holding = wakes.into_iter().map(|request| Holding::Wake(Box::new(request))).collect();
-        self.save_and_hold(vec![parked], holding);
+        })];
+        if wakes.is_empty() {
+            self.save_behind(noted);
+        } else {
+            let holding = wakes.into_iter().map(|request| Holding::Wake(Box::new(request))).collect();
+            self.save_and_hold(noted, holding);
+        }
     }
 
     /// Ends the park journal entry. Alone in its job, and before the caller's answer leaves: after a crash a caller who has
     /// an answer must not get another one.
     fn unpark(&mut self, id: CallId) {
-        if self.calls.get_mut(&id).is_some_and(|live| std::mem::take(&mut live.parked)) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        live.parked = false;
+        if std::mem::take(&mut live.journaled) {
             self.save_behind(vec![Change::DeleteParked(id)]);
         }
     }
 
-    fn reschedule(&mut self, id: CallId) {
+    pub(super) fn reschedule(&mut self, id: CallId) {
         let Some(live) = self.calls.get_mut(&id) else { return };
-        let due = live.call.poll_timeout();
+        let waiting = live.waiting.as_ref().map(|waiting| waiting.until);
+        let due = live.call.poll_timeout().into_iter().chain(waiting).min();
         if live.deadline != due {
             if let Some(old) = live.deadline {
                 self.deadlines.remove(&(old, id));
@@ -137,15 +151,14 @@ impl Switchboard {
         if let Some(at) = live.deadline {
             self.deadlines.remove(&(at, id));
         }
-        self.forget_caller_tx(live.caller.tx);
+        self.invite_txs.remove(&live.caller.tx);
         self.dialogs.remove(&live.caller.tag);
         for leg in live.callees.values() {
             self.dialogs.remove(&leg.tag);
         }
-        self.client_txs.retain(|_, used| match used {
-            ClientUse::Invite { call, .. } | ClientUse::Carried { call, .. } => *call != id,
-            ClientUse::Farewell | ClientUse::LateFarewell(_) => true,
-        });
+        for tx in live.txs {
+            self.client_txs.remove(&tx);
+        }
         self.notice(Notice::Call(id));
     }
 
@@ -156,7 +169,7 @@ impl Switchboard {
             Some(tag) => tag,
             None => self.draw_tag(),
         };
-        let Some((request, flow)) = self.invite_request(id, device, &tag) else {
+        let Some((request, flow)) = self.invite_request(id, device, &tag, now) else {
             self.tell_call(id, CallInput::FlowDead { branch }, now);
             return;
         };
@@ -176,11 +189,12 @@ impl Switchboard {
         };
         if let Some(live) = self.calls.get_mut(&id) {
             live.callees.insert(branch, leg);
+            live.txs.insert(tx);
         }
     }
 
     /// The INVITE for one device: our own dialog, the call's public name as Call-ID, the caller's offer through our relay.
-    fn invite_request(&self, id: CallId, device: DeviceId, tag: &str) -> Option<(Request, Flow)> {
+    fn invite_request(&self, id: CallId, device: DeviceId, tag: &str, now: Now) -> Option<(Request, Flow)> {
         let live = self.calls.get(&id)?;
         let device = self.registrar.device(device)?;
         let binding = device.live_binding()?;
@@ -200,6 +214,10 @@ impl Switchboard {
         request.headers.push(HeaderName::Contact, self.contact(flow, &record.caller));
         request.headers.push(HeaderName::Allow, ALLOW);
         request.headers.push(HeaderName::UserAgent, PRODUCT);
+        // Whatever becomes of this server, the phone stops ringing when nobody can be there any more (RFC 3261 section
+        // 13.3.1). Rounded up, so that it never stops before it is told.
+        let seconds = live.call.ring_until().since(now.mono).as_millis().div_ceil(1000).max(1);
+        request.headers.push(HeaderName::Expires, seconds.to_string());
         if let (Some(relay), false) = (&live.relay, live.caller.invite.body.is_empty()) {
             request.headers.push(HeaderName::ContentType, "application/sdp");
             request.body = sdp::rewrite(&live.caller.invite.body, self.our_ip(flow), relay.callee_port.0);
@@ -207,10 +225,13 @@ impl Switchboard {
         Some((request, flow))
     }
 
-    /// Our Contact on this flow.
+    /// Our Contact on this flow. Without a user, or with one that would need escapes, it has none: `sip:@host` is no URI
+    /// (RFC 3261 section 25.1), and strict phones drop a message with it unread.
     pub(super) fn contact(&self, flow: Flow, user: &str) -> String {
         let host = uri::host_port_text(self.our_ip(flow), flow.local.port());
-        format!("<sip:{user}@{host};transport={}>", flow.transport.uri_name())
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'+' | b'*');
+        let (user, at) = if !user.is_empty() && user.bytes().all(plain) { (user, "@") } else { ("", "") };
+        format!("<sip:{user}{at}{host};transport={}>", flow.transport.uri_name())
     }
 
     /// Our address as the peer on this flow must write it.
@@ -257,7 +278,7 @@ impl Switchboard {
     fn tell_caller_it_rings(&mut self, id: CallId, now: Now, changes: &mut Vec<Change>) {
         let Some(live) = self.calls.get(&id) else { return };
         let (tx, flow, callee) = (live.caller.tx, live.caller.flow, live.record.callee.clone());
-        let mut response = Response::to(&live.caller.invite, 180, "Ringing", &live.caller.tag);
+        let mut response = forming_a_dialog(&live.caller.invite, 180, "Ringing", &live.caller.tag);
         response.headers.push(HeaderName::Contact, self.contact(flow, &callee));
         response.headers.push(HeaderName::Server, PRODUCT);
         self.transactions.respond(tx, &response, now.mono);
@@ -281,7 +302,7 @@ impl Switchboard {
         self.unpark(id);
         let Some(live) = self.calls.get_mut(&id) else { return };
         let (tx, flow, callee) = (live.caller.tx, live.caller.flow, live.record.callee.clone());
-        let mut response = Response::to(&live.caller.invite, 200, "OK", &live.caller.tag);
+        let mut response = forming_a_dialog(&live.caller.invite, 200, "OK", &live.caller.tag);
         let body = live.callees.get(&branch).and_then(|leg| leg.answer.clone()).unwrap_or_default();
         let relay = live.relay;
         response.headers.push(HeaderName::Contact, self.contact(flow, &callee));
@@ -338,6 +359,10 @@ impl Switchboard {
                 bye.headers.push(HeaderName::Reason, reason);
             }
         }
+        if let Some(device) = self.asleep(id, leg) {
+            self.say_farewell_later(device, bye, now);
+            return;
+        }
         let tx = self.transactions.request(flow, bye, now.mono);
         self.client_txs.insert(tx, ClientUse::Farewell);
     }
@@ -349,6 +374,7 @@ impl Switchboard {
         live.record.reason = reason;
         changes.push(Change::PutCall(live.record.clone()));
         self.unpark(id);
+        self.end_carried(id, now);
         let Some(live) = self.calls.get_mut(&id) else { return };
         if let Some(device) = live.caller.device
             && let Some(calls) = self.calling.get_mut(&device)
@@ -371,27 +397,17 @@ impl Switchboard {
                 self.called.remove(&number);
             }
         }
-        self.refuse_carried(id, now);
     }
+}
 
-    /// Requests within the call that the other side has not answered are over with it (RFC 3261 section 15.1.2).
-    fn refuse_carried(&mut self, id: CallId, now: Now) {
-        let carried: Vec<_> = self
-            .client_txs
-            .values()
-            .filter_map(|used| match used {
-                ClientUse::Carried { call, answer_to, asked, .. } if *call == id => Some((*answer_to, asked.clone())),
-                ClientUse::Carried { .. }
-                | ClientUse::Invite { .. }
-                | ClientUse::Farewell
-                | ClientUse::LateFarewell(_) => None,
-            })
-            .collect();
-        for (answer_to, asked) in carried {
-            let tag = asked.headers.get(&HeaderName::To).and_then(|to| tag_of(to)).unwrap_or("");
-            self.transactions.respond(answer_to, &Response::to(&asked, 487, "Request Terminated", tag), now.mono);
-        }
+/// An answer to the caller that makes a dialog: the Record-Route lines of the INVITE go back in their order, so that the
+/// proxies on the way see what follows (RFC 3261 section 12.1.1).
+fn forming_a_dialog(invite: &Request, status: u16, reason: &'static str, tag: &str) -> Response {
+    let mut response = Response::to(invite, status, reason, tag);
+    for line in invite.headers.all(&HeaderName::RecordRoute) {
+        response.headers.push(HeaderName::RecordRoute, line.clone());
     }
+    response
 }
 
 /// Whether an address belongs to the internet and not to a network at home (RFC 1918, 6598, 4193, 3927).

@@ -1,5 +1,7 @@
 //! Every way the world can change the core. Read this file first.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 
 use crate::model::{Flow, WakeReport};
@@ -20,10 +22,24 @@ pub enum Input {
         /// The bytes as received, for answers that must echo and for retransmission matching.
         raw: Bytes,
     },
+    /// Bytes that the guard refused.
+    Refused {
+        /// How they came.
+        flow: Flow,
+        /// The answer they deserve; on a stream it has been given already.
+        reply: Option<Bytes>,
+    },
     /// A stream connection ended; every binding on it is gone.
     FlowLost(Flow),
     /// A send on this flow failed (connection refused, unreachable, write queue full).
     SendFailed(Flow),
+    /// A datagram to this address came back (ICMP): nobody listens there now, or no way leads there.
+    ///
+    /// Anybody can forge that, so it is a hint: a phone there is pushed at once as well, and nothing is given up.
+    DatagramRefused {
+        /// Where it was sent.
+        to: SocketAddr,
+    },
     /// A push side report.
     Wake(WakeReport),
     /// A saved change is durable: whatever waited for the ticket may go out.

@@ -13,7 +13,6 @@ use crate::model::{
 };
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{HeaderName, Request, Response};
-use crate::sip::transaction::ServerTx;
 use crate::sip::uri;
 
 use super::leg::{CallerLeg, LegName, LiveCall, Relay};
@@ -39,6 +38,10 @@ impl Switchboard {
         let from = request.headers.get(&HeaderName::From).and_then(|from| user_of(from));
         if from.and_then(|user| user.parse::<ExtensionNumber>().ok()) != Some(credential.extension) {
             self.answer(flow, &request, 403, "Not Your Extension");
+            return;
+        }
+        if !self.defence.may_call(credential.extension, now) {
+            self.busy(flow, &request, "Too Many Calls From This Extension");
             return;
         }
         let Some((dialled, callee)) = self.dialled(flow, &request) else { return };
@@ -69,10 +72,7 @@ impl Switchboard {
         self.next_relay += 1;
         self.outputs.push_back(Output::OpenRelay { relay: relay.id, caller_port, callee_port });
         let late_offer = request.body.is_empty();
-        let device = self.registrar.devices_of(credential.extension).find(|device| {
-            device.live_binding().is_some_and(|binding| binding.flow() == flow && binding.path().is_empty())
-        });
-        let device = device.map(|device| device.id());
+        let device = self.callers_device(credential.extension, flow, &request);
         let caller = CallerLeg {
             flow,
             asked_on: flow,
@@ -139,7 +139,7 @@ impl Switchboard {
                 detail: format!("{} calls {}", record.caller, record.callee),
             }),
         ];
-        self.caller_txs.insert(caller.tx, id);
+        self.invite_txs.insert(caller.tx, id);
         self.dialogs.insert(caller.tag.clone(), (id, LegName::Caller));
         self.relays.insert(relay.id, id);
         if let Some(device) = caller.device {
@@ -158,8 +158,11 @@ impl Switchboard {
             relay: Some(relay),
             parked: false,
             pushed: BTreeSet::new(),
+            journaled: false,
             deadline: None,
             reinvite: None,
+            txs: BTreeSet::new(),
+            waiting: None,
             closing_relay: false,
         };
         let offer = live.caller.invite.body.clone();
@@ -175,7 +178,10 @@ impl Switchboard {
             .callable_devices(number)
             .into_iter()
             .filter_map(|device| match device.live_binding() {
-                Some(binding) if binding.flow() == caller => None,
+                Some(_) if device.live_flows().any(|own| own == caller) => None,
+                Some(binding) if binding.is_suspect() && device.usable_target().is_some() => {
+                    Some(Candidate::Suspect { device: device.id(), flow: binding.flow() })
+                }
                 Some(binding) => Some(Candidate::Live {
                     device: device.id(),
                     flow: binding.flow(),
@@ -232,11 +238,6 @@ impl Switchboard {
 
     fn busy(&mut self, flow: Flow, request: &Request, reason: &'static str) {
         self.answer_with(flow, request, 503, reason, |response| response.headers.push(HeaderName::RetryAfter, "5"));
-    }
-
-    /// Which call a caller's transaction belongs to is forgotten with the call.
-    pub(super) fn forget_caller_tx(&mut self, tx: ServerTx) {
-        self.caller_txs.remove(&tx);
     }
 }
 

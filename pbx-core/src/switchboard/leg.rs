@@ -11,6 +11,7 @@ use crate::sip::message::Request;
 use crate::sip::transaction::{ClientTx, ServerTx};
 
 use super::input::RelayPort;
+use super::mid_call::WaitingRequest;
 use super::output::RelayId;
 
 /// One side of a call.
@@ -28,20 +29,34 @@ pub(super) enum ClientUse {
     /// The INVITE of a branch.
     Invite { call: CallId, branch: BranchId },
     /// A request one side made within the call, carried to the other side.
-    Carried {
-        call: CallId,
-        /// Who asked.
-        from: LegName,
-        /// Where the answer goes.
-        answer_to: ServerTx,
-        /// The request as it was asked, for the answer's headers.
-        asked: Box<Request>,
-    },
+    Carried(Box<Carried>),
+    /// A re-INVITE whose call ended meanwhile: nobody waits for its answer, but a 200 gets its ACK.
+    Overtaken { flow: Flow, ack: Bytes },
     /// A BYE: nobody waits for its answer.
     Farewell,
+    /// OPTIONS: is the device still there?
+    Probe { device: DeviceId, flow: Flow },
     /// The BYE of an answer that nobody waits for, by its Call-ID and To tag: one is enough, however often the answer is
     /// repeated.
     LateFarewell(Box<str>),
+}
+
+/// A request one side made within the call, carried to the other side.
+#[derive(Debug, Clone)]
+pub(super) struct Carried {
+    pub(super) call: CallId,
+    /// Who asked.
+    pub(super) from: LegName,
+    /// Where the answer goes.
+    pub(super) answer_to: ServerTx,
+    /// The request as it was asked, for the answer's headers.
+    pub(super) asked: Request,
+    /// CSeq of the request on the other side, for the ACK.
+    pub(super) cseq: u32,
+    /// The asker has its final answer.
+    pub(super) answered: bool,
+    /// The ACK of the other side's 200, once sent, for when the 200 is repeated.
+    pub(super) ack: Option<Bytes>,
 }
 
 /// The sound of a call.
@@ -58,7 +73,7 @@ pub(super) struct CallerLeg {
     pub(super) flow: Flow,
     /// How its INVITE came, where its answers go.
     pub(super) asked_on: Flow,
-    /// The registered device that calls, if one does.
+    /// The device that calls, if it is one of ours that we know.
     pub(super) device: Option<DeviceId>,
     pub(super) tx: ServerTx,
     pub(super) invite: Request,
@@ -93,19 +108,19 @@ pub(super) struct CalleeLeg {
     pub(super) end: Option<BranchEnd>,
 }
 
-/// A request carried from one side to the other that awaits its ACK (a re-INVITE).
+/// A re-INVITE from the moment it is carried on until its asker has confirmed the answer; there is one at most.
 #[derive(Debug)]
 pub(super) struct CarriedInvite {
     /// Who asked for it.
     pub(super) from: LegName,
-    /// The asker's transaction, for its ACK.
+    /// The asker's transaction.
     pub(super) answer_to: ServerTx,
-    /// CSeq of the request on the other side, for the ACK.
-    pub(super) cseq: u32,
+    /// Ours to the other side.
+    pub(super) tx: ClientTx,
+    /// CSeq as the asker counts, which its ACK repeats.
+    pub(super) asked_cseq: u32,
     /// Whether the asker's ACK must carry the answer.
     pub(super) late_offer: bool,
-    /// The ACK, once sent.
-    pub(super) ack: Option<Bytes>,
 }
 
 /// A call with its legs.
@@ -118,11 +133,18 @@ pub(super) struct LiveCall {
     pub(super) callees: BTreeMap<BranchId, CalleeLeg>,
     pub(super) winner: Option<BranchId>,
     pub(super) relay: Option<Relay>,
+    /// A device is being woken for it.
     pub(super) parked: bool,
     /// Devices whose push for this call has left.
     pub(super) pushed: BTreeSet<DeviceId>,
+    /// It stands in the park journal.
+    pub(super) journaled: bool,
     pub(super) deadline: Option<Moment>,
     pub(super) reinvite: Option<CarriedInvite>,
+    /// Requests of ours in this call whose answers still mean something.
+    pub(super) txs: BTreeSet<ClientTx>,
+    /// A request of one side that waits until the other side's device has woken up.
+    pub(super) waiting: Option<WaitingRequest>,
     /// Relay counters have been asked for and not come yet.
     pub(super) closing_relay: bool,
 }
@@ -145,6 +167,22 @@ impl LiveCall {
         }
     }
 
+    /// Whom this side takes us for: the user of our Contact towards it.
+    pub(super) fn our_user(&self, leg: LegName) -> &str {
+        match leg {
+            LegName::Caller => &self.record.callee,
+            LegName::Callee(_) => &self.record.caller,
+        }
+    }
+
+    /// Whose side this is.
+    pub(super) fn extension(&self, leg: LegName) -> Option<ExtensionNumber> {
+        match leg {
+            LegName::Caller => self.record.caller.parse().ok(),
+            LegName::Callee(_) => self.callee,
+        }
+    }
+
     pub(super) fn flow(&self, leg: LegName) -> Option<Flow> {
         match leg {
             LegName::Caller => Some(self.caller.flow),
@@ -152,10 +190,22 @@ impl LiveCall {
         }
     }
 
+    /// Whether an INVITE for this device is open on a flow of it other than `newest`.
+    pub(super) fn is_reached(&self, device: DeviceId, newest: Flow, flows: &[Flow]) -> bool {
+        self.callees.values().any(|leg| {
+            leg.device == device
+                && leg.end.is_none()
+                && leg.tx.is_some()
+                && leg.flow != newest
+                && flows.contains(&leg.flow)
+        })
+    }
+
     /// Whether no INVITE of it is open any more, so that it can be forgotten.
     pub(super) fn is_settled(&self) -> bool {
         self.call.is_ended()
             && !self.closing_relay
+            && self.waiting.is_none()
             && !self.caller.farewell_due
             && self.callees.values().all(|leg| leg.tx.is_none())
     }

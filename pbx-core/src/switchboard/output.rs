@@ -8,9 +8,11 @@ use std::net::IpAddr;
 use bytes::Bytes;
 
 use crate::model::{
-    CallId, CallRecord, DeviceId, DeviceKey, Extension, ExtensionNumber, Flow, LastWake, Settings, SipCredential,
-    SipUsername, TimelineEntry, UnixMillis, WakeRequest, WakeTarget,
+    CallId, CallRecord, DeviceId, DeviceKey, Extension, ExtensionNumber, Flow, LastWake, Network, PushPolicy, Settings,
+    SipCredential, SipUsername, TimelineEntry, UnixMillis, WakeRequest, WakeTarget,
 };
+
+use crate::defence::{Report, StoredBlock};
 
 use super::command::CommandResult;
 use super::input::RelayPort;
@@ -78,6 +80,8 @@ pub enum Output {
     WantRelayPorts(usize),
     /// New live settings: the relay takes its port range and silence limit from them.
     ApplySettings(Box<Settings>),
+    /// One line for the log about somebody who failed to prove an account, or was blocked.
+    Security(Report),
     /// The answer to a command.
     Answer {
         /// Which.
@@ -139,12 +143,30 @@ pub enum Change {
     PutCall(CallRecord),
     /// Append to a call's timeline.
     AppendTimeline(TimelineEntry),
-    /// Park journal: this call waits for devices; written before its push goes out.
+    /// Park journal: this call waits for devices, or its caller on UDP waits for an answer; written before a push goes out.
     PutParked(ParkedCall),
     /// Park journal: the call has ended or is connected.
     DeleteParked(CallId),
     /// Replace the live settings.
     PutSettings(Settings),
+    /// Insert or replace a block.
+    PutBlock(StoredBlock),
+    /// Delete a block.
+    DeleteBlock {
+        /// Whose packets.
+        network: Network,
+        /// Only those that claim this account; `None` for all.
+        account: Option<String>,
+    },
+    /// Somebody behind this network knows a secret.
+    PutKnownNetwork {
+        /// Which.
+        network: Network,
+        /// When it was proved.
+        at: UnixMillis,
+    },
+    /// Nobody is known behind this network any more.
+    DeleteKnownNetwork(Network),
 }
 
 /// One order to the store: what the driver makes of [`Output::Save`] and puts on the save queue.
@@ -186,6 +208,11 @@ pub struct StoredDevice {
     pub wake_target: Option<WakeTarget>,
     /// The last wake and its outcome.
     pub last_wake: Option<LastWake>,
+    /// Until when the wake target may be used.
+    pub push_policy: PushPolicy,
+    /// When the registration ends that the wake target depends on; only under `rfc8599`. Saved behind, so it may lag by
+    /// half of what was granted.
+    pub registered_until: Option<UnixMillis>,
 }
 
 /// A UDP live binding as it is stored, so that desk phones survive a restart.
@@ -211,7 +238,7 @@ pub struct StoredBinding {
     pub expires_at: UnixMillis,
 }
 
-/// What is needed after a crash to give a parked call's caller a final answer over UDP.
+/// What is needed after a crash to give a waiting caller a final answer over UDP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParkedCall {
     /// Which call.
@@ -243,6 +270,10 @@ pub struct Restored {
     pub udp_bindings: Vec<StoredBinding>,
     /// Calls that were parked when the last run ended.
     pub parked: Vec<ParkedCall>,
+    /// Blocks, with those that ended within a day.
+    pub blocks: Vec<StoredBlock>,
+    /// Networks behind which somebody knows a secret, and when that was proved.
+    pub known_networks: Vec<(Network, UnixMillis)>,
     /// The highest call id ever used.
     pub last_call: i64,
     /// The highest device id ever used.

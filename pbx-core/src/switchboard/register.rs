@@ -1,7 +1,11 @@
 //! REGISTER: prove, translate, bind, save when the wake target changed, answer, then release parked branches.
+//!
+//! What a phone is promised in the 200: its Path (RFC 3327), its flows (RFC 5626: `Require: outbound`, `Flow-Timer`) and
+//! the push providers that can wake it (RFC 8599: `Feature-Caps`).
 
-use crate::model::{ExtensionNumber, Flow, Now};
-use crate::registrar::{RegisterOutcome, RegistrarEvent, Registration};
+use crate::model::{ExtensionNumber, Flow, Now, Transport};
+use crate::registrar::{Bound, RegisterOutcome, RegistrarEvent, Registration};
+use crate::sip::digest::Verification;
 use crate::sip::message::{HeaderName, Request, Response};
 use crate::sip::{cseq, translate};
 
@@ -10,7 +14,11 @@ use super::held::Holding;
 use super::request::{PRODUCT, Realm, unsupported, user_of};
 
 /// Extensions of REGISTER we understand when a phone insists on them.
-const KNOWN: [&str; 3] = ["path", "outbound", "gruu"];
+const KNOWN: [&str; 2] = ["path", "outbound"];
+/// Seconds between keep-alives of a phone on a stream (RFC 5626 section 4.4): the usual two minutes.
+const FLOW_TIMER_STREAM: &str = "120";
+/// The same on UDP: routers forget an address after 30 seconds (RFC 5626 section 4.4.2 says 24 to 29).
+const FLOW_TIMER_UDP: &str = "28";
 
 impl Switchboard {
     pub(super) fn register(&mut self, flow: Flow, request: &Request, now: Now) {
@@ -18,7 +26,19 @@ impl Switchboard {
             self.bad_extension(flow, request, &unsupported);
             return;
         }
-        let Some(credential) = self.authenticate(flow, request, Realm::Registrar, now) else { return };
+        let (credential, repeated) = match self.prove(flow, request, now) {
+            Verification::Accepted(credential) => (credential, false),
+            // Our 200 may have been lost; whether it is that very request turns out below.
+            Verification::Repeated(credential) if !flow.transport.is_reliable() => (credential, true),
+            Verification::Repeated(_) | Verification::Stale => {
+                self.challenge(flow, request, Realm::Registrar, (true, now));
+                return;
+            }
+            Verification::Missing | Verification::Rejected(_) => {
+                self.challenge(flow, request, Realm::Registrar, (false, now));
+                return;
+            }
+        };
         let to = request.headers.get(&HeaderName::To).and_then(|to| user_of(to));
         let from = request.headers.get(&HeaderName::From).and_then(|from| user_of(from));
         let Some(aor) = to else {
@@ -31,8 +51,15 @@ impl Switchboard {
             self.answer(flow, request, 403, "Not Your Extension");
             return;
         }
-        let contacts = match translate::contacts(request) {
-            Ok(contacts) => contacts,
+        if !self.path_is_wanted(flow, request) {
+            return;
+        }
+        let terms = translate::contacts(request).and_then(|mut contacts| {
+            let outbound = translate::outbound(request, &mut contacts)?;
+            Ok((contacts, outbound))
+        });
+        let (contacts, outbound) = match terms {
+            Ok(terms) => terms,
             Err(refused) => {
                 self.answer(flow, request, refused.status, refused.reason);
                 return;
@@ -49,11 +76,31 @@ impl Switchboard {
             path: translate::path(request),
             contacts,
         };
+        if repeated && !self.registrar.repeats(&registration, now) {
+            self.challenge(flow, request, Realm::Registrar, (true, now));
+            return;
+        }
         let outcome = self.registrar.register(registration, now);
-        self.answer_register(flow, request, outcome);
+        self.answer_register(flow, request, outcome, outbound);
     }
 
-    fn answer_register(&mut self, flow: Flow, request: &Request, outcome: RegisterOutcome) {
+    /// A Path that the phone does not know of is refused (RFC 3327 section 5.3): whoever put it there decides where its
+    /// calls go, and the phone could not tell.
+    fn path_is_wanted(&mut self, flow: Flow, request: &Request) -> bool {
+        let has_path = request.headers.all(&HeaderName::Path).next().is_some();
+        if !has_path || translate::lists_option(request, "path") {
+            return true;
+        }
+        self.answer_with(flow, request, 420, "Bad Extension", |response| {
+            response.headers.push(HeaderName::Unsupported, "path");
+            for path in request.headers.all(&HeaderName::Path) {
+                response.headers.push(HeaderName::Path, path.clone());
+            }
+        });
+        false
+    }
+
+    fn answer_register(&mut self, flow: Flow, request: &Request, outcome: RegisterOutcome, outbound: bool) {
         match outcome {
             RegisterOutcome::Refused(refusal) => {
                 let (status, reason) = refusal.status();
@@ -73,8 +120,12 @@ impl Switchboard {
                 for path in request.headers.all(&HeaderName::Path) {
                     response.headers.push(HeaderName::Path, path.clone());
                 }
-                for provider in bound.feature_caps {
-                    response.headers.push(HeaderName::FeatureCaps, format!("*;+sip.pns=\"{provider}\""));
+                if outbound {
+                    response.headers.push(HeaderName::Require, "outbound");
+                    response.headers.push(HeaderName::FlowTimer, flow_timer(flow.transport));
+                }
+                for line in self.feature_caps(&bound) {
+                    response.headers.push(HeaderName::FeatureCaps, line);
                 }
                 response.headers.push(HeaderName::Server, PRODUCT);
                 if !bound.durable {
@@ -92,18 +143,38 @@ impl Switchboard {
         }
     }
 
+    /// The Feature-Caps lines of a 200 (RFC 8599 section 5.1), one for each provider.
+    fn feature_caps(&self, bound: &Bound) -> Vec<String> {
+        let refresh = bound.refresh_push.map(|seconds| format!(";+sip.pnsreg=\"{seconds}\"")).unwrap_or_default();
+        let in_calls = bound.pushed_in_calls.map(|(device, since)| self.purr(device, since));
+        let in_calls = in_calls.map(|purr| format!(";+sip.pnspurr=\"{purr}\"")).unwrap_or_default();
+        let line = |provider: &_| format!("*;+sip.pns=\"{provider}\"{refresh}{in_calls}");
+        bound.feature_caps.iter().map(line).collect()
+    }
+
     pub(super) fn registrar_event(&mut self, event: RegistrarEvent, now: Now) {
         use super::output::{Notice, Output};
         match event {
             RegistrarEvent::Registered { extension, device, fresh, restarted, flow } => {
                 self.device_came(device, now);
-                self.release_parked(extension, device, (flow, restarted), now);
+                // The event may have waited for a save, and the flow may have died meanwhile: then the device is awaited
+                // further, as if it had not come.
+                let view = self.registrar.device(device);
+                if view.is_some_and(|view| view.live_flows().any(|live| live == flow)) {
+                    self.release_parked(extension, device, (flow, restarted), now);
+                    self.device_is_back(device, flow, now);
+                }
                 if fresh {
                     self.notice(Notice::Extension(extension));
                 }
             }
+            RegistrarEvent::FlowChanged { extension, device, flow } => {
+                self.release_parked(extension, device, (flow, false), now);
+                self.device_is_back(device, flow, now);
+            }
+            RegistrarEvent::RefreshDue { device } => self.wake_to_register(device, now),
             RegistrarEvent::Revived { extension, device, flow } => {
-                self.release_parked(extension, device, (flow, false), now)
+                self.release_parked(extension, device, (flow, false), now);
             }
             RegistrarEvent::BindingGone { extension, .. } | RegistrarEvent::DeviceChanged { extension, .. } => {
                 self.notice(Notice::Extension(extension));
@@ -117,5 +188,12 @@ impl Switchboard {
             RegistrarEvent::Save(changes) => self.save_behind(changes),
             RegistrarEvent::CloseFlow(flow) => self.outputs.push_back(Output::CloseFlow(flow)),
         }
+    }
+}
+
+const fn flow_timer(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Udp => FLOW_TIMER_UDP,
+        Transport::Tcp | Transport::Tls => FLOW_TIMER_STREAM,
     }
 }

@@ -5,13 +5,15 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::call::CallInput;
+use crate::defence::{Asking, Event, Judgement};
 use crate::model::{Flow, Now, SipCredential};
-use crate::sip::digest::{Offer, Verification};
+use crate::sip::digest::{Offer, Verification, claimed_username};
 use crate::sip::message::{HeaderName, Message, Method, Request, Response, tag_of};
 use crate::sip::transaction::Incoming;
 use crate::sip::{uri, via};
 
 use super::Switchboard;
+use super::output::Output;
 
 /// Methods served, for Allow.
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE";
@@ -36,9 +38,12 @@ impl Switchboard {
             Incoming::Request { request } => self.request(flow, request, raw, now),
             Incoming::Ack { request } => self.ack(&request, now),
             Incoming::Cancel { invite: Some(tx), .. } => {
-                if let Some(call) = self.caller_txs.get(&tx).copied() {
+                let Some(call) = self.invite_txs.get(&tx).copied() else { return };
+                if self.is_first_invite(call, tx) {
                     let reason = "The caller hung up before anybody answered.".into();
                     self.tell_call(call, CallInput::CallerGone { reason }, now);
+                } else {
+                    self.take_back(call, tx, now);
                 }
             }
             Incoming::Response { tx, response } => self.response(tx, response, now),
@@ -52,8 +57,14 @@ impl Switchboard {
         if let Some(tag) = to_tag {
             match self.dialogs.get(tag).copied() {
                 Some((call, leg)) => self.in_dialog(call, leg, flow, request, now),
-                None => self.answer(flow, &request, 481, "Call Does Not Exist"),
+                None if self.is_welcome(flow, &request, now) => {
+                    self.answer(flow, &request, 481, "Call Does Not Exist");
+                }
+                None => {}
             }
+            return;
+        }
+        if !self.is_welcome(flow, &request, now) {
             return;
         }
         match &request.method {
@@ -76,6 +87,48 @@ impl Switchboard {
         }
     }
 
+    /// Whether a request that no dialog vouches for is looked at; if not, its sender has had all the answer it gets.
+    pub(super) fn is_welcome(&mut self, flow: Flow, request: &Request, now: Now) -> bool {
+        let account = claimed_username(request);
+        let user_agent = request.headers.get(&HeaderName::UserAgent).map_or("", |value| value.as_str());
+        let asking =
+            Asking { from: flow.remote.ip(), transport: flow.transport, account: account.as_deref(), user_agent };
+        match self.defence.judge(asking, now) {
+            Judgement::Answer => true,
+            Judgement::Ignore => false,
+            Judgement::Blocked => {
+                if flow.transport.is_reliable() {
+                    self.outputs.push_back(Output::CloseFlow(flow));
+                }
+                false
+            }
+            Judgement::Refuse => {
+                self.answer(flow, request, 403, "Blocked After Wrong Secrets");
+                false
+            }
+            Judgement::Later => {
+                self.answer_with(flow, request, 503, "Too Many Requests", |response| {
+                    response.headers.push(HeaderName::RetryAfter, "5");
+                });
+                false
+            }
+        }
+    }
+
+    /// Bytes that are no SIP: answered where the guard found an answer, but not at any rate.
+    pub(super) fn refused(&mut self, flow: Flow, reply: Option<Bytes>, now: Now) {
+        let from = flow.remote.ip();
+        self.defence.handle(Event::Garbage { from, transport: flow.transport }, now);
+        let asking = Asking { from, transport: flow.transport, account: None, user_agent: "" };
+        match (self.defence.judge(asking, now), reply) {
+            (Judgement::Answer, Some(bytes)) => self.transactions.send(flow, bytes),
+            (Judgement::Blocked, _) if flow.transport.is_reliable() => {
+                self.outputs.push_back(Output::CloseFlow(flow));
+            }
+            (Judgement::Answer | Judgement::Ignore | Judgement::Blocked | Judgement::Refuse | Judgement::Later, _) => {}
+        }
+    }
+
     fn options(&mut self, flow: Flow, request: &Request) {
         if let Some(unsupported) = unsupported(request, &[]) {
             self.bad_extension(flow, request, &unsupported);
@@ -84,7 +137,7 @@ impl Switchboard {
         self.answer_with(flow, request, 200, "OK", |response| {
             response.headers.push(HeaderName::Allow, ALLOW);
             response.headers.push(HeaderName::Accept, "application/sdp");
-            response.headers.push(HeaderName::Supported, "path");
+            response.headers.push(HeaderName::Supported, "path, outbound");
         });
     }
 
@@ -127,15 +180,49 @@ impl Switchboard {
         realm: Realm,
         now: Now,
     ) -> Option<SipCredential> {
+        match self.prove(flow, request, now) {
+            Verification::Accepted(credential) => return Some(credential),
+            Verification::Repeated(_) | Verification::Stale => self.challenge(flow, request, realm, (true, now)),
+            Verification::Missing | Verification::Rejected(_) => self.challenge(flow, request, realm, (false, now)),
+        }
+        None
+    }
+
+    /// What the digest answer of a request is worth; the defence hears of it.
+    pub(super) fn prove(&mut self, flow: Flow, request: &Request, now: Now) -> Verification<SipCredential> {
         let credentials = &self.credentials;
         let allow_md5 = self.settings.allow_md5;
         let verification = self.authenticator.verify(request, allow_md5, |username| credentials.get(username), now);
-        let stale = match verification {
-            Verification::Accepted(credential) => return Some(credential.clone()),
-            Verification::Stale => true,
-            Verification::Missing | Verification::Rejected(_) => false,
-        };
-        let challenges = self.authenticator.challenges(now, stale, Offer::on(flow.transport, allow_md5));
+        let from = flow.remote.ip();
+        match verification {
+            Verification::Accepted(credential) => {
+                let credential = credential.clone();
+                self.defence.handle(Event::Proved { from }, now);
+                Verification::Accepted(credential)
+            }
+            Verification::Repeated(credential) => Verification::Repeated(credential.clone()),
+            Verification::Stale => Verification::Stale,
+            Verification::Missing => Verification::Missing,
+            Verification::Rejected(why) => {
+                let account = claimed_username(request);
+                let failed = Event::Failed {
+                    from,
+                    transport: flow.transport,
+                    account: account.as_deref(),
+                    why: why.as_str(),
+                    answers_our_challenge: self.authenticator.has_challenged(request, from.into()),
+                };
+                self.defence.handle(failed, now);
+                Verification::Rejected(why)
+            }
+        }
+    }
+
+    /// Asks for a digest answer; `stale` tells a phone that only its nonce was of no use.
+    pub(super) fn challenge(&mut self, flow: Flow, request: &Request, realm: Realm, (stale, now): (bool, Now)) {
+        let allow_md5 = self.settings.allow_md5;
+        let from = flow.remote.ip();
+        let challenges = self.authenticator.challenges(now, stale, Offer::on(flow.transport, allow_md5), from.into());
         let (status, reason, header) = match realm {
             Realm::Registrar => (401, "Unauthorized", HeaderName::WwwAuthenticate),
             Realm::Exchange => (407, "Proxy Authentication Required", HeaderName::ProxyAuthenticate),
@@ -145,7 +232,6 @@ impl Switchboard {
                 response.headers.push(header.clone(), challenge);
             }
         });
-        None
     }
 
     /// Whether a Request-URI's host is us: an IP address, `localhost`, the realm, or a configured name.

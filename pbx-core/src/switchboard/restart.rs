@@ -10,7 +10,7 @@ use super::Switchboard;
 use super::output::{Change, Notice, ParkedCall, RelayId};
 
 impl Switchboard {
-    /// Callers that were parked when the last run ended get a final answer; nobody rings for them any more.
+    /// Callers that waited when the last run ended get a final answer; nobody rings for them any more.
     pub(super) fn end_calls_of_last_run(&mut self, parked: Vec<ParkedCall>, now: Now) {
         let mut changes = Vec::new();
         for call in parked {
@@ -18,7 +18,7 @@ impl Switchboard {
             let record = CallRecord {
                 ended_at: Some(now.wall.min(call.ring_until)),
                 ending: Some(CallEnding::ServerStopped),
-                reason: "Nightbell was stopped or crashed while the phone was being woken.".into(),
+                reason: "Nightbell crashed or was killed before anybody answered.".into(),
                 ..call.record
             };
             changes.extend([Change::PutCall(record), Change::DeleteParked(call.call)]);

@@ -1,5 +1,10 @@
 //! The whole core with made-up time: phones made of text, a store and a push side that answer at once.
 
+mod flows;
+mod probes;
+mod promises;
+mod sleeping_in_a_call;
+mod within_a_call;
 mod world;
 
 use std::time::Duration;
@@ -195,6 +200,34 @@ fn a_parked_caller_gets_a_final_answer_after_a_crash_and_nobody_rings() {
 }
 
 #[test]
+fn a_caller_who_hears_ringing_gets_a_final_answer_after_a_crash() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.call(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    world.answer(APP, &invite, 180, "");
+    assert_eq!(world::status(&world.take(DESK)), 180);
+    let mut after = world.crash_and_restart();
+    assert_eq!(world::status(&after.take(DESK)), 503);
+    assert_eq!(after.status().calls, 0);
+}
+
+#[test]
+fn a_connected_caller_hears_nothing_more_of_the_call_after_a_crash() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    let call = world.call(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    world.answer(APP, &invite, 200, world::SDP);
+    let ok = world.take(DESK);
+    world.ack(DESK, &call, &ok);
+    let mut after = world.crash_and_restart();
+    assert_eq!(after.try_take(DESK), None);
+}
+
+#[test]
 fn hold_is_carried_to_the_other_side_and_back() {
     let mut world = World::new();
     world.register(DESK, 3600);
@@ -209,11 +242,43 @@ fn hold_is_carried_to_the_other_side_and_back() {
     assert_eq!(world::status(&world.take(DESK)), 100);
     let hold = world.take_request(APP, "INVITE");
     assert!(hold.contains("a=sendonly"), "{hold}");
+    assert!(hold.contains("Contact: <sip:101@"), "who calls, as in the first INVITE: {hold}");
     world.answer(APP, &hold, 200, &world::SDP.replace("sendrecv", "recvonly"));
     let answer = world.take(DESK);
     assert_eq!(world::status(&answer), 200);
     assert!(answer.contains("a=recvonly"), "{answer}");
+    assert!(answer.contains("Contact: <sip:102@"), "who was called: {answer}");
     world.take_request(APP, "ACK");
+}
+
+#[test]
+fn an_invite_says_how_long_it_may_ring() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.lose_flow(APP);
+    world.call(DESK, APP);
+    world.pass(Duration::from_millis(10_500));
+    world.move_to_new_port(APP);
+    world.register(APP, 3600);
+    let invite = world.take_request(APP, "INVITE");
+    assert!(invite.contains("\r\nExpires: 20\r\n"), "30 s of ringing, 10.5 s are over: {invite}");
+}
+
+#[test]
+fn proxies_on_the_callers_way_stay_in_the_call() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    let routes = "Record-Route: <sip:near.example;lr>, <sip:mid.example;lr>\r\nRecord-Route: <sip:far.example;lr>\r\n";
+    world.call_as(DESK, APP, |text| text.replacen("Contact:", &format!("{routes}Contact:"), 1));
+    let invite = world.take_request(APP, "INVITE");
+    assert!(!invite.contains("Record-Route"), "it is our own dialog: {invite}");
+    world.answer(APP, &invite, 180, "");
+    world.answer(APP, &invite, 200, world::SDP);
+    for (answer, expected) in world.take_all(DESK).iter().zip([100, 180, 200]) {
+        assert_eq!((world::status(answer), answer.contains(routes)), (expected, expected > 100), "{answer}");
+    }
 }
 
 #[test]
@@ -367,4 +432,23 @@ fn a_caller_is_hung_up_on_when_it_has_confirmed_the_answer_and_not_before() {
     world.ack(DESK, &call, &ok);
     let bye = world.take_request(DESK, "BYE");
     world.answer(DESK, &bye, 200, "");
+}
+
+#[test]
+fn a_register_whose_200_was_lost_gets_it_again_and_nothing_else_may_use_its_answer() {
+    let mut world = World::new();
+    let text = world.register_text(DESK, 600);
+    let challenge = world.send(DESK, &text);
+    let proven = world.with_digest(DESK, "REGISTER", &text, &challenge);
+    assert_eq!(world::status(&world.send(DESK, &proven)), 200);
+    let again = world.send(DESK, &proven);
+    assert_eq!(world::status(&again), 200, "{again}");
+    assert!(again.contains("expires=600"), "{again}");
+    // The same answer under another CSeq, for the end of the registration, or from another address: proof is due.
+    let other = proven.replacen("CSeq: 1 ", "CSeq: 2 ", 1);
+    let refused = world.send(DESK, &other);
+    assert!(world::status(&refused) == 401 && refused.contains("stale=true"), "{refused}");
+    world.move_to_new_port(DESK);
+    let refused = world.send(DESK, &proven);
+    assert!(world::status(&refused) == 401 && refused.contains("stale=true"), "{refused}");
 }

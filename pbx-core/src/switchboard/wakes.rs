@@ -2,20 +2,24 @@
 
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::call::CallInput;
 use crate::model::{
-    CallId, DeviceId, ExtensionNumber, Flow, Now, TimelineEntry, TimelineStep, Verdict, WakeEvent, WakeKind,
-    WakeReport, WakeRequest,
+    CallId, CallUuid, DeviceId, ExtensionNumber, Flow, Now, TimelineEntry, TimelineStep, UnixMillis, Verdict,
+    WakeEvent, WakeKind, WakeReport, WakeRequest,
 };
 
 use super::output::{Change, Notice, Output};
 use super::{PendingWake, Switchboard, fresh_last_wake};
 
 /// How long a wake's outcome is still awaited after it became worthless: providers answer late, phones come late, and
-/// the admin wants to know both.
-const REMEMBER: Duration = Duration::from_secs(60);
+/// the admin wants to know both. Longer than a notice is tried, which takes 71 seconds and three attempts.
+const REMEMBER: Duration = Duration::from_secs(90);
 /// How long a provider may keep a notice for a phone that is off: a missed call is news for a day.
 const NOTICE_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// How long a push for a renewal is worth delivering: it is sent so long before the registration ends.
+const REFRESH_LIFE: Duration = Duration::from_secs(125);
 /// Outcomes awaited at once; beyond it the oldest is no longer reported (the call itself is not affected).
 const MAX_PENDING: usize = 10_000;
 
@@ -41,7 +45,13 @@ impl Switchboard {
         };
         let expires_at = match kind {
             WakeKind::Call => now.wall_at(live.call.ring_until()),
-            WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test => now.wall + NOTICE_LIFE,
+            WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test | WakeKind::Refresh => {
+                now.wall + NOTICE_LIFE
+            }
+        };
+        let ringing_url = match kind {
+            WakeKind::Call => self.ringing_url(live.record.uuid),
+            WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test | WakeKind::Refresh => None,
         };
         Some(WakeRequest {
             wake_id,
@@ -53,6 +63,7 @@ impl Switchboard {
             target,
             caller_number: live.record.caller.clone(),
             caller_name: live.record.caller_name.clone(),
+            ringing_url,
             sent_at: now.wall,
             expires_at,
         })
@@ -73,6 +84,7 @@ impl Switchboard {
         }
         let wait = match request.kind {
             WakeKind::Call => request.expires_at.since(now.wall) + REMEMBER,
+            WakeKind::Refresh => request.expires_at.since(now.wall).min(REFRESH_LIFE) + REMEMBER,
             WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test => REMEMBER,
         };
         let forget_at = now.mono + wait;
@@ -83,7 +95,7 @@ impl Switchboard {
             last_wake: fresh_last_wake(request.kind, now),
         };
         self.wake_deadlines.insert((forget_at, request.wake_id));
-        if request.kind == WakeKind::Call {
+        if matches!(request.kind, WakeKind::Call | WakeKind::Refresh) {
             self.awaited.insert(request.device, request.wake_id);
             if let Some(live) = request.call.and_then(|call| self.calls.get_mut(&call)) {
                 live.pushed.insert(request.device);
@@ -175,7 +187,8 @@ impl Switchboard {
     ) {
         let Some(view) = self.registrar.device(device) else { return };
         // News that waited for the store may be overtaken: the device is elsewhere by now, or gone again.
-        if view.live_binding().is_none_or(|binding| binding.flow() != flow) {
+        let flows: Vec<Flow> = view.live_flows().collect();
+        if !flows.contains(&flow) {
             return;
         }
         let can_be_woken = view.usable_target().is_some();
@@ -183,11 +196,57 @@ impl Switchboard {
         let Some(calls) = self.called.get(&extension) else { return };
         for call in calls.clone() {
             self.follow_device(call, device, flow);
-            if self.calls.get(&call).is_some_and(|live| live.caller.flow == flow) {
+            let Some(live) = self.calls.get(&call) else { continue };
+            // A phone with several flows that rings on another one of them is reached already (RFC 5626 section 5.3).
+            if live.caller.flow == flow || live.is_reached(device, flow, &flows) {
                 continue;
             }
             self.tell_call(call, CallInput::Registered { device, flow, can_be_woken, restarted }, now);
         }
+    }
+
+    /// Pushes a sleeping device so that it registers, for want of anything that could be shown: its registration runs out,
+    /// or a request within a call waits for it.
+    pub(super) fn wake_to_register(&mut self, device: DeviceId, now: Now) {
+        let Some(view) = self.registrar.device(device) else { return };
+        let (extension, Some(target)) = (view.extension(), view.usable_target().cloned()) else { return };
+        let request = WakeRequest {
+            wake_id: self.draw_wake_id(),
+            call: None,
+            call_uuid: self.draw_call_uuid(),
+            kind: WakeKind::Refresh,
+            device,
+            extension,
+            target,
+            caller_number: String::new(),
+            caller_name: String::new(),
+            ringing_url: None,
+            sent_at: now.wall,
+            expires_at: now.wall + REFRESH_LIFE,
+        };
+        self.send_wake(request, now);
+    }
+
+    /// Where an app asks whether a call still rings.
+    fn ringing_url(&self, call: CallUuid) -> Option<String> {
+        let base = self.config.public_url.as_deref()?;
+        Some(format!("{base}/api/v1/calls/{call}/ringing"))
+    }
+
+    /// What a device names itself by in the Contact of a call (`pn-purr`, RFC 8599 section 6), so that requests within the
+    /// call can wake it. Nobody can guess it, and each life of a binding has another.
+    pub(super) fn purr(&self, device: DeviceId, since: UnixMillis) -> String {
+        use std::fmt::Write as _;
+        let mut hash = Sha256::new();
+        hash.update(self.purr_key);
+        hash.update(device.0.to_be_bytes());
+        hash.update(since.0.to_be_bytes());
+        let mut text = String::with_capacity(32);
+        for byte in hash.finalize().iter().take(16) {
+            // Writing into a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
     }
 
     /// Pushes a test notice to every device of an extension that can be pushed.
@@ -209,6 +268,7 @@ impl Switchboard {
                 target,
                 caller_number: String::new(),
                 caller_name: "Nightbell".into(),
+                ringing_url: None,
                 sent_at: now.wall,
                 expires_at: now.wall + REMEMBER,
             };

@@ -38,6 +38,19 @@ impl BaseUrl {
         Ok(Self(given.trim_end_matches('/').to_owned()))
     }
 
+    /// Validates what was given for `field`, which has no default.
+    pub fn required(field: &'static str, given: &str) -> Result<Self, CredentialError> {
+        let given = given.trim();
+        check_url(given).map_err(|problem| CredentialError::Url { field, given: shortened(given), problem })?;
+        Ok(Self(given.trim_end_matches('/').to_owned()))
+    }
+
+    /// The host with its port, for names on pages.
+    pub fn host(&self) -> &str {
+        let rest = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
+        rest.split('/').next().unwrap_or(rest)
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

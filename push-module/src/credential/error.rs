@@ -131,6 +131,19 @@ pub enum CredentialError {
         /// What was given.
         given: String,
     },
+    /// Not an app's id.
+    #[error(
+        "the app id “{given}” is not one; it is a bundle id such as com.example.app (without “.voip”), a Firebase project or a sender id"
+    )]
+    AppId {
+        /// What was given.
+        given: String,
+    },
+    /// Not a secret of the Standard Webhooks form.
+    #[error(
+        "the secret: it must be whsec_ and 24 to 64 random bytes in base64, the same as at the relay; make one with: echo whsec_$(openssl rand -base64 32)"
+    )]
+    WebhookSecret,
     /// Not a usable address.
     #[error("{field}: “{given}” cannot be used: {problem}")]
     Url {
@@ -211,6 +224,8 @@ impl CredentialError {
             Self::LegacyServerKey => "legacy_server_key",
             Self::ServiceAccountField { .. } => "bad_service_account_field",
             Self::SenderId { .. } => "bad_sender_id",
+            Self::AppId { .. } => "bad_app_id",
+            Self::WebhookSecret => "bad_secret",
             Self::Url { .. } => "bad_url",
             Self::BadCa { .. } => "bad_ca",
             Self::Label { .. } => "bad_label",
@@ -246,6 +261,8 @@ impl CredentialError {
             | Self::LegacyServerKey
             | Self::ServiceAccountField { .. } => Some("service_account_json"),
             Self::SenderId { .. } => Some("sender_id"),
+            Self::AppId { .. } => Some("app_ids"),
+            Self::WebhookSecret => Some("secret"),
             Self::TooLarge { what, .. } => Some(what),
             Self::Url { field, .. } => Some(field),
             Self::BadCa { .. } => Some("extra_ca_pem"),

@@ -108,7 +108,7 @@ impl CredentialStore {
     pub(crate) async fn insert(&self, new: Validated, now: UnixMillis) -> Result<Loaded, CredentialError> {
         let doing = "storing a push credential";
         let fingerprint = new.key.fingerprint().to_owned();
-        let provider = new.details.provider();
+        let kind = new.details.kind();
         let details = serde_json::to_string(&new.details).map_err(|_| StoreError::Inconsistent {
             table: "push_credential",
             column: "details",
@@ -120,7 +120,7 @@ impl CredentialStore {
                 .fetch_all(&mut *change)
                 .await
                 .map_err(StoreError::doing(doing))?;
-        if let Some((_, _, label)) = there.iter().find(|(p, f, _)| p == provider.as_str() && *f == fingerprint) {
+        if let Some((_, _, label)) = there.iter().find(|(p, f, _)| p == kind.as_str() && *f == fingerprint) {
             return Err(CredentialError::Duplicate { label: label.clone() });
         }
         if there.len() >= CREDENTIALS {
@@ -130,7 +130,7 @@ impl CredentialStore {
             "INSERT INTO push_credential (provider, label, fingerprint, details, secret, uploaded_at) \
              VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
         )
-        .bind(provider.as_str())
+        .bind(kind.as_str())
         .bind(&new.label)
         .bind(&fingerprint)
         .bind(&details)

@@ -16,6 +16,43 @@ impl fmt::Display for CredentialId {
     }
 }
 
+/// What kind of credential it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// A signing key of Apple's push service.
+    Apns,
+    /// A Firebase service account.
+    Fcm,
+    /// A relay that pushes in our place.
+    Webhook,
+}
+
+impl CredentialKind {
+    /// The word of columns, forms and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Apns => "apns",
+            Self::Fcm => "fcm",
+            Self::Webhook => "webhook",
+        }
+    }
+
+    /// Whether devices of `provider` can be woken with such a credential.
+    pub const fn serves(self, provider: PushProvider) -> bool {
+        match (self, provider) {
+            (Self::Apns, PushProvider::Apns) | (Self::Fcm, PushProvider::Fcm) | (Self::Webhook, _) => true,
+            (Self::Apns, PushProvider::Fcm) | (Self::Fcm, PushProvider::Apns) => false,
+        }
+    }
+}
+
+impl fmt::Display for CredentialKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// Where an APNs key is valid; Apple binds newer keys to one of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -111,11 +148,11 @@ pub struct CheckOutcome {
 pub struct CredentialSummary {
     /// Its row.
     pub id: CredentialId,
-    /// Whose.
-    pub provider: PushProvider,
+    /// What kind.
+    pub provider: CredentialKind,
     /// Its name on pages.
     pub label: String,
-    /// APNs: bundle ids, empty for any; FCM: the project id and, if given, the sender id.
+    /// APNs and webhook: the apps, empty for any; FCM: the project id and, if given, the sender id.
     pub app_ids: Vec<String>,
     /// APNs: the key id; FCM: the private key's id, if the file names it.
     pub key_id: Option<String>,
@@ -125,11 +162,11 @@ pub struct CredentialSummary {
     pub project_id: Option<String>,
     /// FCM only.
     pub client_email: Option<String>,
-    /// The first 16 bytes of the SHA-256 of the public key, in hex.
+    /// The first 16 bytes of the SHA-256 of the public key (of the secret for a webhook), in hex.
     pub fingerprint: String,
     /// APNs: where the key is valid; `None` for FCM.
     pub environment: Option<ApnsEnvironment>,
-    /// The base URLs that are asked, in the order production, sandbox (APNs) or send, token (FCM).
+    /// The base URLs that are asked, in the order production, sandbox (APNs) or send, token (FCM); one for a webhook.
     pub endpoints: Vec<String>,
     /// When it was uploaded.
     pub uploaded_at: UnixMillis,

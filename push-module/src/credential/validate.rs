@@ -1,13 +1,13 @@
 //! From what an admin gives to what is stored, without asking anybody.
 
-use pbx_core::model::{PushProvider, Redacted};
+use pbx_core::model::Redacted;
 use serde::{Deserialize, Serialize};
 
 use super::apns_key::shortened;
 use super::endpoint::check_ca;
 use super::{
-    APNS_PRODUCTION, APNS_SANDBOX, ApnsEnvironment, ApnsKey, BaseUrl, CredentialError, FCM_BASE, FcmAccount,
-    NewApnsKey, NewCredential, NewFcmAccount,
+    APNS_PRODUCTION, APNS_SANDBOX, ApnsEnvironment, ApnsKey, BaseUrl, CredentialError, CredentialKind, FCM_BASE,
+    FcmAccount, NewApnsKey, NewCredential, NewFcmAccount, NewWebhook, WebhookKey,
 };
 
 /// Longer names break every table on a phone.
@@ -21,6 +21,7 @@ const BUNDLE_ID_BYTES: usize = 155;
 pub(crate) enum Details {
     Apns(ApnsDetails),
     Fcm(FcmDetails),
+    Webhook(WebhookDetails),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,11 +46,28 @@ pub(crate) struct FcmDetails {
     pub(crate) extra_ca_pem: Option<String>,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WebhookDetails {
+    pub(crate) url: BaseUrl,
+    pub(crate) app_ids: Vec<String>,
+    pub(crate) extra_ca_pem: Option<String>,
+}
+
 impl Details {
-    pub(crate) fn provider(&self) -> PushProvider {
+    pub(crate) fn kind(&self) -> CredentialKind {
         match self {
-            Self::Apns(_) => PushProvider::Apns,
-            Self::Fcm(_) => PushProvider::Fcm,
+            Self::Apns(_) => CredentialKind::Apns,
+            Self::Fcm(_) => CredentialKind::Fcm,
+            Self::Webhook(_) => CredentialKind::Webhook,
+        }
+    }
+
+    /// The apps it names; see [`super::fit`].
+    pub(crate) fn app_ids(&self) -> Vec<&str> {
+        match self {
+            Self::Apns(apns) => apns.bundle_ids.iter().map(String::as_str).collect(),
+            Self::Fcm(fcm) => std::iter::once(fcm.project_id.as_str()).chain(fcm.sender_id.as_deref()).collect(),
+            Self::Webhook(webhook) => webhook.app_ids.iter().map(String::as_str).collect(),
         }
     }
 
@@ -57,6 +75,7 @@ impl Details {
         match self {
             Self::Apns(apns) => apns.extra_ca_pem.as_deref(),
             Self::Fcm(fcm) => fcm.extra_ca_pem.as_deref(),
+            Self::Webhook(webhook) => webhook.extra_ca_pem.as_deref(),
         }
     }
 }
@@ -66,6 +85,7 @@ impl Details {
 pub(crate) enum Key {
     Apns(ApnsKey),
     Fcm(FcmAccount),
+    Webhook(WebhookKey),
 }
 
 impl Key {
@@ -73,6 +93,7 @@ impl Key {
         match self {
             Self::Apns(key) => key.fingerprint(),
             Self::Fcm(account) => account.fingerprint(),
+            Self::Webhook(key) => key.fingerprint(),
         }
     }
 
@@ -81,6 +102,7 @@ impl Key {
         match details {
             Details::Apns(apns) => ApnsKey::parse(&apns.key_id, &apns.team_id, secret).map(Self::Apns),
             Details::Fcm(_) => FcmAccount::parse(secret).map(Self::Fcm),
+            Details::Webhook(_) => WebhookKey::parse(secret).map(Self::Webhook),
         }
     }
 }
@@ -99,6 +121,7 @@ pub(crate) fn validate(new: NewCredential) -> Result<Validated, CredentialError>
     match new {
         NewCredential::Apns(new) => validate_apns(new),
         NewCredential::Fcm(new) => validate_fcm(new),
+        NewCredential::Webhook(new) => validate_webhook(new),
     }
 }
 
@@ -141,6 +164,22 @@ fn validate_fcm(new: NewFcmAccount) -> Result<Validated, CredentialError> {
     })
 }
 
+fn validate_webhook(new: NewWebhook) -> Result<Validated, CredentialError> {
+    let key = WebhookKey::parse(new.secret.reveal())?;
+    let app_ids = new.app_ids.iter().map(|it| app_id(it)).collect::<Result<Vec<_>, _>>()?;
+    let details = WebhookDetails {
+        url: BaseUrl::required("url", &new.url)?,
+        app_ids: app_ids.into_iter().flatten().collect(),
+        extra_ca_pem: check_ca(new.extra_ca_pem.as_deref())?,
+    };
+    Ok(Validated {
+        label: label(&new.label, || format!("Relay {}", details.url.host()))?,
+        details: Details::Webhook(details),
+        secret: new.secret,
+        key: Key::Webhook(key),
+    })
+}
+
 fn label(given: &str, otherwise: impl FnOnce() -> String) -> Result<String, CredentialError> {
     let given: String = given.trim().chars().filter(|c| !c.is_control()).collect();
     let chars = given.chars().count();
@@ -148,6 +187,18 @@ fn label(given: &str, otherwise: impl FnOnce() -> String) -> Result<String, Cred
         return Err(CredentialError::Label { chars, limit: LABEL_CHARS });
     }
     Ok(if given.is_empty() { otherwise() } else { given })
+}
+
+/// A bundle id, a project or a sender id; `None` for an empty line of a form.
+fn app_id(given: &str) -> Result<Option<String>, CredentialError> {
+    let given = given.trim();
+    if given.is_empty() {
+        return Ok(None);
+    }
+    let legal = given.len() <= BUNDLE_ID_BYTES
+        && given.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':'))
+        && !given.ends_with(".voip");
+    if legal { Ok(Some(given.to_owned())) } else { Err(CredentialError::AppId { given: shortened(given) }) }
 }
 
 /// `None` for an empty line of a form.

@@ -46,7 +46,7 @@ fn wake_id(number: u64) -> WakeId {
 fn request(number: u64, kind: WakeKind, call: i64, device: i64, now: Now) -> WakeRequest {
     WakeRequest {
         wake_id: wake_id(number),
-        call: (kind != WakeKind::Test).then_some(CallId(call)),
+        call: (!matches!(kind, WakeKind::Test | WakeKind::Refresh)).then_some(CallId(call)),
         call_uuid: CallUuid(Uuid::from_u128(call.unsigned_abs().into())),
         kind,
         device: DeviceId(device),
@@ -54,6 +54,7 @@ fn request(number: u64, kind: WakeKind, call: i64, device: i64, now: Now) -> Wak
         target: Arc::new(target("aa")),
         caller_number: "030".into(),
         caller_name: String::new(),
+        ringing_url: None,
         sent_at: now.wall,
         expires_at: now.wall + RING,
     }

@@ -58,6 +58,7 @@ impl Sameness {
             WakeKind::MissedCall => 1,
             WakeKind::AnsweredElsewhere => 2,
             WakeKind::Test => 3,
+            WakeKind::Refresh => 4,
         };
         Self { device: request.device, call: request.call, kind }
     }
@@ -136,7 +137,7 @@ impl Wake {
     pub(super) fn class(&self) -> Class {
         match self.request.kind {
             WakeKind::Call => Class::Call,
-            WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test => Class::Notice,
+            WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test | WakeKind::Refresh => Class::Notice,
         }
     }
 

@@ -4,7 +4,7 @@ use pbx_core::model::{UnixMillis, Verdict};
 
 use super::ProviderFailure;
 use crate::credential::{CheckOutcome, CredentialState};
-use crate::delivery::Outcome;
+use crate::delivery::{Outcome, Remedy};
 
 #[derive(Debug, Clone)]
 pub(super) struct Board {
@@ -35,20 +35,22 @@ impl Board {
         self.last_check = Some(check);
     }
 
-    /// What an attempt says about the credential; a refusal of one token says that the credential works.
+    /// What an attempt says about the credential; a refusal of one phone or one push says nothing against it.
     pub(super) fn note_outcome(&mut self, outcome: &Outcome, at: UnixMillis) {
         match outcome {
             Outcome::Unreachable { why } => self.note_failure("unreachable", why, at),
             Outcome::Answered(answer) => match &answer.verdict {
                 Verdict::Accepted | Verdict::TokenGone { .. } | Verdict::TokenWrong { .. } => self.note_success(at),
                 Verdict::Misconfigured { code, what } => self.note_failure(code, what, at),
-                Verdict::RetryAfter { why, .. } => self.note_failure("provider_busy", why, at),
-                Verdict::Refused { why } => self.note_failure("refused", why, at),
+                Verdict::RetryAfter { why, .. } if is_trouble(answer.remedy) => {
+                    self.note_failure("provider_busy", why, at);
+                }
+                Verdict::RetryAfter { .. } | Verdict::Refused { .. } => {}
             },
         }
     }
 
-    fn note_success(&mut self, at: UnixMillis) {
+    pub(super) fn note_success(&mut self, at: UnixMillis) {
         self.last_success = Some(at);
         self.state = CredentialState::Working;
     }
@@ -60,6 +62,16 @@ impl Board {
             CredentialState::Failing { .. } | CredentialState::Untried | CredentialState::Working => at,
         };
         self.state = CredentialState::Failing { code: code.to_owned(), text: text.to_owned(), since };
+    }
+}
+
+/// Whether the provider itself is in trouble; too many pushes for one phone are that phone's affair.
+fn is_trouble(remedy: Remedy) -> bool {
+    match remedy {
+        Remedy::TrySoon { .. } => true,
+        Remedy::Nothing | Remedy::Wait(_) | Remedy::RenewToken | Remedy::NewConnection | Remedy::OtherEnvironment => {
+            false
+        }
     }
 }
 

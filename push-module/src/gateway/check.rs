@@ -6,12 +6,16 @@ use super::line::{Line, age, apns_base};
 use crate::credential::{CheckOutcome, KeptToken};
 use crate::delivery::Answer;
 use crate::provider::fcm::AccessError;
-use crate::provider::{SendError, apns, fcm};
+use crate::provider::{SendError, apns, fcm, webhook};
 
 /// Apps of one key that are checked; more than a few share one answer anyway.
 const TOPICS: usize = 5;
 /// Asked with a key that names no app; Apple's answer about it does not count against the key.
 const ANY_TOPIC: &str = "org.example.nightbell-check";
+
+const APPLE_GOOD: &str = "Apple accepts this key; phones of its apps can be woken";
+const GOOGLE_GOOD: &str = "Google accepts this service account; phones of its project can be woken";
+const RELAY_GOOD: &str = "the relay accepts our signature; phones of its apps can be woken";
 
 /// A finished check.
 #[derive(Debug)]
@@ -35,11 +39,13 @@ pub(super) async fn check(line: &Line, id: WakeId, now: Now) -> Checked {
             let findings = check_apns(line, &parts, id, now.wall).await;
             Checked { outcome: apns_outcome(&findings, now.wall), minted }
         }
-        (Some(Err(answer)), _) => Checked { outcome: outcome_of(&bad(&answer), now.wall), minted: None },
-        (None, Some(_)) => Checked { outcome: outcome_of(&check_fcm(line, now.wall).await, now.wall), minted: None },
+        (Some(Err(answer)), _) => Checked { outcome: outcome_of(&bad(&answer), APPLE_GOOD, now.wall), minted: None },
+        (None, Some(_)) => {
+            Checked { outcome: outcome_of(&check_fcm(line, now.wall).await, GOOGLE_GOOD, now.wall), minted: None }
+        }
         (None, None) => {
-            let finding = Finding::Bad { code: "unreadable".to_owned(), text: "upload it again".to_owned() };
-            Checked { outcome: outcome_of(&finding, now.wall), minted: None }
+            let finding = check_webhook(line, &id.to_string(), now.wall).await;
+            Checked { outcome: outcome_of(&finding, RELAY_GOOD, now.wall), minted: None }
         }
     }
 }
@@ -108,7 +114,7 @@ fn apns_outcome(findings: &[(Environment, Finding)], at: UnixMillis) -> CheckOut
             at,
             ok: true,
             code: "ok".to_owned(),
-            text: "Apple accepts this key; phones of its apps can be woken".to_owned(),
+            text: APPLE_GOOD.to_owned(),
         },
         (None, Some(bad)) if asked(Environment::Production) && of_environment(bad) => CheckOutcome {
             at,
@@ -122,7 +128,7 @@ fn apns_outcome(findings: &[(Environment, Finding)], at: UnixMillis) -> CheckOut
             code: "ok_sandbox_only".to_owned(),
             text: "Apple accepts this key in its sandbox only: builds run from Xcode can be woken, apps from the store and TestFlight cannot".to_owned(),
         },
-        (Some(bad), _) | (None, Some(bad)) => outcome_of(bad, at),
+        (Some(bad), _) | (None, Some(bad)) => outcome_of(bad, APPLE_GOOD, at),
     }
 }
 
@@ -154,6 +160,26 @@ async fn check_fcm(line: &Line, now: UnixMillis) -> Finding {
     }
 }
 
+async fn check_webhook(line: &Line, id: &str, now: UnixMillis) -> Finding {
+    let Some((key, details)) = line.webhook_parts() else {
+        return Finding::Bad { code: "unreadable".to_owned(), text: "upload it again".to_owned() };
+    };
+    let client = match line.new_client() {
+        Ok(client) => client,
+        Err(error) => return unreachable(error),
+    };
+    let Ok(message) = webhook::build_check(id, now) else {
+        return Finding::Bad { code: "push_unbuildable".to_owned(), text: "please report this".to_owned() };
+    };
+    match webhook::send(&client, &details.url, key, message, now).await {
+        Err(error) => unreachable(error),
+        Ok(reply) => {
+            let answer = webhook::classify(&reply);
+            if answer.verdict == Verdict::Accepted { Finding::Good } else { bad(&answer) }
+        }
+    }
+}
+
 fn unreachable(SendError(text): SendError) -> Finding {
     Finding::Bad { code: "unreachable".to_owned(), text }
 }
@@ -169,14 +195,9 @@ fn bad(answer: &Answer) -> Finding {
     Finding::Bad { code, text: answer.why().to_owned() }
 }
 
-fn outcome_of(finding: &Finding, at: UnixMillis) -> CheckOutcome {
+fn outcome_of(finding: &Finding, good: &str, at: UnixMillis) -> CheckOutcome {
     match finding {
-        Finding::Good => CheckOutcome {
-            at,
-            ok: true,
-            code: "ok".to_owned(),
-            text: "Google accepts this service account; phones of its project can be woken".to_owned(),
-        },
+        Finding::Good => CheckOutcome { at, ok: true, code: "ok".to_owned(), text: good.to_owned() },
         Finding::Bad { code, text } => CheckOutcome { at, ok: false, code: code.clone(), text: text.clone() },
     }
 }

@@ -185,8 +185,14 @@ impl Driver {
             }
             Done::Upkeep { credential, upkeep } => {
                 self.keep(credential, upkeep.minted);
-                if let Some(failure) = upkeep.failure {
-                    self.note(credential, &failure, now.wall);
+                match upkeep.failure {
+                    Some(failure) => self.note(credential, &failure, now.wall),
+                    None if upkeep.fetched => {
+                        if let Some(entry) = self.shared.entry(credential) {
+                            entry.board().note_success(now.wall);
+                        }
+                    }
+                    None => {}
                 }
             }
             Done::Kept => {}
@@ -219,7 +225,7 @@ impl Driver {
         self.tasks.spawn(async move {
             let upkeep = match &entry.line {
                 Some(line) => line.upkeep(now).await,
-                None => Upkeep { minted: None, failure: None },
+                None => Upkeep { minted: None, failure: None, fetched: false },
             };
             Done::Upkeep { credential: entry.id, upkeep }
         });

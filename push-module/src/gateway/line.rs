@@ -6,12 +6,14 @@ use std::time::Duration;
 use pbx_core::model::{Moment, Now, Redacted, UnixMillis, Verdict};
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::credential::{ApnsDetails, ApnsKey, BaseUrl, Details, FcmAccount, FcmDetails, KeptToken, Key, Loaded};
+use crate::credential::{
+    ApnsDetails, ApnsKey, BaseUrl, Details, FcmAccount, FcmDetails, KeptToken, Key, Loaded, WebhookDetails, WebhookKey,
+};
 use crate::delivery::{Answer, Attempt, Connection, Outcome, Refusal};
 use crate::provider::client::{Protocol, build};
 use crate::provider::fcm::{AccessError, AccessToken};
 use crate::provider::token::{AccessStep, TokenStep, access_step, apns_step};
-use crate::provider::{Reply, SendError, apns, fcm};
+use crate::provider::{Reply, SendError, apns, fcm, webhook};
 
 /// A connection made less than this ago was made for another wake that failed in the same moment; it is used as well.
 const RECENT: Duration = Duration::from_secs(1);
@@ -38,6 +40,7 @@ pub(super) struct Line {
 enum Provider {
     Apns { key: ApnsKey, details: ApnsDetails, token: Mutex<Option<KeptToken>> },
     Fcm { account: FcmAccount, details: FcmDetails, access: AsyncMutex<Option<Access>> },
+    Webhook { key: WebhookKey, details: WebhookDetails },
 }
 
 #[derive(Debug, Clone)]
@@ -66,7 +69,10 @@ impl Line {
                 let access = AsyncMutex::new(None);
                 (Protocol::Negotiated, Provider::Fcm { account, details: details.clone(), access })
             }
-            (Key::Apns(_), Details::Fcm(_)) | (Key::Fcm(_), Details::Apns(_)) => return None,
+            (Key::Webhook(key), Details::Webhook(details)) => {
+                (Protocol::Negotiated, Provider::Webhook { key, details: details.clone() })
+            }
+            (Key::Apns(_) | Key::Fcm(_) | Key::Webhook(_), _) => return None,
         };
         let extra_ca_pem = loaded.details.extra_ca_pem().map(str::to_owned);
         let client = Mutex::new(Client { made_at: now.mono, client: build(protocol, extra_ca_pem.as_deref()) });
@@ -128,6 +134,14 @@ impl Line {
                 let reply = fcm::send(&client, &details.base_url, account.project_id(), message, &bearer).await;
                 Sent { outcome: outcome(reply, fcm::classify), minted: None }
             }
+            Provider::Webhook { key, details } => {
+                let message = match webhook::build(&attempt.request) {
+                    Ok(message) => message,
+                    Err(refusal) => return refused(refusal),
+                };
+                let reply = webhook::send(&client, &details.url, key, message, now.wall).await;
+                Sent { outcome: outcome(reply, webhook::classify), minted: None }
+            }
         }
     }
 
@@ -135,12 +149,13 @@ impl Line {
     pub(super) async fn upkeep(&self, now: Now) -> Upkeep {
         match &self.provider {
             Provider::Apns { key, token, .. } => match provider_token(key, token, now.wall, false) {
-                Ok((_, minted)) => Upkeep { minted, failure: None },
-                Err(answer) => Upkeep { minted: None, failure: Some(Outcome::Answered(answer)) },
+                Ok((_, minted)) => Upkeep { minted, failure: None, fetched: false },
+                Err(answer) => Upkeep { minted: None, failure: Some(Outcome::Answered(answer)), fetched: false },
             },
             Provider::Fcm { account, access, .. } => {
                 let ends_at = access.lock().await.as_ref().map(|it| it.token.ends_at);
-                let fetched = match access_step(ends_at, now.wall, false) {
+                let step = access_step(ends_at, now.wall, false);
+                let done = match step {
                     AccessStep::Use => Ok(()),
                     AccessStep::UseAndFetch => self.fetch(account, access, now).await,
                     // A call that comes now has to wait anyway, so it waits for this fetch instead of its own.
@@ -149,13 +164,16 @@ impl Line {
                         Err(why) => Err(AccessError::Unreachable(SendError(why))),
                     },
                 };
-                let failure = match fetched {
+                let fetched = done.is_ok() && step != AccessStep::Use;
+                let failure = match done {
                     Ok(()) => None,
                     Err(AccessError::Refused(answer)) => Some(Outcome::Answered(answer)),
                     Err(AccessError::Unreachable(SendError(why))) => Some(Outcome::Unreachable { why }),
                 };
-                Upkeep { minted: None, failure }
+                Upkeep { minted: None, failure, fetched }
             }
+            // Its signature is made anew for each request.
+            Provider::Webhook { .. } => Upkeep { minted: None, failure: None, fetched: false },
         }
     }
 
@@ -183,15 +201,23 @@ impl Line {
                     minted,
                 }))
             }
-            Provider::Fcm { .. } => None,
+            Provider::Fcm { .. } | Provider::Webhook { .. } => None,
         }
     }
 
     /// The pieces the live check of a service account needs; `None` for APNs.
     pub(super) fn fcm_parts(&self) -> Option<(&FcmAccount, &FcmDetails)> {
         match &self.provider {
-            Provider::Apns { .. } => None,
+            Provider::Apns { .. } | Provider::Webhook { .. } => None,
             Provider::Fcm { account, details, .. } => Some((account, details)),
+        }
+    }
+
+    /// The pieces the live check of a webhook needs; `None` for the others.
+    pub(super) fn webhook_parts(&self) -> Option<(&WebhookKey, &WebhookDetails)> {
+        match &self.provider {
+            Provider::Apns { .. } | Provider::Fcm { .. } => None,
+            Provider::Webhook { key, details } => Some((key, details)),
         }
     }
 }
@@ -201,6 +227,8 @@ impl Line {
 pub(super) struct Upkeep {
     pub(super) minted: Option<KeptToken>,
     pub(super) failure: Option<Outcome>,
+    /// The provider gave a token just now, so it accepts the credential.
+    pub(super) fetched: bool,
 }
 
 /// See [`Line::apns_parts`].
@@ -288,14 +316,14 @@ impl Line {
                 let older = key.provider_token(issued_at).map(|token| KeptToken { token, issued_at });
                 token.is_some() && std::mem::replace(&mut *token, older).is_some()
             }
-            Provider::Fcm { .. } => false,
+            Provider::Fcm { .. } | Provider::Webhook { .. } => false,
         }
     }
 
     /// As if the access token had been fetched a minute ago.
     pub(super) async fn backdate_access_token(&self) {
         match &self.provider {
-            Provider::Apns { .. } => {}
+            Provider::Apns { .. } | Provider::Webhook { .. } => {}
             Provider::Fcm { access, .. } => {
                 if let Some(access) = access.lock().await.as_mut() {
                     access.fetched_at = access.fetched_at - Duration::from_secs(60);
@@ -307,7 +335,7 @@ impl Line {
     /// As after a restart.
     pub(super) async fn forget_access_token(&self) {
         match &self.provider {
-            Provider::Apns { .. } => {}
+            Provider::Apns { .. } | Provider::Webhook { .. } => {}
             Provider::Fcm { access, .. } => *access.lock().await = None,
         }
     }

@@ -2,7 +2,7 @@
 
 use pbx_core::model::{Environment, PushProvider, WakeRequest, WakeTarget};
 
-use crate::credential::{CredentialId, Details};
+use crate::credential::{CredentialId, CredentialKind, Details, Fit, fit, is_key_for};
 use crate::delivery::{Refusal, Route};
 use crate::payload::{apns_token, fcm_token};
 
@@ -14,15 +14,6 @@ pub(super) struct Candidate<'a> {
     pub(super) details: &'a Details,
     /// Whether its secret could be opened.
     pub(super) usable: bool,
-}
-
-/// How well a credential fits an app.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Fit {
-    /// It names the app.
-    Named,
-    /// It names no app, so it may be the one.
-    Unnamed,
 }
 
 /// The route of a wake, or why there is none.
@@ -51,6 +42,8 @@ pub(super) fn route(request: &WakeRequest, candidates: &[Candidate<'_>]) -> Resu
     };
     let other = match target.provider {
         PushProvider::Fcm => None,
+        // A relay knows its apps' environments itself.
+        PushProvider::Apns if here.details.kind() == CredentialKind::Webhook => None,
         // The same key if it can, else a second key for the other environment.
         PushProvider::Apns if covers(here.details, other_environment) => Some((here.id, other_environment)),
         PushProvider::Apns => {
@@ -62,40 +55,21 @@ pub(super) fn route(request: &WakeRequest, candidates: &[Candidate<'_>]) -> Resu
 
 /// The credentials that fit, best first, older before newer.
 fn fitting<'a>(target: &WakeTarget, candidates: &[Candidate<'a>]) -> Vec<Candidate<'a>> {
-    let same_provider = candidates.iter().filter(|it| it.details.provider() == target.provider).count();
-    let mut fitting: Vec<(Fit, Candidate<'a>)> =
-        candidates.iter().filter_map(|it| fit(it.details, target, same_provider == 1).map(|fit| (fit, *it))).collect();
+    let same_provider = candidates.iter().filter(|it| is_key_for(it.details.kind(), target.provider)).count();
+    let mut fitting: Vec<(Fit, Candidate<'a>)> = candidates
+        .iter()
+        .filter_map(|it| {
+            fit(it.details.kind(), &it.details.app_ids(), target, same_provider == 1).map(|fit| (fit, *it))
+        })
+        .collect();
     fitting.sort_by_key(|(fit, it)| (*fit, it.id));
     fitting.into_iter().map(|(_, it)| it).collect()
-}
-
-fn fit(details: &Details, target: &WakeTarget, only_one: bool) -> Option<Fit> {
-    let app = target.app_id.as_str();
-    match (details, target.provider) {
-        (Details::Apns(apns), PushProvider::Apns) => {
-            if apns.bundle_ids.iter().any(|it| it == app) {
-                Some(Fit::Named)
-            } else {
-                apns.bundle_ids.is_empty().then_some(Fit::Unnamed)
-            }
-        }
-        (Details::Fcm(fcm), PushProvider::Fcm) => {
-            let is_number = !app.is_empty() && app.bytes().all(|b| b.is_ascii_digit());
-            if fcm.project_id == app || fcm.sender_id.as_deref() == Some(app) {
-                Some(Fit::Named)
-            } else {
-                // Many apps name the project number; a lone account without one is meant. FCM itself compares.
-                (only_one && fcm.sender_id.is_none() && (is_number || app.is_empty())).then_some(Fit::Unnamed)
-            }
-        }
-        (Details::Apns(_), PushProvider::Fcm) | (Details::Fcm(_), PushProvider::Apns) => None,
-    }
 }
 
 fn covers(details: &Details, environment: Environment) -> bool {
     match details {
         Details::Apns(apns) => apns.environment.covers(environment),
-        Details::Fcm(_) => true,
+        Details::Fcm(_) | Details::Webhook(_) => true,
     }
 }
 

@@ -10,3 +10,4 @@ mod fcm;
 mod log;
 #[cfg(feature = "standin")]
 mod office;
+mod webhook;

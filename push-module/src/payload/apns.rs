@@ -58,6 +58,37 @@ struct OwnKeys {
     exp: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<i64>,
+    /// Where to ask whether the call still rings; only in calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ringing_url: Option<String>,
+}
+
+/// The body of a background push.
+#[derive(Debug, Serialize)]
+pub struct BackgroundBody<'a> {
+    #[serde(skip)]
+    token: &'a str,
+    #[serde(skip)]
+    options: NotificationOptions<'a>,
+    aps: BackgroundAps,
+    #[serde(flatten)]
+    own: OwnKeys,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct BackgroundAps {
+    content_available: u8,
+}
+
+impl PayloadLike for BackgroundBody<'_> {
+    fn get_device_token(&self) -> &str {
+        self.token
+    }
+
+    fn get_options(&self) -> &NotificationOptions<'_> {
+        &self.options
+    }
 }
 
 impl PayloadLike for VoipBody<'_> {
@@ -92,7 +123,13 @@ pub fn voip<'a>(wake: &WakeRequest, token: &'a str, options: NotificationOptions
     }
 }
 
-/// The body for everything a person is told: a missed call, a call answered elsewhere, a test, and a call for an app
+/// The body for what nobody has to read: a call that was answered on another phone, and the wish that the app registers.
+pub fn background<'a>(wake: &WakeRequest, token: &'a str, options: NotificationOptions<'a>) -> BackgroundBody<'a> {
+    let caller = CallerWords::new(&wake.caller_number, &wake.caller_name);
+    BackgroundBody { token, options, aps: BackgroundAps { content_available: 1 }, own: own_keys(wake, caller) }
+}
+
+/// The body for everything a person is told: a missed call, a test, and both the call and its answer elsewhere for an app
 /// that has no VoIP token.
 pub fn alert<'a>(
     wake: &WakeRequest,
@@ -102,7 +139,7 @@ pub fn alert<'a>(
     let caller = CallerWords::new(&wake.caller_number, &wake.caller_name);
     let builder = DefaultNotificationBuilder::new().thread_id(match wake.kind {
         WakeKind::Call | WakeKind::MissedCall | WakeKind::AnsweredElsewhere => "calls",
-        WakeKind::Test => "test",
+        WakeKind::Test | WakeKind::Refresh => "test",
     });
     let builder = match wake.kind {
         WakeKind::Call => builder
@@ -114,7 +151,8 @@ pub fn alert<'a>(
         WakeKind::AnsweredElsewhere => {
             builder.title("Answered on another phone").body(caller.both()).passive_interruption_level()
         }
-        WakeKind::Test => builder
+        // A renewal is never shown; it is sent in the background.
+        WakeKind::Test | WakeKind::Refresh => builder
             .title("Push works")
             .body(format!("This is a test from your telephone system for extension {}.", wake.extension))
             .sound("default"),
@@ -134,7 +172,9 @@ pub fn alert<'a>(
 fn own_keys(wake: &WakeRequest, caller: CallerWords) -> OwnKeys {
     let (exp, at) = match wake.kind {
         WakeKind::Call => (Some(wake.expires_at.seconds()), None),
-        WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test => (None, Some(wake.sent_at.seconds())),
+        WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test | WakeKind::Refresh => {
+            (None, Some(wake.sent_at.seconds()))
+        }
     };
     OwnKeys {
         t: wake.kind.as_str(),
@@ -144,6 +184,7 @@ fn own_keys(wake: &WakeRequest, caller: CallerWords) -> OwnKeys {
         name: caller.name,
         exp,
         at,
+        ringing_url: wake.ringing_url.clone(),
     }
 }
 

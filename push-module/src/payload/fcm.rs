@@ -2,6 +2,9 @@
 //!
 //! The keys `from`, `gcm` and everything beginning with `google` are reserved and never used. High priority only for
 //! what leads to something visible (a call, a missed call), because FCM slows down apps that waste it.
+//!
+//! `tag` is the same in every message about one call: an app that shows its notices under it replaces the ringing one by the
+//! missed call. There is no `collapse_key`: FCM keeps four of them for a phone that is off, and missed calls would be lost.
 
 use pbx_core::model::{Redacted, UnixMillis, WakeKind, WakeRequest};
 use serde::Serialize;
@@ -57,7 +60,7 @@ pub fn body<'a>(wake: &WakeRequest, token: &'a Redacted<String>, now: UnixMillis
     let (priority, direct_boot_ok) = match wake.kind {
         WakeKind::Call | WakeKind::MissedCall => ("HIGH", true),
         WakeKind::AnsweredElsewhere => ("NORMAL", true),
-        WakeKind::Test => ("NORMAL", false),
+        WakeKind::Test | WakeKind::Refresh => ("NORMAL", false),
     };
     let android = AndroidConfig { priority, ttl: format!("{ttl}s"), direct_boot_ok, data: data(wake, now) };
     FcmBody { validate_only: false, message: FcmMessage { token: Some(token), topic: None, android } }
@@ -77,6 +80,7 @@ pub fn check_body() -> FcmBody<'static> {
 fn data(wake: &WakeRequest, now: UnixMillis) -> BTreeMap<&'static str, String> {
     let caller = CallerWords::new(&wake.caller_number, &wake.caller_name);
     let call = wake.call_uuid.to_string();
+    let tag = format!("call-{call}");
     let mut data = BTreeMap::from([
         ("call", call.clone()),
         ("ext", wake.extension.to_string()),
@@ -96,10 +100,17 @@ fn data(wake: &WakeRequest, now: UnixMillis) -> BTreeMap<&'static str, String> {
             data.insert("loc-key", "IC_MSG".to_owned());
             data.insert("loc-args", caller.title().to_owned());
             data.insert("send-time", send_time(now));
+            data.insert("tag", tag);
+            data.extend(wake.ringing_url.clone().map(|url| ("ringing_url", url)));
         }
         WakeKind::MissedCall | WakeKind::AnsweredElsewhere => {
             data.insert("t", "cancel".to_owned());
             data.insert("why", wake.kind.as_str().to_owned());
+            data.insert("at", wake.sent_at.seconds().to_string());
+            data.insert("tag", tag);
+        }
+        WakeKind::Refresh => {
+            data.insert("t", "refresh".to_owned());
             data.insert("at", wake.sent_at.seconds().to_string());
         }
         WakeKind::Test => {

@@ -40,6 +40,7 @@ fn request(kind: WakeKind, target: WakeTarget) -> WakeRequest {
         target: Arc::new(target),
         caller_number: "0301234567".into(),
         caller_name: "Alice Ärger".into(),
+        ringing_url: Some("https://pbx.example.com/api/v1/calls/6ba7b811-9dad-11d1-80b4-00c04fd430c8/ringing".into()),
         sent_at: NOW,
         expires_at: NOW + Duration::from_secs(30),
     }
@@ -70,6 +71,8 @@ fn an_android_phone_gets_data_only_and_can_show_the_call_without_any_network() {
                 "loc-key": "IC_MSG",
                 "loc-args": "Alice Ärger",
                 "send-time": "2026-11-21 20:34:11",
+                "tag": "call-6ba7b811-9dad-11d1-80b4-00c04fd430c8",
+                "ringing_url": "https://pbx.example.com/api/v1/calls/6ba7b811-9dad-11d1-80b4-00c04fd430c8/ringing",
             },
         }}})
     );
@@ -80,7 +83,8 @@ fn an_android_phone_is_told_why_the_call_is_over() {
     for (kind, why, priority) in
         [(WakeKind::MissedCall, "missed", "HIGH"), (WakeKind::AnsweredElsewhere, "elsewhere", "NORMAL")]
     {
-        let request = request(kind, target(Some("token"), None));
+        let mut request = request(kind, target(Some("token"), None));
+        request.ringing_url = None;
         let body = serde_json::to_value(fcm::body(&request, fcm_token(&request.target).unwrap(), NOW)).unwrap();
         assert_eq!(
             body["message"]["android"],
@@ -96,10 +100,19 @@ fn an_android_phone_is_told_why_the_call_is_over() {
                     "caller": "0301234567",
                     "name": "Alice Ärger",
                     "at": "1795293251",
+                    "tag": "call-6ba7b811-9dad-11d1-80b4-00c04fd430c8",
                 },
             })
         );
     }
+}
+
+#[test]
+fn an_android_phone_that_is_to_register_again_is_not_hurried() {
+    let request = request(WakeKind::Refresh, target(Some("token"), None));
+    let body = serde_json::to_value(fcm::body(&request, fcm_token(&request.target).unwrap(), NOW)).unwrap();
+    assert_eq!(body["message"]["android"]["priority"], "NORMAL", "high priority must lead to something visible");
+    assert_eq!(body["message"]["android"]["data"]["t"], "refresh");
 }
 
 #[test]
@@ -115,11 +128,18 @@ fn a_call_takes_the_voip_token_and_everything_else_the_notice_token() {
     let both = target(Some("aa"), Some("bb"));
     let (style, token) = apns_token(WakeKind::Call, &both).unwrap();
     assert_eq!((style, token.reveal().as_str()), (ApnsStyle::Voip, "aa"));
-    for kind in [WakeKind::MissedCall, WakeKind::AnsweredElsewhere, WakeKind::Test] {
+    for (kind, shown) in [
+        (WakeKind::MissedCall, ApnsStyle::Alert),
+        (WakeKind::AnsweredElsewhere, ApnsStyle::Background),
+        (WakeKind::Refresh, ApnsStyle::Background),
+        (WakeKind::Test, ApnsStyle::Alert),
+    ] {
         let (style, token) = apns_token(kind, &both).unwrap();
-        assert_eq!((style, token.reveal().as_str()), (ApnsStyle::Alert, "bb"), "{kind:?}");
+        assert_eq!((style, token.reveal().as_str()), (shown, "bb"), "{kind:?}");
         assert_eq!(apns_token(kind, &target(Some("aa"), None)).unwrap_err().code, "no_notice_token");
     }
+    let (style, _) = apns_token(WakeKind::AnsweredElsewhere, &target(None, Some("bb"))).unwrap();
+    assert_eq!(style, ApnsStyle::Alert, "an app that rang by an alert gets another in its place");
     let (style, _) = apns_token(WakeKind::Call, &target(None, Some("bb"))).unwrap();
     assert_eq!(style, ApnsStyle::Alert);
     assert_eq!(apns_token(WakeKind::Call, &target(None, None)).unwrap_err().code, "no_token");
@@ -175,7 +195,7 @@ fn the_send_time_is_a_date_in_utc() {
 proptest! {
     #[test]
     fn no_caller_makes_a_message_too_large_or_uses_a_reserved_key(number in "\\PC{0,300}", name in ".{0,300}") {
-        for kind in [WakeKind::Call, WakeKind::MissedCall, WakeKind::AnsweredElsewhere, WakeKind::Test] {
+        for kind in [WakeKind::Call, WakeKind::MissedCall, WakeKind::AnsweredElsewhere, WakeKind::Test, WakeKind::Refresh] {
             let mut request = request(kind, target(Some("aa"), Some("bb")));
             request.caller_number.clone_from(&number);
             request.caller_name.clone_from(&name);
@@ -224,6 +244,7 @@ mod apns {
                 "caller": "0301234567",
                 "name": "Alice Ärger",
                 "exp": 1_795_293_281_i64,
+                "ringing_url": "https://pbx.example.com/api/v1/calls/6ba7b811-9dad-11d1-80b4-00c04fd430c8/ringing",
                 "has-video": false,
                 "from-uri": "sip:0301234567@anonymous.invalid",
                 "display-name": "Alice Ärger",
@@ -260,6 +281,7 @@ mod apns {
                 "caller": "0301234567",
                 "name": "Alice Ärger",
                 "exp": 1_795_293_281_i64,
+                "ringing_url": "https://pbx.example.com/api/v1/calls/6ba7b811-9dad-11d1-80b4-00c04fd430c8/ringing",
             })
         );
         assert_eq!(header(&headers, "apns-push-type"), Some("alert"));
@@ -268,25 +290,40 @@ mod apns {
     }
 
     #[test]
-    fn notices_replace_the_ringing_one_and_never_wake_callkit() {
-        for (kind, title, priority) in [
-            (WakeKind::MissedCall, "Missed call", "10"),
-            (WakeKind::AnsweredElsewhere, "Answered on another phone", "5"),
-        ] {
-            let (headers, body) = built(kind, target(Some("aa"), Some("bb")));
-            assert_eq!(header(&headers, "apns-push-type"), Some("alert"));
-            assert_eq!(header(&headers, "apns-topic"), Some("com.example.phone"));
-            assert_eq!(header(&headers, "apns-priority"), Some(priority));
-            assert_eq!(header(&headers, "apns-collapse-id"), Some("call-6ba7b811-9dad-11d1-80b4-00c04fd430c8"));
-            assert_eq!(body["aps"]["alert"]["title"], title);
-            assert_eq!(body["aps"]["thread-id"], "calls");
-            assert_eq!(body["t"], kind.as_str());
-            assert_eq!(body["at"], 1_795_293_251_i64);
-        }
+    fn a_missed_call_replaces_the_ringing_notice_and_never_wakes_callkit() {
+        let (headers, body) = built(WakeKind::MissedCall, target(Some("aa"), Some("bb")));
+        assert_eq!(header(&headers, "apns-push-type"), Some("alert"));
+        assert_eq!(header(&headers, "apns-topic"), Some("com.example.phone"));
+        assert_eq!(header(&headers, "apns-priority"), Some("10"));
+        assert_eq!(header(&headers, "apns-collapse-id"), Some("call-6ba7b811-9dad-11d1-80b4-00c04fd430c8"));
+        assert_eq!(body["aps"]["alert"]["title"], "Missed call");
+        assert_eq!(body["aps"]["thread-id"], "calls");
+        assert_eq!(body["t"], "missed");
+        assert_eq!(body["at"], 1_795_293_251_i64);
         let (headers, body) = built(WakeKind::Test, target(Some("aa"), Some("bb")));
         assert_eq!(header(&headers, "apns-push-type"), Some("alert"));
         assert_eq!(header(&headers, "apns-collapse-id"), None);
         assert_eq!(body["aps"]["alert"]["title"], "Push works");
+    }
+
+    #[test]
+    fn what_nobody_has_to_read_comes_in_the_background() {
+        for (kind, collapse) in [
+            (WakeKind::AnsweredElsewhere, Some("call-6ba7b811-9dad-11d1-80b4-00c04fd430c8")),
+            (WakeKind::Refresh, None),
+        ] {
+            let (headers, body) = built(kind, target(Some("aa"), Some("bb")));
+            assert_eq!(header(&headers, "apns-push-type"), Some("background"));
+            assert_eq!(header(&headers, "apns-topic"), Some("com.example.phone"));
+            assert_eq!(header(&headers, "apns-priority"), Some("5"), "Apple allows no other");
+            assert_eq!(header(&headers, "apns-collapse-id"), collapse);
+            assert_eq!(body["aps"], json!({ "content-available": 1 }));
+            assert_eq!(body["t"], kind.as_str());
+        }
+        let (headers, body) = built(WakeKind::AnsweredElsewhere, target(None, Some("bb")));
+        assert_eq!(header(&headers, "apns-push-type"), Some("alert"));
+        assert_eq!(body["aps"]["alert"]["title"], "Answered on another phone");
+        assert_eq!(body["aps"]["interruption-level"], "passive");
     }
 
     #[test]
@@ -305,7 +342,7 @@ mod apns {
     proptest! {
         #[test]
         fn no_caller_makes_a_push_too_large(number in "\\PC{0,300}", name in ".{0,300}") {
-            for kind in [WakeKind::Call, WakeKind::MissedCall, WakeKind::AnsweredElsewhere, WakeKind::Test] {
+            for kind in [WakeKind::Call, WakeKind::MissedCall, WakeKind::AnsweredElsewhere, WakeKind::Test, WakeKind::Refresh] {
                 let mut request = request(kind, target(Some("aa"), Some("bb")));
                 request.caller_number.clone_from(&number);
                 request.caller_name.clone_from(&name);

@@ -13,7 +13,7 @@ use super::token::MINIMUM_AGE;
 use super::{Reply, SendError};
 use crate::credential::BaseUrl;
 use crate::delivery::{Answer, Refusal, Remedy};
-use crate::payload::apns::{alert, voip};
+use crate::payload::apns::{alert, background, voip};
 use crate::payload::{ApnsStyle, apns_token};
 
 /// A push, ready to be sent; the device token is in the path and nowhere else.
@@ -34,30 +34,33 @@ pub fn build(wake: &WakeRequest, now: UnixMillis) -> Result<ApnsMessage, Refusal
     let collapse = format!("call-{}", wake.call_uuid);
     let topic = match style {
         ApnsStyle::Voip => format!("{}.voip", wake.target.app_id),
-        ApnsStyle::Alert => wake.target.app_id.clone(),
+        ApnsStyle::Alert | ApnsStyle::Background => wake.target.app_id.clone(),
     };
     let collapse_id = match (style, wake.kind) {
-        (ApnsStyle::Voip, _) | (ApnsStyle::Alert, WakeKind::Test) => None,
-        (ApnsStyle::Alert, WakeKind::Call | WakeKind::MissedCall | WakeKind::AnsweredElsewhere) => {
-            Some(CollapseId::new(&collapse).map_err(|_| unbuildable())?)
-        }
+        (ApnsStyle::Voip, _) | (_, WakeKind::Test | WakeKind::Refresh) => None,
+        (
+            ApnsStyle::Alert | ApnsStyle::Background,
+            WakeKind::Call | WakeKind::MissedCall | WakeKind::AnsweredElsewhere,
+        ) => Some(CollapseId::new(&collapse).map_err(|_| unbuildable())?),
     };
     let options = NotificationOptions {
         apns_id: Some(&id),
         apns_push_type: Some(match style {
             ApnsStyle::Voip => PushType::Voip,
             ApnsStyle::Alert => PushType::Alert,
+            ApnsStyle::Background => PushType::Background,
         }),
         apns_expiration: u64::try_from(wake.expires_at.seconds()).ok(),
         apns_priority: Some(match wake.kind {
             WakeKind::Call | WakeKind::MissedCall | WakeKind::Test => Priority::High,
-            WakeKind::AnsweredElsewhere => Priority::Normal,
+            WakeKind::AnsweredElsewhere | WakeKind::Refresh => Priority::Normal,
         }),
         apns_topic: Some(&topic),
         apns_collapse_id: collapse_id,
     };
     match style {
         ApnsStyle::Voip => message(token, &voip(wake, token.reveal(), options, now)),
+        ApnsStyle::Background => message(token, &background(wake, token.reveal(), options)),
         ApnsStyle::Alert => message(token, &alert(wake, token.reveal(), options).map_err(|_| unbuildable())?),
     }
 }

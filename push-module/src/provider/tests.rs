@@ -7,7 +7,7 @@ use pbx_core::model::{Environment, UnixMillis, Verdict};
 use serde::Deserialize;
 
 use super::token::{AccessStep, TokenStep, access_step, apns_step};
-use super::{Reply, apns, fcm};
+use super::{Reply, apns, fcm, webhook};
 use crate::delivery::{Answer, Remedy};
 
 macro_rules! fixture {
@@ -119,6 +119,15 @@ fn every_answer_of_google_is_understood_by_its_reason() {
     assert!(cases.len() > 20, "{}", cases.len());
     for case in &cases {
         assert_means(case, &fcm::classify(&reply(case)));
+    }
+}
+
+#[test]
+fn every_answer_of_a_relay_is_understood_by_its_reason() {
+    let cases = cases(fixture!("webhook_answers.json"));
+    assert!(cases.len() > 12, "{}", cases.len());
+    for case in &cases {
+        assert_means(case, &webhook::classify(&reply(case)));
     }
 }
 

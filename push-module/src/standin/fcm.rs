@@ -8,16 +8,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::sync::broadcast;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::AbortHandle;
 
 use super::key::TestServiceAccount;
 use super::push::{AcceptedPush, Ledger, StandinError, Target, announcer};
+use super::serve::serve;
 use super::tls::{Authority, listen};
 use crate::credential::{NewCredential, NewFcmAccount};
 use rules::{Access, KnownAccount};
@@ -136,7 +133,11 @@ impl FcmStandin {
             state: Mutex::new(state),
             pushes: announcer(),
         });
-        let task = tokio::spawn(accept(listener, authority, Arc::clone(&shared))).abort_handle();
+        let task = tokio::spawn(serve(listener, authority, {
+            let shared = Arc::clone(&shared);
+            move |request| handlers::answer(Arc::clone(&shared), request)
+        }))
+        .abort_handle();
         Ok(Self { server: Arc::new(Server { shared, address, ca_pem, task }) })
     }
 
@@ -207,27 +208,5 @@ impl FcmStandin {
     /// Every push accepted from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<AcceptedPush> {
         self.server.shared.pushes.subscribe()
-    }
-}
-
-/// Accepts connections until it is aborted; they end with it.
-async fn accept(listener: TcpListener, authority: Authority, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let Ok((stream, _)) = accepted else { continue };
-                let (authority, shared) = (authority.clone(), Arc::clone(&shared));
-                connections.spawn(async move {
-                    let Some(stream) = authority.accept(stream).await else { return };
-                    let service = service_fn(move |request| handlers::answer(Arc::clone(&shared), request));
-                    // A connection that breaks is the client's business.
-                    let _ = auto::Builder::new(TokioExecutor::new())
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
-                });
-            }
-            Some(_) = connections.join_next() => {}
-        }
     }
 }

@@ -20,7 +20,6 @@ use crate::app::{self, App};
 use crate::cli::client::Client;
 use crate::cli::device::Device;
 use crate::cli::extension::Added;
-use crate::cli::serve::wait_for_socket;
 use crate::config::{Config, HttpsConfig, LogFormat, SipConfig};
 use crate::logging;
 use crate::phone::{Phone, PhoneBuilder, TlsTrust, Transport};
@@ -73,7 +72,6 @@ impl Stage {
         let apns = ApnsStandin::start().await.map_err(|error| setup("the stand-in for APNs", &error))?;
         let fcm = FcmStandin::start().await.map_err(|error| setup("the stand-in for FCM", &error))?;
         let app = App::start(&config).await?;
-        wait_for_socket(&config).await;
         let client = Client::new(config.socket_path());
         let (udp, tls) = (first(&app.sip_udp)?, first(&app.sip_tls)?);
         story.tell(SERVER, &format!("runs; phones reach it by UDP at {udp} and by TLS at {tls}"));
@@ -93,7 +91,7 @@ impl Stage {
         let desk = phone(udp, story, DESK).extension(RECEPTION).secret(reception.secret.reveal()).build()?;
         let by_tls = |builder: PhoneBuilder| -> Seen<PhoneBuilder> {
             let trust = TlsTrust::Pinned(certificate(&config)?);
-            Ok(builder.transport(Transport::Tls(trust)).outbound())
+            Ok(builder.transport(Transport::Tls(trust)).flow(1))
         };
         let (call_token, notice_token) = (hex_token(), hex_token());
         apns.register_token(&call_token, &format!("{BUNDLE}.voip"), Environment::Production);

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pbx_core::model::{
-    ConnectionId, DeviceId, DeviceKey, Environment, Extension, ExtensionNumber, Flow, Now, PushProvider, Redacted,
-    Settings, SipCredential, TargetHealth, Transport, UnixMillis, Verdict, WakeEvent, WakeKind, WakeReport,
+    ConnectionId, DeviceId, DeviceKey, Environment, Extension, ExtensionNumber, Flow, Now, PushPolicy, PushProvider,
+    Redacted, Settings, SipCredential, TargetHealth, Transport, UnixMillis, Verdict, WakeEvent, WakeKind, WakeReport,
     WakeRequest, WakeTarget,
 };
 use pbx_core::sip::{digest, guard};
@@ -181,6 +181,7 @@ impl Bench {
                 | Output::AimRelay { .. }
                 | Output::Answer { .. }
                 | Output::ApplySettings(_)
+                | Output::Security(_)
                 | Output::Notice(_) => {}
             }
         }
@@ -491,6 +492,8 @@ fn device(id: i64, key: &str, wake_target: Option<WakeTarget>) -> StoredDevice {
         first_seen_at: WALL,
         last_seen_at: WALL,
         wake_target,
+        push_policy: PushPolicy::App,
+        registered_until: None,
         last_wake: None,
     }
 }

@@ -133,7 +133,8 @@ impl Reference {
             0 | 480 => true,
             _ => meddled || call.killed,
         };
-        if !fits && !(meddled && matches!(status, 500 | 503 | 404)) && !self.is_removed(&call.to) {
+        let ended_by_others = meddled && matches!(status, 500 | 503 | 404);
+        if !fits && !ended_by_others && !self.is_removed(&call.to) {
             return Some(("the answer fits", format!("{status} at {decided:?}")));
         }
         if matches!(status, 480 | 486) && !meddled {

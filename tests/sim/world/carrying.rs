@@ -86,7 +86,7 @@ impl World {
                     self.reference.complain("every relay is closed", format!("{relay:?} was aimed when closed"));
                 }
             }
-            Output::ApplySettings(_) | Output::Notice(_) => {}
+            Output::ApplySettings(_) | Output::Notice(_) | Output::Security(_) => {}
         }
     }
 

@@ -31,6 +31,10 @@ pub(super) struct Wires {
     closed: BTreeSet<ConnectionId>,
     latest: BTreeMap<(ConnectionId, Way), Moment>,
     cut_until: BTreeMap<u8, Moment>,
+    /// Datagrams so far, both ways, lost ones included.
+    pub(super) datagrams: u64,
+    /// The one datagram that gets lost, counted from 1.
+    loses: Option<u64>,
 }
 
 impl Wires {
@@ -48,7 +52,15 @@ impl Wires {
             closed: BTreeSet::new(),
             latest: BTreeMap::new(),
             cut_until: BTreeMap::new(),
+            datagrams: 0,
+            loses: None,
         }
+    }
+
+    /// Loses this datagram and none by chance.
+    pub(super) fn lose_only(&mut self, datagram: Option<u64>) {
+        self.network.loss = 0;
+        self.loses = datagram;
     }
 
     pub(super) fn open_streams(&self) -> Vec<Flow> {
@@ -95,7 +107,8 @@ impl Wires {
             *latest = (*latest).max(at);
             return vec![*latest];
         }
-        if cut.is_some() {
+        self.datagrams += 1;
+        if cut.is_some() || self.loses == Some(self.datagrams) {
             return Vec::new();
         }
         let (first, second) = (now + wait(), now + wait());

@@ -1,5 +1,5 @@
-use pbx_core::model::{DeviceId, DeviceKey, Environment, Presence};
-use push_module::{ApnsEnvironment, CredentialId};
+use pbx_core::model::{DeviceId, DeviceKey, Environment, Presence, WakeTarget};
+use push_module::{ApnsEnvironment, CredentialId, CredentialKind};
 
 use super::*;
 
@@ -24,7 +24,7 @@ fn facts() -> Facts {
 fn credential(app: &str, state: CredentialState) -> CredentialSummary {
     CredentialSummary {
         id: CredentialId(1),
-        provider: PushProvider::Apns,
+        provider: CredentialKind::Apns,
         label: "Acme".into(),
         app_ids: vec![app.into()],
         key_id: None,
@@ -64,6 +64,7 @@ fn device(app: &str) -> DeviceSummary {
         live_binding: None,
         wake_target: Some(target(app)),
         wake_state: Some(WakeState::Armed),
+        push_policy: pbx_core::model::PushPolicy::App,
         last_wake: None,
         presence: Presence::ReachableByPush,
         reason: String::new(),
@@ -96,15 +97,26 @@ fn a_phone_whose_app_has_no_credential_is_named_with_its_app() {
 }
 
 #[test]
-fn credentials_match_by_app_and_environment() {
+fn a_phone_counts_as_reachable_exactly_when_a_call_would_find_a_credential() {
     let mut keys = vec![credential("com.example.app", CredentialState::Working)];
-    assert!(has_credential(&target("COM.example.app.voip"), &keys));
+    assert!(reaches(&keys, &target("com.example.app")));
+    assert!(!reaches(&keys, &target("COM.example.app")), "Apple knows no such app");
     let sandbox = WakeTarget { environment: Environment::Sandbox, ..target("com.example.app") };
-    assert!(!has_credential(&sandbox, &keys));
+    assert!(!reaches(&keys, &sandbox));
     keys[0].app_ids.clear();
-    assert!(has_credential(&target("com.any.app"), &keys), "a key without bundle ids serves every app of its team");
-    let fcm = WakeTarget { provider: PushProvider::Fcm, ..target("com.any.app") };
-    assert!(!has_credential(&fcm, &keys));
+    assert!(reaches(&keys, &target("com.any.app")), "a key without bundle ids serves every app of its team");
+    let fcm = |app| WakeTarget { provider: PushProvider::Fcm, ..target(app) };
+    assert!(!reaches(&keys, &fcm("com.any.app")));
+    let mut account = credential("project", CredentialState::Working);
+    account.provider = CredentialKind::Fcm;
+    account.environment = None;
+    keys.push(account.clone());
+    assert!(reaches(&keys, &fcm("123456789012")), "a lone account without a sender id is meant");
+    keys.push(account);
+    assert!(!reaches(&keys, &fcm("123456789012")));
+    keys.truncate(1);
+    keys[0].provider = CredentialKind::Webhook;
+    assert!(reaches(&keys, &fcm("any")), "a relay for every app");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use pbx_core::model::{CallId, CallRecord, DeviceId, TimelineEntry, TimelineStep, UnixMillis};
+use pbx_core::model::{CallId, CallRecord, CallUuid, DeviceId, TimelineEntry, TimelineStep, UnixMillis};
 use pbx_core::store::call_log::{self, CallFilter};
 use pbx_core::switchboard::command::{ActiveCall, Command, CommandError, Reply};
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Answer;
 use super::body::{Params, limit};
 use crate::adding::unexpected;
+use crate::clock;
 use crate::error::Refusal;
 use crate::state::AdminState;
 
@@ -95,6 +96,20 @@ pub(crate) async fn get(State(state): State<AdminState>, Path(id): Path<i64>) ->
         })
         .collect();
     Ok(Json(CallView { call, timeline }))
+}
+
+/// Whether a call still rings; the same shape for every id, known or not.
+#[derive(Debug, Serialize)]
+pub(crate) struct RingingView {
+    ringing: bool,
+    until: Option<UnixMillis>,
+}
+
+/// Answers an app that got a push late: ring, or drop it. It knows the call's id from the push, and learns nothing else.
+pub(crate) async fn ringing(State(state): State<AdminState>, Path(id): Path<String>) -> Json<RingingView> {
+    // What is no id is looked up as the one that no call has, so that it costs the same.
+    let until = state.switchboard.ringing_until(CallUuid::or_none(&id), clock::now());
+    Json(RingingView { ringing: until.is_some(), until })
 }
 
 /// The calls that live now.

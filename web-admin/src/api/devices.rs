@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use pbx_core::model::{DeviceId, DeviceSummary};
+use pbx_core::model::{DeviceId, DeviceSummary, PushPolicy};
 use pbx_core::switchboard::command::{Command, CommandError, Reply};
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +61,8 @@ pub(crate) async fn show(state: &AdminState, id: DeviceId) -> Result<DeviceSumma
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangeBody {
-    push_enabled: bool,
+    push_enabled: Option<bool>,
+    push_policy: Option<PushPolicy>,
 }
 
 pub(crate) async fn change(
@@ -70,7 +71,12 @@ pub(crate) async fn change(
     Body(body): Body<ChangeBody>,
 ) -> Answer<Json<DeviceView>> {
     let device = DeviceId(id);
-    state.switchboard.ask(Command::SetDevicePush { device, enabled: body.push_enabled }).await?;
+    if let Some(policy) = body.push_policy {
+        state.switchboard.ask(Command::SetPushPolicy { device, policy }).await?;
+    }
+    if let Some(enabled) = body.push_enabled {
+        state.switchboard.ask(Command::SetDevicePush { device, enabled }).await?;
+    }
     Ok(Json(show(&state, device).await?.into()))
 }
 

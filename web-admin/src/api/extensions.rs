@@ -59,7 +59,8 @@ pub(crate) struct NewBody {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct AddedView {
-    extension: ExtensionLine,
+    /// `null` when Nightbell was too busy to read it back; it is there.
+    extension: Option<ExtensionLine>,
     #[serde(flatten)]
     account: AccountView,
 }
@@ -106,8 +107,9 @@ pub(crate) async fn add(
         secret: new.secret,
     };
     let shown = adding::add_one(&state, wanted).await?;
-    let detail = show(&state, shown.number).await?;
-    Ok((StatusCode::CREATED, Json(AddedView { extension: detail.line, account: shown.into() })))
+    // The secret is shown this once, so nothing may come between it and its reader any more.
+    let extension = show(&state, shown.number).await.ok().map(|detail| detail.line);
+    Ok((StatusCode::CREATED, Json(AddedView { extension, account: shown.into() })))
 }
 
 /// Asks for one extension with its devices.

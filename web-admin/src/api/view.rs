@@ -2,7 +2,7 @@
 
 use pbx_core::model::{
     BindingState, DeviceId, DeviceSummary, Environment, ExtensionNumber, LastWake, LiveBindingSummary, Presence,
-    PushProvider, SwitchedOffBy, TargetHealth, Transport, UnixMillis, WakeState, WakeTarget,
+    PushPolicy, PushProvider, SwitchedOffBy, TargetHealth, Transport, UnixMillis, WakeState, WakeTarget,
 };
 use pbx_core::switchboard::command::{ExtensionDetail, ExtensionLine};
 use serde::Serialize;
@@ -41,6 +41,7 @@ pub(crate) struct DeviceView {
     reason: String,
     live_binding: Option<BindingView>,
     wake_target: Option<TargetView>,
+    push_policy: PushPolicy,
     last_wake: Option<LastWake>,
 }
 
@@ -52,6 +53,8 @@ struct BindingView {
     transport: Transport,
     remote: String,
     contact: String,
+    spare_flows: usize,
+    suspect: bool,
     user_agent: String,
     since: UnixMillis,
     expires_at: UnixMillis,
@@ -95,6 +98,8 @@ impl From<LiveBindingSummary> for BindingView {
             transport: binding.transport,
             remote: binding.remote.to_string(),
             contact: binding.contact,
+            spare_flows: binding.spare_flows,
+            suspect: binding.suspect,
             user_agent: binding.user_agent,
             since: binding.since,
             expires_at: binding.expires_at,
@@ -133,6 +138,7 @@ impl From<DeviceSummary> for DeviceView {
             reason: device.reason,
             live_binding: device.live_binding.map(BindingView::from),
             wake_target: device.wake_target.map(|target| TargetView::new(target, state)),
+            push_policy: device.push_policy,
             last_wake: device.last_wake,
         }
     }

@@ -101,11 +101,17 @@ pub(crate) async fn change_password(
     let user = user.ok_or_else(|| ErrorPage(Refusal::signed_out()))?;
     let mut errors = Errors::default();
     let now = clock::now();
-    if state.throttle.wait(&name, caller.address, now).is_some() {
+    if state.throttle.attempt(&name, caller.address, now).is_err() {
         errors.put("current", "too many wrong passwords; wait a minute and try again");
-    } else if !state.passwords.verify(form.current.reveal().clone(), Some(user.password_hash)).await? {
-        state.throttle.failed(&name, caller.address, now);
-        errors.put("current", "this is not your password");
+    } else {
+        match state.passwords.verify(form.current.reveal().clone(), Some(user.password_hash)).await {
+            Ok(true) => state.throttle.succeeded(&name, caller.address, now),
+            Ok(false) => errors.put("current", "this is not your password"),
+            Err(busy) => {
+                state.throttle.undecided(&name, caller.address);
+                return Err(ErrorPage(Refusal::from(busy)));
+            }
+        }
     }
     if let Err(weak) = password::check_new(form.new.reveal(), &name) {
         errors.put("new", weak.to_string());

@@ -1,8 +1,10 @@
-//! `/devices/{id}/…`: push for one device, and forgetting it.
+//! `/devices/{id}/…`: push for one device, how long it lasts, and forgetting it.
 
 use axum::extract::{Form, Path, State};
-use pbx_core::model::DeviceId;
+use pbx_core::model::{DeviceId, PushPolicy};
 use pbx_core::switchboard::command::Command;
+
+use serde::Deserialize;
 
 use super::confirm::Confirm;
 use super::extension::SwitchForm;
@@ -21,6 +23,21 @@ pub(crate) async fn switch_push(
     state.switchboard.ask(Command::SetDevicePush { device: device.id, enabled: form.enabled }).await?;
     let done = if form.enabled { "push-on" } else { "push-off" };
     go(&format!("/extensions/{}?done={done}", device.extension))
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct PolicyForm {
+    policy: PushPolicy,
+}
+
+pub(crate) async fn choose_policy(
+    State(state): State<AdminState>,
+    Path(id): Path<i64>,
+    Form(form): Form<PolicyForm>,
+) -> Page {
+    let device = show(&state, DeviceId(id)).await?;
+    state.switchboard.ask(Command::SetPushPolicy { device: device.id, policy: form.policy }).await?;
+    go(&format!("/extensions/{}?done=saved", device.extension))
 }
 
 pub(crate) async fn confirm_forget(State(state): State<AdminState>, frame: Frame, Path(id): Path<i64>) -> Page {

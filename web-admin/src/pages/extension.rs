@@ -4,17 +4,16 @@ use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use pbx_core::model::{DeviceSummary, ExtensionNumber, LastWake, LiveBindingSummary, WakeTarget};
+use pbx_core::model::{DeviceSummary, ExtensionNumber, LastWake, LiveBindingSummary, PushPolicy, WakeTarget};
 use pbx_core::switchboard::command::{Command, CommandError, ExtensionChange, ExtensionDetail};
 use provisioning::{Enrolment, EnrolmentState};
-use push_module::CredentialSummary;
+use push_module::{CredentialSummary, reaches};
 use serde::Deserialize;
 
 use super::confirm::Confirm;
 use super::extensions::{kept, shown_once};
 use super::{Page, go};
 use crate::adding;
-use crate::advice::has_credential;
 use crate::api::extensions::{display_name, email, show};
 use crate::api::view::{complaint, is_live};
 use crate::clock;
@@ -71,6 +70,8 @@ struct DeviceCard {
     last_seen: When,
     binding: Option<BindingCard>,
     target: Option<TargetCard>,
+    /// Pushes end with the registration (push policy `rfc8599`).
+    strict: bool,
     wake: Option<WakeCard>,
 }
 
@@ -78,6 +79,9 @@ struct BindingCard {
     live: bool,
     state: Badge,
     transport: &'static str,
+    /// Further connections (RFC 5626).
+    spare_flows: usize,
+    suspect: bool,
     remote: String,
     contact: String,
     user_agent: String,
@@ -123,6 +127,8 @@ fn binding_card(binding: LiveBindingSummary, now: pbx_core::model::UnixMillis) -
         live: is_live(binding.state),
         state: words::binding(binding.state),
         transport: words::transport(binding.transport),
+        spare_flows: binding.spare_flows,
+        suspect: binding.suspect,
         remote: binding.remote.to_string(),
         contact: binding.contact,
         user_agent: binding.user_agent,
@@ -146,7 +152,7 @@ fn target_card(target: &WakeTarget, state: Badge, credentials: &[CredentialSumma
         why: words::sentence(complaint(&target.health)),
         switched_off: target.switched_off.map_or("", words::switched_off),
         on: target.switched_off.is_none(),
-        lacks_credential: !has_credential(target, credentials),
+        lacks_credential: !reaches(credentials, target),
     }
 }
 
@@ -173,6 +179,7 @@ fn device_card(device: DeviceSummary, credentials: &[CredentialSummary]) -> Devi
         last_seen: When::relative(device.last_seen_at, now),
         binding: device.live_binding.map(|binding| binding_card(binding, now)),
         target: device.wake_target.as_ref().map(|target| target_card(target, state, credentials)),
+        strict: device.push_policy == PushPolicy::Rfc8599,
         wake: device.last_wake.map(|wake| wake_card(wake, now)),
     }
 }
@@ -192,7 +199,7 @@ fn link_line(link: Enrolment) -> LinkLine {
         id: link.id.to_string(),
         label: link.label.as_str().to_owned(),
         state: link_badge(link.state),
-        open: matches!(link.state, EnrolmentState::Issued | EnrolmentState::Claimed { .. }),
+        open: matches!(link.state, EnrolmentState::Issued),
         expires: When::relative(link.expires_at, clock::now()),
     }
 }

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use pbx_core::model::{EarlyRinging, PortRange, Settings};
+use pbx_core::model::{AddressError, EarlyRinging, PortRange, Settings};
 
 use super::{Page, go};
 use crate::adding::settings;
@@ -78,12 +78,18 @@ fn typed(settings: &Settings) -> Typed {
         ("early_ringing", early.to_owned()),
         ("ring_seconds", settings.ring_seconds.to_string()),
         ("grace_ms", settings.grace_ms.to_string()),
+        ("probe_udp_seconds", settings.probe_udp_seconds.to_string()),
         ("rtp_first", settings.rtp_ports.first.to_string()),
         ("rtp_last", settings.rtp_ports.last.to_string()),
         ("rtp_silence_seconds", settings.rtp_silence_seconds.to_string()),
         ("min_expires", settings.min_expires.to_string()),
         ("max_expires", settings.max_expires.to_string()),
         ("default_expires", settings.default_expires.to_string()),
+        ("block_after_failures", settings.block_after_failures.to_string()),
+        ("block_minutes", settings.block_minutes.to_string()),
+        ("strangers_per_second", settings.strangers_per_second.to_string()),
+        ("never_block", settings.never_block.iter().map(|range| format!("{range}\n")).collect()),
+        ("scanner_names", settings.scanner_names.iter().map(|name| format!("{name}\n")).collect()),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
@@ -105,9 +111,12 @@ fn parsed(typed: &Typed, errors: &mut Errors) -> Option<Settings> {
         parsed.unwrap_or(0)
     };
     let (ring, grace, silence) = (number("ring_seconds"), number("grace_ms"), number("rtp_silence_seconds"));
+    let probe_udp_seconds = number("probe_udp_seconds");
     let (first, last) = (number("rtp_first"), number("rtp_last"));
     let (min, default, max) = (number("min_expires"), number("default_expires"), number("max_expires"));
     let devices = number("devices_per_extension");
+    let (failures, minutes, strangers) =
+        (number("block_after_failures"), number("block_minutes"), number("strangers_per_second"));
     let mut small = |field: &str, value: u32| {
         u16::try_from(value).unwrap_or_else(|_| {
             errors.put(field, "give a number up to 65535");
@@ -116,6 +125,17 @@ fn parsed(typed: &Typed, errors: &mut Errors) -> Option<Settings> {
     };
     let rtp_ports = PortRange { first: small("rtp_first", first), last: small("rtp_last", last) };
     let (ring_seconds, devices_per_extension) = (small("ring_seconds", ring), small("devices_per_extension", devices));
+    let (block_after_failures, block_minutes) =
+        (small("block_after_failures", failures), small("block_minutes", minutes));
+    let strangers_per_second = small("strangers_per_second", strangers);
+    let lines = |field: &str| -> Vec<String> {
+        text(field).lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    };
+    let ranges: Result<Vec<_>, AddressError> = lines("never_block").iter().map(|line| line.parse()).collect();
+    let never_block = ranges.unwrap_or_else(|wrong| {
+        errors.put("never_block", wrong.to_string());
+        Vec::new()
+    });
     let early_ringing = match text("early_ringing") {
         "when_push_accepted" => EarlyRinging::WhenPushAccepted,
         "when_phone_rings" => EarlyRinging::WhenPhoneRings,
@@ -130,12 +150,18 @@ fn parsed(typed: &Typed, errors: &mut Errors) -> Option<Settings> {
         early_ringing,
         ring_seconds,
         grace_ms: grace,
+        probe_udp_seconds,
         rtp_ports,
         rtp_silence_seconds: silence,
         min_expires: min,
         max_expires: max,
         default_expires: default,
         allow_md5: text("allow_md5") == "on",
+        block_after_failures,
+        block_minutes,
+        never_block,
+        scanner_names: lines("scanner_names"),
+        strangers_per_second,
     })
 }
 
@@ -145,31 +171,7 @@ fn groups(typed: &Typed, errors: &Errors) -> Vec<Group> {
     let number =
         |name, label, hint: &str| text(name, label, hint).kind("number").more("inputmode=numeric min=0 step=1");
     vec![
-        Group {
-            title: "Ringing",
-            inputs: vec![
-                number("ring_seconds", "Ring for (seconds)", "A waking phone is waited for just as long. 5 to 180."),
-                text(
-                    "early_ringing",
-                    "The caller hears ringing",
-                    "A sleeping phone rings one to six seconds after its push.",
-                )
-                .choices(&[
-                    ("when_push_accepted", "when a push was accepted"),
-                    ("when_phone_rings", "when a phone really rings"),
-                ]),
-                number(
-                    "grace_ms",
-                    "Patience with a registered phone (milliseconds)",
-                    "A registered phone that gives no sign for this long is pushed as well. 200 to 10000.",
-                ),
-                number(
-                    "devices_per_extension",
-                    "Phones for each extension",
-                    "1 means that the last phone to register wins. 1 to 12.",
-                ),
-            ],
-        },
+        ringing(typed, errors),
         Group {
             title: "Sound",
             inputs: vec![
@@ -208,7 +210,77 @@ fn groups(typed: &Typed, errors: &Errors) -> Vec<Group> {
                     .hint("Many desk phones know only MD5. Switch it off when all of yours know SHA-256."),
             ],
         },
+        Group { title: "Guessers and scanners", inputs: defence(typed, errors) },
     ]
+}
+
+fn defence(typed: &Typed, errors: &Errors) -> Vec<Input> {
+    let text = |name, label, hint: &str| {
+        Input::new(name, label, typed.get(name).cloned().unwrap_or_default(), errors).hint(hint)
+    };
+    let number =
+        |name, label, hint: &str| text(name, label, hint).kind("number").more("inputmode=numeric min=0 step=1");
+    vec![
+        number(
+            "block_after_failures",
+            "Block after wrong secrets",
+            "Within ten minutes, from one address for one account. 3 to 1000.",
+        ),
+        number(
+            "block_minutes",
+            "First block (minutes)",
+            "Each further one within a day lasts twice as long, up to a day. 1 to 1440.",
+        ),
+        number(
+            "strangers_per_second",
+            "Requests of a strange address each second",
+            "An address behind which a phone has registered may send far more. 1 to 10000.",
+        ),
+        text("never_block", "Never block", "One address or range on each line, for example 203.0.113.7 or 10.0.0.0/8.")
+            .rows(3)
+            .more("spellcheck=false"),
+        text("scanner_names", "Scanners", "One name on each line; whoever has it in User-Agent gets no answer.")
+            .rows(3)
+            .more("spellcheck=false"),
+    ]
+}
+
+/// How long it rings, and what a phone that gives no sign is worth.
+fn ringing(typed: &Typed, errors: &Errors) -> Group {
+    let value = |name: &str| typed.get(name).cloned().unwrap_or_default();
+    let text = |name, label, hint: &str| Input::new(name, label, value(name), errors).hint(hint);
+    let number =
+        |name, label, hint: &str| text(name, label, hint).kind("number").more("inputmode=numeric min=0 step=1");
+    Group {
+        title: "Ringing",
+        inputs: vec![
+            number("ring_seconds", "Ring for (seconds)", "A waking phone is waited for just as long. 5 to 180."),
+            text(
+                "early_ringing",
+                "The caller hears ringing",
+                "A sleeping phone rings one to six seconds after its push.",
+            )
+            .choices(&[
+                ("when_push_accepted", "when a push was accepted"),
+                ("when_phone_rings", "when a phone really rings"),
+            ]),
+            number(
+                "grace_ms",
+                "Patience with a registered phone (milliseconds)",
+                "A registered phone that gives no sign for this long is pushed as well. 200 to 10000.",
+            ),
+            number(
+                "probe_udp_seconds",
+                "Ask phones on UDP whether they are there (seconds)",
+                "A phone that does not answer is pushed at once by the next call. 15 to 3600; 0 asks never.",
+            ),
+            number(
+                "devices_per_extension",
+                "Phones for each extension",
+                "1 means that the last phone to register wins. 1 to 12.",
+            ),
+        ],
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::error::{Refusal, render};
 use crate::form::{Errors, Input};
 use crate::layout::Layout;
 use crate::password::{self, MIN_CHARS};
+use crate::session::Caller;
 use crate::state::AdminState;
 use crate::token;
 
@@ -57,6 +58,7 @@ pub(crate) async fn form(State(state): State<AdminState>, Path(text): Path<Strin
 pub(crate) async fn submit(
     State(state): State<AdminState>,
     Path(text): Path<String>,
+    caller: Caller,
     Form(form): Form<SetupForm>,
 ) -> Page {
     let Some(hash) = valid(&state, &text).await? else { return Ok(void()) };
@@ -73,7 +75,10 @@ pub(crate) async fn submit(
     if errors.is_empty() {
         match state.passwords.hash(form.password.reveal().clone()).await {
             Ok(hashed) => {
-                return if accounts::use_setup(&state.store, &hash, name, &hashed, clock::now()).await? {
+                let now = clock::now();
+                return if accounts::use_setup(&state.store, &hash, name, &hashed, now).await? {
+                    // Whoever holds the link may sign in at once, whatever strangers do meanwhile.
+                    state.throttle.succeeded(name, caller.address, now);
                     go("/sign-in?done=ready")
                 } else {
                     Ok(void())

@@ -55,7 +55,7 @@ pub(crate) async fn form(State(state): State<AdminState>, Query(query): Query<Si
 
 pub(crate) async fn submit(State(state): State<AdminState>, caller: Caller, Form(form): Form<SignInForm>) -> Page {
     let now = clock::now();
-    if let Some(wait) = state.throttle.wait(&form.name, caller.address, now) {
+    if let Err(wait) = state.throttle.attempt(&form.name, caller.address, now) {
         let seconds = wait.as_secs().max(1);
         let mut errors = Errors::default();
         errors.put("", format!("Too many failed attempts from here. Wait {seconds} s and try again."));
@@ -65,11 +65,10 @@ pub(crate) async fn submit(State(state): State<AdminState>, caller: Caller, Form
     }
     let user = accounts::user_by_name(&state.store, &form.name).await?;
     let stored = user.as_ref().map(|user| user.password_hash.clone());
-    // Noted before the slow check, so that many attempts at once cannot outrun the count.
-    state.throttle.failed(&form.name, caller.address, now);
     let right = match state.passwords.verify(form.password.reveal().clone(), stored).await {
         Ok(right) => right,
         Err(failed) => {
+            state.throttle.undecided(&form.name, caller.address);
             let mut errors = Errors::default();
             errors.take(Refusal::from(failed))?;
             let shown = page(&state, Layout::bare("Sign in"), &form, &errors).await?;

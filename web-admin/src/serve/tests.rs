@@ -73,14 +73,9 @@ async fn the_unix_socket_is_for_its_owner_replaces_a_stale_one_and_goes_away() {
     let stopping = async move {
         let _ = stopped.await;
     };
-    let served = path.clone();
-    let serving = tokio::spawn(async move { serve_unix(&served, hello(), stopping).await });
-    let mut stream = loop {
-        match UnixStream::connect(&path).await {
-            Ok(stream) => break stream,
-            Err(_) => tokio::task::yield_now().await,
-        }
-    };
+    let door = UnixDoor::bind(&path).unwrap();
+    let serving = tokio::spawn(door.serve(hello(), stopping));
+    let mut stream = UnixStream::connect(&path).await.unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     stream.write_all(REQUEST).await.unwrap();
     let mut answer = String::new();

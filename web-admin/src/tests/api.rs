@@ -112,6 +112,8 @@ async fn devices_show_both_records_and_never_a_token() {
     assert_eq!(device["live_binding"]["live"], json!(false));
     assert_eq!(device["wake_target"]["state"], json!("armed"));
     assert_eq!(device["wake_target"]["call_token"].as_str().unwrap().len(), 12);
+    let strict = bench.api(Method::PATCH, "/devices/7", r#"{"push_policy":"rfc8599"}"#).await.json();
+    assert_eq!(strict["push_policy"], json!("rfc8599"));
     let off = bench.api(Method::PATCH, "/devices/7", r#"{"push_enabled":false}"#).await.json();
     assert_eq!(off["wake_target"]["switched_off"], json!("admin"));
     assert_eq!(bench.api(Method::POST, "/extensions/101/test-push", "").await.json(), json!({ "devices": [7] }));
@@ -217,11 +219,28 @@ async fn doctor_names_the_first_steps() {
 async fn a_stopped_switchboard_is_said_and_not_hidden() {
     let bench = Bench::new().await;
     assert_eq!(bench.get("/healthz", "").await.status, StatusCode::OK);
-    let (handle, end) = pbx_core::switchboard::handle::connect();
+    let (handle, end) = pbx_core::handle::connect();
     drop(end);
     let state = AdminState { switchboard: handle, ..bench.state.clone() };
     let health = router(state.clone()).oneshot(request(Method::GET, "/healthz", "").body(Body::empty()).unwrap());
     assert_eq!(health.await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
     let asked = local_router(state).oneshot(request(Method::GET, "/api/v1/status", "").body(Body::empty()).unwrap());
     assert_eq!(problem(&Answer::of(asked.await.unwrap()).await), (503, "stopping".into(), String::new()));
+}
+
+#[tokio::test]
+async fn an_app_may_ask_whether_its_call_still_rings_and_learns_nothing_else() {
+    use pbx_core::model::{CallId, CallUuid, UnixMillis};
+    let bench = Bench::new().await;
+    let call = CallUuid::or_none("6ba7b811-9dad-11d1-80b4-00c04fd430c8");
+    let far = UnixMillis(4_000_000_000_000);
+    bench.fake.ringing.rings(CallId(1), call, far);
+    let rings = bench.get(&format!("/api/v1/calls/{call}/ringing"), "").await;
+    assert_eq!((rings.status, rings.body.as_str()), (StatusCode::OK, r#"{"ringing":true,"until":4000000000000}"#));
+    bench.fake.ringing.stopped(CallId(1));
+    let silent = r#"{"ringing":false,"until":null}"#;
+    for id in [&call.to_string(), "00000000-0000-0000-0000-000000000000", "1", "..%2f..", "%00", &"x".repeat(2000)] {
+        let answer = bench.get(&format!("/api/v1/calls/{id}/ringing"), "").await;
+        assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, silent), "{id}");
+    }
 }

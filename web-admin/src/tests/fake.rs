@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use pbx_core::handle::{RingingCalls, SwitchboardEnd, SwitchboardHandle, connect};
 use pbx_core::model::{
     DeviceSummary, Extension, ExtensionNumber, Presence, Settings, SipCredential, SipUsername, SwitchedOffBy,
     UnixMillis, WakeState,
@@ -10,7 +11,6 @@ use pbx_core::model::{
 use pbx_core::switchboard::command::{
     ActiveCall, Command, CommandError, CommandResult, ExtensionDetail, ExtensionLine, ExtensionPage, Reply, Status,
 };
-use pbx_core::switchboard::handle::{SwitchboardEnd, SwitchboardHandle, connect};
 use pbx_core::switchboard::output::Notice;
 
 /// What the switchboard knows; tests look at it and change it.
@@ -22,6 +22,7 @@ pub(super) struct World {
     pub(super) devices: Vec<DeviceSummary>,
     pub(super) calls: Vec<ActiveCall>,
     pub(super) tests: Vec<ExtensionNumber>,
+    pub(super) blocked: Vec<pbx_core::defence::BlockedAddress>,
 }
 
 /// A fake switchboard.
@@ -29,11 +30,12 @@ pub(super) struct World {
 pub(super) struct Fake {
     pub(super) handle: SwitchboardHandle,
     pub(super) world: Arc<Mutex<World>>,
+    pub(super) ringing: RingingCalls,
 }
 
 impl Fake {
     pub(super) fn start() -> Self {
-        let (handle, SwitchboardEnd { mut commands, notices }) = connect();
+        let (handle, SwitchboardEnd { mut commands, notices, ringing }) = connect();
         let world = Arc::new(Mutex::new(World::default()));
         let inner = world.clone();
         tokio::spawn(async move {
@@ -45,7 +47,7 @@ impl Fake {
                 }
             }
         });
-        Self { handle, world }
+        Self { handle, world, ringing }
     }
 }
 
@@ -120,6 +122,13 @@ impl World {
                 }
                 (Ok(Reply::Done), Some(Notice::Extension(found.extension)))
             }
+            Command::SetPushPolicy { device, policy } => {
+                let Some(found) = self.devices.iter_mut().find(|it| it.id == device) else {
+                    return (Err(CommandError::NoSuchDevice(device)), None);
+                };
+                found.push_policy = policy;
+                (Ok(Reply::Done), Some(Notice::Extension(found.extension)))
+            }
             Command::RemoveDevice(device) => {
                 let Some(place) = self.devices.iter().position(|it| it.id == device) else {
                     return (Err(CommandError::NoSuchDevice(device)), None);
@@ -143,6 +152,12 @@ impl World {
                 self.settings = settings;
                 (Ok(Reply::Done), Some(Notice::Settings))
             }
+            Command::Unblock(network) => {
+                let before = self.blocked.len();
+                self.blocked.retain(|block| block.address != network);
+                let lifted = self.blocked.len() < before;
+                (if lifted { Ok(Reply::Done) } else { Err(CommandError::NotBlocked(network)) }, None)
+            }
             Command::HangUp(call) => match self.calls.iter().position(|it| it.id == call) {
                 Some(place) => {
                     self.calls.remove(place);
@@ -156,6 +171,7 @@ impl World {
 
     fn show(&self, command: Command) -> CommandResult {
         match command {
+            Command::ListBlocked => Ok(Reply::Blocked(self.blocked.clone())),
             Command::ShowSettings => Ok(Reply::Settings(self.settings.clone())),
             Command::ListExtensions { after, limit, search } => Ok(Reply::Extensions(self.list(after, limit, &search))),
             Command::ShowExtension(number) => {

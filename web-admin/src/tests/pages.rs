@@ -150,6 +150,19 @@ async fn switches_say_what_they_want_so_a_double_click_does_no_harm() {
 }
 
 #[tokio::test]
+async fn how_long_a_phone_is_pushed_is_shown_and_chosen_on_its_card() {
+    let (bench, cookie) = Bench::signed_in().await;
+    bench.add("101", "Anna").await;
+    bench.give_device(sleeping(1, "101", "com.example.app"));
+    let page = bench.get("/extensions/101", &cookie).await.body;
+    assert!(page.contains("Push policy") && page.contains("Push only while it is registered"), "{page}");
+    let answer = bench.post("/devices/1/push-policy", &cookie, "policy=rfc8599").await;
+    assert_eq!(answer.header(header::LOCATION), "/extensions/101?done=saved");
+    let page = bench.get("/extensions/101", &cookie).await.body;
+    assert!(page.contains("rfc8599") && page.contains("Push also when it has signed off"), "{page}");
+}
+
+#[tokio::test]
 async fn a_test_push_without_a_target_says_why_on_the_same_page() {
     let (bench, cookie) = Bench::signed_in().await;
     bench.add("101", "Anna").await;
@@ -195,7 +208,10 @@ async fn the_import_page_checks_first_and_then_adds_everything() {
 async fn settings_with_an_error_keep_what_was_typed() {
     let (bench, cookie) = Bench::signed_in().await;
     let form = "realm=nightbell&devices_per_extension=8&early_ringing=when_phone_rings&ring_seconds=1&grace_ms=2000\
-                &rtp_first=10000&rtp_last=20000&rtp_silence_seconds=60&min_expires=60&max_expires=86400&default_expires=3600";
+                &probe_udp_seconds=30\
+                &rtp_first=10000&rtp_last=20000&rtp_silence_seconds=60&min_expires=60&max_expires=86400&default_expires=3600\
+                &block_after_failures=10&block_minutes=30&strangers_per_second=40&never_block=10.0.0.0/8%0D%0A%0D%0A2001:db8::7\
+                &scanner_names=sipcli";
     let answer = bench.post("/settings", &cookie, form).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(answer.body.contains("Give 5 to 180 seconds") && answer.body.contains("name=\"ring_seconds\" value=\"1\""));
@@ -204,6 +220,45 @@ async fn settings_with_an_error_keep_what_was_typed() {
     assert_eq!(bench.post("/settings", &cookie, &good).await.header(header::LOCATION), "/settings?done=saved");
     let settings = bench.fake.world.lock().unwrap().settings.clone();
     assert_eq!((settings.ring_seconds, settings.allow_md5), (20, false), "a box that is not ticked is not sent");
+    let ranges: Vec<_> = settings.never_block.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        (ranges, settings.scanner_names),
+        (vec!["10.0.0.0/8".into(), "2001:db8::7".into()], vec!["sipcli".into()])
+    );
+    let answer = bench.post("/settings", &cookie, &good.replace("10.0.0.0/8", "the+office")).await;
+    assert!(answer.body.contains("“the office” is no address"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn blocked_addresses_are_listed_with_their_reason_and_can_be_unblocked() {
+    use pbx_core::defence::{BlockReason, BlockedAddress};
+    let (bench, cookie) = Bench::signed_in().await;
+    assert!(bench.get("/security", &cookie).await.body.contains("Nobody is blocked"));
+    let blocked = |address: &str, account: Option<&str>| BlockedAddress {
+        address: address.parse().unwrap(),
+        account: account.map(str::to_owned),
+        reason: BlockReason::WrongSecrets,
+        since: UnixMillis(1_795_000_000_000),
+        until: UnixMillis(1_795_001_800_000),
+        times: 2,
+    };
+    bench.fake.world.lock().unwrap().blocked = vec![blocked("2001:db8::", None), blocked("203.0.113.7", Some("101"))];
+    let page = bench.get("/security", &cookie).await.body;
+    for text in ["2001:db8::/64", "203.0.113.7", "Too many wrong secrets", "(2 times)", "Unblock"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let answer = bench.post("/security/unblock", &cookie, "address=2001:db8::/64").await;
+    assert_eq!(answer.header(header::LOCATION), "/security?done=unblocked");
+    let list = bench.api(Method::GET, "/blocklist", "").await.json();
+    assert_eq!(list["blocked"].as_array().map(Vec::len), Some(1), "{list}");
+    assert_eq!(
+        (list["blocked"][0]["address"].as_str(), list["blocked"][0]["reason"].as_str()),
+        (Some("203.0.113.7"), Some("wrong_secrets"))
+    );
+    assert_eq!(bench.api(Method::DELETE, "/blocklist/203.0.113.7", "").await.status, StatusCode::NO_CONTENT);
+    let again = bench.api(Method::DELETE, "/blocklist/203.0.113.7", "").await;
+    assert_eq!((again.status, again.json()["code"].as_str()), (StatusCode::NOT_FOUND, Some("not_blocked")));
+    assert_eq!(bench.api(Method::DELETE, "/blocklist/office", "").await.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]

@@ -38,7 +38,12 @@ pub(super) fn make(public_host: &str, now: UnixMillis) -> Result<(String, String
 
 /// Whether a certificate of ours can stay: it has time left and is for the public name.
 pub(super) fn still_good(info: &CertificateInfo, public_host: &str, now: UnixMillis) -> bool {
-    let named = public_host.is_empty() || info.names.iter().any(|name| name.eq_ignore_ascii_case(public_host));
+    // One IPv6 address can be written in many ways.
+    let same = |name: &String| match (name.parse::<IpAddr>(), public_host.parse::<IpAddr>()) {
+        (Ok(name), Ok(host)) => name == host,
+        (Ok(_), Err(_)) | (Err(_), Ok(_)) | (Err(_), Err(_)) => name.eq_ignore_ascii_case(public_host),
+    };
+    let named = public_host.is_empty() || info.names.iter().any(same);
     named && info.not_after > now + RENEW_BEFORE
 }
 

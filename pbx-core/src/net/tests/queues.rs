@@ -96,6 +96,7 @@ fn wake(id: u128) -> WakeRequest {
         }),
         caller_number: String::new(),
         caller_name: String::new(),
+        ringing_url: None,
         sent_at: UnixMillis(0),
         expires_at: UnixMillis(0),
     }

@@ -114,6 +114,34 @@ async fn a_datagram_that_cannot_be_sent_is_a_failed_send() {
 }
 
 #[tokio::test]
+async fn a_datagram_that_comes_back_is_told_and_nobody_else_loses_any() {
+    let gone: SocketAddr = {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.local_addr().unwrap()
+    };
+    let mut bench = start(DriverConfig { udp: vec![loopback()], ..config() }, move |input| {
+        let Input::Sip { flow, .. } = input else { return Vec::new() };
+        let dead = Flow { remote: gone, ..*flow };
+        let bytes = |text: &'static str| Bytes::from_static(text.as_bytes());
+        vec![
+            Output::Send { flow: dead, bytes: bytes("a") },
+            Output::Send { flow: *flow, bytes: bytes("first") },
+            Output::Send { flow: dead, bytes: bytes("b") },
+            Output::Send { flow: *flow, bytes: bytes("second") },
+        ]
+    });
+    let phone = client(&bench).await;
+    for number in ["1", "2", "3"] {
+        phone.send(request("OPTIONS", number, "").as_bytes()).await.unwrap();
+        assert_eq!(datagram(&phone).await, "first");
+        assert_eq!(datagram(&phone).await, "second");
+        let refused = bench.sees(|input| if let Input::DatagramRefused { to } = input { Some(to) } else { None }).await;
+        assert_eq!(refused, gone);
+    }
+    assert!(bench.bound.counters.datagrams_dropped.get() == 0);
+}
+
+#[tokio::test]
 async fn an_old_flow_with_an_address_we_no_longer_have_is_still_served() {
     let bench = start(DriverConfig { udp: vec!["0.0.0.0:0".parse().unwrap()], ..config() }, |input| {
         let Input::Sip { flow, .. } = input else { return Vec::new() };

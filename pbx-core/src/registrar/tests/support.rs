@@ -44,6 +44,7 @@ pub(super) fn registrar() -> Registrar {
 
 pub(super) fn with_settings(settings: &Settings) -> Registrar {
     let mut registrar = Registrar::new(settings);
+    registrar.set_push_providers(vec![PushProvider::Apns, PushProvider::Fcm]);
     registrar.add_extension(extension("101")).unwrap();
     registrar.add_extension(extension("102")).unwrap();
     registrar
@@ -288,6 +289,10 @@ impl Disk {
             | Change::AppendTimeline(_)
             | Change::PutParked(_)
             | Change::DeleteParked(_)
+            | Change::PutBlock(_)
+            | Change::DeleteBlock { .. }
+            | Change::PutKnownNetwork { .. }
+            | Change::DeleteKnownNetwork(_)
             | Change::PutSettings(_)) => panic!("not the registrar's business: {other:?}"),
         }
     }

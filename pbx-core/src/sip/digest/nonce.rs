@@ -1,6 +1,7 @@
 //! Nonces that carry their own proof, and the record of which of their counts were used.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -9,7 +10,7 @@ use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-use crate::model::Now;
+use crate::model::{Network, Now};
 
 /// How long a nonce can be answered; Kamailio's and Asterisk's usual value.
 pub const NONCE_LIFETIME: Duration = Duration::from_secs(300);
@@ -18,8 +19,8 @@ const WINDOW: u32 = 64;
 /// The most nonces with a record: 10,000 phones with six refreshes each within one lifetime, at 40 bytes each.
 pub(super) const MAX_RECORDS: usize = 65_536;
 
-/// 4 bytes of seconds since the start, 8 bytes of serial number.
-const CLAIM: usize = 12;
+/// 4 bytes of seconds since the start, 8 bytes of serial number, 4 bytes that stand for the network it was sent to.
+const CLAIM: usize = 16;
 /// 96 bits: guessing one takes longer than a nonce lives, at any rate.
 const MAC: usize = 12;
 
@@ -30,6 +31,17 @@ struct Record {
     highest: u32,
     /// Bit n: the count `highest - n` was used.
     used: u64,
+}
+
+/// What using a count of a nonce comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spent {
+    /// It was free until now.
+    Now,
+    /// It was used before, by the same request or by somebody who heard it.
+    Before,
+    /// The nonce is not ours, too old or without a record, or the count is far from the others.
+    Never,
 }
 
 /// Issues nonces and lets each of their counts be spent once.
@@ -48,17 +60,17 @@ impl NonceBook {
     }
 
     /// A nonce that was never issued before.
-    pub(super) fn issue(&mut self, now: Now) -> String {
+    pub(super) fn issue(&mut self, now: Now, to: Network) -> String {
         self.serial += 1;
         let mut bytes = [0; CLAIM + MAC];
         let (claim, mac) = bytes.split_at_mut(CLAIM);
-        claim.copy_from_slice(&claim_bytes(seconds(now), self.serial));
+        claim.copy_from_slice(&claim_bytes(seconds(now), self.serial, self.mark_of(to, self.serial)));
         mac.copy_from_slice(&self.mac_of(claim));
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Uses one count of a nonce (`None`: all of them). False when the nonce is not ours, too old, or used already.
-    pub(super) fn spend(&mut self, nonce: &str, count: Option<u32>, now: Now) -> bool {
+    /// Uses one count of a nonce (`None`: all of them).
+    pub(super) fn spend(&mut self, nonce: &str, count: Option<u32>, now: Now) -> Spent {
         let now = seconds(now);
         let lifetime = u32::try_from(NONCE_LIFETIME.as_secs()).unwrap_or(u32::MAX);
         let is_old = |issued: u32| now.checked_sub(issued).is_none_or(|age| age > lifetime);
@@ -66,10 +78,10 @@ impl NonceBook {
             self.forget_oldest();
         }
         let Some((issued, serial)) = self.read(nonce) else {
-            return false;
+            return Spent::Never;
         };
         if is_old(issued) || serial <= self.forgotten {
-            return false;
+            return Spent::Never;
         }
         let fresh = Record { issued, highest: 0, used: 0 };
         let record = self.records.entry(serial).or_insert(fresh);
@@ -81,6 +93,14 @@ impl NonceBook {
             self.forget_oldest();
         }
         spent
+    }
+
+    /// Whether it is one of ours and was sent to this network, however old it is.
+    pub(super) fn was_sent_to(&self, nonce: &str, network: Network) -> bool {
+        self.claim(nonce).is_some_and(|claim| {
+            let serial = claim.get(4..12).and_then(|serial| serial.first_chunk::<8>()).copied().unwrap_or_default();
+            claim.get(12..) == Some(&self.mark_of(network, u64::from_be_bytes(serial))[..])
+        })
     }
 
     /// How many nonces have a record.
@@ -95,18 +115,35 @@ impl NonceBook {
         }
     }
 
-    /// The time and serial number of a nonce with a right MAC.
-    fn read(&self, nonce: &str) -> Option<(u32, u64)> {
+    /// What a nonce with a right MAC says.
+    fn claim(&self, nonce: &str) -> Option<[u8; CLAIM]> {
         let mut bytes = [0; CLAIM + MAC];
         if URL_SAFE_NO_PAD.decode_slice(nonce, &mut bytes).ok()? != bytes.len() {
             return None;
         }
         let (claim, mac) = bytes.split_first_chunk::<CLAIM>()?;
-        if !bool::from(self.mac_of(claim).ct_eq(mac)) {
-            return None;
-        }
+        bool::from(self.mac_of(claim).ct_eq(mac)).then_some(*claim)
+    }
+
+    /// The time and serial number of a nonce with a right MAC.
+    fn read(&self, nonce: &str) -> Option<(u32, u64)> {
+        let claim = self.claim(nonce)?;
         let (issued, serial) = claim.split_first_chunk::<4>()?;
         Some((u32::from_be_bytes(*issued), u64::from_be_bytes(*serial.first_chunk::<8>()?)))
+    }
+
+    /// Stands for a network in one nonce, without showing it: 32 bits, because whoever hits them by chance has only made
+    /// one failure of 4 billion count.
+    fn mark_of(&self, network: Network, serial: u64) -> [u8; 4] {
+        let mut mac = self.mac.clone();
+        mac.update(b"network");
+        mac.update(&serial.to_be_bytes());
+        match network.address() {
+            IpAddr::V4(four) => mac.update(&four.octets()),
+            IpAddr::V6(six) => mac.update(&six.octets()),
+        }
+        let full: [u8; 32] = mac.finalize().into_bytes().into();
+        *full.first_chunk::<4>().unwrap_or(&[0; 4])
     }
 
     fn mac_of(&self, claim: &[u8]) -> [u8; MAC] {
@@ -118,36 +155,38 @@ impl NonceBook {
 }
 
 impl Record {
-    /// Marks a count as used; false when it was, or lies outside the window.
-    fn spend(&mut self, count: Option<u32>) -> bool {
+    /// Marks a count as used.
+    fn spend(&mut self, count: Option<u32>) -> Spent {
         let Some(count) = count else {
             let unused = self.highest == 0;
             *self = Self { highest: u32::MAX, used: u64::MAX, ..*self };
-            return unused;
+            return if unused { Spent::Now } else { Spent::Before };
         };
         if count > self.highest {
             let ahead = count - self.highest;
             if ahead > WINDOW {
-                return false;
+                return Spent::Never;
             }
             self.used = self.used.checked_shl(ahead).unwrap_or(0) | 1;
             self.highest = count;
-            return true;
+            return Spent::Now;
         }
         let Some(bit) = 1_u64.checked_shl(self.highest - count) else {
-            return false;
+            return Spent::Never;
         };
         let unused = self.used & bit == 0;
         self.used |= bit;
-        unused
+        if unused { Spent::Now } else { Spent::Before }
     }
 }
 
-fn claim_bytes(seconds: u32, serial: u64) -> [u8; CLAIM] {
+fn claim_bytes(seconds: u32, serial: u64, mark: [u8; 4]) -> [u8; CLAIM] {
     let mut claim = [0; CLAIM];
-    let (time, number) = claim.split_at_mut(4);
+    let (time, rest) = claim.split_at_mut(4);
+    let (number, network) = rest.split_at_mut(8);
     time.copy_from_slice(&seconds.to_be_bytes());
     number.copy_from_slice(&serial.to_be_bytes());
+    network.copy_from_slice(&mark);
     claim
 }
 

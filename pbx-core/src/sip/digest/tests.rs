@@ -6,6 +6,10 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::*;
+
+fn office() -> Network {
+    "203.0.113.7".parse().unwrap()
+}
 use crate::model::SipUsername;
 use crate::sip::message::Method;
 
@@ -103,6 +107,7 @@ fn verified(authenticator: &mut Authenticator, request: &Request, now: Now) -> V
             Verification::Accepted(())
         }
         Verification::Missing => Verification::Missing,
+        Verification::Repeated(_) => Verification::Repeated(()),
         Verification::Stale => Verification::Stale,
         Verification::Rejected(why) => Verification::Rejected(why),
     }
@@ -143,7 +148,7 @@ fn the_digests_are_those_of_the_rfc() {
 fn old_phones_on_plain_transports_are_not_shown_sha_256() {
     let mut authenticator = authenticator();
     for transport in [Transport::Udp, Transport::Tcp] {
-        let offered = authenticator.challenges(at(0), false, Offer::on(transport, true));
+        let offered = authenticator.challenges(at(0), false, Offer::on(transport, true), office());
         assert_eq!(offered.len(), 1);
         assert!(offered[0].ends_with("\", algorithm=MD5, qop=\"auth\""), "{transport:?}");
         assert_eq!(Offer::on(transport, false), Offer::Sha256);
@@ -155,18 +160,18 @@ fn old_phones_on_plain_transports_are_not_shown_sha_256() {
 #[test]
 fn challenges_offer_sha_256_first_and_md5_only_when_allowed() {
     let mut authenticator = authenticator();
-    let both = authenticator.challenges(at(0), false, Offer::Both);
+    let both = authenticator.challenges(at(0), false, Offer::Both, office());
     assert!(both[0].starts_with("Digest realm=\"pbx.example.com\", nonce=\""));
     assert!(both[0].ends_with("\", algorithm=SHA-256, qop=\"auth\""));
     assert!(both[1].ends_with("\", algorithm=MD5, qop=\"auth\""));
-    let one = authenticator.challenges(at(0), true, Offer::Sha256);
+    let one = authenticator.challenges(at(0), true, Offer::Sha256, office());
     assert_eq!(one.len(), 1);
     assert!(one[0].ends_with(", algorithm=SHA-256, qop=\"auth\", stale=true"));
     assert_ne!(Phone::answering(&both).nonce, Phone::answering(&one).nonce);
 }
 
 #[test]
-fn every_kind_of_right_answer_is_accepted_once_and_stale_after_that() {
+fn every_kind_of_right_answer_is_accepted_once_and_a_repetition_after_that() {
     for algorithm in ["SHA-256", "MD5", "sha-256", "\"MD5\""] {
         for qop in [Some("auth"), Some("auth-int"), None] {
             let mut authenticator = authenticator();
@@ -175,13 +180,13 @@ fn every_kind_of_right_answer_is_accepted_once_and_stale_after_that() {
             let phone = Phone {
                 algorithm: hashed_as,
                 qop,
-                ..Phone::answering(&authenticator.challenges(at(0), false, Offer::Both))
+                ..Phone::answering(&authenticator.challenges(at(0), false, Offer::Both, office()))
             };
             let header = phone.header().replace(&format!("algorithm={hashed_as}"), &format!("algorithm={algorithm}"));
             assert_eq!(verified(&mut authenticator, &request(&[&header]), at(1)), ACCEPTED, "{algorithm} {qop:?}");
             assert_eq!(
                 verified(&mut authenticator, &request(&[&header]), at(1)),
-                Verification::Stale,
+                Verification::Repeated(()),
                 "{algorithm} {qop:?}"
             );
         }
@@ -191,7 +196,8 @@ fn every_kind_of_right_answer_is_accepted_once_and_stale_after_that() {
 #[test]
 fn an_answer_without_algorithm_is_md5_and_hexadecimal_may_be_upper_case() {
     let mut authenticator = authenticator();
-    let phone = Phone { algorithm: "MD5", ..Phone::answering(&authenticator.challenges(at(0), false, Offer::Both)) };
+    let phone =
+        Phone { algorithm: "MD5", ..Phone::answering(&authenticator.challenges(at(0), false, Offer::Both, office())) };
     let header = phone.header().replace(", algorithm=MD5", "").replace("Digest ", "DIGEST\t ");
     let (before, rest) = header.split_once("response=\"").unwrap();
     let (response, after) = rest.split_once('"').unwrap();
@@ -202,12 +208,12 @@ fn an_answer_without_algorithm_is_md5_and_hexadecimal_may_be_upper_case() {
 #[test]
 fn counts_may_come_out_of_order_within_the_window_and_each_only_once() {
     let mut authenticator = authenticator();
-    let phone = Phone::answering(&authenticator.challenges(at(0), false, Offer::Both));
+    let phone = Phone::answering(&authenticator.challenges(at(0), false, Offer::Both, office()));
     let mut spend = |nc: u32| verified(&mut authenticator, &phone.counting(nc).request(), at(1));
     assert_eq!(spend(6), ACCEPTED);
     assert_eq!(spend(1), ACCEPTED);
-    assert_eq!(spend(1), Verification::Stale);
-    assert_eq!(spend(6), Verification::Stale);
+    assert_eq!(spend(1), Verification::Repeated(()));
+    assert_eq!(spend(6), Verification::Repeated(()));
     assert_eq!(spend(70), ACCEPTED);
     assert_eq!(spend(6), Verification::Stale);
     assert_eq!(spend(7), ACCEPTED);
@@ -220,7 +226,7 @@ fn counts_may_come_out_of_order_within_the_window_and_each_only_once() {
 #[test]
 fn counts_and_parts_that_make_no_sense_are_malformed() {
     let mut authenticator = authenticator();
-    let phone = Phone::answering(&authenticator.challenges(at(0), false, Offer::Both));
+    let phone = Phone::answering(&authenticator.challenges(at(0), false, Offer::Both, office()));
     let malformed = Verification::Rejected(Rejection::Malformed);
     for nc in ["00000000", "100000000", "", "-1", "0x01", "zz"] {
         let odd = Phone { nc: nc.into(), ..phone.clone() };
@@ -249,11 +255,11 @@ fn counts_and_parts_that_make_no_sense_are_malformed() {
 #[test]
 fn who_knows_the_secret_but_has_an_unusable_nonce_is_stale_and_who_does_not_is_rejected() {
     let mut authenticator = authenticator();
-    let fresh = Phone::answering(&authenticator.challenges(at(0), false, Offer::Both));
+    let fresh = Phone::answering(&authenticator.challenges(at(0), false, Offer::Both, office()));
     let invented = Phone { nonce: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into(), ..fresh.clone() };
     let empty = Phone { nonce: String::new(), ..fresh.clone() };
     let mut after_restart = Authenticator::new(REALM.to_owned(), [8; 32]);
-    let before_restart = Phone::answering(&after_restart.challenges(at(0), false, Offer::Both));
+    let before_restart = Phone::answering(&after_restart.challenges(at(0), false, Offer::Both, office()));
     for (phone, now) in [(&fresh, at(301)), (&invented, at(1)), (&empty, at(1)), (&before_restart, at(1))] {
         assert_eq!(verified(&mut authenticator, &phone.request(), now), Verification::Stale);
         let liar = Phone { secret: "guess", ..phone.clone() };
@@ -266,14 +272,15 @@ fn who_knows_the_secret_but_has_an_unusable_nonce_is_stale_and_who_does_not_is_r
 #[test]
 fn a_nonce_from_the_future_is_stale() {
     let mut authenticator = authenticator();
-    let phone = Phone::answering(&authenticator.challenges(at(10), false, Offer::Both));
+    let phone = Phone::answering(&authenticator.challenges(at(10), false, Offer::Both, office()));
     assert_eq!(verified(&mut authenticator, &phone.request(), at(0)), Verification::Stale);
 }
 
 #[test]
 fn an_unknown_user_is_rejected_after_the_same_work() {
     let mut authenticator = authenticator();
-    let phone = Phone { username: "999", ..Phone::answering(&authenticator.challenges(at(0), false, Offer::Both)) };
+    let phone =
+        Phone { username: "999", ..Phone::answering(&authenticator.challenges(at(0), false, Offer::Both, office())) };
     let unknown = Verification::Rejected(Rejection::UnknownUser);
     assert_eq!(verified(&mut authenticator, &phone.request(), at(1)), unknown);
     // Not even the stand-in's own digest opens the door.
@@ -289,7 +296,7 @@ fn an_unknown_user_is_rejected_after_the_same_work() {
 #[test]
 fn the_answer_must_be_for_this_request() {
     let mut authenticator = authenticator();
-    let phone = Phone::answering(&authenticator.challenges(at(0), false, Offer::Both));
+    let phone = Phone::answering(&authenticator.challenges(at(0), false, Offer::Both, office()));
     for uri in ["sip:other.example.com", "sip:101@pbx.example.com", "tel:1", "garbage", ""] {
         let other = Phone { uri, ..phone.clone() };
         assert_eq!(
@@ -309,7 +316,7 @@ fn the_answer_must_be_for_this_request() {
 #[test]
 fn other_schemes_and_other_realms_are_skipped() {
     let mut authenticator = authenticator();
-    let phone = Phone::answering(&authenticator.challenges(at(0), false, Offer::Both));
+    let phone = Phone::answering(&authenticator.challenges(at(0), false, Offer::Both, office()));
     let foreign = phone.header().replace(REALM, "other.example.com");
     assert_eq!(verified(&mut authenticator, &request(&[]), at(1)), Verification::Missing);
     let unknown = "NoOneKnowsThisScheme opaque-data=here";
@@ -325,7 +332,7 @@ fn other_schemes_and_other_realms_are_skipped() {
 #[test]
 fn a_proxy_answer_counts_too() {
     let mut authenticator = authenticator();
-    let phone = Phone::answering(&authenticator.challenges(at(0), false, Offer::Both));
+    let phone = Phone::answering(&authenticator.challenges(at(0), false, Offer::Both, office()));
     let mut request = request(&[]);
     request.headers.push(HeaderName::ProxyAuthorization, phone.header());
     assert_eq!(verified(&mut authenticator, &request, at(1)), ACCEPTED);
@@ -334,7 +341,7 @@ fn a_proxy_answer_counts_too() {
 #[test]
 fn algorithms_not_offered_are_rejected() {
     let mut authenticator = authenticator();
-    let phone = Phone::answering(&authenticator.challenges(at(0), false, Offer::Sha256));
+    let phone = Phone::answering(&authenticator.challenges(at(0), false, Offer::Sha256, office()));
     let rejected = Verification::Rejected(Rejection::Algorithm);
     for algorithm in ["SHA-512-256", "MD5-sess", "SHA-256-sess", "none"] {
         let header = phone.header().replace("SHA-256", algorithm);
@@ -351,36 +358,37 @@ fn algorithms_not_offered_are_rejected() {
 #[test]
 fn the_record_of_used_nonces_is_bounded_and_forgotten_nonces_are_stale() {
     let mut book = NonceBook::new(keyed(&[1; 32]));
-    let first = book.issue(at(0));
-    let unused = book.issue(at(0));
-    assert!(book.spend(&first, Some(1), at(0)));
+    let first = book.issue(at(0), office());
+    let unused = book.issue(at(0), office());
+    assert_eq!(book.spend(&first, Some(1), at(0)), Spent::Now);
     for _ in 0..nonce::MAX_RECORDS {
-        let nonce = book.issue(at(0));
-        assert!(book.spend(&nonce, Some(1), at(0)));
+        let nonce = book.issue(at(0), office());
+        assert_eq!(book.spend(&nonce, Some(1), at(0)), Spent::Now);
     }
     assert_eq!(book.records(), nonce::MAX_RECORDS);
-    assert!(!book.spend(&first, Some(2), at(0)), "its record was evicted, so its counts are unknown");
-    assert!(book.spend(&unused, Some(1), at(0)));
-    let late = book.issue(at(400));
-    assert!(book.spend(&late, Some(1), at(400)));
+    assert_eq!(book.spend(&first, Some(2), at(0)), Spent::Never, "its record was evicted, so its counts are unknown");
+    assert_eq!(book.spend(&unused, Some(1), at(0)), Spent::Now);
+    let late = book.issue(at(400), office());
+    assert_eq!(book.spend(&late, Some(1), at(400)), Spent::Now);
     assert_eq!(book.records(), 1);
 }
 
 #[test]
 fn a_refused_count_leaves_no_record() {
     let mut book = NonceBook::new(keyed(&[1; 32]));
-    let nonce = book.issue(at(0));
-    assert!(!book.spend(&nonce, Some(65), at(0)));
+    let nonce = book.issue(at(0), office());
+    assert_eq!(book.spend(&nonce, Some(65), at(0)), Spent::Never);
     assert_eq!(book.records(), 0);
-    assert!(book.spend(&nonce, None, at(0)));
-    assert!(!book.spend(&nonce, None, at(0)) && !book.spend(&nonce, Some(1), at(0)));
+    assert_eq!(book.spend(&nonce, None, at(0)), Spent::Now);
+    assert_eq!(book.spend(&nonce, None, at(0)), Spent::Before);
+    assert_eq!(book.spend(&nonce, Some(1), at(0)), Spent::Never);
 }
 
 #[test]
 fn a_realm_cannot_break_out_of_its_quotes() {
     let mut odd = Authenticator::new("a\"\r\nX: b\\".to_owned(), [1; 32]);
     assert_eq!(odd.realm(), "aX: b");
-    assert!(odd.challenges(at(0), false, Offer::Sha256)[0].starts_with("Digest realm=\"aX: b\", nonce="));
+    assert!(odd.challenges(at(0), false, Offer::Sha256, office())[0].starts_with("Digest realm=\"aX: b\", nonce="));
 }
 
 proptest! {
@@ -394,7 +402,7 @@ proptest! {
     #[test]
     fn a_changed_answer_is_never_accepted(index in any::<prop::sample::Index>(), byte in 0x20_u8..0x7f) {
         let mut authenticator = authenticator();
-        let phone = Phone::answering(&authenticator.challenges(at(0), false, Offer::Both));
+        let phone = Phone::answering(&authenticator.challenges(at(0), false, Offer::Both, office()));
         let header = phone.header();
         let mut changed = header.clone().into_bytes();
         let at_byte = index.index(changed.len());

@@ -55,6 +55,7 @@ fn request(provider: PushProvider, app_id: &str, environment: Environment) -> Wa
         target: Arc::new(target),
         caller_number: String::new(),
         caller_name: String::new(),
+        ringing_url: None,
         sent_at: UnixMillis(0),
         expires_at: UnixMillis(1),
     }

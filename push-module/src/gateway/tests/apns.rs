@@ -39,12 +39,13 @@ async fn a_call_becomes_one_voip_push_that_apple_accepts() {
 async fn notices_and_tests_are_never_voip_pushes() {
     let mut office = Office::open().await;
     let apple = apple(&office).await;
-    for kind in [WakeKind::MissedCall, WakeKind::AnsweredElsewhere, WakeKind::Test] {
+    for kind in [WakeKind::MissedCall, WakeKind::AnsweredElsewhere, WakeKind::Test, WakeKind::Refresh] {
         let events = office.wake(kind, apns_target()).await;
         assert_eq!(verdicts(&events), [Verdict::Accepted], "{kind:?}");
     }
+    let kinds: Vec<_> = apple.requests().into_iter().filter_map(|asked| asked.push_type).collect();
+    assert_eq!(kinds, ["alert", "background", "alert", "background"]);
     for asked in apple.requests() {
-        assert_eq!(asked.push_type.as_deref(), Some("alert"));
         assert_eq!(asked.token, NOTICE_TOKEN);
         assert_eq!(asked.topic.as_deref(), Some(APP));
     }

@@ -1,8 +1,8 @@
-use pbx_core::model::{Environment, PushProvider, Redacted, Verdict, WakeKind};
+use pbx_core::model::{Environment, Redacted, Verdict, WakeKind};
 
 use super::office::{APP, CALL_TOKEN, Office, PROJECT, apns_target, apple, gave_up, google, verdicts};
 use crate::standin::{AnyToken, ApnsFault, ApnsStandin, FcmFault, FcmStandin, TestApnsKey};
-use crate::{ApnsEnvironment, CredentialError, CredentialId, Endpoint, NewApnsKey, NewCredential};
+use crate::{ApnsEnvironment, CredentialError, CredentialId, CredentialKind, Endpoint, NewApnsKey, NewCredential};
 
 #[tokio::test]
 async fn what_is_added_is_listed_without_its_secret_and_survives_a_restart() {
@@ -11,7 +11,7 @@ async fn what_is_added_is_listed_without_its_secret_and_survives_a_restart() {
     let _google = google(&office).await;
     let listed = office.gateway.list_credentials().await.unwrap();
     assert_eq!(listed.len(), 2);
-    assert_eq!(listed[0].provider, PushProvider::Apns);
+    assert_eq!(listed[0].provider, CredentialKind::Apns);
     assert_eq!(listed[0].app_ids, [APP]);
     assert_eq!(listed[0].key_id.as_deref(), Some("STANDIN001"));
     assert_eq!(listed[1].project_id.as_deref(), Some(PROJECT));
@@ -198,4 +198,45 @@ async fn a_bad_upload_stores_nothing() {
     assert!(office.gateway.list_credentials().await.unwrap().is_empty());
     let unknown = office.gateway.check_credential(CredentialId(7)).await.unwrap_err();
     assert_eq!(unknown.code(), "not_found");
+}
+
+#[tokio::test]
+async fn credentials_and_their_tokens_outlive_the_step_that_admits_relays() {
+    const BEFORE: [&str; 2] = [
+        include_str!("../../../../migrations/sqlite/0001_core.sql"),
+        include_str!("../../../../migrations/sqlite/0002_push.sql"),
+    ];
+    const STEP: &str = include_str!("../../../../migrations/sqlite/0007_webhook.sql");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
+    let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    for script in BEFORE {
+        sqlx::raw_sql(script).execute(&pool).await.unwrap();
+    }
+    let old = "INSERT INTO push_credential (id, provider, label, fingerprint, details, secret, uploaded_at) \
+               VALUES (3, 'apns', 'Acme', 'f1', '{}', x'01', 5), (4, 'fcm', 'Acme', 'f2', '{}', x'02', 6), \
+               (9, 'fcm', 'Gone', 'f3', '{}', x'03', 7); \
+               DELETE FROM push_credential WHERE id = 9; \
+               INSERT INTO push_provider_token (credential_id, token, issued_at) VALUES (3, x'0a', 77)";
+    sqlx::raw_sql(old).execute(&pool).await.unwrap();
+    let mut step = pool.begin().await.unwrap();
+    sqlx::raw_sql(STEP).execute(&mut *step).await.unwrap();
+    step.commit().await.unwrap();
+    let kept: Vec<(i64, String)> =
+        sqlx::query_as("SELECT id, provider FROM push_credential ORDER BY id").fetch_all(&pool).await.unwrap();
+    assert_eq!(kept, [(3, "apns".to_owned()), (4, "fcm".to_owned())]);
+    let tokens: Vec<(i64, i64)> =
+        sqlx::query_as("SELECT credential_id, issued_at FROM push_provider_token").fetch_all(&pool).await.unwrap();
+    assert_eq!(tokens, [(3, 77)]);
+    // A number is never given twice, and a token still goes with its credential.
+    let new: i64 = sqlx::query_scalar(
+        "INSERT INTO push_credential (provider, label, fingerprint, details, secret, uploaded_at) \
+         VALUES ('webhook', 'Relay', 'f4', '{}', x'04', 8) RETURNING id",
+    )
+    .fetch_one(&pool)
+    .await
+    .unwrap();
+    assert_eq!(new, 10);
+    sqlx::raw_sql("DELETE FROM push_credential WHERE id = 3").execute(&pool).await.unwrap();
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM push_provider_token").fetch_one(&pool).await.unwrap();
+    assert_eq!(left, 0);
 }

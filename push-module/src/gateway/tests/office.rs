@@ -70,7 +70,8 @@ impl Office {
         let now = Clock::start().now().wall;
         WakeRequest {
             wake_id: WakeId(Uuid::from_u128(0x1000 + number)),
-            call: (kind != WakeKind::Test).then_some(CallId(i64::try_from(number).unwrap())),
+            call: (!matches!(kind, WakeKind::Test | WakeKind::Refresh))
+                .then_some(CallId(i64::try_from(number).unwrap())),
             call_uuid: CallUuid(Uuid::from_u128(0x2000 + number)),
             kind,
             device: DeviceId(i64::try_from(number).unwrap()),
@@ -78,6 +79,7 @@ impl Office {
             target: Arc::new(target),
             caller_number: "0301234567".to_owned(),
             caller_name: "Alice Ärger".to_owned(),
+            ringing_url: None,
             sent_at: now,
             expires_at: now + ring,
         }

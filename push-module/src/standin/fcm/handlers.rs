@@ -12,6 +12,7 @@ use pbx_core::model::{Environment, PushProvider};
 use serde_json::{Value, json};
 
 use super::super::push::{AcceptedPush, unix_seconds};
+use super::super::serve::HangUp;
 use super::rules::{Access, check_message, check_sign_in};
 use super::{FcmFault, FcmRequest, Shared};
 
@@ -21,18 +22,6 @@ const BODY_BYTES: usize = 64 * 1024;
 const ACCESS_LIFE: i64 = 3599;
 
 type Answer = Response<Full<Bytes>>;
-
-/// The connection is to end without an answer.
-#[derive(Debug)]
-pub(super) struct HangUp;
-
-impl std::fmt::Display for HangUp {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the script says so")
-    }
-}
-
-impl std::error::Error for HangUp {}
 
 pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Answer, HangUp> {
     let (parts, body) = request.into_parts();

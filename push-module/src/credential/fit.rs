@@ -1,0 +1,60 @@
+//! Which apps a credential is for: one rule for the choice of the credential that wakes a phone and for every page that
+//! says whether a phone can be woken. Pure.
+
+use pbx_core::model::{PushProvider, WakeTarget};
+
+use super::{CredentialKind, CredentialSummary};
+
+/// How well a credential fits an app, best first: with a key of our own nobody else stands between us and the phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// A key that names the app.
+    Named,
+    /// A relay that names the app.
+    Relay,
+    /// A key that names no app, so it may be the one.
+    Unnamed,
+    /// A relay for every app that has nothing better.
+    AnyRelay,
+}
+
+/// How a credential that names `app_ids` fits a target; `only_one` means that it is the only one of its kind.
+///
+/// The ids of a Firebase account are its project and, if the admin gave it, its sender id.
+pub fn fit<T: AsRef<str>>(kind: CredentialKind, app_ids: &[T], target: &WakeTarget, only_one: bool) -> Option<Fit> {
+    let app = target.app_id.as_str();
+    let named = app_ids.iter().any(|id| id.as_ref() == app);
+    match (kind, target.provider) {
+        (CredentialKind::Apns, PushProvider::Apns) if named => Some(Fit::Named),
+        (CredentialKind::Apns, PushProvider::Apns) => app_ids.is_empty().then_some(Fit::Unnamed),
+        (CredentialKind::Fcm, PushProvider::Fcm) if named => Some(Fit::Named),
+        (CredentialKind::Fcm, PushProvider::Fcm) => {
+            // Many apps name the project number; a lone account without one is meant. FCM itself compares.
+            let is_number = app.bytes().all(|b| b.is_ascii_digit());
+            (only_one && app_ids.len() == 1 && is_number).then_some(Fit::Unnamed)
+        }
+        (CredentialKind::Webhook, PushProvider::Apns | PushProvider::Fcm) if named => Some(Fit::Relay),
+        (CredentialKind::Webhook, PushProvider::Apns | PushProvider::Fcm) => {
+            app_ids.is_empty().then_some(Fit::AnyRelay)
+        }
+        (CredentialKind::Apns, PushProvider::Fcm) | (CredentialKind::Fcm, PushProvider::Apns) => None,
+    }
+}
+
+/// Whether one of these credentials is for the target's app and environment.
+pub fn reaches(credentials: &[CredentialSummary], target: &WakeTarget) -> bool {
+    let of_its_kind = |one: &&CredentialSummary| is_key_for(one.provider, target.provider);
+    let only_one = credentials.iter().filter(of_its_kind).count() == 1;
+    credentials.iter().any(|one| {
+        one.environment.is_none_or(|covered| covered.covers(target.environment))
+            && fit(one.provider, &one.app_ids, target, only_one).is_some()
+    })
+}
+
+/// Whether it is a key of our own for phones of this provider.
+pub(crate) const fn is_key_for(kind: CredentialKind, provider: PushProvider) -> bool {
+    match kind {
+        CredentialKind::Apns | CredentialKind::Fcm => kind.serves(provider),
+        CredentialKind::Webhook => false,
+    }
+}
