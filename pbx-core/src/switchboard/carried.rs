@@ -84,8 +84,7 @@ impl Switchboard {
             return;
         }
         self.transactions.acknowledged(live.caller.tx);
-        let other = live.other(leg).filter(|_| live.caller.late_offer);
-        if let Some(LegName::Callee(branch)) = other
+        if let Some(LegName::Callee(branch)) = live.other(leg).filter(|_| live.caller.late_offer)
             && live.callees.get(&branch).is_some_and(|leg| leg.ack.is_none())
         {
             let ack = self.ack_with_answer(call, leg, LegName::Callee(branch), 1, request);

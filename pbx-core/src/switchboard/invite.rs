@@ -73,21 +73,20 @@ impl Switchboard {
         self.outputs.push_back(Output::OpenRelay { relay: relay.id, caller_port, callee_port });
         let late_offer = request.body.is_empty();
         let device = self.callers_device(credential.extension, flow, &request);
-        let caller =
-            CallerLeg {
-                flow,
-                asked_on: flow,
-                device,
-                tx,
-                invite: request,
-                raw: raw.clone(),
-                tag,
-                dialog,
-                answered: false,
-                confirmed: false,
-                farewell_due: false,
-                late_offer,
-            };
+        let caller = CallerLeg {
+            flow,
+            asked_on: flow,
+            device,
+            tx,
+            invite: request,
+            raw: raw.clone(),
+            tag,
+            dialog,
+            answered: false,
+            confirmed: false,
+            farewell_due: false,
+            late_offer,
+        };
         self.start_call(caller, &credential, dialled, callee, relay, now);
     }
 

@@ -207,6 +207,7 @@ impl LiveCall {
             && !self.closing_relay
             && !self.caller.farewell_due
             && self.waiting.is_none()
+            && !self.caller.farewell_due
             && self.callees.values().all(|leg| leg.tx.is_none())
     }
 }

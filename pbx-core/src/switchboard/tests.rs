@@ -271,7 +271,7 @@ fn proxies_on_the_callers_way_stay_in_the_call() {
     world.register(DESK, 3600);
     world.register(APP, 3600);
     let routes = "Record-Route: <sip:near.example;lr>, <sip:mid.example;lr>\r\nRecord-Route: <sip:far.example;lr>\r\n";
-    world.place(DESK, APP, |text| text.replacen("Contact:", &format!("{routes}Contact:"), 1));
+    world.call_as(DESK, APP, |text| text.replacen("Contact:", &format!("{routes}Contact:"), 1));
     let invite = world.take_request(APP, "INVITE");
     assert!(!invite.contains("Record-Route"), "it is our own dialog: {invite}");
     world.answer(APP, &invite, 180, "");
@@ -319,25 +319,6 @@ fn nothing_is_left_of_a_thousand_calls() {
 }
 
 #[test]
-fn a_register_whose_200_was_lost_gets_it_again_and_nothing_else_may_use_its_answer() {
-    let mut world = World::new();
-    let text = world.register_text(DESK, 600);
-    let challenge = world.send(DESK, &text);
-    let proven = world.with_digest(DESK, "REGISTER", &text, &challenge);
-    assert_eq!(world::status(&world.send(DESK, &proven)), 200);
-    let again = world.send(DESK, &proven);
-    assert_eq!(world::status(&again), 200, "{again}");
-    assert!(again.contains("expires=600"), "{again}");
-    // The same answer under another CSeq, for the end of the registration, or from another address: proof is due.
-    let other = proven.replacen("CSeq: 1 ", "CSeq: 2 ", 1);
-    let refused = world.send(DESK, &other);
-    assert!(world::status(&refused) == 401 && refused.contains("stale=true"), "{refused}");
-    world.move_to_new_port(DESK);
-    let refused = world.send(DESK, &proven);
-    assert!(world::status(&refused) == 401 && refused.contains("stale=true"), "{refused}");
-}
-
-#[test]
 fn a_caller_who_gives_up_while_the_journal_is_written_leaves_no_missed_call_notice() {
     let mut world = World::new();
     world.register(DESK, 3600);
@@ -347,7 +328,7 @@ fn a_caller_who_gives_up_while_the_journal_is_written_leaves_no_missed_call_noti
     let call = world.call(DESK, APP);
     world.cancel(DESK, &call);
     world.release_saves();
-    assert!(world.wakes().is_empty(), "nobody was pushed, so nobody needs to be told: {:?}", world.wakes());
+    assert!(world.wakes().is_empty(), "nobody was pushed, so nobody needs to be told");
 }
 
 #[test]
@@ -451,4 +432,23 @@ fn a_caller_is_hung_up_on_when_it_has_confirmed_the_answer_and_not_before() {
     world.ack(DESK, &call, &ok);
     let bye = world.take_request(DESK, "BYE");
     world.answer(DESK, &bye, 200, "");
+}
+
+#[test]
+fn a_register_whose_200_was_lost_gets_it_again_and_nothing_else_may_use_its_answer() {
+    let mut world = World::new();
+    let text = world.register_text(DESK, 600);
+    let challenge = world.send(DESK, &text);
+    let proven = world.with_digest(DESK, "REGISTER", &text, &challenge);
+    assert_eq!(world::status(&world.send(DESK, &proven)), 200);
+    let again = world.send(DESK, &proven);
+    assert_eq!(world::status(&again), 200, "{again}");
+    assert!(again.contains("expires=600"), "{again}");
+    // The same answer under another CSeq, for the end of the registration, or from another address: proof is due.
+    let other = proven.replacen("CSeq: 1 ", "CSeq: 2 ", 1);
+    let refused = world.send(DESK, &other);
+    assert!(world::status(&refused) == 401 && refused.contains("stale=true"), "{refused}");
+    world.move_to_new_port(DESK);
+    let refused = world.send(DESK, &proven);
+    assert!(world::status(&refused) == 401 && refused.contains("stale=true"), "{refused}");
 }

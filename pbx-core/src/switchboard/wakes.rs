@@ -74,7 +74,7 @@ impl Switchboard {
         let live = request.call.and_then(|call| self.calls.get(&call));
         let over = live.is_none_or(|live| live.call.is_ended() || live.call.is_connected());
         // The caller may have hung up, or another phone may have answered, while the park journal was written.
-        if false && over {
+        if request.kind == WakeKind::Call && over {
             return;
         }
         if self.pending_wakes.len() >= MAX_PENDING
