@@ -10,7 +10,7 @@
 //! | REGISTER (2xx) with `pn-provider` only | fresh, or refreshed | as before |
 //! | unregister (with or without a token), `Contact: *` | removed | armed at once |
 //! | expiry | lapsed | armed at once |
-//! | connection lost, transport error | flow lost | armed at once |
+//! | connection lost, transport error (on UDP only if a wake target can take over) | flow lost | armed at once |
 //! | no sign within the grace time | flow lost if a wake target can take over, else kept | armed at once |
 //! | a sign after all | refreshed | resting |
 //! | displaced by a newer device (`devices_per_extension`) | removed | armed at once |
@@ -157,7 +157,8 @@ impl Registrar {
     /// A device did not take a message. Counts only while its binding still is on that flow.
     ///
     /// Without an answer the binding of a device that cannot be woken is kept: nothing could take its place, and a lost
-    /// packet must not make a desk phone unreachable until it registers again.
+    /// packet must not make a desk phone unreachable until it registers again. On UDP an error is no more than that: it may
+    /// be this machine's own, such as full buffers or no route for a moment.
     pub fn binding_failed(&mut self, device: DeviceId, flow: Flow, why: BindingFailure, now: Now) {
         let Some(view) = self.device(device) else { return };
         if view.live_binding().is_none_or(|binding| binding.flow != flow) {
@@ -166,6 +167,7 @@ impl Registrar {
         }
         let irreplaceable = view.usable_target().is_none() && view.device.spares.is_empty();
         let why = match why {
+            BindingFailure::TransportError if irreplaceable && !flow.transport.is_reliable() => return,
             BindingFailure::TransportError => GoneReason::TransportError,
             BindingFailure::NoAnswer if irreplaceable => return,
             BindingFailure::NoAnswer => GoneReason::NoAnswer,

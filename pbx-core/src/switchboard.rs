@@ -5,8 +5,9 @@
 //! before an answer is *held* under a [`SaveTicket`](output::SaveTicket) and goes out when the driver brings the ticket back.
 //!
 //! Reading order: [`input`], [`output`], then `request` (what a SIP request starts), `invite`, `leg`, `execute` (how a
-//! call's wishes become SIP), `in_dialog`, `wakes`, `commands`.
+//! call's wishes become SIP), `in_dialog`, `carried`, `wakes`, `commands`.
 
+mod carried;
 pub mod command;
 mod commands;
 mod execute;
@@ -79,7 +80,7 @@ pub struct InHand {
     pub called: usize,
     /// Calls that wait for the clock.
     pub call_deadlines: usize,
-    /// Callers' INVITEs.
+    /// INVITEs of callers, and of either side within a call until they are confirmed.
     pub callers: usize,
     /// Requests of ours whose answers mean something.
     pub requests: usize,
@@ -117,7 +118,7 @@ pub struct Switchboard {
     called: BTreeMap<ExtensionNumber, BTreeSet<CallId>>,
     calling: BTreeMap<DeviceId, BTreeSet<CallId>>,
     deadlines: BTreeSet<(Moment, CallId)>,
-    caller_txs: BTreeMap<ServerTx, CallId>,
+    invite_txs: BTreeMap<ServerTx, CallId>,
     client_txs: BTreeMap<ClientTx, ClientUse>,
     dialogs: BTreeMap<Box<str>, (CallId, LegName)>,
     relays: BTreeMap<RelayId, CallId>,
@@ -174,7 +175,7 @@ impl Switchboard {
             called: BTreeMap::new(),
             calling: BTreeMap::new(),
             deadlines: BTreeSet::new(),
-            caller_txs: BTreeMap::new(),
+            invite_txs: BTreeMap::new(),
             client_txs: BTreeMap::new(),
             dialogs: BTreeMap::new(),
             relays: BTreeMap::new(),
@@ -254,7 +255,7 @@ impl Switchboard {
             calls: self.calls.len(),
             called: self.called.len() + self.calling.len(),
             call_deadlines: self.deadlines.len(),
-            callers: self.caller_txs.len(),
+            callers: self.invite_txs.len(),
             requests: self.client_txs.len(),
             dialogs: self.dialogs.len(),
             relays: self.relays.len(),

@@ -70,10 +70,11 @@ impl Branch {
         Self { device, state: BranchState::Waking, can_be_woken: true, woken: true, signed: false, replacements: 0 }
     }
 
-    /// An INVITE to a device that was woken before: it is never pushed again for this call.
+    /// An INVITE to a device that was woken before: it is never pushed again for this call, but it is waited for again when
+    /// its new flow dies as well.
     pub(super) fn after_wake(mut self) -> Self {
         self.woken = true;
-        self.can_be_woken = false;
+        self.can_be_woken = true;
         if let BranchState::Inviting { grace_until, .. } = &mut self.state {
             *grace_until = None;
         }
@@ -125,7 +126,7 @@ impl Branch {
         match self.state {
             BranchState::Waking => true,
             // The INVITE went to a flow that gave no sign; the push may have rung the device.
-            BranchState::Inviting { .. } => self.woken && self.can_be_woken,
+            BranchState::Inviting { .. } => self.woken && !self.signed,
             BranchState::Ringing { .. } | BranchState::Answered | BranchState::Failed(_) => false,
         }
     }
@@ -203,7 +204,8 @@ impl Branch {
 
     pub(super) fn fail_to_flow(&mut self) -> bool {
         if self.woken && self.can_be_woken && self.is_invited() {
-            // The push is out already: the INVITE's flow is dead, the wait goes on.
+            // The push is out already: the INVITE's flow is dead, the wait for the device goes on. Apps that are woken often
+            // reset their first connection and come back a second later.
             self.enter(BranchState::Waking, "the flow died after the push went out");
             return false;
         }

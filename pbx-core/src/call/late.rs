@@ -1,9 +1,9 @@
 //! A device of the called extension registers while it rings: the rules of late forking.
 //!
-//! | its last branch that did not give way to another | what happens |
+//! | its newest open branch, else its last that did not give way to another | what happens |
 //! |---|---|
 //! | none | it is invited |
-//! | Waking | it is invited over the new flow |
+//! | Waking, also again because the flow of a woken device died | it is invited over the new flow, without another push |
 //! | Inviting or Ringing on the same flow | nothing: it was only a refresh; an INVITE without a sign is repeated at once |
 //! | the same, but the phone was started anew | it is invited again; its first sign ends the old branch |
 //! | Inviting or Ringing on another flow | it is invited over the new flow; its first sign there ends the old branch |
@@ -33,11 +33,15 @@ impl Call {
         can_be_woken: bool,
         now: Moment,
     ) {
+        let newest_first = || self.branches.iter().rev().filter(|(_, branch)| branch.device() == device);
+        let replacements = newest_first().map(|(_, branch)| branch.replacements()).max().unwrap_or(0);
         // A branch that gave way to another says nothing about the device.
         let superseded = BranchState::Failed(BranchFailure::Superseded);
-        let last = self.branches.iter().rev().find(|(_, b)| b.device() == device && *b.state() != superseded);
+        let last = newest_first()
+            .find(|(_, branch)| branch.is_open())
+            .or_else(|| newest_first().find(|(_, branch)| *branch.state() != superseded));
         let plan = last.map_or(Plan::Invite { woken: false, replacements: 0, supersedes: None }, |(id, branch)| {
-            plan_for(*id, branch, (flow, restarted))
+            plan_for(*id, branch, replacements, (flow, restarted))
         });
         let (woken, replacements, supersedes) = match plan {
             Plan::Invite { woken, replacements, supersedes } => (woken, replacements, supersedes),
@@ -112,9 +116,8 @@ impl Call {
     }
 }
 
-fn plan_for(id: BranchId, branch: &Branch, (flow, restarted): (Flow, bool)) -> Plan {
-    let again =
-        |supersedes| Plan::Invite { woken: branch.was_woken(), replacements: branch.replacements() + 1, supersedes };
+fn plan_for(id: BranchId, branch: &Branch, replacements: u32, (flow, restarted): (Flow, bool)) -> Plan {
+    let again = |supersedes| Plan::Invite { woken: branch.was_woken(), replacements: replacements + 1, supersedes };
     match branch.state() {
         BranchState::Waking => again(Some(id)),
         BranchState::Inviting { .. } | BranchState::Ringing { .. } => {

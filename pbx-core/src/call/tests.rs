@@ -200,6 +200,54 @@ fn a_dead_flow_turns_into_a_wake_at_once() {
 }
 
 #[test]
+fn a_woken_phone_whose_new_connection_dies_is_waited_for_without_another_push() {
+    let mut call = Call::start(policy(), [sleeping(1)], at(0));
+    outputs(&mut call);
+    call.handle(registered(1, 2000), at(3));
+    let branch = invite_of(&outputs(&mut call), device(1)).unwrap();
+    call.handle(CallInput::FlowDead { branch }, at(4));
+    assert_eq!(outputs(&mut call), [], "no refusal and no second push");
+    call.handle(registered(1, 3000), at(5));
+    let branch = invite_of(&outputs(&mut call), device(1)).unwrap();
+    call.handle(CallInput::Rings { branch }, at(6));
+    call.handle(CallInput::FlowDead { branch }, at(7));
+    outputs(&mut call);
+    assert_eq!(call.poll_timeout(), Some(at(30)), "and as long as it rings");
+    call.handle_timeout(at(30));
+    assert!(outputs(&mut call).contains(&CallOutput::Notify { device: device(1), end: BranchEnd::NoAnswer }));
+}
+
+#[test]
+fn a_woken_phone_that_has_given_no_sign_is_told_by_push_how_the_call_ended() {
+    for (rings, told) in [(false, true), (true, false)] {
+        let mut call = Call::start(policy(), [sleeping(1)], at(0));
+        outputs(&mut call);
+        call.handle(registered(1, 2000), at(3));
+        let branch = invite_of(&outputs(&mut call), device(1)).unwrap();
+        if rings {
+            call.handle(CallInput::Rings { branch }, at(3));
+        }
+        call.handle(CallInput::CallerGone { reason: String::new() }, at(4));
+        let notice = CallOutput::Notify { device: device(1), end: BranchEnd::CallerGaveUp };
+        assert_eq!(outputs(&mut call).contains(&notice), told, "rings: {rings}");
+    }
+}
+
+#[test]
+fn a_ringing_phone_is_followed_through_every_change_of_network() {
+    let mut call = Call::start(policy(), [live(1, true)], at(0));
+    let branch = invite_of(&outputs(&mut call), device(1)).unwrap();
+    call.handle(CallInput::Rings { branch }, at(1));
+    for (port, second) in [(2000, 2), (3000, 4)] {
+        outputs(&mut call);
+        call.handle(registered(1, port), at(second));
+        let newer = invite_of(&outputs(&mut call), device(1)).unwrap();
+        call.handle(CallInput::HasAlready { branch: newer }, at(second + 1));
+        assert_eq!(outputs(&mut call), [CallOutput::MoveBranch { branch, flow: flow(port) }]);
+    }
+}
+
+#[test]
 fn the_desk_phone_answers_while_the_app_wakes_and_the_app_is_told() {
     let mut call = Call::start(policy(), [live(1, false), sleeping(2)], at(0));
     let desk = invite_of(&outputs(&mut call), device(1)).unwrap();
@@ -339,6 +387,23 @@ fn in_every_order_the_caller_gets_one_answer_and_nobody_rings_late() {
     assert_eq!(histories, 4 * 40_320);
 }
 
+/// The same while connections come and go: a device that can be woken is waited for as long as it rings.
+#[test]
+fn in_every_order_of_dying_connections_nobody_who_can_be_woken_is_given_up() {
+    // Two registrations on different flows, two dead flows, the rest once each.
+    const STORMY: [usize; STEPS] = [2, 8, 5, 5, 3, 4, 6, 7];
+    for start in
+        [[sleeping(1)].as_slice(), &[live(1, true)], &[live(1, false), sleeping(2)], &[live(1, true), live(2, true)]]
+    {
+        permute(&mut (0..STEPS).collect(), 0, &mut |order| {
+            let order: Vec<usize> = order.iter().filter_map(|step| STORMY.get(*step).copied()).collect();
+            let seen = check_history(start, &order);
+            let given_up = CallOutput::Refuse { ending: CallEnding::Unreachable };
+            assert!(!seen.contains(&given_up), "{order:?}: {seen:?}");
+        });
+    }
+}
+
 const STEPS: usize = 8;
 
 fn permute(steps: &mut Vec<usize>, from: usize, visit: &mut impl FnMut(&[usize])) {
@@ -352,7 +417,7 @@ fn permute(steps: &mut Vec<usize>, from: usize, visit: &mut impl FnMut(&[usize])
     }
 }
 
-fn check_history(start: &[Candidate], order: &[usize]) {
+fn check_history(start: &[Candidate], order: &[usize]) -> Vec<CallOutput> {
     let mut call = Call::start(policy(), start.iter().copied(), at(0));
     let mut seen = outputs(&mut call);
     for (second, step) in order.iter().enumerate() {
@@ -371,6 +436,7 @@ fn check_history(start: &[Candidate], order: &[usize]) {
             4 => call.handle(CallInput::Answered { branch }, now),
             5 => call.handle(CallInput::FlowDead { branch }, now),
             6 => call.handle_timeout(now),
+            8 => call.handle(registered(1, 3000), now),
             _ => call.handle(CallInput::CallerGone { reason: String::new() }, now),
         }
         let new = outputs(&mut call);
@@ -383,6 +449,7 @@ fn check_history(start: &[Candidate], order: &[usize]) {
         seen.extend(outputs(&mut call));
     }
     judge(order, &call, &seen);
+    seen
 }
 
 fn judge(order: &[usize], call: &Call, seen: &[CallOutput]) {

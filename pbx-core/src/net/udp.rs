@@ -177,6 +177,11 @@ impl Socket {
                     counters.datagrams_out.add(1);
                     return Ok(());
                 }
+                // As good as lost on the way: the phone is asked again, and its timers decide.
+                Err(error) if is_our_own(&error) => {
+                    counters.datagrams_dropped.add(1);
+                    return Ok(());
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -270,6 +275,14 @@ fn fitness(bound: SocketAddr, flow: &Flow) -> u8 {
     }
 }
 
+/// Whether a datagram failed on this machine and so says nothing about the phone: full buffers, a firewall rule, a network
+/// that is down or has no route for a moment.
+fn is_our_own(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let ours = [Errno::NOBUFS, Errno::NOMEM, Errno::PERM, Errno::NETDOWN, Errno::NETUNREACH];
+    error.raw_os_error().is_some_and(|code| ours.iter().any(|errno| errno.raw_os_error() == code))
+}
+
 /// An error of an earlier datagram to somebody else, reported here because the socket is one for all.
 fn is_about_another(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable)
@@ -304,4 +317,24 @@ fn control_messages(source: Option<IpAddr>) -> Vec<u8> {
         push(IPV6_PKTINFO, &info);
     }
     control
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_this_machine_is_no_word_of_the_phone() {
+        use rustix::io::Errno;
+        for (errno, ours) in [
+            (Errno::NOBUFS, true),
+            (Errno::PERM, true),
+            (Errno::NETUNREACH, true),
+            (Errno::CONNREFUSED, false),
+            (Errno::HOSTUNREACH, false),
+        ] {
+            let error = io::Error::from_raw_os_error(errno.raw_os_error());
+            assert_eq!(is_our_own(&error), ours, "{error}");
+        }
+    }
 }

@@ -74,6 +74,8 @@ impl Registrar {
             expires_at: now.wall_at(expires),
         };
         let path: Vec<Box<str>> = stored.path.into_iter().map(Into::into).collect();
+        // Under `app` the end of the registration is not stored; under `rfc8599` it was, and is the same.
+        device.registered_until = Some((terms.expires, terms.expires_at));
         let mut binding = LiveBinding::new(terms, &stored.call_id, &path, stored.since);
         binding.mark_restored();
         device.binding = Some(Box::new(binding));

@@ -105,10 +105,20 @@ pub enum TxEvent {
         /// Which.
         tx: ClientTx,
     },
+    /// Beyond [`MAX_LIVE`] nothing was sent; that says nothing about the peer. The transaction has ended.
+    NoRoom {
+        /// Which.
+        tx: ClientTx,
+    },
     /// No ACK of our 2xx came in 64*T1: send BYE (RFC 3261 section 13.3.1.4). The transaction has ended.
     AckMissing {
         /// Which.
         tx: ServerTx,
+    },
+    /// A 2xx to this INVITE can be repeated to us no longer. The transaction has ended.
+    Closed {
+        /// Which.
+        tx: ClientTx,
     },
     /// The user has left an INVITE without a word for [`UNANSWERED_LIMIT`]: answer it within 64*T1, or it is forgotten.
     Unanswered {
@@ -263,12 +273,13 @@ impl Transactions {
     /// Sends a request with our Via on top and repeats it as its method and transport ask.
     ///
     /// Exactly one of these follows: a final `Response`, `TimedOut` or `TransportFailed`. Beyond [`MAX_LIVE`] nothing
-    /// is sent and `TransportFailed` follows at once. Not for ACK: see [`Self::send_ack`].
+    /// is sent and `NoRoom` follows at once. A 2xx to an INVITE may be given again until `Closed` follows it. Not
+    /// for ACK: see [`Self::send_ack`].
     pub fn request(&mut self, flow: Flow, mut request: Request, now: Moment) -> ClientTx {
         self.next_id += 1;
         let tx = ClientTx(self.next_id);
         if self.live() >= MAX_LIVE {
-            self.out.tell(TxEvent::TransportFailed { tx });
+            self.out.tell(TxEvent::NoRoom { tx });
             return tx;
         }
         let branch = self.push_via(flow, &mut request);
@@ -325,11 +336,21 @@ impl Transactions {
     }
 
     /// Sends the ACK of a 2xx with our Via on top, and gives its bytes: [`Self::send`] them again for a repeated 2xx.
-    pub fn send_ack(&mut self, flow: Flow, mut ack: Request) -> Bytes {
-        self.push_via(flow, &mut ack);
-        let bytes = ack.to_bytes();
+    pub fn send_ack(&mut self, flow: Flow, ack: Request) -> Bytes {
+        let bytes = self.prepare_ack(flow, ack);
         self.send(flow, bytes.clone());
         bytes
+    }
+
+    /// The same for a 2xx that may yet come: nothing is sent.
+    pub fn prepare_ack(&mut self, flow: Flow, mut ack: Request) -> Bytes {
+        self.push_via(flow, &mut ack);
+        ack.to_bytes()
+    }
+
+    /// Whether a received request is still alive: its answer, or the ACK of its answer, means something.
+    pub fn knows(&self, tx: ServerTx) -> bool {
+        self.servers.contains_key(&tx)
     }
 
     /// A stream has ended: requests of ours on it fail at once, received ones on it are forgotten without a word.

@@ -1,6 +1,7 @@
 //! SIP and tel URIs, name-addr values, parameters and comma lists, read in place without copying.
 //!
-//! Lenient where real phones are odd: `_` in hosts, raw `#` and non-ASCII characters in the user part, `@` twice.
+//! Lenient where real phones are odd: `_` in hosts, raw `#` and non-ASCII characters in the user part, `@` twice, nothing
+//! before `@` (which we never write ourselves).
 //! Strict where laxness would let text change its meaning: blanks, quotes and angle brackets are never part of a URI.
 //! Every reader is linear in the length of its text.
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::call::{BranchEnd, CallInput, CallOutput};
 use crate::media::sdp;
 use crate::model::{BranchId, CallEnding, CallId, DeviceId, Flow, Now, TimelineEntry, Transport, WakeKind};
-use crate::sip::message::{HeaderName, Method, Request, Response, tag_of};
+use crate::sip::message::{HeaderName, Method, Request, Response};
 use crate::sip::uri;
 
 use super::Switchboard;
@@ -151,15 +151,14 @@ impl Switchboard {
         if let Some(at) = live.deadline {
             self.deadlines.remove(&(at, id));
         }
-        self.forget_caller_tx(live.caller.tx);
+        self.invite_txs.remove(&live.caller.tx);
         self.dialogs.remove(&live.caller.tag);
         for leg in live.callees.values() {
             self.dialogs.remove(&leg.tag);
         }
-        self.client_txs.retain(|_, used| match used {
-            ClientUse::Invite { call, .. } | ClientUse::Carried { call, .. } => *call != id,
-            ClientUse::Farewell | ClientUse::LateFarewell(_) | ClientUse::Probe { .. } => true,
-        });
+        for tx in live.txs {
+            self.client_txs.remove(&tx);
+        }
         self.notice(Notice::Call(id));
     }
 
@@ -170,7 +169,7 @@ impl Switchboard {
             Some(tag) => tag,
             None => self.draw_tag(),
         };
-        let Some((request, flow)) = self.invite_request(id, device, &tag) else {
+        let Some((request, flow)) = self.invite_request(id, device, &tag, now) else {
             self.tell_call(id, CallInput::FlowDead { branch }, now);
             return;
         };
@@ -190,11 +189,12 @@ impl Switchboard {
         };
         if let Some(live) = self.calls.get_mut(&id) {
             live.callees.insert(branch, leg);
+            live.txs.insert(tx);
         }
     }
 
     /// The INVITE for one device: our own dialog, the call's public name as Call-ID, the caller's offer through our relay.
-    fn invite_request(&self, id: CallId, device: DeviceId, tag: &str) -> Option<(Request, Flow)> {
+    fn invite_request(&self, id: CallId, device: DeviceId, tag: &str, now: Now) -> Option<(Request, Flow)> {
         let live = self.calls.get(&id)?;
         let device = self.registrar.device(device)?;
         let binding = device.live_binding()?;
@@ -214,6 +214,10 @@ impl Switchboard {
         request.headers.push(HeaderName::Contact, self.contact(flow, &record.caller));
         request.headers.push(HeaderName::Allow, ALLOW);
         request.headers.push(HeaderName::UserAgent, PRODUCT);
+        // Whatever becomes of this server, the phone stops ringing when nobody can be there any more (RFC 3261 section
+        // 13.3.1). Rounded up, so that it never stops before it is told.
+        let seconds = live.call.ring_until().since(now.mono).as_millis().div_ceil(1000).max(1);
+        request.headers.push(HeaderName::Expires, seconds.to_string());
         if let (Some(relay), false) = (&live.relay, live.caller.invite.body.is_empty()) {
             request.headers.push(HeaderName::ContentType, "application/sdp");
             request.body = sdp::rewrite(&live.caller.invite.body, self.our_ip(flow), relay.callee_port.0);
@@ -221,10 +225,13 @@ impl Switchboard {
         Some((request, flow))
     }
 
-    /// Our Contact on this flow.
+    /// Our Contact on this flow. Without a user, or with one that would need escapes, it has none: `sip:@host` is no URI
+    /// (RFC 3261 section 25.1), and strict phones drop a message with it unread.
     pub(super) fn contact(&self, flow: Flow, user: &str) -> String {
         let host = uri::host_port_text(self.our_ip(flow), flow.local.port());
-        format!("<sip:{user}@{host};transport={}>", flow.transport.uri_name())
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'+' | b'*');
+        let (user, at) = if !user.is_empty() && user.bytes().all(plain) { (user, "@") } else { ("", "") };
+        format!("<sip:{user}{at}{host};transport={}>", flow.transport.uri_name())
     }
 
     /// Our address as the peer on this flow must write it.
@@ -271,7 +278,7 @@ impl Switchboard {
     fn tell_caller_it_rings(&mut self, id: CallId, now: Now, changes: &mut Vec<Change>) {
         let Some(live) = self.calls.get(&id) else { return };
         let (tx, flow, callee) = (live.caller.tx, live.caller.flow, live.record.callee.clone());
-        let mut response = Response::to(&live.caller.invite, 180, "Ringing", &live.caller.tag);
+        let mut response = forming_a_dialog(&live.caller.invite, 180, "Ringing", &live.caller.tag);
         response.headers.push(HeaderName::Contact, self.contact(flow, &callee));
         response.headers.push(HeaderName::Server, PRODUCT);
         self.transactions.respond(tx, &response, now.mono);
@@ -295,7 +302,7 @@ impl Switchboard {
         self.unpark(id);
         let Some(live) = self.calls.get_mut(&id) else { return };
         let (tx, flow, callee) = (live.caller.tx, live.caller.flow, live.record.callee.clone());
-        let mut response = Response::to(&live.caller.invite, 200, "OK", &live.caller.tag);
+        let mut response = forming_a_dialog(&live.caller.invite, 200, "OK", &live.caller.tag);
         let body = live.callees.get(&branch).and_then(|leg| leg.answer.clone()).unwrap_or_default();
         let relay = live.relay;
         response.headers.push(HeaderName::Contact, self.contact(flow, &callee));
@@ -363,6 +370,7 @@ impl Switchboard {
         live.record.reason = reason;
         changes.push(Change::PutCall(live.record.clone()));
         self.unpark(id);
+        self.end_carried(id, now);
         let Some(live) = self.calls.get_mut(&id) else { return };
         if let Some(device) = live.caller.device
             && let Some(calls) = self.calling.get_mut(&device)
@@ -385,28 +393,17 @@ impl Switchboard {
                 self.called.remove(&number);
             }
         }
-        self.refuse_carried(id, now);
     }
+}
 
-    /// Requests within the call that the other side has not answered are over with it (RFC 3261 section 15.1.2).
-    fn refuse_carried(&mut self, id: CallId, now: Now) {
-        let carried: Vec<_> = self
-            .client_txs
-            .values()
-            .filter_map(|used| match used {
-                ClientUse::Carried { call, answer_to, asked, .. } if *call == id => Some((*answer_to, asked.clone())),
-                ClientUse::Carried { .. }
-                | ClientUse::Invite { .. }
-                | ClientUse::Farewell
-                | ClientUse::LateFarewell(_)
-                | ClientUse::Probe { .. } => None,
-            })
-            .collect();
-        for (answer_to, asked) in carried {
-            let tag = asked.headers.get(&HeaderName::To).and_then(|to| tag_of(to)).unwrap_or("");
-            self.transactions.respond(answer_to, &Response::to(&asked, 487, "Request Terminated", tag), now.mono);
-        }
+/// An answer to the caller that makes a dialog: the Record-Route lines of the INVITE go back in their order, so that the
+/// proxies on the way see what follows (RFC 3261 section 12.1.1).
+fn forming_a_dialog(invite: &Request, status: u16, reason: &'static str, tag: &str) -> Response {
+    let mut response = Response::to(invite, status, reason, tag);
+    for line in invite.headers.all(&HeaderName::RecordRoute) {
+        response.headers.push(HeaderName::RecordRoute, line.clone());
     }
+    response
 }
 
 /// Whether an address belongs to the internet and not to a network at home (RFC 1918, 6598, 4193, 3927).

@@ -4,12 +4,11 @@ use crate::call::CallInput;
 use crate::model::{CallId, DeviceId, Flow, Now};
 use crate::sip::dialog::InDialog;
 use crate::sip::message::{HeaderName, Method, Request, Response, tag_of};
-use crate::sip::transaction::ServerTx;
 
 use super::Switchboard;
-use super::leg::{CarriedInvite, ClientUse, LegName};
+use super::leg::LegName;
 use super::mid_call::WaitingRequest;
-use super::request::{ALLOW, PRODUCT, Realm};
+use super::request::{ALLOW, Realm};
 
 impl Switchboard {
     pub(super) fn in_dialog(&mut self, call: CallId, leg: LegName, flow: Flow, request: Request, now: Now) {
@@ -19,8 +18,14 @@ impl Switchboard {
         };
         let known = live.flow(leg).is_some_and(|ours| same_peer(ours, flow));
         // A request from another address must prove itself: a tag overheard elsewhere is not enough.
-        if !known && self.authenticate(flow, &request, Realm::Exchange, now).is_none() {
-            return;
+        if !known {
+            let whose = live.extension(leg);
+            let Some(credential) = self.authenticate(flow, &request, Realm::Exchange, now) else { return };
+            // Any account proves who asks, but only this side's own may speak for it.
+            if whose != Some(credential.extension) {
+                self.answer(flow, &request, 403, "Not Your Call");
+                return;
+            }
         }
         let Some(live) = self.calls.get_mut(&call) else { return };
         let Some(dialog) = live.dialog_mut(leg) else {
@@ -110,11 +115,23 @@ impl Switchboard {
     fn carry(&mut self, call: CallId, leg: LegName, flow: Flow, request: Request, now: Now) {
         let Some(live) = self.calls.get_mut(&call) else { return };
         let is_invite = request.method == Method::Invite;
+        if live.call.is_ended() {
+            self.answer(flow, &request, 481, "Call Does Not Exist");
+            return;
+        }
+        if request.method == Method::Update && request.body.is_empty() {
+            self.refreshed(call, leg, flow, &request);
+            return;
+        }
         let Some(other) = live.other(leg).filter(|_| live.call.is_connected()) else {
             self.answer(flow, &request, 491, "Request Pending");
             return;
         };
-        if live.waiting.is_some() || (is_invite && live.reinvite.is_some()) {
+        // An asker whose stream died will not confirm its re-INVITE any more.
+        let pending = live.reinvite.as_ref().is_some_and(|one| self.transactions.knows(one.answer_to));
+        // An UPDATE with an offer crosses the offer of a re-INVITE (RFC 3311 section 5.2).
+        let offers = is_invite || request.method == Method::Update;
+        if live.waiting.is_some() || (offers && pending) {
             self.answer(flow, &request, 491, "Request Pending");
             return;
         }
@@ -135,86 +152,19 @@ impl Switchboard {
         self.carry_on(call, leg, answer_to, request, now);
     }
 
-    /// The second half: the other side's device is there.
-    pub(super) fn carry_on(&mut self, call: CallId, leg: LegName, answer_to: ServerTx, request: Request, now: Now) {
+    /// An UPDATE without an offer asks nothing of the other side: a session timer (RFC 4028), or a new Contact. It is
+    /// answered here, so that it wakes nobody and each side keeps its own timer.
+    fn refreshed(&mut self, call: CallId, leg: LegName, flow: Flow, request: &Request) {
         let Some(live) = self.calls.get_mut(&call) else { return };
-        let is_invite = request.method == Method::Invite;
-        let Some(other) = live.other(leg) else { return };
-        let port = live.relay.map(|relay| match other {
-            LegName::Caller => relay.caller_port.0,
-            LegName::Callee(_) => relay.callee_port.0,
-        });
-        let other_flow = live.flow(other);
-        let Some(((dialog, other_flow), port)) = live.dialog_mut(other).zip(other_flow).zip(port) else {
-            let tag = request.headers.get(&HeaderName::To).and_then(|to| tag_of(to)).unwrap_or("");
-            self.transactions.respond(answer_to, &Response::to(&request, 500, "Call Failed", tag), now.mono);
-            return;
-        };
-        let mut carried = dialog.request(request.method.clone());
-        let cseq = dialog.local_cseq;
-        if let Some(dialog) = live.dialog_mut(leg)
-            && matches!(request.method, Method::Invite | Method::Update)
-        {
+        let our_user = live.our_user(leg).to_owned();
+        if let Some(dialog) = live.dialog_mut(leg) {
             dialog.refresh(&request.headers);
         }
-        carried.headers.push(HeaderName::Contact, self.contact(other_flow, ""));
-        carried.headers.push(HeaderName::UserAgent, PRODUCT);
-        let mut target = (&mut carried.headers, &mut carried.body);
-        self.carry_body(call, (leg, port), &request.headers, &request.body, &mut target);
-        let late_offer = request.body.is_empty();
-        let tx = self.transactions.request(other_flow, carried, now.mono);
-        let asked = Box::new(request);
-        self.client_txs.insert(tx, ClientUse::Carried { call, from: leg, answer_to, asked });
-        if let (true, Some(live)) = (is_invite, self.calls.get_mut(&call)) {
-            live.reinvite = Some(CarriedInvite { from: leg, answer_to, cseq, late_offer, ack: None });
-        }
-    }
-
-    /// The ACK of a 2xx we gave: of the first INVITE, or of a carried one.
-    pub(super) fn ack(&mut self, request: &Request, _now: Now) {
-        let tag = request.headers.get(&HeaderName::To).and_then(|to| tag_of(to));
-        let Some((call, leg)) = tag.and_then(|tag| self.dialogs.get(tag)).copied() else { return };
-        let Some(live) = self.calls.get_mut(&call) else { return };
-        let carried =
-            live.reinvite.as_ref().filter(|one| one.from == leg).map(|one| (one.answer_to, one.cseq, one.late_offer));
-        if let Some((answer_to, cseq, late_offer)) = carried {
-            self.transactions.acknowledged(answer_to);
-            live.reinvite = None;
-            if late_offer && let Some(other) = live.other(leg) {
-                self.ack_with_answer(call, leg, other, cseq, request);
-            }
-            return;
-        }
-        if leg == LegName::Caller {
-            self.transactions.acknowledged(live.caller.tx);
-            if let (true, Some(other)) = (live.caller.late_offer, live.other(leg)) {
-                let unacked = match other {
-                    LegName::Callee(branch) => live.callees.get(&branch).is_some_and(|leg| leg.ack.is_none()),
-                    LegName::Caller => false,
-                };
-                if unacked {
-                    self.ack_with_answer(call, leg, other, 1, request);
-                }
-            }
-        }
-    }
-
-    fn ack_with_answer(&mut self, call: CallId, from: LegName, to: LegName, cseq: u32, request: &Request) {
-        let Some(live) = self.calls.get_mut(&call) else { return };
-        let port = live.relay.map(|relay| match to {
-            LegName::Caller => relay.caller_port.0,
-            LegName::Callee(_) => relay.callee_port.0,
+        let contact = self.contact(flow, &our_user);
+        self.answer_with(flow, request, 200, "OK", |response| {
+            response.headers.push(HeaderName::Contact, contact);
+            response.headers.push(HeaderName::Allow, ALLOW);
         });
-        let flow = live.flow(to);
-        let Some(((dialog, flow), port)) = live.dialog_mut(to).zip(flow).zip(port) else { return };
-        let mut ack = dialog.ack(cseq);
-        self.carry_body(call, (from, port), &request.headers, &request.body, &mut (&mut ack.headers, &mut ack.body));
-        let ack = self.transactions.send_ack(flow, ack);
-        if let (LegName::Callee(branch), Some(live)) = (to, self.calls.get_mut(&call))
-            && let Some(leg) = live.callees.get_mut(&branch)
-        {
-            leg.ack = Some(ack);
-        }
     }
 
     /// The caller's stream died: while it rings there is nobody left to ring for.

@@ -13,7 +13,6 @@ use crate::model::{
 };
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{HeaderName, Request, Response};
-use crate::sip::transaction::ServerTx;
 use crate::sip::uri;
 
 use super::leg::{CallerLeg, LegName, LiveCall, Relay};
@@ -128,7 +127,7 @@ impl Switchboard {
                 detail: format!("{} calls {}", record.caller, record.callee),
             }),
         ];
-        self.caller_txs.insert(caller.tx, id);
+        self.invite_txs.insert(caller.tx, id);
         self.dialogs.insert(caller.tag.clone(), (id, LegName::Caller));
         self.relays.insert(relay.id, id);
         if let Some(device) = caller.device {
@@ -150,6 +149,7 @@ impl Switchboard {
             journaled: false,
             deadline: None,
             reinvite: None,
+            txs: BTreeSet::new(),
             waiting: None,
             closing_relay: false,
         };
@@ -226,11 +226,6 @@ impl Switchboard {
 
     fn busy(&mut self, flow: Flow, request: &Request, reason: &'static str) {
         self.answer_with(flow, request, 503, reason, |response| response.headers.push(HeaderName::RetryAfter, "5"));
-    }
-
-    /// Which call a caller's transaction belongs to is forgotten with the call.
-    pub(super) fn forget_caller_tx(&mut self, tx: ServerTx) {
-        self.caller_txs.remove(&tx);
     }
 }
 

@@ -29,15 +29,9 @@ pub(super) enum ClientUse {
     /// The INVITE of a branch.
     Invite { call: CallId, branch: BranchId },
     /// A request one side made within the call, carried to the other side.
-    Carried {
-        call: CallId,
-        /// Who asked.
-        from: LegName,
-        /// Where the answer goes.
-        answer_to: ServerTx,
-        /// The request as it was asked, for the answer's headers.
-        asked: Box<Request>,
-    },
+    Carried(Box<Carried>),
+    /// A re-INVITE whose call ended meanwhile: nobody waits for its answer, but a 200 gets its ACK.
+    Overtaken { flow: Flow, ack: Bytes },
     /// A BYE: nobody waits for its answer.
     Farewell,
     /// OPTIONS: is the device still there?
@@ -45,6 +39,24 @@ pub(super) enum ClientUse {
     /// The BYE of an answer that nobody waits for, by its Call-ID and To tag: one is enough, however often the answer is
     /// repeated.
     LateFarewell(Box<str>),
+}
+
+/// A request one side made within the call, carried to the other side.
+#[derive(Debug, Clone)]
+pub(super) struct Carried {
+    pub(super) call: CallId,
+    /// Who asked.
+    pub(super) from: LegName,
+    /// Where the answer goes.
+    pub(super) answer_to: ServerTx,
+    /// The request as it was asked, for the answer's headers.
+    pub(super) asked: Request,
+    /// CSeq of the request on the other side, for the ACK.
+    pub(super) cseq: u32,
+    /// The asker has its final answer.
+    pub(super) answered: bool,
+    /// The ACK of the other side's 200, once sent, for when the 200 is repeated.
+    pub(super) ack: Option<Bytes>,
 }
 
 /// The sound of a call.
@@ -89,19 +101,19 @@ pub(super) struct CalleeLeg {
     pub(super) end: Option<BranchEnd>,
 }
 
-/// A request carried from one side to the other that awaits its ACK (a re-INVITE).
+/// A re-INVITE from the moment it is carried on until its asker has confirmed the answer; there is one at most.
 #[derive(Debug)]
 pub(super) struct CarriedInvite {
     /// Who asked for it.
     pub(super) from: LegName,
-    /// The asker's transaction, for its ACK.
+    /// The asker's transaction.
     pub(super) answer_to: ServerTx,
-    /// CSeq of the request on the other side, for the ACK.
-    pub(super) cseq: u32,
+    /// Ours to the other side.
+    pub(super) tx: ClientTx,
+    /// CSeq as the asker counts, which its ACK repeats.
+    pub(super) asked_cseq: u32,
     /// Whether the asker's ACK must carry the answer.
     pub(super) late_offer: bool,
-    /// The ACK, once sent.
-    pub(super) ack: Option<Bytes>,
 }
 
 /// A call with its legs.
@@ -122,6 +134,8 @@ pub(super) struct LiveCall {
     pub(super) journaled: bool,
     pub(super) deadline: Option<Moment>,
     pub(super) reinvite: Option<CarriedInvite>,
+    /// Requests of ours in this call whose answers still mean something.
+    pub(super) txs: BTreeSet<ClientTx>,
     /// A request of one side that waits until the other side's device has woken up.
     pub(super) waiting: Option<WaitingRequest>,
     /// Relay counters have been asked for and not come yet.
@@ -143,6 +157,22 @@ impl LiveCall {
         match leg {
             LegName::Caller => Some(&mut self.caller.dialog),
             LegName::Callee(branch) => self.callees.get_mut(&branch)?.dialog.as_mut(),
+        }
+    }
+
+    /// Whom this side takes us for: the user of our Contact towards it.
+    pub(super) fn our_user(&self, leg: LegName) -> &str {
+        match leg {
+            LegName::Caller => &self.record.callee,
+            LegName::Callee(_) => &self.record.caller,
+        }
+    }
+
+    /// Whose side this is.
+    pub(super) fn extension(&self, leg: LegName) -> Option<ExtensionNumber> {
+        match leg {
+            LegName::Caller => self.record.caller.parse().ok(),
+            LegName::Callee(_) => self.callee,
         }
     }
 

@@ -78,7 +78,8 @@ impl Switchboard {
             ClientUse::Probe { device, flow } if there(flow) => Some((*device, *flow)),
             ClientUse::Probe { .. }
             | ClientUse::Invite { .. }
-            | ClientUse::Carried { .. }
+            | ClientUse::Carried(_)
+            | ClientUse::Overtaken { .. }
             | ClientUse::Farewell
             | ClientUse::LateFarewell(_) => None,
         });

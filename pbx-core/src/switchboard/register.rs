@@ -157,8 +157,13 @@ impl Switchboard {
         match event {
             RegistrarEvent::Registered { extension, device, fresh, restarted, flow } => {
                 self.device_came(device, now);
-                self.release_parked(extension, device, (flow, restarted), now);
-                self.device_is_back(device, flow, now);
+                // The event may have waited for a save, and the flow may have died meanwhile: then the device is awaited
+                // further, as if it had not come.
+                let view = self.registrar.device(device);
+                if view.is_some_and(|view| view.live_flows().any(|live| live == flow)) {
+                    self.release_parked(extension, device, (flow, restarted), now);
+                    self.device_is_back(device, flow, now);
+                }
                 if fresh {
                     self.notice(Notice::Extension(extension));
                 }

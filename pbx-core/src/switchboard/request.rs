@@ -36,11 +36,14 @@ impl Switchboard {
         }
         match self.transactions.receive(flow, message, now.mono) {
             Incoming::Request { request } => self.request(flow, request, raw, now),
-            Incoming::Ack { request } => self.ack(&request, now),
+            Incoming::Ack { request } => self.ack(&request),
             Incoming::Cancel { invite: Some(tx), .. } => {
-                if let Some(call) = self.caller_txs.get(&tx).copied() {
+                let Some(call) = self.invite_txs.get(&tx).copied() else { return };
+                if self.is_first_invite(call, tx) {
                     let reason = "The caller hung up before anybody answered.".into();
                     self.tell_call(call, CallInput::CallerGone { reason }, now);
+                } else {
+                    self.take_back(call, tx, now);
                 }
             }
             Incoming::Response { tx, response } => self.response(tx, response, now),

@@ -1,7 +1,6 @@
 //! Answers to our own requests, and what becomes of requests nobody answered.
 
 use crate::call::{CallInput, Rejection};
-use crate::media::sdp;
 use crate::model::{BranchId, CallEnding, CallId, Flow, Now};
 use crate::registrar::BindingFailure;
 use crate::sip::cseq;
@@ -10,28 +9,58 @@ use crate::sip::message::{HeaderName, Method, Request, Response, tag_of};
 use crate::sip::transaction::{ClientTx, ServerTx, TxEvent};
 
 use super::Switchboard;
-use super::leg::{CarriedInvite, ClientUse, LegName};
-use super::request::PRODUCT;
+use super::leg::{ClientUse, LegName};
 
 impl Switchboard {
     pub(super) fn response(&mut self, tx: ClientTx, response: Response, now: Now) {
-        match self.client_txs.get(&tx).cloned() {
-            Some(ClientUse::Invite { call, branch }) => self.invite_response(call, branch, &response, now),
-            Some(
-                ClientUse::Carried { .. } | ClientUse::Farewell | ClientUse::LateFarewell(_) | ClientUse::Probe { .. },
-            ) if response.status < 200 => {}
-            Some(ClientUse::Carried { call, from, answer_to, asked }) => {
-                self.carried_response(call, from, (answer_to, &asked), response, now);
+        match self.client_txs.get(&tx) {
+            Some(ClientUse::Invite { call, branch }) => {
+                let (call, branch) = (*call, *branch);
+                if response.status >= 300 {
+                    self.nothing_more_of(tx);
+                }
+                self.invite_response(call, branch, &response, now);
             }
-            Some(ClientUse::Farewell | ClientUse::LateFarewell(_)) => {
+            Some(
+                ClientUse::Carried(_)
+                | ClientUse::Overtaken { .. }
+                | ClientUse::Farewell
+                | ClientUse::LateFarewell(_)
+                | ClientUse::Probe { .. },
+            ) if response.status < 200 => {}
+            Some(ClientUse::Carried(_)) => self.carried_response(tx, &response, now),
+            Some(ClientUse::Overtaken { flow, ack }) if response.status < 300 => {
+                let (flow, ack) = (*flow, ack.clone());
+                self.transactions.send(flow, ack);
+            }
+            Some(ClientUse::Overtaken { .. } | ClientUse::Farewell | ClientUse::LateFarewell(_)) => {
                 self.client_txs.remove(&tx);
             }
             // Whatever it says, it is there.
             Some(ClientUse::Probe { device, flow }) => {
+                let (device, flow) = (*device, *flow);
                 self.client_txs.remove(&tx);
                 self.registrar.binding_answered(device, flow, now);
             }
             None => {}
+        }
+    }
+
+    /// No answer to this request of ours means anything any more.
+    fn nothing_more_of(&mut self, tx: ClientTx) {
+        let call = match self.client_txs.remove(&tx) {
+            Some(ClientUse::Invite { call, .. }) => call,
+            Some(ClientUse::Carried(carried)) => carried.call,
+            Some(
+                ClientUse::Overtaken { .. }
+                | ClientUse::Farewell
+                | ClientUse::LateFarewell(_)
+                | ClientUse::Probe { .. },
+            )
+            | None => return,
+        };
+        if let Some(live) = self.calls.get_mut(&call) {
+            live.txs.remove(&tx);
         }
     }
 
@@ -126,7 +155,8 @@ impl Switchboard {
     }
 
     /// Whether this is the repeated answer of a phone that has its call and changed network before the ACK reached it: then
-    /// the ACK goes to where it is now, and its call with it.
+    /// the ACK goes to where it is now. Its call goes there only when the phone has registered from there: whoever has
+    /// overheard an answer could otherwise move the call to himself.
     fn answer_is_known(&mut self, flow: Flow, response: &Response) -> bool {
         let tag_in = |name: &HeaderName| response.headers.get(name).and_then(|value| tag_of(value)).unwrap_or_default();
         let Some((call, LegName::Callee(branch))) = self.dialogs.get(tag_in(&HeaderName::From)).copied() else {
@@ -137,134 +167,65 @@ impl Switchboard {
         let Some(dialog) = leg.dialog.as_mut().filter(|dialog| dialog.remote_tag == tag_in(&HeaderName::To)) else {
             return false;
         };
-        leg.flow = flow;
-        dialog.flow = flow;
+        let view = self.registrar.device(leg.device);
+        if view.is_some_and(|view| view.live_flows().any(|live| live == flow)) {
+            leg.flow = flow;
+            dialog.flow = flow;
+        }
         if let Some(ack) = leg.ack.clone() {
             self.transactions.send(flow, ack);
         }
         true
     }
 
-    /// Carries the other side's final answer back to the side that asked.
-    fn carried_response(
-        &mut self,
-        call: CallId,
-        from: LegName,
-        (answer_to, asked): (ServerTx, &Request),
-        response: Response,
-        now: Now,
-    ) {
-        let Some(live) = self.calls.get_mut(&call) else { return };
-        let Some(other) = live.other(from) else { return };
-        let is_invite = asked.method == Method::Invite;
-        if is_invite
-            && let Some(carried) = live.reinvite.as_ref()
-            && let Some(ack) = &carried.ack
-            && (200..300).contains(&response.status)
-        {
-            let (ack, flow) = (ack.clone(), live.flow(other));
-            if let Some(flow) = flow {
-                self.transactions.send(flow, ack);
-            }
-            return;
-        }
-        let port = live.relay.map(|relay| match from {
-            LegName::Caller => relay.caller_port.0,
-            LegName::Callee(_) => relay.callee_port.0,
-        });
-        let (Some(port), Some(flow)) = (port, live.flow(from)) else { return };
-        let tag = asked.headers.get(&HeaderName::To).and_then(|to| tag_of(to)).unwrap_or("");
-        let mut answer = Response::to(asked, response.status, "", tag);
-        answer.reason = response.reason.clone();
-        answer.headers.push(HeaderName::Contact, self.contact(flow, ""));
-        answer.headers.push(HeaderName::Server, PRODUCT);
-        self.carry_body(
-            call,
-            (other, port),
-            &response.headers,
-            &response.body,
-            &mut (&mut answer.headers, &mut answer.body),
-        );
-        if is_invite {
-            self.reinvite_answered(call, other, &response);
-        }
-        self.transactions.respond(answer_to, &answer, now.mono);
-    }
-
-    fn reinvite_answered(&mut self, call: CallId, other: LegName, response: &Response) {
-        let Some(live) = self.calls.get_mut(&call) else { return };
-        if !(200..300).contains(&response.status) {
-            live.reinvite = None;
-            return;
-        }
-        let flow = live.flow(other);
-        let Some((cseq, late_offer)) = live.reinvite.as_ref().map(|one| (one.cseq, one.late_offer)) else { return };
-        if late_offer {
-            return;
-        }
-        let Some((dialog, flow)) = live.dialog_mut(other).zip(flow) else { return };
-        dialog.refresh(&response.headers);
-        let ack = self.transactions.send_ack(flow, dialog.ack(cseq));
-        if let Some(carried) = live.reinvite.as_mut() {
-            carried.ack = Some(ack);
-        }
-    }
-
-    /// Copies a body to the other side: SDP through our relay, anything else as it is.
-    pub(super) fn carry_body(
-        &mut self,
-        call: CallId,
-        (from, port_for_reader): (LegName, u16),
-        headers: &crate::sip::message::Headers,
-        body: &bytes::Bytes,
-        (to_headers, to_body): &mut (&mut crate::sip::message::Headers, &mut bytes::Bytes),
-    ) {
-        let Some(kind) = headers.get(&HeaderName::ContentType).filter(|_| !body.is_empty()) else { return };
-        to_headers.push(HeaderName::ContentType, kind.clone());
-        let reader_flow = self.calls.get(&call).and_then(|live| live.flow(live.other(from)?));
-        if kind.to_ascii_lowercase().starts_with("application/sdp")
-            && let Some(flow) = reader_flow
-        {
-            self.aim(call, from, body);
-            **to_body = sdp::rewrite(body, self.our_ip(flow), port_for_reader);
-        } else {
-            **to_body = body.clone();
-        }
-    }
-
     pub(super) fn transaction_event(&mut self, event: TxEvent, now: Now) {
         match event {
-            TxEvent::TimedOut { tx } => self.unanswered(tx, BindingFailure::NoAnswer, now),
-            TxEvent::TransportFailed { tx } => self.unanswered(tx, BindingFailure::TransportError, now),
+            TxEvent::TimedOut { tx } => self.unanswered(tx, Some(BindingFailure::NoAnswer), now),
+            TxEvent::TransportFailed { tx } => self.unanswered(tx, Some(BindingFailure::TransportError), now),
+            TxEvent::NoRoom { tx } => self.unanswered(tx, None, now),
             // Ringing ends every call long before; an INVITE left open is a bug that must not hang a caller.
             TxEvent::Unanswered { tx } => {
-                if let Some(call) = self.caller_txs.get(&tx).copied() {
+                let Some(call) = self.invite_txs.get(&tx).copied() else { return };
+                if self.is_first_invite(call, tx) {
                     let reason = "The call rang for ever.".into();
                     self.tell_call(call, CallInput::EndNow { ending: CallEnding::Failed, reason }, now);
+                } else {
+                    self.take_back(call, tx, now);
                 }
             }
             TxEvent::AckMissing { tx } => {
-                if let Some(call) = self.caller_txs.get(&tx).copied() {
+                let Some(call) = self.invite_txs.get(&tx).copied() else { return };
+                if self.is_first_invite(call, tx) {
                     let reason = "The caller never confirmed the answer (no ACK).".into();
                     // A call that is over has said its farewell.
                     if self.calls.get(&call).is_some_and(|live| !live.call.is_ended()) {
                         self.hang_up(call, LegName::Caller, now);
                     }
                     self.tell_call(call, CallInput::CallerGone { reason }, now);
+                } else {
+                    self.carried_ack_missing(call, tx, now);
                 }
             }
+            TxEvent::Closed { tx } => self.nothing_more_of(tx),
         }
     }
 
-    fn unanswered(&mut self, tx: ClientTx, failure: BindingFailure, now: Now) {
+    /// Whether this is the INVITE that began the call, and not one within it.
+    pub(super) fn is_first_invite(&self, call: CallId, tx: ServerTx) -> bool {
+        self.calls.get(&call).is_some_and(|live| live.caller.tx == tx)
+    }
+
+    /// No answer will come; without a failure it is not the device's fault.
+    fn unanswered(&mut self, tx: ClientTx, failure: Option<BindingFailure>, now: Now) {
         match self.client_txs.remove(&tx) {
             Some(ClientUse::Invite { call, branch }) => {
-                let Some(leg) = self.calls.get_mut(&call).and_then(|live| live.callees.get_mut(&branch)) else {
-                    return;
-                };
+                let Some(live) = self.calls.get_mut(&call) else { return };
+                let Some(leg) = live.callees.get_mut(&branch) else { return };
                 leg.tx = None;
+                live.txs.remove(&tx);
                 let (device, flow, given_up) = (leg.device, leg.flow, leg.end.is_some());
-                if !given_up || failure == BindingFailure::TransportError {
+                let is_dead = failure == Some(BindingFailure::TransportError) && flow.transport.is_reliable();
+                if let Some(failure) = failure.filter(|_| !given_up || is_dead) {
                     self.registrar.binding_failed(device, flow, failure, now);
                 }
                 // A phone with another flow is invited over that one; only a phone without is given up or woken.
@@ -280,18 +241,17 @@ impl Switchboard {
                 });
                 self.tell_call(call, next.unwrap_or(CallInput::FlowDead { branch }), now);
             }
-            Some(ClientUse::Carried { call, from, answer_to, asked }) => {
-                if let Some(live) = self.calls.get_mut(&call)
-                    && live.reinvite.as_ref().is_some_and(|one: &CarriedInvite| one.from == from)
-                {
-                    live.reinvite = None;
-                }
-                let tag = asked.headers.get(&HeaderName::To).and_then(|to| tag_of(to)).unwrap_or("");
-                let answer = Response::to(&asked, 408, "Request Timeout", tag);
-                self.transactions.respond(answer_to, &answer, now.mono);
+            Some(ClientUse::Carried(carried)) => self.carried_unanswered(tx, &carried, now),
+            Some(ClientUse::Probe { device, flow }) if failure.is_some() => {
+                self.registrar.question_unanswered(device, flow);
             }
-            Some(ClientUse::Probe { device, flow }) => self.registrar.question_unanswered(device, flow),
-            Some(ClientUse::Farewell | ClientUse::LateFarewell(_)) | None => {}
+            Some(
+                ClientUse::Probe { .. }
+                | ClientUse::Overtaken { .. }
+                | ClientUse::Farewell
+                | ClientUse::LateFarewell(_),
+            )
+            | None => {}
         }
     }
 }

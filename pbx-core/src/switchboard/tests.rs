@@ -4,6 +4,7 @@ mod flows;
 mod probes;
 mod promises;
 mod sleeping_in_a_call;
+mod within_a_call;
 mod world;
 
 use std::time::Duration;
@@ -241,11 +242,43 @@ fn hold_is_carried_to_the_other_side_and_back() {
     assert_eq!(world::status(&world.take(DESK)), 100);
     let hold = world.take_request(APP, "INVITE");
     assert!(hold.contains("a=sendonly"), "{hold}");
+    assert!(hold.contains("Contact: <sip:101@"), "who calls, as in the first INVITE: {hold}");
     world.answer(APP, &hold, 200, &world::SDP.replace("sendrecv", "recvonly"));
     let answer = world.take(DESK);
     assert_eq!(world::status(&answer), 200);
     assert!(answer.contains("a=recvonly"), "{answer}");
+    assert!(answer.contains("Contact: <sip:102@"), "who was called: {answer}");
     world.take_request(APP, "ACK");
+}
+
+#[test]
+fn an_invite_says_how_long_it_may_ring() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.lose_flow(APP);
+    world.call(DESK, APP);
+    world.pass(Duration::from_millis(10_500));
+    world.move_to_new_port(APP);
+    world.register(APP, 3600);
+    let invite = world.take_request(APP, "INVITE");
+    assert!(invite.contains("\r\nExpires: 20\r\n"), "30 s of ringing, 10.5 s are over: {invite}");
+}
+
+#[test]
+fn proxies_on_the_callers_way_stay_in_the_call() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    let routes = "Record-Route: <sip:near.example;lr>, <sip:mid.example;lr>\r\nRecord-Route: <sip:far.example;lr>\r\n";
+    world.call_as(DESK, APP, |text| text.replacen("Contact:", &format!("{routes}Contact:"), 1));
+    let invite = world.take_request(APP, "INVITE");
+    assert!(!invite.contains("Record-Route"), "it is our own dialog: {invite}");
+    world.answer(APP, &invite, 180, "");
+    world.answer(APP, &invite, 200, world::SDP);
+    for (answer, expected) in world.take_all(DESK).iter().zip([100, 180, 200]) {
+        assert_eq!((world::status(answer), answer.contains(routes)), (expected, expected > 100), "{answer}");
+    }
 }
 
 #[test]

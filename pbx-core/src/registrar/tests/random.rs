@@ -173,7 +173,8 @@ impl History {
         let why = if silent { BindingFailure::NoAnswer } else { BindingFailure::TransportError };
         self.bench.registrar.binding_failed(DeviceId(noted.device), flow(noted.flow), why, self.bench.now);
         let can_be_woken = push && noted.off.is_none() && noted.token.is_some() && noted.health != Health::Revoked;
-        if noted.live && (!silent || can_be_woken) {
+        let may_be_our_own = silent || !flow(noted.flow).transport.is_reliable();
+        if noted.live && (can_be_woken || !may_be_our_own) {
             noted.end(silent);
         }
     }

@@ -127,7 +127,10 @@ fn silence_does_not_end_the_binding_of_a_phone_that_cannot_be_woken() {
     assert!(bench.is_live(1));
     assert_eq!(bench.events(), []);
     bench.registrar.binding_failed(DeviceId(1), udp(5060), BindingFailure::TransportError, bench.now);
-    assert!(!bench.is_live(1));
+    assert!(bench.is_live(1), "on UDP an error may be our own");
+    bench.bind(tls(1), desk(5061));
+    bench.registrar.binding_failed(DeviceId(2), tls(1), BindingFailure::TransportError, bench.now);
+    assert!(!bench.is_live(2), "a stream that took nothing is dead");
 }
 
 #[test]

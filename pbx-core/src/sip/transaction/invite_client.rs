@@ -178,7 +178,7 @@ impl InviteClient {
             State::Proceeding => failure.ends_heard_request(self.flow),
             State::Completed | State::Accepted => {
                 if failure == Failure::StreamEnded {
-                    self.enter(State::Over, now);
+                    self.close(tx, now, out);
                 }
                 false
             }
@@ -200,7 +200,7 @@ impl InviteClient {
                 }
                 // Timer C: the peer has not said a word for too long, and an INVITE must have an end.
                 State::Proceeding => self.send_cancel(now, out),
-                State::Completed | State::Accepted | State::Over => self.enter(State::Over, now),
+                State::Completed | State::Accepted | State::Over => self.close(tx, now, out),
             }
         } else if self.repeat_at.is_some_and(|repeat_at| repeat_at <= now) {
             out.send(self.flow, &self.message);
@@ -209,6 +209,14 @@ impl InviteClient {
             self.gap = doubled(self.gap, cap);
             self.repeat_at = Some(now + self.gap);
         }
+    }
+
+    /// After the final answer: the user is waiting for nothing but the repetitions of a 2xx.
+    fn close(&mut self, tx: ClientTx, now: Moment, out: &mut Outbox) {
+        if self.state == State::Accepted {
+            out.tell(TxEvent::Closed { tx });
+        }
+        self.enter(State::Over, now);
     }
 
     fn send_cancel(&mut self, now: Moment, out: &mut Outbox) {

@@ -56,3 +56,43 @@ fn a_second_connection_that_registers_while_the_first_rings_does_not_ring_again(
     assert_eq!(world.try_take(APP), None, "it rings already");
     assert_eq!(world.take_on(ringing), None, "and goes on ringing");
 }
+
+#[test]
+fn a_woken_phone_whose_connection_is_reset_gets_the_call_over_the_next_one() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.lose_flow(APP);
+    world.call(DESK, APP);
+    world.take_wake(WakeKind::Call);
+    world.move_to_new_port(APP);
+    world.register(APP, 3600);
+    world.take_request(APP, "INVITE");
+    world.lose_flow(APP);
+    assert_eq!(world.try_take(DESK), None, "the caller goes on ringing");
+    world.move_to_new_port(APP);
+    world.register(APP, 3600);
+    world.take_request(APP, "INVITE");
+    assert!(world.wakes().is_empty(), "no second push");
+}
+
+#[test]
+fn a_registration_that_is_saved_after_its_connection_died_does_not_end_the_wait() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.lose_flow(APP);
+    world.call(DESK, APP);
+    world.take_wake(WakeKind::Call);
+    world.move_to_new_port(APP);
+    world.hold_saves();
+    // A new token, so the answer waits for the save.
+    let new_token = |text: String| text.replace("pn-prid=abcd1234", "pn-prid=beef5678");
+    world.try_register_as(APP, new_token);
+    world.lose_flow(APP);
+    world.release_saves();
+    assert_eq!(world.try_take(DESK), None, "the caller goes on ringing");
+    world.move_to_new_port(APP);
+    assert_eq!(world::status(&world.register_as(APP, new_token)), 200);
+    assert!(world.take_request(APP, "INVITE").starts_with("INVITE"));
+}

@@ -108,6 +108,18 @@ fn a_forged_refusal_costs_a_phone_that_cannot_be_woken_nothing() {
 }
 
 #[test]
+fn a_send_that_failed_leaves_a_phone_that_cannot_be_woken_registered() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.call(APP, DESK);
+    world.take_request(DESK, "INVITE");
+    world.fail_sends(DESK);
+    assert_eq!(world.status().calls, 0, "this call fails");
+    assert_eq!(world.status().registered, 2, "the next one may not");
+}
+
+#[test]
 fn a_send_that_failed_pushes_at_once_during_a_call() {
     let mut world = app_on_udp();
     world.call(APP, DESK);

@@ -14,7 +14,7 @@ use crate::model::{
 use crate::sip::{digest, guard};
 use crate::switchboard::command::{Command, NewAccount, Reply, Status};
 use crate::switchboard::input::{Input, RelayPort};
-use crate::switchboard::output::{Change, CommandToken, Output, ParkedCall, Restored, SaveTicket, StoredDevice};
+use crate::switchboard::output::{Change, CommandToken, Output, ParkedCall, Restored, SaveTicket, Side, StoredDevice};
 use crate::switchboard::{Switchboard, SwitchboardConfig};
 
 pub(super) const DESK: &str = "101";
@@ -36,6 +36,9 @@ pub(super) struct World {
     relay_port: u16,
     count: u32,
     nonce_count: u32,
+    relays_stay_open: bool,
+    /// Where the relay was aimed.
+    pub(super) aims: Vec<(Side, SocketAddr)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,6 +91,8 @@ impl World {
             relay_port: 10_000,
             count: 0,
             nonce_count: 0,
+            relays_stay_open: false,
+            aims: Vec::new(),
         };
         world.flows.insert(DESK, flow(Transport::Udp, 30_101));
         world.flows.insert(APP, flow(Transport::Tls, 30_102));
@@ -104,7 +109,9 @@ impl World {
         while let Some(output) = self.switchboard.poll_output() {
             match output {
                 Output::Send { flow, bytes } => {
-                    self.inbox.entry(flow).or_default().push_back(String::from_utf8(bytes.to_vec()).unwrap());
+                    let text = String::from_utf8(bytes.to_vec()).unwrap();
+                    check_addresses(&text);
+                    self.inbox.entry(flow).or_default().push_back(text);
                 }
                 Output::Wake(request) => self.wakes.push_back(request),
                 Output::Save { changes, ticket } => {
@@ -120,14 +127,15 @@ impl World {
                     let ports = ports.collect();
                     self.switchboard.handle(Input::RelayPorts(ports), self.now);
                 }
+                Output::CloseRelay(_) if self.relays_stay_open => {}
                 Output::CloseRelay(relay) => {
                     self.relay_port -= 4;
                     self.switchboard.handle(Input::RelayClosed { relay, from_caller: 3, from_callee: 4 }, self.now);
                 }
+                Output::AimRelay { side, announced, .. } => self.aims.push((side, announced)),
                 Output::CloseFlow(_)
                 | Output::StopWakes(_)
                 | Output::OpenRelay { .. }
-                | Output::AimRelay { .. }
                 | Output::ApplySettings(_)
                 | Output::Security(_)
                 | Output::Notice(_) => {}
@@ -139,6 +147,11 @@ impl World {
             let input = if self.saves == Saves::Done { Input::Saved(ticket) } else { Input::NotSaved(ticket) };
             self.input(input);
         }
+    }
+
+    /// The relay is slow to close: an ended call is kept for its counters.
+    pub(super) fn keep_relays_open(&mut self) {
+        self.relays_stay_open = true;
     }
 
     pub(super) fn hold_saves(&mut self) {
@@ -192,6 +205,15 @@ impl World {
         self.next_port += 1;
         let transport = self.flows[phone].transport;
         self.flows.insert(phone, flow(transport, self.next_port));
+    }
+
+    /// What the phone sends comes from another network now; where it was before.
+    pub(super) fn move_to_another_address(&mut self, phone: &'static str) -> Flow {
+        let before = self.connect_anew(phone);
+        if let Some(flow) = self.flows.get_mut(phone) {
+            flow.remote.set_ip([192, 0, 2, 7].into());
+        }
+        before
     }
 
     pub(super) fn drain(&mut self) {
@@ -284,6 +306,13 @@ impl World {
 
     /// Registers with a REGISTER that is changed on its way; the final answer.
     pub(super) fn register_as(&mut self, phone: &'static str, change: impl Fn(String) -> String) -> String {
+        self.try_register_as(phone, change);
+        let inbox = self.inbox.get_mut(&self.flows[phone]).unwrap();
+        inbox.pop_front().unwrap()
+    }
+
+    /// The same; the final answer, if one came, is left in the inbox.
+    pub(super) fn try_register_as(&mut self, phone: &'static str, change: impl Fn(String) -> String) {
         self.count += 2;
         let text = change(self.register_text(phone, 3600));
         let challenge = self.send(phone, &text);
@@ -292,8 +321,6 @@ impl World {
         let text = change(self.register_text(phone, 3600));
         let text = self.with_digest(phone, "REGISTER", &text, &challenge);
         self.deliver(phone, &text);
-        let inbox = self.inbox.get_mut(&self.flows[phone]).unwrap();
-        inbox.pop_front().unwrap()
     }
 
     /// Gives a phone another connection; what it sends and gets goes over that one.
@@ -354,7 +381,7 @@ impl World {
 
     /// A call whose INVITE is changed on its way.
     pub(super) fn call_as(&mut self, from: &str, to: &str, change: impl Fn(String) -> String) -> Placed {
-        let placed = self.place(from, to, change);
+        let placed = self.call_as(from, to, change);
         assert_eq!(status(&self.take(from)), 100);
         placed
     }
@@ -367,14 +394,15 @@ impl World {
 
     /// Places a call and answers the challenge; the answers to the INVITE itself are left in the inbox.
     pub(super) fn call_number(&mut self, from: &str, to: &str) -> Placed {
-        let placed = self.place(from, to, |text| text);
+        let placed = self.call_as(from, to, |text| text);
         if to == "999" {
             assert_eq!(status(&self.take(from)), 100);
         }
         placed
     }
 
-    fn place(&mut self, from: &str, to: &str, change: impl Fn(String) -> String) -> Placed {
+    /// The same with an INVITE that is changed on its way; every answer to it is left in the inbox.
+    pub(super) fn call_as(&mut self, from: &str, to: &str, change: impl Fn(String) -> String) -> Placed {
         self.count += 2;
         let first = change(self.invite_text(from, to));
         let challenge = self.send(from, &first);
@@ -423,7 +451,8 @@ impl World {
         self.deliver(phone, &text);
     }
 
-    fn in_dialog(&mut self, from: &str, placed: &Placed, ok: &str, method: &str, body: &str) -> String {
+    /// A request within a call, as the caller makes it.
+    pub(super) fn in_dialog(&mut self, from: &str, placed: &Placed, ok: &str, method: &str, body: &str) -> String {
         self.nonce_count += 1;
         let cseq: u32 = header(&placed.invite, "CSeq").split(' ').next().unwrap().parse().unwrap();
         let cseq = if method == "ACK" { cseq } else { cseq + self.nonce_count };
@@ -464,9 +493,47 @@ impl World {
         self.deliver(from, &text);
     }
 
-    pub(super) fn reinvite(&mut self, from: &str, placed: &Placed, ok: &str, body: &str) {
+    /// Asks the other side anew; the request.
+    pub(super) fn reinvite(&mut self, from: &str, placed: &Placed, ok: &str, body: &str) -> String {
         let text = self.in_dialog(from, placed, ok, "INVITE", body);
         self.deliver(from, &text);
+        text
+    }
+
+    /// The ACK of a 2xx to this request of ours within a call.
+    pub(super) fn ack_within(&mut self, from: &str, request: &str) {
+        self.nonce_count += 1;
+        let number = header(request, "CSeq").split(' ').next().unwrap();
+        let text = format!(
+            "ACK sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/{} {};branch=z9hG4bKa{}\r\nMax-Forwards: 70\r\nFrom: {}\r\n\
+             To: {}\r\nCall-ID: {}\r\nCSeq: {number} ACK\r\nContent-Length: 0\r\n\r\n",
+            self.flows[from].transport.via_name(),
+            self.flows[from].remote,
+            self.nonce_count,
+            header(request, "From"),
+            header(request, "To"),
+            header(request, "Call-ID"),
+        );
+        self.deliver(from, &text);
+    }
+
+    /// Two phones in a call, the desk phone the caller: the call and the 200 it was connected with.
+    pub(super) fn connected() -> (Self, Placed, String) {
+        let mut world = Self::new();
+        world.register(DESK, 3600);
+        world.register(APP, 3600);
+        let call = world.call(DESK, APP);
+        let invite = world.take_request(APP, "INVITE");
+        world.answer(APP, &invite, 200, SDP);
+        world.take_request(APP, "ACK");
+        let ok = world.take(DESK);
+        world.ack(DESK, &call, &ok);
+        (world, call, ok)
+    }
+
+    /// Takes everything that waits for a phone.
+    pub(super) fn take_all(&mut self, phone: &str) -> Vec<String> {
+        std::iter::from_fn(|| self.try_take(phone)).collect()
     }
 
     /// The ACK of a final answer that is no 2xx: the INVITE's own Via (RFC 3261 section 17.1.1.3).
@@ -492,7 +559,11 @@ impl World {
     }
 
     pub(super) fn cancel(&mut self, from: &str, placed: &Placed) {
-        let head = placed.invite.split("\r\n\r\n").next().unwrap();
+        self.cancel_request(from, &placed.invite);
+    }
+
+    pub(super) fn cancel_request(&mut self, from: &str, invite: &str) {
+        let head = invite.split("\r\n\r\n").next().unwrap();
         let mut text = String::new();
         for line in head.lines() {
             let name = line.split([':', ' ']).next().unwrap().to_ascii_lowercase();
@@ -559,6 +630,11 @@ impl World {
         Self::with(restored, self.now.after(Duration::from_secs(1)))
     }
 
+    /// Requests whose answers are still awaited.
+    pub(super) fn requests_in_hand(&self) -> usize {
+        self.switchboard.client_txs.len()
+    }
+
     pub(super) fn leftovers(&self) -> Vec<usize> {
         let s = &self.switchboard;
         vec![
@@ -566,7 +642,7 @@ impl World {
             s.called.len(),
             s.calling.len(),
             s.deadlines.len(),
-            s.caller_txs.len(),
+            s.invite_txs.len(),
             s.client_txs.len(),
             s.dialogs.len(),
             s.relays.len(),
@@ -594,6 +670,26 @@ pub(super) fn status(text: &str) -> u16 {
     text.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok()).unwrap_or(0)
 }
 
-fn header<'a>(text: &'a str, name: &str) -> &'a str {
+/// Reads every address line as the strictest phone does: a user part is not empty and needs no escapes (RFC 3261
+/// section 25.1).
+fn check_addresses(text: &str) {
+    let head = text.split("\r\n\r\n").next().unwrap();
+    for line in head.lines().skip(1) {
+        let (name, value) = line.split_once(": ").unwrap();
+        if !matches!(name, "Contact" | "From" | "To") {
+            continue;
+        }
+        let address = crate::sip::uri::NameAddr::parse(value).unwrap();
+        let uri = address.parsed_uri().unwrap();
+        if let Some((user, _)) = address.uri.split_once('@') {
+            let (_, user) = user.split_once(':').unwrap();
+            assert!(!user.is_empty(), "an empty user in {line}");
+            assert!(user.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+*".contains(&b)), "{line}");
+        }
+        assert!(!uri.host.is_empty(), "{line}");
+    }
+}
+
+pub(super) fn header<'a>(text: &'a str, name: &str) -> &'a str {
     text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or("")
 }

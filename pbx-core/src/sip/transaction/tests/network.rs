@@ -115,7 +115,10 @@ impl Network {
             }
             let side = if to_called { &mut self.caller } else { &mut self.called };
             while let Some(event) = side.poll_event() {
-                self.outcome.told.push(event);
+                // The usual end of an answered INVITE is no complaint.
+                if !matches!(event, TxEvent::Closed { .. }) {
+                    self.outcome.told.push(event);
+                }
             }
         }
     }

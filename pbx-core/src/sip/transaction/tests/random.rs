@@ -148,9 +148,10 @@ impl History {
         self.bench.drain();
         for (_, event) in std::mem::take(&mut self.bench.told) {
             match event {
-                TxEvent::TimedOut { tx } | TxEvent::TransportFailed { tx } => {
+                TxEvent::TimedOut { tx } | TxEvent::TransportFailed { tx } | TxEvent::NoRoom { tx } => {
                     assert!(self.waiting.remove(&tx), "ended twice");
                 }
+                TxEvent::Closed { tx } => assert!(!self.waiting.contains(&tx), "closed before its final answer"),
                 TxEvent::AckMissing { .. } | TxEvent::Unanswered { .. } => {}
             }
         }

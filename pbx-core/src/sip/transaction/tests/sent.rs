@@ -135,7 +135,7 @@ fn each_2xx_of_the_accepted_invite_reaches_the_user_and_nothing_else_does() {
     bench.pass_millis(1);
     assert_eq!(bench.all.live(), 0, "timer M is 32 s");
     assert!(matches!(bench.answer(&sent, 200, "theirs"), Incoming::Stray { response } if response.status == 200));
-    assert_eq!(bench.told, []);
+    assert_eq!(bench.told, [(32_000, TxEvent::Closed { tx })]);
 }
 
 #[test]
@@ -240,7 +240,8 @@ fn a_2xx_or_a_failure_before_the_waiting_cancel_could_leave_makes_it_needless() 
         assert!(is_response(&bench.answer(&sent, status, "theirs"), tx, status));
         bench.pass_millis(40_000);
         assert!(bench.take_sent().iter().all(|(_, gist)| gist != "CANCEL"));
-        assert_eq!((bench.all.live(), bench.told.len()), (0, 0));
+        let closed = if status == 200 { vec![(32_000, TxEvent::Closed { tx })] } else { Vec::new() };
+        assert_eq!((bench.all.live(), bench.told.as_slice()), (0, closed.as_slice()));
     }
 }
 
@@ -341,13 +342,14 @@ fn when_the_stream_is_lost_waiting_requests_fail_at_once_and_finished_ones_vanis
     bench.answer(&sent, 180, "theirs");
     bench.all.cancel(cancelled, None, bench.now);
     let (options, _) = bench.request(tcp(), Method::Options);
-    let (_, answered) = bench.request(tcp(), Method::Invite);
+    let (connected, answered) = bench.request(tcp(), Method::Invite);
     bench.answer(&answered, 200, "theirs");
     let (elsewhere, _) = bench.request(udp(), Method::Options);
     bench.all.flow_lost(tcp(), bench.now);
     bench.drain();
-    let failed = [ringing, cancelled, options].map(|tx| (0, TxEvent::TransportFailed { tx }));
-    assert_eq!(bench.told, failed);
+    let mut told = [ringing, cancelled, options].map(|tx| (0, TxEvent::TransportFailed { tx })).to_vec();
+    told.push((0, TxEvent::Closed { tx: connected }));
+    assert_eq!(bench.told, told);
     assert_eq!(bench.all.live(), 1);
     bench.pass_millis(32_000);
     assert_eq!(bench.told.last(), Some(&(32_000, TxEvent::TimedOut { tx: elsewhere })));
@@ -464,7 +466,7 @@ fn beyond_the_cap_a_request_fails_at_once_and_new_calls_are_refused_before_reque
     assert_eq!(bench.all.accept(udp(), &next, bench.now), None);
     let refused = bench.all.request(udp(), from_us(Method::Bye), bench.now);
     assert_eq!(bench.all.poll_send(), None);
-    assert_eq!(bench.all.poll_event(), Some(TxEvent::TransportFailed { tx: refused }));
+    assert_eq!(bench.all.poll_event(), Some(TxEvent::NoRoom { tx: refused }));
     assert_eq!(bench.all.live(), MAX_LIVE);
     bench.all.flow_lost(tcp(), bench.now);
     assert_eq!(bench.all.live(), 1, "only the BYE on UDP is left");
