@@ -20,7 +20,7 @@ use super::Switchboard;
 use super::leg::{ClientUse, LegName};
 
 /// How long a request waits for its device.
-const PATIENCE: Duration = Duration::from_secs(25);
+pub(super) const PATIENCE: Duration = Duration::from_secs(25);
 /// Farewells kept at once; each is one call that ended while its phone slept.
 const MAX_FAREWELLS: usize = 1000;
 

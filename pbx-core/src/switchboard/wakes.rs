@@ -10,6 +10,7 @@ use crate::model::{
     WakeEvent, WakeKind, WakeReport, WakeRequest,
 };
 
+use super::mid_call::PATIENCE;
 use super::output::{Change, Notice, Output};
 use super::{PendingWake, Switchboard, fresh_last_wake};
 
@@ -84,8 +85,7 @@ impl Switchboard {
         }
         let wait = match request.kind {
             WakeKind::Call => request.expires_at.since(now.wall) + REMEMBER,
-            WakeKind::Refresh => request.expires_at.since(now.wall).min(REFRESH_LIFE) + REMEMBER,
-            WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test => REMEMBER,
+            WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test | WakeKind::Refresh => REMEMBER,
         };
         let forget_at = now.mono + wait;
         let pending = PendingWake {
@@ -208,6 +208,13 @@ impl Switchboard {
     /// Pushes a sleeping device so that it registers, for want of anything that could be shown: its registration runs out,
     /// or a request within a call waits for it.
     pub(super) fn wake_to_register(&mut self, device: DeviceId, now: Now) {
+        let asked = self.awaited.get(&device).and_then(|wake| self.pending_wakes.get(wake));
+        // Several requests for one phone are one reason to come.
+        if asked
+            .is_some_and(|one| one.last_wake.kind == WakeKind::Refresh && now.wall.since(one.last_wake.at) < PATIENCE)
+        {
+            return;
+        }
         let Some(view) = self.registrar.device(device) else { return };
         let (extension, Some(target)) = (view.extension(), view.usable_target().cloned()) else { return };
         let request = WakeRequest {
