@@ -118,7 +118,8 @@ pub(crate) fn push_params(data: &[u8]) {
     if Uri::parse(&uri).is_ok() {
         let stripped = translate::strip_push_params(&uri);
         assert!(Uri::parse(&stripped).is_ok(), "{uri} became {stripped}");
-        let names = stripped.split(';').skip(1).map(|param| param.split('=').next().unwrap_or("").to_ascii_lowercase());
+        let params = stripped.split('?').next().unwrap_or("");
+        let names = params.split(';').skip(1).map(|param| param.split('=').next().unwrap_or("").to_ascii_lowercase());
         let kept: Vec<String> =
             names.filter(|name| ["pn-prid", "pn-param", "pn-provider"].contains(&name.as_str())).collect();
         assert!(kept.is_empty(), "{uri} became {stripped}");

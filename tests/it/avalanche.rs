@@ -83,7 +83,8 @@ async fn calls(caller: Phone, callee: Phone, mut stop: tokio::sync::watch::Recei
         pace.tick().await;
         let started = Instant::now();
         let call = caller.call(callee.extension(), SOON).await.unwrap();
-        let bell = callee.incoming(SOON).await.unwrap();
+        let arrived = callee.incoming(SOON).await;
+        let bell = arrived.unwrap_or_else(|error| panic!("{error}; the caller saw {:?}", call.view()));
         bell.answer().unwrap();
         call.answered(SOON).await.unwrap();
         took.push(started.elapsed());

@@ -251,14 +251,18 @@ impl Ours {
     }
 
     fn media(&self, text: &str, section: Section) -> Rewritten {
-        let Some((kind, rest)) = text.split_once([' ', '\t']) else { return Rewritten::Keep };
-        let rest = rest.trim_start();
-        let (_, formats) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
+        // Words end where the reader ends them, or what we send could not be read.
+        let blank = |c: char| c.is_ascii_whitespace();
+        let value = text.strip_prefix("m=").unwrap_or(text).trim_start_matches(blank);
+        let Some((kind, rest)) = value.split_once(blank) else { return Rewritten::Keep };
+        let rest = rest.trim_start_matches(blank);
+        let (_, formats) = rest.split_once(blank).unwrap_or((rest, ""));
+        let formats = formats.trim_start_matches(blank);
         let port = match section {
             Section::Audio => self.port,
             Section::Session | Section::Other { .. } => 0,
         };
-        Rewritten::Replace(format!("{kind} {port} {formats}"))
+        Rewritten::Replace(format!("m={kind} {port} {formats}"))
     }
 
     fn attribute(&self, text: &str, section: Section) -> Rewritten {

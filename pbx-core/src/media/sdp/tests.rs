@@ -305,3 +305,16 @@ proptest! {
         prop_assert_eq!(rewrite(&out, ours, 12_000), out);
     }
 }
+
+#[test]
+fn odd_blanks_in_a_media_line_are_blanks_for_the_reader_and_the_writer_alike() {
+    let ours = "192.0.2.1".parse().unwrap();
+    for line in ["m=audio\x0c49170\x0cRTP/AVP 0", "m= audio 49170 RTP/AVP 0", "m=audio \t 49170  RTP/AVP 0"] {
+        let body = format!("v=0\r\nc=IN IP4 192.0.2.7\r\n{line}\r\nm=video\x0c4\x0cRTP/AVP 9\r\n");
+        assert_eq!(read(body.as_bytes()).unwrap().aim().port(), 49_170, "{line:?}");
+        let written = rewrite(body.as_bytes(), ours, 10_000);
+        let text = String::from_utf8(written.to_vec()).unwrap();
+        assert!(text.contains("m=audio 10000 RTP/AVP 0\r\nm=video 0 RTP/AVP 9\r\n"), "{text:?}");
+        assert_eq!(read(&written).unwrap().aim(), "192.0.2.1:10000".parse().unwrap());
+    }
+}
