@@ -35,7 +35,7 @@ const LONGEST_RINGING: Duration = Duration::from_secs(41);
 /// After the last call everybody has so long to say the last word.
 const LAST_WORDS: Duration = Duration::from_secs(12);
 /// Then the phones are gone, and the switchboard must come to rest by itself.
-const REST: Duration = Duration::from_secs(200);
+const REST: Duration = Duration::from_secs(240);
 
 /// Something that is going to happen.
 #[derive(Debug)]

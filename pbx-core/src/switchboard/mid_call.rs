@@ -87,10 +87,14 @@ impl Switchboard {
         if view.live_binding().is_some() || view.usable_target().is_none() {
             return None;
         }
-        // Signing off or running out says nothing about the flow that the call is on.
+        // Signing off, running out or one INVITE without an answer says nothing about the flow that the call is on.
         let flow_is_dead = view.last_binding().and_then(|binding| binding.gone()).is_some_and(|(why, _)| match why {
-            GoneReason::FlowLost | GoneReason::TransportError | GoneReason::NoAnswer => true,
-            GoneReason::Expired | GoneReason::Unregistered | GoneReason::Displaced | GoneReason::DeviceRemoved => false,
+            GoneReason::FlowLost | GoneReason::TransportError => true,
+            GoneReason::NoAnswer
+            | GoneReason::Expired
+            | GoneReason::Unregistered
+            | GoneReason::Displaced
+            | GoneReason::DeviceRemoved => false,
         });
         flow_is_dead.then_some(device)
     }
