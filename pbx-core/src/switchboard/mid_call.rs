@@ -87,8 +87,13 @@ impl Switchboard {
         if view.live_binding().is_some() || view.usable_target().is_none() {
             return None;
         }
+        // A phone that was called answers on the flow of its INVITE, which may be another one than that which died.
+        let ours = view.last_binding().filter(|binding| match leg {
+            LegName::Caller => true,
+            LegName::Callee(_) => live.flow(leg) == Some(binding.flow()),
+        });
         // Signing off, running out or one INVITE without an answer says nothing about the flow that the call is on.
-        let flow_is_dead = view.last_binding().and_then(|binding| binding.gone()).is_some_and(|(why, _)| match why {
+        let flow_is_dead = ours.and_then(|binding| binding.gone()).is_some_and(|(why, _)| match why {
             GoneReason::FlowLost | GoneReason::TransportError => true,
             GoneReason::NoAnswer
             | GoneReason::Expired
