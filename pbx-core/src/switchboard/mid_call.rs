@@ -7,7 +7,7 @@
 //! The called side's device is known. The caller's is known by the flow its INVITE came over or by the `pn-purr` in its
 //! Contact.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::model::{CallId, DeviceId, ExtensionNumber, Flow, Moment, Now};
@@ -140,11 +140,13 @@ impl Switchboard {
             let tx = self.transactions.request(flow, farewell.bye, now.mono);
             self.client_txs.insert(tx, ClientUse::Farewell);
         }
-        let concerned: Vec<(CallId, LegName)> = self
-            .calls
-            .iter()
+        let called = self.registrar.device(device).and_then(|view| self.called.get(&view.extension()));
+        let calls: BTreeSet<CallId> = self.calling.get(&device).into_iter().chain(called).flatten().copied().collect();
+        let concerned: Vec<(CallId, LegName)> = calls
+            .into_iter()
+            .filter_map(|call| Some((call, self.calls.get(&call)?)))
             .filter(|(_, live)| live.call.is_connected())
-            .filter_map(|(call, live)| Some((*call, live.leg_of(device)?)))
+            .filter_map(|(call, live)| Some((call, live.leg_of(device)?)))
             .collect();
         for (call, leg) in concerned {
             self.follow_flow(call, leg, flow);
