@@ -127,7 +127,7 @@ impl World {
             9 => self.within(phone, script),
             10 => self.lose(phone),
             11 => self.report(script),
-            12 => self.save(script.number() % 8 != 0),
+            12 => self.save(!script.number().is_multiple_of(8)),
             13 => self.command(script),
             14 => {
                 let length = usize::from(script.number()) * 4;
@@ -420,7 +420,7 @@ impl World {
             3 => answered(Verdict::TokenWrong { why: "wrong app".into(), accepted_in: None }),
             _ => answered(Verdict::TokenGone { since: None, why: "gone".into() }),
         };
-        let more = script.number() % 2 == 0;
+        let more = script.number().is_multiple_of(2);
         self.give(Input::Wake(WakeReport {
             wake_id: wake.wake_id,
             call: wake.call,
@@ -448,7 +448,10 @@ impl World {
             0 => Command::TestPush(number),
             1 => Command::ChangeExtension {
                 number,
-                change: ExtensionChange { push_enabled: Some(script.number() % 2 == 0), ..ExtensionChange::default() },
+                change: ExtensionChange {
+                    push_enabled: Some(script.number().is_multiple_of(2)),
+                    ..ExtensionChange::default()
+                },
             },
             2 => Command::ShowExtension(number),
             3 => Command::ListCalls,
@@ -485,8 +488,8 @@ fn number(phone: u8) -> &'static str {
 }
 
 fn flow(phone: u8) -> Flow {
-    let transport = if phone % 2 == 0 { Transport::Udp } else { Transport::Tls };
-    let connection = if phone % 2 == 0 { 0 } else { u64::from(phone) };
+    let transport = if phone.is_multiple_of(2) { Transport::Udp } else { Transport::Tls };
+    let connection = if phone.is_multiple_of(2) { 0 } else { u64::from(phone) };
     Flow {
         transport,
         local: ([127, 0, 0, 1], 5060).into(),

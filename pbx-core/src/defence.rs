@@ -12,8 +12,9 @@
 //! Invariants:
 //!
 //! - An address behind which somebody proved to know a secret is never blocked as a whole.
-//! - The source of a datagram can be forged. The name of a scanner blocks on streams only, and a failure over UDP counts towards a block only if it answers a challenge that
-//!   was sent to that very network: who forges an address never sees our challenges.
+//! - The source of a datagram can be forged. The name of a scanner blocks on streams only, and a failure over UDP counts
+//!   towards a block only if it answers a challenge that was sent to that very network: who forges an address never sees
+//!   our challenges.
 //! - A block outlives a restart and ends by the monotonic clock; a jump of the wall clock neither ends nor extends it.
 //! - Every table is bounded. When there is no room for one more stranger, the one that was quiet for longest is forgotten;
 //!   when there is none for one more block, the one that ends first ends now.
@@ -53,9 +54,9 @@ const ADDRESS_FACTOR: u32 = 3;
 /// Failures for one account, once a known address has so many that the address would be blocked if it were strange.
 const STRAINED: u32 = 3;
 /// New calls of one extension each second, and at once: no person dials like this, and no call centre's machine.
-const CALLS_PER_SECOND: u32 = 50;
+const CALLS_PER_SECOND: u32 = 100;
 /// See [`CALLS_PER_SECOND`].
-const CALLS_AT_ONCE: u32 = 200;
+const CALLS_AT_ONCE: u32 = 300;
 /// Log lines about failures each second; what is left out is counted in the next one.
 const LINES_PER_SECOND: u32 = 10;
 /// Log lines about failures at once.

@@ -285,6 +285,16 @@ async fn bad_numbers_and_secrets_are_refused_with_the_fix() {
 }
 
 #[tokio::test]
+async fn how_long_a_phone_is_pushed_is_chosen_by_its_number_and_one_of_two_words() {
+    let here = Installation::new();
+    let served = here.serve().await;
+    here.run(&["push", "policy", "7", "rfc8599"]).await.refused(&["there is no device 7", "[no_such_device]"]);
+    let wrong = here.run(&["push", "policy", "7", "always"]).await;
+    assert!(wrong.err.contains("app, rfc8599"), "{}", wrong.err);
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn files_that_are_no_push_credential_are_refused_by_name() {
     let here = Installation::new();
     let served = here.serve().await;

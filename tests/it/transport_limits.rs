@@ -100,7 +100,7 @@ async fn one_extension_that_calls_like_a_machine_is_told_to_wait_and_its_neighbo
     let server = office().await;
     let machine = Datagrams::at(loopback(10), server.udp());
     let (mut refused, mut challenge) = (0, machine.ask(&Ask::invite("1001", "9999")).await);
-    for call in 1..=260_u32 {
+    for call in 1..=420_u32 {
         let count = (call - 1) % 60 + 1;
         if count == 1 {
             challenge = machine.ask_past(&Ask::invite("1001", "9999")).await;
@@ -116,7 +116,7 @@ async fn one_extension_that_calls_like_a_machine_is_told_to_wait_and_its_neighbo
             assert_eq!(heard.status(), 404, "{heard:?}");
         }
     }
-    assert!(refused > 0, "260 calls in a moment were all taken");
+    assert!(refused > 0, "420 calls in a moment were all taken");
     let person = Datagrams::at(loopback(10), server.udp());
     let ask = Ask::invite("1002", "9999");
     let challenge = person.ask(&ask).await;

@@ -166,7 +166,7 @@ impl Switchboard {
             .callable_devices(number)
             .into_iter()
             .filter_map(|device| match device.live_binding() {
-                Some(binding) if binding.flow() == caller => None,
+                Some(_) if device.live_flows().any(|own| own == caller) => None,
                 Some(binding) if binding.is_suspect() && device.usable_target().is_some() => {
                     Some(Candidate::Suspect { device: device.id(), flow: binding.flow() })
                 }

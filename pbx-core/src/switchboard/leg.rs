@@ -183,15 +183,6 @@ impl LiveCall {
         }
     }
 
-    /// The side of a connected call that this device is on.
-    pub(super) fn leg_of(&self, device: DeviceId) -> Option<LegName> {
-        if self.caller.device == Some(device) {
-            return Some(LegName::Caller);
-        }
-        let winner = self.winner?;
-        (self.callees.get(&winner)?.device == device).then_some(LegName::Callee(winner))
-    }
-
     /// Whether an INVITE for this device is open on a flow of it other than `newest`.
     pub(super) fn is_reached(&self, device: DeviceId, newest: Flow, flows: &[Flow]) -> bool {
         self.callees.values().any(|leg| {

@@ -7,7 +7,7 @@
 //! The called side's device is known. The caller's is known by the flow its INVITE came over or by the `pn-purr` in its
 //! Contact.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::model::{CallId, DeviceId, ExtensionNumber, Flow, Moment, Now};
@@ -131,7 +131,7 @@ impl Switchboard {
         }
     }
 
-    /// A device is there again: what waited for it goes out, and its calls go on over its new flow.
+    /// A device is there again: what waited for it goes out over its new flow.
     pub(super) fn device_is_back(&mut self, device: DeviceId, flow: Flow, now: Now) {
         let (mine, others): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.farewells.waiting).into_iter().partition(|farewell| farewell.device == device);
@@ -140,19 +140,13 @@ impl Switchboard {
             let tx = self.transactions.request(flow, farewell.bye, now.mono);
             self.client_txs.insert(tx, ClientUse::Farewell);
         }
-        let called = self.registrar.device(device).and_then(|view| self.called.get(&view.extension()));
-        let calls: BTreeSet<CallId> = self.calling.get(&device).into_iter().chain(called).flatten().copied().collect();
-        let concerned: Vec<(CallId, LegName)> = calls
-            .into_iter()
-            .filter_map(|call| Some((call, self.calls.get(&call)?)))
-            .filter(|(_, live)| live.call.is_connected())
-            .filter_map(|(call, live)| Some((call, live.leg_of(device)?)))
-            .collect();
-        for (call, leg) in concerned {
-            self.follow_flow(call, leg, flow);
-            let waiting = self.calls.get_mut(&call).and_then(|live| live.waiting.take_if(|one| one.to == leg));
-            if let Some(waiting) = waiting {
-                let WaitingRequest { from, answer_to, request, .. } = waiting;
+        let Some(extension) = self.registrar.device(device).map(|view| view.extension()) else { return };
+        let called = self.called.get(&extension).into_iter().flatten();
+        let theirs: Vec<CallId> = called.chain(self.calling.get(&device).into_iter().flatten()).copied().collect();
+        for call in theirs {
+            let waiting = self.calls.get_mut(&call).and_then(|live| live.waiting.take_if(|one| one.device == device));
+            if let Some(WaitingRequest { from, to, answer_to, request, .. }) = waiting {
+                self.follow_flow(call, to, flow);
                 self.carry_on(call, from, answer_to, *request, now);
                 self.reschedule(call);
             }

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use super::input::RelayPort;
 
-/// Port pairs kept ready: two for each call, so 32 calls can start before the relay has bound more.
-const STOCK: usize = 64;
+/// Port pairs kept ready: two for each call, so 128 calls can start before the relay has bound more. A relay that waits
+/// for a busy processor needs some ten milliseconds for that, and a crowd of callers does not wait.
+const STOCK: usize = 256;
 
 /// Free ports held bound by the relay.
 #[derive(Debug, Default)]
@@ -56,7 +57,7 @@ mod tests {
         assert_eq!(stock.wanted(), Some(STOCK));
         stock.add(Vec::new());
         assert_eq!(stock.wanted(), None);
-        stock.add((0..64).map(|n| RelayPort(10_000 + 2 * n)).collect());
+        stock.add((0..256).map(|n| RelayPort(10_000 + 2 * n)).collect());
         assert_eq!(stock.wanted(), None);
         while stock.take_pair().is_some() {}
         assert_eq!(stock.wanted(), Some(STOCK));

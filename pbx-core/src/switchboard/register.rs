@@ -14,7 +14,7 @@ use super::held::Holding;
 use super::request::{PRODUCT, Realm, unsupported, user_of};
 
 /// Extensions of REGISTER we understand when a phone insists on them.
-const KNOWN: [&str; 3] = ["path", "outbound", "gruu"];
+const KNOWN: [&str; 2] = ["path", "outbound"];
 /// Seconds between keep-alives of a phone on a stream (RFC 5626 section 4.4): the usual two minutes.
 const FLOW_TIMER_STREAM: &str = "120";
 /// The same on UDP: routers forget an address after 30 seconds (RFC 5626 section 4.4.2 says 24 to 29).

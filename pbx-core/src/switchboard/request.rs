@@ -134,7 +134,7 @@ impl Switchboard {
         self.answer_with(flow, request, 200, "OK", |response| {
             response.headers.push(HeaderName::Allow, ALLOW);
             response.headers.push(HeaderName::Accept, "application/sdp");
-            response.headers.push(HeaderName::Supported, "path");
+            response.headers.push(HeaderName::Supported, "path, outbound");
         });
     }
 

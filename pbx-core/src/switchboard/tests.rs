@@ -271,7 +271,7 @@ fn proxies_on_the_callers_way_stay_in_the_call() {
     world.register(DESK, 3600);
     world.register(APP, 3600);
     let routes = "Record-Route: <sip:near.example;lr>, <sip:mid.example;lr>\r\nRecord-Route: <sip:far.example;lr>\r\n";
-    world.call_as(DESK, APP, |text| text.replacen("Contact:", &format!("{routes}Contact:"), 1));
+    world.place_as(DESK, APP, |text| text.replacen("Contact:", &format!("{routes}Contact:"), 1));
     let invite = world.take_request(APP, "INVITE");
     assert!(!invite.contains("Record-Route"), "it is our own dialog: {invite}");
     world.answer(APP, &invite, 180, "");

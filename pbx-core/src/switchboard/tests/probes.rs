@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::model::{Settings, WakeKind};
+use crate::model::{DeviceId, DeviceKey, Extension, Moment, Now, PushPolicy, Settings, UnixMillis, WakeKind};
 use crate::switchboard::command::Command;
+use crate::switchboard::output::{Restored, StoredBinding, StoredDevice};
 
 use super::world::{self, APP, DESK, World};
 
@@ -125,4 +126,55 @@ fn a_send_that_failed_pushes_at_once_during_a_call() {
     world.take_request(DESK, "INVITE");
     world.fail_sends(DESK);
     world.take_wake(WakeKind::Call);
+}
+
+#[test]
+fn ten_thousand_phones_are_never_asked_in_one_burst() {
+    let mut restored = Restored::default();
+    restored.settings.probe_udp_seconds = 15;
+    let now = Now { mono: Moment::START, wall: UnixMillis(1_795_000_000_000) };
+    for phone in 0..10_000_i64 {
+        let number = format!("{}", 10_000 + phone);
+        restored.extensions.push(Extension {
+            number: number.parse().unwrap(),
+            name: "".parse().unwrap(),
+            email: None,
+            push_enabled: true,
+            created_at: now.wall,
+        });
+        restored.devices.push(StoredDevice {
+            id: DeviceId(phone + 1),
+            extension: number.parse().unwrap(),
+            key: DeviceKey::from_instance(&number),
+            username: number.parse().unwrap(),
+            user_agent: String::new(),
+            first_seen_at: now.wall,
+            last_seen_at: now.wall,
+            wake_target: None,
+            last_wake: None,
+            push_policy: PushPolicy::App,
+            registered_until: None,
+        });
+        let port = u16::try_from(20_000 + phone).unwrap();
+        restored.udp_bindings.push(StoredBinding {
+            device: DeviceId(phone + 1),
+            contact: format!("sip:{number}@127.0.0.1:{port}"),
+            remote: ([127, 0, 0, 1], port).into(),
+            local: ([127, 0, 0, 1], 5060).into(),
+            path: Vec::new(),
+            call_id: "c".into(),
+            cseq: 1,
+            since: now.wall,
+            expires_at: now.wall + Duration::from_secs(3600),
+        });
+    }
+    let mut world = World::with(restored, now);
+    let mut asked = 0;
+    for second in 0..60 {
+        world.pass(Duration::from_secs(1));
+        let new = world.questions() - asked;
+        asked += new;
+        assert!(new <= 200, "{new} in second {second}");
+    }
+    assert_eq!(asked, 10_000, "one round takes 50 seconds");
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use crate::model::WakeKind;
+use crate::model::{PushProvider, WakeKind};
+use crate::switchboard::command::Command;
 
 use super::world::{self, APP, DESK, Placed, World};
 
-/// The app's Contact with a token for notices as well: what asks to register is no VoIP push.
+/// The desk has called the app, which answered.
 fn connected() -> (World, Placed, String) {
     let mut world = World::new();
     world.register(DESK, 3600);
@@ -96,5 +97,45 @@ fn a_phone_that_changed_network_in_a_call_is_hung_up_over_its_new_connection() {
     world.register(APP, 3600);
     world.bye(DESK, &call, &ok);
     world.take_request(APP, "BYE");
+    assert!(world.wakes().is_empty());
+}
+
+/// The app calls the desk over a connection it has not registered on, and names itself or not; then it loses both
+/// connections and the desk puts the call on hold.
+fn held_after_a_call_of_the_app(names_itself: bool) -> World {
+    let mut world = World::new();
+    world.ask(Command::SetPushProviders(vec![PushProvider::Apns]));
+    world.register(DESK, 3600);
+    let ok = world.register_as(APP, |text| text);
+    let purr = ok.split("+sip.pnspurr=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let registered = world.connect_anew(APP);
+    let named = |text: String| text.replacen(">\r\nContent-Type", &format!(";pn-purr={purr}>\r\nContent-Type"), 1);
+    let call = world.call_as(APP, DESK, |text| if names_itself { named(text) } else { text });
+    let invite = world.take_request(DESK, "INVITE");
+    assert!(!invite.contains(&purr), "the name is nobody else's business: {invite}");
+    world.answer(DESK, &invite, 200, world::SDP);
+    world.take_request(DESK, "ACK");
+    let ok = world.take(APP);
+    world.ack(APP, &call, &ok);
+    world.lose(registered);
+    world.lose_flow(APP);
+    let (own, to) = world.answered_by(DESK, &invite);
+    world.reinvite(DESK, &own, &to, world::SDP);
+    assert_eq!(world::status(&world.take(DESK)), 100);
+    world
+}
+
+#[test]
+fn a_caller_that_names_itself_is_woken_too() {
+    let mut world = held_after_a_call_of_the_app(true);
+    world.take_wake(WakeKind::Refresh);
+    world.move_to_new_port(APP);
+    world.register(APP, 3600);
+    world.take_request(APP, "INVITE");
+}
+
+#[test]
+fn a_caller_that_nobody_knows_is_not_guessed() {
+    let world = held_after_a_call_of_the_app(false);
     assert!(world.wakes().is_empty());
 }

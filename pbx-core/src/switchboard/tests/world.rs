@@ -75,7 +75,7 @@ impl World {
         world
     }
 
-    fn with(restored: Restored, now: Now) -> Self {
+    pub(super) fn with(restored: Restored, now: Now) -> Self {
         let config = SwitchboardConfig { seed: [7; 32], ..SwitchboardConfig::default() };
         let mut world = Self {
             switchboard: Switchboard::restore(config, restored, now),
@@ -335,6 +335,12 @@ impl World {
         self.inbox.get_mut(&flow)?.pop_front()
     }
 
+    /// How many phones were asked whether they are there, repetitions apart.
+    pub(super) fn questions(&self) -> usize {
+        let first = |inbox: &VecDeque<String>| inbox.iter().any(|text| text.starts_with("OPTIONS "));
+        self.inbox.values().filter(|inbox| first(inbox)).count()
+    }
+
     pub(super) fn lose(&mut self, flow: Flow) {
         self.input(Input::FlowLost(flow));
     }
@@ -373,6 +379,13 @@ impl World {
         text.replacen("Content-Length:", &line, 1)
     }
 
+    /// A call whose INVITE is changed on its way.
+    pub(super) fn call_as(&mut self, from: &str, to: &str, change: impl Fn(String) -> String) -> Placed {
+        let placed = self.place_as(from, to, change);
+        assert_eq!(status(&self.take(from)), 100);
+        placed
+    }
+
     pub(super) fn call(&mut self, from: &str, to: &str) -> Placed {
         let placed = self.call_number(from, to);
         assert_eq!(status(&self.take(from)), 100);
@@ -381,7 +394,7 @@ impl World {
 
     /// Places a call and answers the challenge; the answers to the INVITE itself are left in the inbox.
     pub(super) fn call_number(&mut self, from: &str, to: &str) -> Placed {
-        let placed = self.call_as(from, to, |text| text);
+        let placed = self.place_as(from, to, |text| text);
         if to == "999" {
             assert_eq!(status(&self.take(from)), 100);
         }
@@ -389,7 +402,7 @@ impl World {
     }
 
     /// The same with an INVITE that is changed on its way; every answer to it is left in the inbox.
-    pub(super) fn call_as(&mut self, from: &str, to: &str, change: impl Fn(String) -> String) -> Placed {
+    pub(super) fn place_as(&mut self, from: &str, to: &str, change: impl Fn(String) -> String) -> Placed {
         self.count += 2;
         let first = change(self.invite_text(from, to));
         let challenge = self.send(from, &first);
@@ -458,6 +471,16 @@ impl World {
             flow.remote,
             body.len()
         )
+    }
+
+    /// A call as the phone that answered this INVITE knows it, for its own requests within the call.
+    pub(super) fn answered_by(&self, phone: &str, invite: &str) -> (Placed, String) {
+        let own = format!(
+            "From: {};tag=t{phone}\r\nCall-ID: {}\r\nCSeq: 1 INVITE\r\n",
+            header(invite, "To"),
+            header(invite, "Call-ID")
+        );
+        (Placed { invite: own }, format!("To: {}\r\n", header(invite, "From")))
     }
 
     pub(super) fn ack(&mut self, from: &str, placed: &Placed, ok: &str) {
@@ -617,6 +640,7 @@ impl World {
         vec![
             s.calls.len(),
             s.called.len(),
+            s.calling.len(),
             s.deadlines.len(),
             s.invite_txs.len(),
             s.client_txs.len(),
