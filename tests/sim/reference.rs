@@ -125,10 +125,11 @@ impl Reference {
                 }
             }
             (Some(status), _) if status < 200 && message::cseq(text).1 == "INVITE" => {
+                let there = self.phones.get(usize::from(phone)).is_some_and(|facts| facts.is_there(at, at));
                 let Some(name) = self.by_name.get(call).cloned() else { return };
                 if let Some(facts) = self.calls.get_mut(&name) {
                     let removed = self.phones.get(usize::from(phone)).is_some_and(|facts| !facts.removals.is_empty());
-                    let gone = removed || facts.phone(phone).forgot.is_some();
+                    let gone = removed || !there || facts.phone(phone).forgot.is_some();
                     let rings = status == 180 && facts.is_open() && !gone;
                     facts.phone(phone).server_got_sign.push(at);
                     if rings {

@@ -298,10 +298,11 @@ impl Transactions {
         });
     }
 
-    /// Sends an INVITE of ours again, out of turn, if it has no answer yet; on a stream nothing gets lost.
-    pub fn repeat(&mut self, tx: ClientTx) {
+    /// Sends an INVITE of ours again, out of turn, if it has no answer yet, and counts its gaps (timer A) from the first
+    /// anew; on a stream nothing gets lost.
+    pub fn repeat(&mut self, tx: ClientTx, now: Moment) {
         self.with_client(tx, |machine, out| match machine {
-            ClientMachine::Invite(invite) => invite.repeat(out),
+            ClientMachine::Invite(invite) => invite.repeat(now, out),
             ClientMachine::Other(_) => {}
         });
     }

@@ -93,7 +93,7 @@ fn binding(device: i64) -> StoredBinding {
     }
 }
 
-fn parked(call: i64) -> ParkedCall {
+pub(super) fn parked(call: i64) -> ParkedCall {
     ParkedCall {
         call: CallId(call),
         flow: Flow {

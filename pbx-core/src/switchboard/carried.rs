@@ -66,7 +66,7 @@ impl Switchboard {
 
     /// The ACK of a 2xx we gave: of the first INVITE, or of a carried one; its CSeq says of which (RFC 3261 section
     /// 13.2.2.4).
-    pub(super) fn ack(&mut self, request: &Request) {
+    pub(super) fn ack(&mut self, request: &Request, now: Now) {
         let tag = request.headers.get(&HeaderName::To).and_then(|to| tag_of(to));
         let Some((call, leg)) = tag.and_then(|tag| self.dialogs.get(tag)).copied() else { return };
         let Some(live) = self.calls.get_mut(&call) else { return };
@@ -84,13 +84,15 @@ impl Switchboard {
             return;
         }
         self.transactions.acknowledged(live.caller.tx);
-        let Some(LegName::Callee(branch)) = live.other(leg).filter(|_| live.caller.late_offer) else { return };
-        if live.callees.get(&branch).is_some_and(|leg| leg.ack.is_none()) {
+        if let Some(LegName::Callee(branch)) = live.other(leg).filter(|_| live.caller.late_offer)
+            && live.callees.get(&branch).is_some_and(|leg| leg.ack.is_none())
+        {
             let ack = self.ack_with_answer(call, leg, LegName::Callee(branch), 1, request);
             if let Some(leg) = self.calls.get_mut(&call).and_then(|live| live.callees.get_mut(&branch)) {
                 leg.ack = ack;
             }
         }
+        self.caller_confirmed(call, now);
     }
 
     fn carried_acknowledged(

@@ -61,7 +61,7 @@ impl Switchboard {
                 CallOutput::RepeatInvite { branch } => {
                     let leg = self.calls.get(&id).and_then(|live| live.callees.get(&branch));
                     if let Some(tx) = leg.and_then(|leg| leg.tx) {
-                        self.transactions.repeat(tx);
+                        self.transactions.repeat(tx, now.mono);
                     }
                 }
                 CallOutput::MoveBranch { branch, flow } => self.move_branch(id, branch, flow),
@@ -345,6 +345,10 @@ impl Switchboard {
     /// Sends BYE on an established leg.
     pub(super) fn hang_up(&mut self, id: CallId, leg: LegName, now: Now) {
         let Some(live) = self.calls.get_mut(&id) else { return };
+        if leg == LegName::Caller && !live.caller.confirmed {
+            live.caller.farewell_due = true;
+            return;
+        }
         let Some(flow) = live.flow(leg) else { return };
         let Some(dialog) = live.dialog_mut(leg) else { return };
         let mut bye = dialog.request(Method::Bye);

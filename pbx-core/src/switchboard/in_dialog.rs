@@ -7,7 +7,7 @@ use crate::sip::message::{HeaderName, Method, Request, Response, tag_of};
 use crate::sip::transaction::ServerTx;
 
 use super::Switchboard;
-use super::leg::{LegName, LiveCall};
+use super::leg::LegName;
 use super::mid_call::WaitingRequest;
 use super::request::{ALLOW, Realm};
 
@@ -102,8 +102,10 @@ impl Switchboard {
     fn bye(&mut self, call: CallId, leg: LegName, flow: Flow, request: &Request, now: Now) {
         self.answer(flow, request, 200, "OK");
         // Who hangs up has heard our 200, even if the ACK got lost: it is repeated no more.
-        if let (LegName::Caller, Some(live)) = (leg, self.calls.get(&call)) {
+        if let (LegName::Caller, Some(live)) = (leg, self.calls.get_mut(&call)) {
             self.transactions.acknowledged(live.caller.tx);
+            live.caller.confirmed = true;
+            live.caller.farewell_due = false;
         }
         let input = match leg {
             LegName::Caller => CallInput::CallerGone { reason: "The caller hung up.".into() },
@@ -153,6 +155,16 @@ impl Switchboard {
         self.carry_on(call, leg, answer_to, request, now);
     }
 
+    /// The caller's 200 is confirmed, or will never be: a farewell that waited for it leaves.
+    pub(super) fn caller_confirmed(&mut self, call: CallId, now: Now) {
+        let Some(live) = self.calls.get_mut(&call) else { return };
+        live.caller.confirmed = true;
+        if std::mem::take(&mut live.caller.farewell_due) {
+            self.hang_up(call, LegName::Caller, now);
+            self.run_call(call, now);
+        }
+    }
+
     /// An UPDATE without an offer asks nothing of the other side: a session timer (RFC 4028), or a new Contact. It is
     /// answered here, so that it wakes nobody and each side keeps its own timer.
     fn refreshed(&mut self, call: CallId, leg: LegName, flow: Flow, request: &Request) {
@@ -177,9 +189,11 @@ impl Switchboard {
             let Some(call) = self.invite_txs.get(tx).copied().filter(|call| self.is_first_invite(*call, *tx)) else {
                 continue;
             };
-            let rings =
-                |live: &LiveCall| live.caller.flow == flow && !live.call.is_connected() && !live.call.is_ended();
-            if self.calls.get(&call).is_some_and(rings) {
+            let Some(live) = self.calls.get(&call) else { continue };
+            if live.caller.answered && !live.caller.confirmed {
+                // A farewell that waits for the ACK waits in vain.
+                self.caller_confirmed(call, now);
+            } else if live.caller.flow == flow && !live.call.is_connected() && !live.call.is_ended() {
                 let reason = "The caller's connection was lost before anybody answered.".into();
                 self.tell_call(call, CallInput::CallerGone { reason }, now);
             }

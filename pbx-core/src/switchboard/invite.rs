@@ -73,8 +73,19 @@ impl Switchboard {
         self.outputs.push_back(Output::OpenRelay { relay: relay.id, caller_port, callee_port });
         let late_offer = request.body.is_empty();
         let device = self.callers_device(credential.extension, flow, &request);
-        let caller =
-            CallerLeg { flow, device, tx, invite: request, raw: raw.clone(), tag, dialog, answered: false, late_offer };
+        let caller = CallerLeg {
+            flow,
+            device,
+            tx,
+            invite: request,
+            raw: raw.clone(),
+            tag,
+            dialog,
+            answered: false,
+            confirmed: false,
+            farewell_due: false,
+            late_offer,
+        };
         self.start_call(caller, &credential, dialled, callee, relay, now);
     }
 
@@ -111,11 +122,10 @@ impl Switchboard {
             early_ringing: self.settings.early_ringing,
         };
         let candidates = callee.map_or_else(Vec::new, |number| self.candidates(number, caller.flow));
+        let nobody = "The dialled number does not exist.".into();
         let call = match callee {
             Some(_) => Call::start(policy, candidates, now.mono),
-            None => {
-                Call::refused(policy, CallEnding::NoSuchNumber, "The dialled number does not exist.".into(), now.mono)
-            }
+            None => Call::refused(policy, CallEnding::NoSuchNumber, nobody, now.mono),
         };
         let begun = vec![
             Change::PutCall(record.clone()),

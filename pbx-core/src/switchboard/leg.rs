@@ -80,6 +80,11 @@ pub(super) struct CallerLeg {
     pub(super) dialog: Dialog,
     /// The final answer has gone out.
     pub(super) answered: bool,
+    /// Its 200 was confirmed, or need not be any more.
+    pub(super) confirmed: bool,
+    /// It is to be hung up as soon as its 200 is confirmed: a BYE that overtakes the 200 belongs to nothing (RFC 3261
+    /// section 15).
+    pub(super) farewell_due: bool,
     /// The caller's INVITE carried no offer: the callee's 200 does, and the caller's ACK carries the answer.
     pub(super) late_offer: bool,
 }
@@ -199,6 +204,7 @@ impl LiveCall {
         self.call.is_ended()
             && !self.closing_relay
             && self.waiting.is_none()
+            && !self.caller.farewell_due
             && self.callees.values().all(|leg| leg.tx.is_none())
     }
 }

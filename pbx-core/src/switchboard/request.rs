@@ -33,7 +33,7 @@ impl Switchboard {
     pub(super) fn sip_message(&mut self, flow: Flow, message: Message, raw: &Bytes, now: Now) {
         match self.transactions.receive(flow, message, now.mono) {
             Incoming::Request { request } => self.request(flow, request, raw, now),
-            Incoming::Ack { request } => self.ack(&request),
+            Incoming::Ack { request } => self.ack(&request, now),
             Incoming::Cancel { invite: Some(tx), .. } => {
                 let Some(call) = self.invite_txs.get(&tx).copied() else { return };
                 if self.is_first_invite(call, tx) {

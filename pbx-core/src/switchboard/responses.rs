@@ -197,6 +197,7 @@ impl Switchboard {
                 let Some(call) = self.invite_txs.get(&tx).copied() else { return };
                 if self.is_first_invite(call, tx) {
                     let reason = "The caller never confirmed the answer (no ACK).".into();
+                    self.caller_confirmed(call, now);
                     // A call that is over has said its farewell.
                     if self.calls.get(&call).is_some_and(|live| !live.call.is_ended()) {
                         self.hang_up(call, LegName::Caller, now);

@@ -271,7 +271,7 @@ fn proxies_on_the_callers_way_stay_in_the_call() {
     world.register(DESK, 3600);
     world.register(APP, 3600);
     let routes = "Record-Route: <sip:near.example;lr>, <sip:mid.example;lr>\r\nRecord-Route: <sip:far.example;lr>\r\n";
-    world.place_as(DESK, APP, |text| text.replacen("Contact:", &format!("{routes}Contact:"), 1));
+    world.call_as(DESK, APP, |text| text.replacen("Contact:", &format!("{routes}Contact:"), 1));
     let invite = world.take_request(APP, "INVITE");
     assert!(!invite.contains("Record-Route"), "it is our own dialog: {invite}");
     world.answer(APP, &invite, 180, "");
@@ -316,6 +316,122 @@ fn nothing_is_left_of_a_thousand_calls() {
         world.pass(Duration::from_secs(40));
     }
     assert!(world.is_empty(), "{:?}", world.leftovers());
+}
+
+#[test]
+fn a_caller_who_gives_up_while_the_journal_is_written_leaves_no_missed_call_notice() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.lose_flow(APP);
+    world.hold_saves();
+    let call = world.call(DESK, APP);
+    world.cancel(DESK, &call);
+    world.release_saves();
+    assert!(world.wakes().is_empty(), "nobody was pushed, so nobody needs to be told");
+}
+
+#[test]
+fn an_answer_that_crosses_the_cancel_is_hung_up_once() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    let call = world.call(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    world.answer(APP, &invite, 180, "");
+    world.cancel(DESK, &call);
+    world.take_request(APP, "CANCEL");
+    world.answer(APP, &invite, 200, world::SDP);
+    world.take_request(APP, "ACK");
+    world.take_request(APP, "BYE");
+    assert_eq!(world.try_take(APP), None);
+}
+
+#[test]
+fn a_phone_that_answers_and_changes_network_before_the_ack_keeps_its_call() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.call(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    world.answer(APP, &invite, 200, world::SDP);
+    world.lose_flow(APP);
+    world.move_to_new_port(APP);
+    world.answer(APP, &invite, 200, world::SDP);
+    world.take_request(APP, "ACK");
+    assert_eq!(world.try_take(APP), None, "its call is not hung up");
+    assert_eq!(world.status().calls, 1);
+}
+
+#[test]
+fn a_phone_that_rings_on_another_network_has_one_call_and_may_answer_the_first_invite() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.call(DESK, APP);
+    let first = world.take_request(APP, "INVITE");
+    world.answer(APP, &first, 180, "");
+    assert_eq!(world::status(&world.take(DESK)), 180);
+    world.move_to_new_port(APP);
+    world.register(APP, 3600);
+    let second = world.take_request(APP, "INVITE");
+    for name in ["From", "Call-ID", "CSeq"] {
+        assert_eq!(world::header(&first, name), world::header(&second, name), "{name}");
+    }
+    world.answer(APP, &second, 482, "");
+    world.take_request(APP, "ACK");
+    world.answer(APP, &first, 200, world::SDP);
+    assert_eq!(world::status(&world.take(DESK)), 200);
+    world.take_request(APP, "ACK");
+    assert_eq!(world.try_take(APP), None);
+}
+
+#[test]
+fn a_change_within_a_call_that_ends_is_refused() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    let call = world.call(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    world.answer(APP, &invite, 200, world::SDP);
+    let ok = world.take(DESK);
+    world.ack(DESK, &call, &ok);
+    world.reinvite(DESK, &call, &ok, world::SDP);
+    assert_eq!(world::status(&world.take(DESK)), 100);
+    world.bye(DESK, &call, &ok);
+    assert_eq!(world::status(&world.take(DESK)), 200);
+    assert_eq!(world::status(&world.take(DESK)), 487);
+}
+
+#[test]
+fn who_hangs_up_without_an_ack_hears_the_answer_no_more() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    let call = world.call(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    world.answer(APP, &invite, 200, world::SDP);
+    let ok = world.take(DESK);
+    world.bye(DESK, &call, &ok);
+    assert_eq!(world::status(&world.take(DESK)), 200);
+    world.pass(Duration::from_secs(10));
+    assert_eq!(world.try_take(DESK), None);
+}
+
+#[test]
+fn a_caller_is_hung_up_on_when_it_has_confirmed_the_answer_and_not_before() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    let call = world.call(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    world.answer(APP, &invite, 200, world::SDP);
+    let ok = world.take(DESK);
+    world.drain();
+    assert_eq!(world.try_take(DESK), None, "a BYE could overtake the 200");
+    world.ack(DESK, &call, &ok);
+    let bye = world.take_request(DESK, "BYE");
+    world.answer(DESK, &bye, 200, "");
 }
 
 #[test]

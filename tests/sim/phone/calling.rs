@@ -243,6 +243,8 @@ impl Phone {
     pub(super) fn hang_up(&mut self, number: usize) {
         let Some(call) = self.outgoing.get_mut(number).filter(|call| call.state == State::Talking) else { return };
         call.cseq += 1;
+        // For its user the call is over, whether or not the BYE is answered.
+        self.out.seen.push(Seen::Parted { call: call.call.clone() });
         let (id, remote) = (call.call.clone(), call.remote.clone().unwrap_or_default());
         let branch = format!("z9hG4bK{}", self.new_id("b"));
         let bye = self.within(number, "BYE", &branch, &remote, ("", ""));

@@ -10,6 +10,8 @@ use crate::history::Oddity;
 use super::Reference;
 use super::facts::{CallFacts, DeviceFacts, PhoneFacts};
 
+/// How long after a cut a repetition of four seconds' gap can take, lost copies included.
+const LATE_REPEATS: Duration = Duration::from_secs(13);
 /// What the machine itself may take.
 const PROMPT: Duration = Duration::from_millis(20);
 
@@ -85,7 +87,12 @@ impl Reference {
             }
         }
         let dialogs: BTreeSet<_> = call.byes.iter().map(|(phone, dialog, _)| (phone, dialog)).collect();
-        if call.byes.len() > dialogs.len() {
+        // An answer that a phone repeats from another network may be hung up once more.
+        let end = call.ended.unwrap_or(*decided) + self.slack + self.slack;
+        let stayed = dialogs
+            .iter()
+            .all(|(phone, _)| self.phones.get(usize::from(**phone)).is_some_and(|facts| facts.is_there(began, end)));
+        if call.byes.len() > dialogs.len() && stayed {
             wrong.push(("one farewell", format!("{:?}", call.byes)));
         }
         if let Some(rang) = call.first_ring
@@ -126,7 +133,8 @@ impl Reference {
             0 | 480 => true,
             _ => meddled || call.killed,
         };
-        if !fits && !(meddled && matches!(status, 500 | 503 | 404)) && !self.is_removed(&call.to) {
+        let ended_by_others = meddled && matches!(status, 500 | 503 | 404);
+        if !fits && !ended_by_others && !self.is_removed(&call.to) {
             return Some(("the answer fits", format!("{status} at {decided:?}")));
         }
         if matches!(status, 480 | 486) && !meddled {
@@ -304,8 +312,8 @@ impl Reference {
         let cuts = self.phones.get(usize::from(phone)).map_or(&[][..], |facts| &facts.cuts);
         // A repetition that falls into the cut costs up to four seconds more, and so does each that gets lost after it.
         cuts.iter()
-            .filter(|(_, to)| *to >= at)
-            .map(|(_, to)| to.since(at) + Duration::from_secs(13))
+            .filter(|(_, to)| *to + LATE_REPEATS >= at)
+            .map(|(_, to)| to.since(at) + LATE_REPEATS)
             .max()
             .unwrap_or_default()
     }

@@ -154,7 +154,20 @@ impl World {
                     self.command(Command::HangUp(call));
                 }
             }
-            _ => {}
+            Event::Call { .. }
+            | Event::Sleep { .. }
+            | Event::Rise { .. }
+            | Event::Move { .. }
+            | Event::Refresh { .. }
+            | Event::Crash { .. }
+            | Event::NewToken { .. }
+            | Event::Mood { .. }
+            | Event::Cut { .. }
+            | Event::Provider { .. }
+            | Event::Store(_)
+            | Event::Restart { .. }
+            | Event::Silence
+            | Event::Drain => {}
         }
     }
 

@@ -324,9 +324,10 @@ async fn a_side_that_is_gone_without_a_word_is_told_although_the_other_talks_on(
     let (caller, callee) = (phone().await, phone().await);
     bench.aim(Side::Caller, caller.local_addr().unwrap()).await;
     bench.aim(Side::Callee, callee.local_addr().unwrap()).await;
-    let began = std::time::Instant::now();
+    let mut said = 0;
     let told = loop {
-        assert!(began.elapsed() < PATIENCE, "nothing was told");
+        said += 1;
+        assert!(said < 10_000, "nothing was told");
         caller.send_to(&sound(1, "are you there?"), bench.port(Side::Caller)).await.unwrap();
         if let Ok(event) = timeout(Duration::from_millis(2), bench.events.recv()).await {
             break event;

@@ -81,9 +81,11 @@ impl InviteClient {
     }
 
     /// Sends the INVITE out of turn while it has no answer and is wanted.
-    pub(super) fn repeat(&self, out: &mut Outbox) {
+    pub(super) fn repeat(&mut self, now: Moment, out: &mut Outbox) {
         if self.state == State::Calling && !self.flow.transport.is_reliable() {
             out.send(self.flow, &self.message);
+            self.gap = T1;
+            self.repeat_at = Some(now + T1);
         }
     }
 

@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-use super::super::tests::{call, credential, device, extension, open};
+use super::super::tests::{call, credential, device, extension, open, parked};
 use super::super::{Store, call_log};
 use super::Writer;
 use crate::model::{CallEnding, CallId, DeviceId};
@@ -69,6 +69,20 @@ async fn jobs_that_arrive_during_a_commit_share_the_next_one() {
     assert_eq!(store.load().await.unwrap().extensions.len(), 400);
     let pages = frames(&store).await - before;
     assert!(pages < 150, "400 jobs in a handful of transactions write few pages, not {pages}");
+}
+
+#[tokio::test]
+async fn a_parked_call_and_its_end_wait_for_no_commit() {
+    let mut bench = bench().await;
+    let open = bench.store.begin().await.unwrap();
+    bench.save(1, vec![Change::PutExtension(extension("101"))]);
+    bench.save(2, vec![Change::PutParked(parked(7))]);
+    assert_eq!(bench.done.recv().await, Some(Saved { ticket: SaveTicket(2), ok: true }));
+    bench.save(3, vec![Change::DeleteParked(CallId(7))]);
+    assert_eq!(bench.done.recv().await, Some(Saved { ticket: SaveTicket(3), ok: true }));
+    open.commit().await.unwrap();
+    assert_eq!(bench.done.recv().await, Some(Saved { ticket: SaveTicket(1), ok: true }));
+    assert_eq!(bench.store.load().await.unwrap().parked, []);
 }
 
 /// Pages in the journal: each transaction writes every page it touched once, so 400 transactions would write over 800.

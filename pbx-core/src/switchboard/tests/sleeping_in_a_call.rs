@@ -110,7 +110,7 @@ fn held_after_a_call_of_the_app(names_itself: bool) -> World {
     let purr = ok.split("+sip.pnspurr=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let registered = world.connect_anew(APP);
     let named = |text: String| text.replacen(">\r\nContent-Type", &format!(";pn-purr={purr}>\r\nContent-Type"), 1);
-    let call = world.call_as(APP, DESK, |text| if names_itself { named(text) } else { text });
+    let call = world.call_changed(APP, DESK, |text| if names_itself { named(text) } else { text });
     let invite = world.take_request(DESK, "INVITE");
     assert!(!invite.contains(&purr), "the name is nobody else's business: {invite}");
     world.answer(DESK, &invite, 200, world::SDP);

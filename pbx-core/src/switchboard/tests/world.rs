@@ -379,9 +379,9 @@ impl World {
         text.replacen("Content-Length:", &line, 1)
     }
 
-    /// A call whose INVITE is changed on its way.
-    pub(super) fn call_as(&mut self, from: &str, to: &str, change: impl Fn(String) -> String) -> Placed {
-        let placed = self.place_as(from, to, change);
+    /// A call whose INVITE is changed on its way, and its first answer taken.
+    pub(super) fn call_changed(&mut self, from: &str, to: &str, change: impl Fn(String) -> String) -> Placed {
+        let placed = self.call_as(from, to, change);
         assert_eq!(status(&self.take(from)), 100);
         placed
     }
@@ -394,7 +394,7 @@ impl World {
 
     /// Places a call and answers the challenge; the answers to the INVITE itself are left in the inbox.
     pub(super) fn call_number(&mut self, from: &str, to: &str) -> Placed {
-        let placed = self.place_as(from, to, |text| text);
+        let placed = self.call_as(from, to, |text| text);
         if to == "999" {
             assert_eq!(status(&self.take(from)), 100);
         }
@@ -402,7 +402,7 @@ impl World {
     }
 
     /// The same with an INVITE that is changed on its way; every answer to it is left in the inbox.
-    pub(super) fn place_as(&mut self, from: &str, to: &str, change: impl Fn(String) -> String) -> Placed {
+    pub(super) fn call_as(&mut self, from: &str, to: &str, change: impl Fn(String) -> String) -> Placed {
         self.count += 2;
         let first = change(self.invite_text(from, to));
         let challenge = self.send(from, &first);
