@@ -224,7 +224,7 @@ impl Call {
             ),
             CallInput::Silence => self.hang_up(
                 CallEnding::Silence,
-                "No sound came from either side for the silence limit.".into(),
+                "No sound came from either side for the silence limit, or from one side for half an hour.".into(),
                 true,
                 true,
             ),

@@ -210,9 +210,10 @@ impl Switchboard {
             Input::Sip { flow, message, raw } => self.sip_message(flow, message, &raw, now),
             Input::Refused { flow, reply } => self.refused(flow, reply, now),
             Input::FlowLost(flow) => {
+                let asked = self.transactions.received_on(flow);
                 self.registrar.flow_lost(flow, now);
                 self.transactions.flow_lost(flow, now.mono);
-                self.caller_flow_lost(flow, now);
+                self.caller_flow_lost(flow, &asked, now);
             }
             Input::SendFailed(flow) => self.transactions.send_failed(flow, now.mono),
             Input::DatagramRefused { to } => self.datagram_refused(to, now),

@@ -39,6 +39,9 @@ pub struct RelayConfig {
     pub ports: PortRange,
     /// Without a packet from either side for this long, a call is silent.
     pub silence: Duration,
+    /// Without a packet from one side for this long, while the other talks and nobody holds: that side is gone without a
+    /// word, and the call with it. Long, because a muted phone may rightly send nothing.
+    pub silence_of_one: Duration,
     /// The same while a side is on hold, when phones rightly send nothing: long, but a call never lives for ever.
     pub silence_on_hold: Duration,
     /// How long a port stays closed after a call, so that late packets of the old call never reach a new one.
@@ -56,6 +59,7 @@ impl RelayConfig {
             address: None,
             ports,
             silence,
+            silence_of_one: Duration::from_secs(1800),
             silence_on_hold: Duration::from_secs(3600),
             rest: Duration::from_secs(5),
             relearn: Duration::from_secs(5),
@@ -114,7 +118,7 @@ pub enum RelayOrder {
 pub enum RelayEvent {
     /// More pairs are held. Fewer than wanted when the range is used up.
     Ports(Vec<RelayPort>),
-    /// No packet from either side for the silence limit. Said once, and again only after a packet or a new announcement.
+    /// No packet from either side, or from one of them, for the limit of that. Said once, and again only after a packet or a new announcement.
     Silent(RelayId),
     /// A relay has ended.
     Closed {

@@ -356,7 +356,7 @@ impl Work<'_> {
                     let (uri, params) = if own {
                         (binding.uri.clone(), binding.params.clone())
                     } else {
-                        let params = contact_uri::without_push_params(&binding.params);
+                        let params = contact_uri::params_without_push(&binding.params);
                         (contact_uri::without_push_params(&binding.uri).into(), params.into())
                     };
                     contacts.push(BoundContact {

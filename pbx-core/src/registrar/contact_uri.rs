@@ -1,30 +1,18 @@
 //! The two things the registrar reads from a Contact URI that is otherwise kept as it came.
 
+use crate::sip::translate;
+
 /// The URI for calling the device: without push parameters and without `?headers`.
 ///
 /// A push token must reach nobody but its provider (RFC 8599 section 12), so it is not in any request we send.
 /// `pn-…` are the parameters of RFC 8599 and of older Linphone versions; `app-id` belongs to the latter.
 pub(super) fn without_push_params(uri: &str) -> String {
-    let uri = uri.split_once('?').map_or(uri, |(before, _)| before);
-    // A `;` in front of `@` belongs to the user part.
-    let host_at = uri.rfind('@').map_or(0, |at| at + 1);
-    let (user, rest) = uri.split_at(host_at);
-    let mut kept = String::with_capacity(uri.len());
-    kept.push_str(user);
-    for (nth, param) in rest.split(';').enumerate() {
-        if nth == 0 {
-            kept.push_str(param);
-        } else if !is_push_param(param) {
-            kept.push(';');
-            kept.push_str(param);
-        }
-    }
-    kept
+    translate::callable_uri(uri)
 }
 
-fn is_push_param(param: &str) -> bool {
-    let name = param.split_once('=').map_or(param, |(name, _)| name).trim();
-    name.eq_ignore_ascii_case("app-id") || name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("pn-"))
+/// The same for the header parameters of a Contact, where some phones put theirs.
+pub(super) fn params_without_push(params: &str) -> String {
+    translate::strip_push_header_params(params).into_owned()
 }
 
 /// `user@host:port` of the URI, without scheme, parameters and headers.
@@ -48,6 +36,14 @@ mod tests {
         assert_eq!(without_push_params("sip:[2001:db8::1]:5060"), "sip:[2001:db8::1]:5060");
         assert_eq!(without_push_params("sip:1;pn-prid=x@h;pn-prid=y"), "sip:1;pn-prid=x@h");
         assert_eq!(without_push_params(""), "");
+    }
+
+    #[test]
+    fn no_spelling_of_a_push_parameter_gets_through() {
+        let uri = "sip:101@192.0.2.7;%70n-prid=SECRET;pn-param=a@b;transport=tls;pn-x=?";
+        assert_eq!(without_push_params(uri), "sip:101@192.0.2.7;transport=tls");
+        let params = ";+sip.instance=\"<urn:x;pn-prid=kept@here?>\";pn-prid=\"SECRET;@\";PN-Param=\"a;b\";q=1";
+        assert_eq!(params_without_push(params), ";+sip.instance=\"<urn:x;pn-prid=kept@here?>\";q=1");
     }
 
     #[test]

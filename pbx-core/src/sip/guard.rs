@@ -68,12 +68,6 @@ const fn bad(reason: &'static str) -> Fault {
     Fault { status: 400, reason }
 }
 
-/// Whether a datagram is only meant to keep a NAT binding open: empty, line ends, or the up to four NULs or blanks some
-/// phones send. It is no message, needs no answer and is no fault.
-pub fn is_keep_alive(datagram: &[u8]) -> bool {
-    datagram.len() <= 4 && datagram.iter().all(|byte| matches!(byte, b'\r' | b'\n' | b' ' | 0))
-}
-
 /// Reads one datagram, or one frame that the [`super::framer::Framer`] cut from a stream.
 pub fn check(raw: Bytes, transport: Transport) -> Result<Message, Refusal> {
     read(&raw, transport).map_err(|fault| Refusal {

@@ -192,19 +192,9 @@ impl Transactions {
         self.public_address = host;
     }
 
-    /// A new tag: 16 hex digits.
-    pub fn new_tag(&mut self) -> String {
-        self.tokens.tag()
-    }
-
     /// The tag for an answer without state: the same for each repetition of the request (RFC 3261 section 8.2.7).
     pub fn tag_for(&self, request: &Request) -> String {
         self.tokens.stateless_tag(Key::of(request))
-    }
-
-    /// A new Call-ID: 32 hex digits, no host.
-    pub fn new_call_id(&mut self) -> String {
-        self.tokens.call_id()
     }
 
     /// How many transactions are alive.
@@ -425,6 +415,15 @@ impl Transactions {
                 }
             }
         }
+    }
+
+    /// The requests that came on this flow and are still alive.
+    pub fn received_on(&self, flow: Flow) -> Vec<ServerTx> {
+        let servers = |id| match id {
+            Id::Server(tx) => Some(tx),
+            Id::Client(_) => None,
+        };
+        self.on_flow(flow).into_iter().filter_map(servers).collect()
     }
 
     fn client_failed(&mut self, tx: ClientTx, failure: Failure, now: Moment) {

@@ -176,3 +176,13 @@ fn user_at_host_port(uri: &Uri<'_>) -> Box<str> {
 pub fn strip_push_params(uri: &str) -> Cow<'_, str> {
     push::stripped(uri)
 }
+
+/// The header parameters of a Contact without those that name a push service, token or app.
+pub fn strip_push_header_params(params: &str) -> Cow<'_, str> {
+    push::stripped_params(params)
+}
+
+/// A Contact URI as a request line may carry it: without push parameters and without `?headers`.
+pub fn callable_uri(uri: &str) -> String {
+    push::request_uri(uri)
+}

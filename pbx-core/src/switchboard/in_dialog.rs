@@ -4,6 +4,7 @@ use crate::call::CallInput;
 use crate::model::{CallId, DeviceId, Flow, Now};
 use crate::sip::dialog::InDialog;
 use crate::sip::message::{HeaderName, Method, Request, Response, tag_of};
+use crate::sip::transaction::ServerTx;
 
 use super::Switchboard;
 use super::leg::LegName;
@@ -179,30 +180,23 @@ impl Switchboard {
         });
     }
 
-    /// The caller's stream died: while it rings there is nobody left to ring for.
-    pub(super) fn caller_flow_lost(&mut self, flow: Flow, now: Now) {
+    /// The caller's stream died, on which these requests were open: while it rings there is nobody left to ring for.
+    pub(super) fn caller_flow_lost(&mut self, flow: Flow, asked: &[ServerTx], now: Now) {
         if !flow.transport.is_reliable() {
             return;
         }
-        let gone: Vec<CallId> = self
-            .calls
-            .iter()
-            .filter(|(_, live)| live.caller.flow == flow && !live.call.is_connected() && !live.call.is_ended())
-            .map(|(id, _)| *id)
-            .collect();
-        // Its transaction ended with its stream, so that no ACK can be awaited on it.
-        let unconfirmed: Vec<CallId> = self
-            .calls
-            .iter()
-            .filter(|(_, live)| live.caller.answered && !live.caller.confirmed && live.caller.asked_on == flow)
-            .map(|(id, _)| *id)
-            .collect();
-        for call in unconfirmed {
-            self.caller_confirmed(call, now);
-        }
-        for call in gone {
-            let reason = "The caller's connection was lost before anybody answered.".into();
-            self.tell_call(call, CallInput::CallerGone { reason }, now);
+        for tx in asked {
+            let Some(call) = self.invite_txs.get(tx).copied().filter(|call| self.is_first_invite(*call, *tx)) else {
+                continue;
+            };
+            let Some(live) = self.calls.get(&call) else { continue };
+            if live.caller.answered && !live.caller.confirmed {
+                // A farewell that waits for the ACK waits in vain.
+                self.caller_confirmed(call, now);
+            } else if live.caller.flow == flow && !live.call.is_connected() && !live.call.is_ended() {
+                let reason = "The caller's connection was lost before anybody answered.".into();
+                self.tell_call(call, CallInput::CallerGone { reason }, now);
+            }
         }
     }
 }

@@ -55,7 +55,7 @@ pub enum Input {
     },
     /// The relay has bound these ports and holds them for calls (see `Output::WantRelayPorts`).
     RelayPorts(Vec<RelayPort>),
-    /// No sound came from either side of this relay for the silence limit.
+    /// No sound came from either side of this relay for the silence limit, or from one side for much longer.
     RelaySilent(RelayId),
     /// A relay was closed; its final counters.
     RelayClosed {

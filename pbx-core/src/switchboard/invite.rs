@@ -75,7 +75,6 @@ impl Switchboard {
         let device = self.callers_device(credential.extension, flow, &request);
         let caller = CallerLeg {
             flow,
-            asked_on: flow,
             device,
             tx,
             invite: request,
@@ -123,11 +122,10 @@ impl Switchboard {
             early_ringing: self.settings.early_ringing,
         };
         let candidates = callee.map_or_else(Vec::new, |number| self.candidates(number, caller.flow));
+        let nobody = "The dialled number does not exist.".into();
         let call = match callee {
             Some(_) => Call::start(policy, candidates, now.mono),
-            None => {
-                Call::refused(policy, CallEnding::NoSuchNumber, "The dialled number does not exist.".into(), now.mono)
-            }
+            None => Call::refused(policy, CallEnding::NoSuchNumber, nobody, now.mono),
         };
         let begun = vec![
             Change::PutCall(record.clone()),

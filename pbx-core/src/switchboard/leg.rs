@@ -71,8 +71,6 @@ pub(super) struct Relay {
 #[derive(Debug)]
 pub(super) struct CallerLeg {
     pub(super) flow: Flow,
-    /// How its INVITE came, where its answers go.
-    pub(super) asked_on: Flow,
     /// The device that calls, if it is one of ours that we know.
     pub(super) device: Option<DeviceId>,
     pub(super) tx: ServerTx,
@@ -205,7 +203,6 @@ impl LiveCall {
     pub(super) fn is_settled(&self) -> bool {
         self.call.is_ended()
             && !self.closing_relay
-            && !self.caller.farewell_due
             && self.waiting.is_none()
             && !self.caller.farewell_due
             && self.callees.values().all(|leg| leg.tx.is_none())

@@ -10,7 +10,7 @@ use crate::model::{Flow, Now, SipCredential};
 use crate::sip::digest::{Offer, Verification, claimed_username};
 use crate::sip::message::{HeaderName, Message, Method, Request, Response, tag_of};
 use crate::sip::transaction::Incoming;
-use crate::sip::{uri, via};
+use crate::sip::uri;
 
 use super::Switchboard;
 use super::output::Output;
@@ -30,10 +30,7 @@ pub(super) enum Realm {
 }
 
 impl Switchboard {
-    pub(super) fn sip_message(&mut self, flow: Flow, mut message: Message, raw: &Bytes, now: Now) {
-        if let Message::Request(request) = &mut message {
-            via::stamp(request, &flow);
-        }
+    pub(super) fn sip_message(&mut self, flow: Flow, message: Message, raw: &Bytes, now: Now) {
         match self.transactions.receive(flow, message, now.mono) {
             Incoming::Request { request } => self.request(flow, request, raw, now),
             Incoming::Ack { request } => self.ack(&request, now),

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use crate::call::CallInput;
 use crate::model::{
     CallId, CallUuid, DeviceId, ExtensionNumber, Flow, Now, TimelineEntry, TimelineStep, UnixMillis, Verdict,
-    WakeEvent, WakeKind, WakeReport, WakeRequest,
+    WakeEvent, WakeId, WakeKind, WakeReport, WakeRequest,
 };
 
 use super::mid_call::PATIENCE;
@@ -81,7 +81,7 @@ impl Switchboard {
         if self.pending_wakes.len() >= MAX_PENDING
             && let Some((_, oldest)) = self.wake_deadlines.pop_first()
         {
-            self.pending_wakes.remove(&oldest);
+            self.forget_wake(oldest);
         }
         let wait = match request.kind {
             WakeKind::Call => request.expires_at.since(now.wall) + REMEMBER,
@@ -111,11 +111,15 @@ impl Switchboard {
                 break;
             }
             self.wake_deadlines.pop_first();
-            if let Some(pending) = self.pending_wakes.remove(&wake)
-                && self.awaited.get(&pending.device) == Some(&wake)
-            {
-                self.awaited.remove(&pending.device);
-            }
+            self.forget_wake(wake);
+        }
+    }
+
+    fn forget_wake(&mut self, wake: WakeId) {
+        if let Some(pending) = self.pending_wakes.remove(&wake)
+            && self.awaited.get(&pending.device) == Some(&wake)
+        {
+            self.awaited.remove(&pending.device);
         }
     }
 

@@ -79,6 +79,8 @@ struct Leg {
     rtp: UdpSocket,
     rtcp: UdpSocket,
     state: RefCell<SideState>,
+    /// Whether anything was accepted since [`Session::was_heard`] asked.
+    heard: Cell<bool>,
 }
 
 impl Leg {
@@ -111,8 +113,6 @@ pub(super) struct Session {
     caller: Leg,
     callee: Leg,
     commons: Rc<Commons>,
-    /// Whether anything was accepted since [`Session::was_heard`] asked.
-    heard: Cell<bool>,
 }
 
 /// The sockets of one side, in the relay's runtime.
@@ -125,8 +125,8 @@ pub(super) struct LegSockets {
 impl Session {
     /// Starts the four tasks; they end when aborted.
     pub(super) fn start(caller: LegSockets, callee: LegSockets, commons: Rc<Commons>) -> (Rc<Self>, [AbortHandle; 4]) {
-        let leg = |sockets: LegSockets| Leg { rtp: sockets.rtp, rtcp: sockets.rtcp, state: RefCell::default() };
-        let session = Rc::new(Self { caller: leg(caller), callee: leg(callee), commons, heard: Cell::new(false) });
+        let leg = |LegSockets { rtp, rtcp }| Leg { rtp, rtcp, state: RefCell::default(), heard: Cell::new(false) };
+        let session = Rc::new(Self { caller: leg(caller), callee: leg(callee), commons });
         let tasks = [
             (Side::Caller, Lane::Rtp),
             (Side::Caller, Lane::Rtcp),
@@ -169,9 +169,9 @@ impl Session {
         self.caller.state.borrow().on_hold || self.callee.state.borrow().on_hold
     }
 
-    /// Whether anything was accepted since the last time this was asked.
-    pub(super) fn was_heard(&self) -> bool {
-        self.heard.take()
+    /// Whether anything was accepted from this side since the last time this was asked.
+    pub(super) fn was_heard(&self, side: Side) -> bool {
+        self.legs(side).0.heard.take()
     }
 
     /// What came from a side so far.
@@ -208,7 +208,7 @@ impl Session {
             state.traffic.packets += 1;
             state.traffic.bytes += datagram.len() as u64;
         }
-        self.heard.set(true);
+        leg.heard.set(true);
         let sent = other.way(kind, state.rtcp_mux).is_some_and(|(socket, to)| {
             socket.local_addr().is_ok_and(|local| socket.try_send_to(datagram, as_seen_by(local, to)).is_ok())
         });

@@ -47,7 +47,8 @@ struct Open {
     session: Rc<Session>,
     tasks: [AbortHandle; 4],
     ports: [RelayPort; 2],
-    quiet_since: Tick,
+    /// Since when the caller, and the callee, has sent nothing.
+    quiet_since: [Tick; 2],
     reported: bool,
 }
 
@@ -123,19 +124,29 @@ impl Stage {
 
     fn silent(&mut self) -> Vec<RelayEvent> {
         let now = self.now();
-        let (usual, on_hold) = (self.ticks(self.config.silence), self.ticks(self.config.silence_on_hold));
+        let usual = self.ticks(self.config.silence);
+        let [of_one, on_hold] =
+            [self.config.silence_of_one, self.config.silence_on_hold].map(|limit| self.ticks(limit).max(usual));
         let mut reports = Vec::new();
         for (relay, open) in &mut self.open {
-            if open.session.was_heard() || !open.session.is_complete() {
-                open.quiet_since = now;
-                open.reported = false;
-                continue;
+            let complete = open.session.is_complete();
+            let heard = [Side::Caller, Side::Callee].map(|side| open.session.was_heard(side));
+            for (quiet_since, heard) in open.quiet_since.iter_mut().zip(heard) {
+                if heard || !complete {
+                    *quiet_since = now;
+                }
             }
-            let limit = if open.session.is_on_hold() { on_hold.max(usual) } else { usual };
-            if !open.reported && now.saturating_sub(open.quiet_since) >= limit {
-                open.reported = true;
+            let quiet = open.quiet_since.map(|since| now.saturating_sub(since));
+            let [shorter, longer] = if quiet[0] < quiet[1] { quiet } else { [quiet[1], quiet[0]] };
+            // On hold a side rightly sends nothing, for as long as the other plays music.
+            let silent = match open.session.is_on_hold() {
+                true => shorter >= on_hold,
+                false => shorter >= usual || longer >= of_one,
+            };
+            if silent && complete && !open.reported {
                 reports.push(RelayEvent::Silent(*relay));
             }
+            open.reported = silent && complete;
         }
         reports
     }
@@ -154,7 +165,7 @@ impl Stage {
             return;
         };
         let (session, tasks) = Session::start(caller, callee, Rc::clone(&self.commons));
-        self.open.insert(relay, Open { session, tasks, ports, quiet_since: self.now(), reported: false });
+        self.open.insert(relay, Open { session, tasks, ports, quiet_since: [self.now(); 2], reported: false });
     }
 
     fn aim(&mut self, relay: RelayId, aim: Aim) {
@@ -166,7 +177,7 @@ impl Stage {
             return;
         };
         open.session.aim(aim.side, heading, aim.rtcp_mux, relearn_until);
-        open.quiet_since = now;
+        open.quiet_since = [now; 2];
         open.reported = false;
     }
 

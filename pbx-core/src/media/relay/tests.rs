@@ -317,6 +317,26 @@ async fn a_call_that_still_rings_or_is_on_hold_is_not_silent() {
 }
 
 #[tokio::test]
+async fn a_side_that_is_gone_without_a_word_is_told_although_the_other_talks_on() {
+    let silence_of_one = Duration::from_millis(50);
+    let config = RelayConfig { silence: silence_of_one / 2, silence_of_one, ..config(21_000) };
+    let mut bench = Bench::start(config).await;
+    let (caller, callee) = (phone().await, phone().await);
+    bench.aim(Side::Caller, caller.local_addr().unwrap()).await;
+    bench.aim(Side::Callee, callee.local_addr().unwrap()).await;
+    let mut said = 0;
+    let told = loop {
+        said += 1;
+        assert!(said < 10_000, "nothing was told");
+        caller.send_to(&sound(1, "are you there?"), bench.port(Side::Caller)).await.unwrap();
+        if let Ok(event) = timeout(Duration::from_millis(2), bench.events.recv()).await {
+            break event;
+        }
+    };
+    assert_eq!(told, Some(RelayEvent::Silent(RELAY)));
+}
+
+#[tokio::test]
 async fn a_new_announcement_moves_a_side() {
     let mut bench = Bench::start(config(20_800)).await;
     let (caller, callee, moved) = (phone().await, phone().await, phone().await);

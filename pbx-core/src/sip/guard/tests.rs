@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{MAX_DATAGRAM, MAX_STREAM_MESSAGE, MAX_VIAS, Refusal, check, is_keep_alive};
+use super::{MAX_DATAGRAM, MAX_STREAM_MESSAGE, MAX_VIAS, Refusal, check};
 use crate::model::Transport;
 use crate::sip::message::{HeaderName, Message, Method, Request};
 
@@ -231,16 +231,6 @@ fn a_message_that_went_too_far_round_is_refused() {
     accepted(&with(MAX_VIAS));
     let refusal = udp(&with(MAX_VIAS + 1)).unwrap_err();
     assert_eq!((refusal.status, refusal.reason), (400, "Too many Via or Route values"));
-}
-
-#[test]
-fn keep_alives_are_told_from_messages() {
-    for keep_alive in [&b""[..], b"\r\n", b"\r\n\r\n", b"\0\0\0\0", b" "] {
-        assert!(is_keep_alive(keep_alive), "{keep_alive:?}");
-    }
-    for other in [&b"\r\n\r\n\r\n"[..], b"jaK\0", b"OPTI", OPTIONS.as_bytes()] {
-        assert!(!is_keep_alive(other), "{other:?}");
-    }
 }
 
 /// Bytes that look like SIP often enough to get past the first checks.

@@ -178,9 +178,20 @@ impl InviteServer {
         }
     }
 
-    /// The stream is gone: nobody can be answered.
+    /// The stream is gone: nobody can be answered. The ACK of a 2xx may still come over another one; without it the user
+    /// must hear that the call never came about.
     pub(super) fn lost(&mut self, now: Moment) {
-        self.enter(State::Over, now);
+        self.repeat_at = None;
+        match self.state {
+            State::Accepted => {}
+            State::Proceeding
+            | State::Cancelled
+            | State::Overdue
+            | State::Acknowledged
+            | State::Completed
+            | State::Confirmed
+            | State::Over => self.enter(State::Over, now),
+        }
     }
 
     /// A deadline has passed.

@@ -37,7 +37,7 @@ impl Branch {
     }
 }
 
-/// Makes branches and tags.
+/// Makes branches and the tags of stateless answers.
 pub(super) struct Tokens {
     random: ChaCha20Rng,
     secret: [u8; 32],
@@ -64,20 +64,6 @@ impl Tokens {
     /// Whether this seed made the branch: a stray answer that carries one answers a request of this run.
     pub(super) fn made(&self, branch: Branch) -> bool {
         branch.0[8..] == self.keyed("branch", &branch.0[..8])
-    }
-
-    /// 64 random bits in hex, above the 32 that RFC 3261 section 19.3 asks of a tag.
-    pub(super) fn tag(&mut self) -> String {
-        let mut bytes = [0; 8];
-        self.random.fill_bytes(&mut bytes);
-        hex(&bytes)
-    }
-
-    /// 128 random bits in hex.
-    pub(super) fn call_id(&mut self) -> String {
-        let mut bytes = [0; 16];
-        self.random.fill_bytes(&mut bytes);
-        hex(&bytes)
     }
 
     /// The tag for a stateless answer: the same for every repetition of the request (RFC 3261 section 8.2.7).

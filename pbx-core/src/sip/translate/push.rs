@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Refused, bad};
 use crate::model::{Environment, PushProvider, Redacted};
 use crate::registrar::{OfferedPush, OfferedTarget};
-use crate::sip::uri::{NameAddr, Uri, around_params, percent_decoded, unquoted};
+use crate::sip::uri::{NameAddr, Params, Uri, around_params, percent_decoded, unquoted};
 
 /// The longest app id: a bundle id has at most 155 characters, an FCM project id 30.
 const MAX_APP_ID: usize = 256;
@@ -157,9 +157,9 @@ fn legacy(source: &Source<'_>) -> Result<Option<OfferedPush>, Refused> {
     Ok(Some(OfferedPush::Target(target)))
 }
 
-/// Whether a URI parameter says anything about push, in any spelling of its name.
-fn is_push_param(param: &str) -> bool {
-    let name = percent_decoded(param.split('=').next().unwrap_or(param));
+/// Whether a parameter of this name says anything about push, in any spelling of it.
+fn is_push_param(name: &str) -> bool {
+    let name = percent_decoded(name);
     let name = name.trim();
     name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("pn-")) || name.eq_ignore_ascii_case("app-id")
 }
@@ -167,15 +167,41 @@ fn is_push_param(param: &str) -> bool {
 /// `uri` without its push parameters.
 pub(super) fn stripped(uri: &str) -> Cow<'_, str> {
     let (before, params, after) = around_params(uri);
-    if !params.split(';').any(is_push_param) {
+    // A URI knows no quotes, so each `;` begins a parameter.
+    let is_push = |param: &&str| is_push_param(param.split('=').next().unwrap_or(param));
+    if !params.split(';').any(|param| is_push(&param)) {
         return Cow::Borrowed(uri);
     }
     let mut kept = String::with_capacity(uri.len());
     kept.push_str(before);
-    for param in params.split(';').skip(1).filter(|param| !is_push_param(param)) {
+    for param in params.split(';').skip(1).filter(|param| !is_push(param)) {
         kept.push(';');
         kept.push_str(param);
     }
     kept.push_str(after);
     Cow::Owned(kept)
+}
+
+/// The same for the parameters of a header, where quoted values may hold anything.
+pub(super) fn stripped_params(params: &str) -> Cow<'_, str> {
+    if !Params::new(params).any(|(name, _)| is_push_param(name)) {
+        return Cow::Borrowed(params);
+    }
+    let mut kept = String::with_capacity(params.len());
+    for (name, value) in Params::new(params).filter(|(name, _)| !is_push_param(name)) {
+        kept.push(';');
+        kept.push_str(name);
+        if let Some(value) = value {
+            kept.push('=');
+            kept.push_str(value);
+        }
+    }
+    Cow::Owned(kept)
+}
+
+/// The same for a URI, without its headers too: what stands behind `?` has no place in a request line.
+pub(super) fn request_uri(uri: &str) -> String {
+    let stripped = stripped(uri);
+    let (before, params, _headers) = around_params(&stripped);
+    format!("{before}{params}")
 }

@@ -96,3 +96,31 @@ fn a_registration_that_is_saved_after_its_connection_died_does_not_end_the_wait(
     assert_eq!(world::status(&world.register_as(APP, new_token)), 200);
     assert!(world.take_request(APP, "INVITE").starts_with("INVITE"));
 }
+
+#[test]
+fn a_caller_whose_connection_dies_while_it_rings_has_hung_up() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.call(APP, DESK);
+    let invite = world.take_request(DESK, "INVITE");
+    world.answer(DESK, &invite, 180, "");
+    world.lose_flow(APP);
+    world.take_request(DESK, "CANCEL");
+    assert_eq!(world.status().calls, 0);
+}
+
+#[test]
+fn a_caller_whose_connection_dies_before_its_ack_does_not_hold_a_call_for_ever() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.call(APP, DESK);
+    let invite = world.take_request(DESK, "INVITE");
+    world.answer(DESK, &invite, 200, world::SDP);
+    world.take_request(DESK, "ACK");
+    world.lose_flow(APP);
+    world.pass(std::time::Duration::from_secs(33));
+    assert_eq!(world.status().calls, 0);
+    world.take_request(DESK, "BYE");
+}

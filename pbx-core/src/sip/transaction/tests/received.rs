@@ -394,6 +394,23 @@ fn when_the_stream_is_lost_what_came_on_it_is_forgotten_and_a_failed_send_forget
 }
 
 #[test]
+fn when_the_stream_is_lost_between_the_2xx_and_its_ack_the_missing_ack_is_told() {
+    for acknowledged in [false, true] {
+        let mut bench = Bench::new();
+        let (tx, request) = bench.accepted(tcp(), &invite());
+        bench.respond(tx, &request, 200);
+        bench.all.flow_lost(tcp(), bench.now);
+        if acknowledged {
+            bench.all.acknowledged(tx);
+        }
+        bench.pass_millis(40_000);
+        assert_eq!(bench.times_of("200 INVITE"), [0], "not repeated to nobody");
+        let told = if acknowledged { vec![] } else { vec![(32_000, TxEvent::AckMissing { tx })] };
+        assert_eq!((bench.told.as_slice(), bench.all.live()), (told.as_slice(), 0));
+    }
+}
+
+#[test]
 fn answers_go_where_the_request_came_from_even_when_it_is_repeated_from_elsewhere() {
     let mut bench = Bench::new();
     let (tx, request) = bench.accepted(udp(), &invite());
