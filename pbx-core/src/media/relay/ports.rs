@@ -51,9 +51,9 @@ impl Stock {
         self.range = range;
     }
 
-    /// Notes a wish; [`Self::bind_owed`] fulfils it.
+    /// Notes a wish; [`Self::bind_owed`] fulfils it. Wishes add up: whoever asks counts what is on its way.
     pub(super) fn want(&mut self, pairs: usize) {
-        self.owed = self.owed.max(pairs).min(MAX_PAIRS.saturating_sub(self.held.len()));
+        self.owed = self.owed.saturating_add(pairs).min(MAX_PAIRS.saturating_sub(self.held.len()));
     }
 
     /// Binds what is owed, as far as there are ports.
@@ -277,6 +277,15 @@ mod tests {
         assert!(!rest.is_empty() && !rest.contains(&taken), "it rests");
         assert!(stock.owes());
         assert_eq!(stock.bind_owed(8), [taken]);
+    }
+
+    #[test]
+    fn wishes_that_come_before_the_last_one_is_fulfilled_add_up() {
+        let mut stock = Stock::new(LOOPBACK, PortRange { first: 42_200, last: 42_299 });
+        stock.want(6);
+        stock.want(4);
+        assert_eq!(stock.bind_owed(0).len(), 10);
+        assert!(!stock.owes());
     }
 
     #[test]
