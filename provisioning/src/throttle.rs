@@ -3,11 +3,11 @@
 //! Only misses count, so an office behind one address can set up all its phones at once.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use pbx_core::model::UnixMillis;
+use pbx_core::model::{Network, UnixMillis};
 
 /// Misses an address has in one window: a few mistyped or old links for each phone of a small office.
 pub(crate) const MISSES: u32 = 30;
@@ -18,7 +18,7 @@ const ADDRESSES: usize = 4096;
 
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
-    windows: Mutex<BTreeMap<IpAddr, Window>>,
+    windows: Mutex<BTreeMap<Network, Window>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -31,14 +31,14 @@ impl Throttle {
     /// How long this address has to wait; `None` when it may try.
     pub(crate) fn wait(&self, from: IpAddr, now: UnixMillis) -> Option<Duration> {
         let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        let window = windows.get(&network(from)).filter(|window| !window.is_over(now))?;
+        let window = windows.get(&Network::from(from)).filter(|window| !window.is_over(now))?;
         (window.misses >= MISSES).then(|| (window.began + WINDOW).since(now))
     }
 
     /// Notes a wrong token.
     pub(crate) fn missed(&self, from: IpAddr, now: UnixMillis) {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        let network = network(from);
+        let network = Network::from(from);
         if !windows.contains_key(&network) && windows.len() >= ADDRESSES {
             make_room(&mut windows, now);
         }
@@ -57,7 +57,7 @@ impl Window {
     }
 }
 
-fn make_room(windows: &mut BTreeMap<IpAddr, Window>, now: UnixMillis) {
+fn make_room(windows: &mut BTreeMap<Network, Window>, now: UnixMillis) {
     windows.retain(|_, window| !window.is_over(now));
     if windows.len() >= ADDRESSES {
         let oldest = windows.iter().min_by_key(|(_, window)| window.began).map(|(from, _)| *from);
@@ -67,19 +67,13 @@ fn make_room(windows: &mut BTreeMap<IpAddr, Window>, now: UnixMillis) {
     }
 }
 
-/// One customer: an IPv4 address, or the /64 that one IPv6 customer has at the least.
-fn network(from: IpAddr) -> IpAddr {
-    match from.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
-    }
-}
-
 /// Stands for every peer whose address is not known.
 pub(crate) const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
 
     const NOW: UnixMillis = UnixMillis(1_790_000_000_000);

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use pbx_core::model::UnixMillis;
+use pbx_core::model::{Network, UnixMillis};
 
 use crate::accounts;
 
@@ -30,8 +30,8 @@ const FREE_ACCOUNT_FAILURES: u32 = 20;
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
-    Address(IpAddr),
-    Pair(String, IpAddr),
+    Address(Network),
+    Pair(String, Network),
     Account(String),
 }
 
@@ -45,7 +45,7 @@ struct Failures {
 struct Counters {
     failures: BTreeMap<Key, Failures>,
     /// Addresses an account signed in from since the start.
-    known: BTreeMap<(String, IpAddr), UnixMillis>,
+    known: BTreeMap<(String, Network), UnixMillis>,
 }
 
 /// Counts failed sign-ins.
@@ -58,7 +58,7 @@ impl Throttle {
     /// Counts an attempt as a failure unless the address must wait; how long it must.
     pub(crate) fn attempt(&self, account: &str, from: IpAddr, now: UnixMillis) -> Result<(), Duration> {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let (account, from) = (key(account), network(from));
+        let (account, from) = (key(account), Network::from(from));
         match counters.wait(&account, from, now) {
             Some(wait) => Err(wait),
             None => {
@@ -71,7 +71,7 @@ impl Throttle {
     /// Takes an attempt back that was not decided.
     pub(crate) fn undecided(&self, account: &str, from: IpAddr) {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let (account, from) = (key(account), network(from));
+        let (account, from) = (key(account), Network::from(from));
         for key in [Key::Address(from), Key::Pair(account.clone(), from), Key::Account(account)] {
             if let Some(failures) = counters.failures.get_mut(&key) {
                 failures.count = failures.count.saturating_sub(1);
@@ -82,7 +82,7 @@ impl Throttle {
     /// Notes a success: pair and address start afresh, and the address is known for the account from now on.
     pub(crate) fn succeeded(&self, account: &str, from: IpAddr, now: UnixMillis) {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let (account, from) = (key(account), network(from));
+        let (account, from) = (key(account), Network::from(from));
         counters.failures.remove(&Key::Address(from));
         counters.failures.remove(&Key::Pair(account.clone(), from));
         if let Some(failures) = counters.failures.get_mut(&Key::Account(account.clone())) {
@@ -94,7 +94,7 @@ impl Throttle {
 }
 
 impl Counters {
-    fn wait(&self, account: &str, from: IpAddr, now: UnixMillis) -> Option<Duration> {
+    fn wait(&self, account: &str, from: Network, now: UnixMillis) -> Option<Duration> {
         let left = |key: &Key, free: u32| {
             let failures = self.failures.get(key)?;
             let until = failures.last + wait_after(failures.count, free)?;
@@ -108,7 +108,7 @@ impl Counters {
         waits.into_iter().flatten().max()
     }
 
-    fn failed(&mut self, account: &str, from: IpAddr, now: UnixMillis) {
+    fn failed(&mut self, account: &str, from: Network, now: UnixMillis) {
         for key in [Key::Address(from), Key::Pair(account.to_owned(), from), Key::Account(account.to_owned())] {
             let entry = self.failures.entry(key).or_insert(Failures { count: 0, last: now });
             if now.since(entry.last) > FORGET_AFTER {
@@ -140,17 +140,6 @@ fn trim<K: Ord + Clone, V>(map: &mut BTreeMap<K, V>, last: impl Fn(&V) -> UnixMi
     }
 }
 
-/// An IPv6 attacker owns a whole /64, so that is what is counted.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => IpAddr::V4(v4),
-            None => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,11 +148,11 @@ mod tests {
     const START: UnixMillis = UnixMillis(1_000_000);
 
     fn fail(throttle: &Throttle, account: &str, from: IpAddr, at: UnixMillis) {
-        throttle.counters.lock().unwrap().failed(&key(account), network(from), at);
+        throttle.counters.lock().unwrap().failed(&key(account), Network::from(from), at);
     }
 
     fn wait(throttle: &Throttle, account: &str, from: IpAddr, at: UnixMillis) -> Option<Duration> {
-        throttle.counters.lock().unwrap().wait(&key(account), network(from), at)
+        throttle.counters.lock().unwrap().wait(&key(account), Network::from(from), at)
     }
 
     fn elsewhere(i: u8) -> IpAddr {

@@ -1,5 +1,5 @@
 //! How many HTTPS connections may be open: no single address, and not the whole world, takes every file descriptor from
-//! the SIP side.
+//! the SIP side. An IPv6 customer owns a whole /64, so that counts as one.
 
 use std::collections::BTreeMap;
 use std::future::{Ready, ready};
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use axum_server::accept::Accept;
+use pbx_core::model::Network;
 use tokio::net::TcpStream;
 use tower::Service;
 
@@ -20,18 +21,19 @@ const MAX_OF_ONE: usize = 96;
 /// Counts open connections by address.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Slots {
-    open: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+    open: Arc<Mutex<BTreeMap<Network, usize>>>,
 }
 
 /// One open connection; dropping it makes room.
 #[derive(Debug)]
 struct Slot {
     slots: Slots,
-    address: IpAddr,
+    address: Network,
 }
 
 impl Slots {
     fn take(&self, address: IpAddr) -> Option<Slot> {
+        let address = Network::from(address);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let of_one = open.get(&address).copied().unwrap_or(0);
         if of_one >= MAX_OF_ONE || open.values().sum::<usize>() >= MAX_OPEN {
