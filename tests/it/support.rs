@@ -12,34 +12,43 @@ pub(crate) mod server;
 pub(crate) mod sipp;
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Long enough for anything on a busy machine, short enough for a person to wait.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
+/// Ports that programs are given: below those that the kernel gives out by itself (32768 and up on Linux), so that no
+/// socket of another test can take one between the choice and the program's start; above the servers' sound ports.
+const GIVEN_PORTS: std::ops::Range<u16> = 20_002..32_000;
+
+/// How many ports were given so far: none is given twice while the others last.
+static GIVEN: AtomicU32 = AtomicU32::new(0);
+
 /// A port that is free on the loopback for UDP and TCP, for programs that cannot be told to choose one themselves.
-///
-/// Ports are taken from the kernel one at a time; a program that comes much later than this call may find it taken.
 pub(crate) fn free_port() -> u16 {
-    for _ in 0..100 {
-        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback has a free port");
-        let port = tcp.local_addr().expect("a bound socket has an address").port();
-        if UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("no port is free for both UDP and TCP on the loopback");
+    free_port_range(1).0
 }
 
-/// `count` ports in a row, the first even, all free for UDP: what telephones want for RTP and RTCP.
+/// `count` ports in a row, the first even, all free for UDP and TCP: what telephones want for RTP and RTCP.
 pub(crate) fn free_port_range(count: u16) -> (u16, u16) {
-    for _ in 0..100 {
-        let first = free_port() & !1;
-        let Some(last) = first.checked_add(count - 1) else { continue };
-        let held: Vec<_> = (first..=last).map(|port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port))).collect();
-        if held.iter().all(Result::is_ok) {
+    let stock = u32::from(GIVEN_PORTS.end - GIVEN_PORTS.start);
+    // Test programs that run side by side begin at different places.
+    let start = std::process::id().wrapping_mul(97);
+    let step = u32::from(count.next_multiple_of(2));
+    for _ in 0..stock / step {
+        let place = start.wrapping_add(GIVEN.fetch_add(step, Ordering::Relaxed)) % stock;
+        let first =
+            GIVEN_PORTS.start + u16::try_from(place).expect("the stock is smaller than the ports there are") / 2 * 2;
+        let last = first + count - 1;
+        if last < GIVEN_PORTS.end && (first..=last).all(is_free) {
             return (first, last);
         }
     }
-    panic!("no {count} ports in a row are free for UDP on the loopback");
+    panic!("no {count} ports in a row are free for UDP and TCP on the loopback");
+}
+
+fn is_free(port: u16) -> bool {
+    let address = (Ipv4Addr::LOCALHOST, port);
+    TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok()
 }
