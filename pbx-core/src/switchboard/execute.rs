@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::call::{BranchEnd, CallInput, CallOutput};
 use crate::media::sdp;
-use crate::model::{BranchId, CallEnding, CallId, DeviceId, Flow, Now, TimelineEntry, Transport, WakeKind};
+use crate::model::{BranchId, CallEnding, CallId, DeviceId, Flow, Now, TimelineEntry, WakeKind};
 use crate::sip::message::{HeaderName, Method, Request, Response};
 use crate::sip::uri;
 
@@ -93,7 +93,8 @@ impl Switchboard {
             return;
         }
         live.parked |= !wakes.is_empty();
-        let hears_of_a_crash = live.caller.flow.transport == Transport::Udp;
+        // A stream dies with the process, and the phone at its other end knows.
+        let hears_of_a_crash = !live.caller.flow.transport.is_reliable();
         if live.journaled || (wakes.is_empty() && !hears_of_a_crash) {
             for request in wakes {
                 self.send_wake(request, now);
@@ -110,11 +111,16 @@ impl Switchboard {
             ring_until: now.wall_at(live.call.ring_until()),
             record: live.record.clone(),
         })];
-        if wakes.is_empty() {
-            self.save_behind(noted);
-        } else {
-            let holding = wakes.into_iter().map(|request| Holding::Wake(Box::new(request))).collect();
-            self.save_and_hold(noted, holding);
+        let mut holding = vec![Holding::Progress(id)];
+        holding.extend(wakes.into_iter().map(|request| Holding::Wake(Box::new(request))));
+        self.save_and_hold(noted, holding);
+    }
+
+    /// The park journal has the call: its caller may hear that somebody takes care.
+    pub(super) fn tell_progress(&mut self, id: CallId, now: Now) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        if let Some(response) = live.caller.unheard.take() {
+            self.transactions.respond(live.caller.tx, &response, now.mono);
         }
     }
 
@@ -281,7 +287,10 @@ impl Switchboard {
         let mut response = forming_a_dialog(&live.caller.invite, 180, "Ringing", &live.caller.tag);
         response.headers.push(HeaderName::Contact, self.contact(flow, &callee));
         response.headers.push(HeaderName::Server, PRODUCT);
-        self.transactions.respond(tx, &response, now.mono);
+        match self.calls.get_mut(&id).and_then(|live| live.caller.unheard.as_mut()) {
+            Some(unheard) => *unheard = response,
+            None => self.transactions.respond(tx, &response, now.mono),
+        }
         let entry = TimelineEntry {
             call: id,
             at: now.wall,

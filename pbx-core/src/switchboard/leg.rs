@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::call::{BranchEnd, Call};
 use crate::model::{BranchId, CallId, CallRecord, DeviceId, ExtensionNumber, Flow, Moment};
 use crate::sip::dialog::Dialog;
-use crate::sip::message::Request;
+use crate::sip::message::{Request, Response};
 use crate::sip::transaction::{ClientTx, ServerTx};
 
 use super::input::RelayPort;
@@ -87,6 +87,9 @@ pub(super) struct CallerLeg {
     pub(super) farewell_due: bool,
     /// The caller's INVITE carried no offer: the callee's 200 does, and the caller's ACK carries the answer.
     pub(super) late_offer: bool,
+    /// The last provisional answer, which a caller on UDP hears once the park journal has the call: whoever was told that
+    /// somebody takes care is told the end as well, even if a crash comes between.
+    pub(super) unheard: Option<Response>,
 }
 
 /// One called device's side.
@@ -135,7 +138,7 @@ pub(super) struct LiveCall {
     pub(super) parked: bool,
     /// Devices whose push for this call has left.
     pub(super) pushed: BTreeSet<DeviceId>,
-    /// It stands in the park journal.
+    /// It stands in the park journal, or is on its way there.
     pub(super) journaled: bool,
     pub(super) deadline: Option<Moment>,
     pub(super) reinvite: Option<CarriedInvite>,

@@ -83,15 +83,59 @@ fn a_sleeping_phone_is_woken_and_gets_the_call_when_it_registers() {
 }
 
 #[test]
-fn the_push_waits_for_the_park_journal() {
+fn the_push_and_the_callers_first_answer_wait_for_the_park_journal() {
     let mut world = World::new();
     world.register(DESK, 3600);
     world.register(APP, 3600);
     world.lose_flow(APP);
     world.hold_saves();
-    world.call(DESK, APP);
+    world.call_number(DESK, APP);
     assert!(world.wakes().is_empty());
+    assert_eq!(world.try_take(DESK), None, "a caller who was told that somebody takes care is told the end as well");
     world.release_saves();
+    assert_eq!(world.wakes().len(), 1);
+    assert_eq!(world::status(&world.take(DESK)), 100);
+}
+
+#[test]
+fn a_phone_that_rings_before_the_journal_is_written_is_heard_ringing_after_it() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.hold_saves();
+    world.call_number(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    world.answer(APP, &invite, 180, "");
+    assert_eq!(world.try_take(DESK), None);
+    world.release_saves();
+    assert_eq!(world::status(&world.take(DESK)), 180);
+    assert_eq!(world.try_take(DESK), None, "nothing older follows");
+}
+
+#[test]
+fn a_phone_that_answers_before_the_journal_is_written_has_the_call() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.hold_saves();
+    let call = world.call_number(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    world.answer(APP, &invite, 200, world::SDP);
+    let ok = world.take(DESK);
+    assert_eq!(world::status(&ok), 200);
+    world.ack(DESK, &call, &ok);
+    world.release_saves();
+    assert_eq!(world.try_take(DESK), None, "nothing provisional follows the answer");
+}
+
+#[test]
+fn a_journal_that_cannot_be_written_holds_up_nobody() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.lose_flow(APP);
+    world.fail_saves();
+    world.call(DESK, APP);
     assert_eq!(world.wakes().len(), 1);
 }
 
@@ -325,7 +369,7 @@ fn a_caller_who_gives_up_while_the_journal_is_written_leaves_no_missed_call_noti
     world.register(APP, 3600);
     world.lose_flow(APP);
     world.hold_saves();
-    let call = world.call(DESK, APP);
+    let call = world.call_number(DESK, APP);
     world.cancel(DESK, &call);
     world.release_saves();
     assert!(world.wakes().is_empty(), "nobody was pushed, so nobody needs to be told");
