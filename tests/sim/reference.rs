@@ -178,6 +178,7 @@ impl Reference {
         if facts.caller == phone && status == 180 {
             facts.ringing_sent.get_or_insert(at);
         }
+        facts.promised |= facts.caller == phone && status < 200;
         // A phone without an account asks again and again, and each question is a transaction of its own.
         let unproven = status == 407 || text.starts_with("SIP/2.0 403 Blocked After Wrong Secrets");
         if facts.caller != phone || status < 200 || unproven {
@@ -414,10 +415,26 @@ impl Reference {
         for facts in self.phones.iter_mut() {
             facts.away(at);
         }
-        for facts in self.calls.values_mut().filter(|facts| facts.is_open()) {
+        let mut lost = Vec::new();
+        for (name, facts) in self.calls.iter_mut().filter(|(_, facts)| facts.is_open()) {
             facts.killed = true;
             facts.journalled = facts.id.is_some_and(|id| parked.contains(&id));
             facts.decided = facts.began.map(|_| (at, 0, String::new()));
+            if facts.promised && !facts.journalled && !facts.unwritten {
+                lost.push((name.clone(), facts.caller));
+            }
+        }
+        for (call, caller) in lost {
+            if self.is_on_udp(caller) {
+                self.complain("a caller who was told something is in the journal", call);
+            }
+        }
+    }
+
+    /// The park journal could not take this call.
+    pub(crate) fn not_journalled(&mut self, call: CallId) {
+        if let Some(facts) = self.calls.values_mut().find(|facts| facts.id == Some(call)) {
+            facts.unwritten = true;
         }
     }
 

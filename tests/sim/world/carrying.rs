@@ -6,7 +6,7 @@ use bytes::Bytes;
 use pbx_core::model::Flow;
 use pbx_core::sip::guard;
 use pbx_core::switchboard::input::{Input, RelayPort};
-use pbx_core::switchboard::output::{Output, RelayId, SaveJob};
+use pbx_core::switchboard::output::{Change, Output, RelayId, SaveJob};
 use push_module::credential::CredentialId;
 use push_module::delivery::{self, Attempt, Route};
 
@@ -117,6 +117,8 @@ impl World {
         let ticket = job.ticket;
         if ok {
             self.disk.keep(job);
+        } else if let [Change::PutParked(parked)] = job.changes.as_slice() {
+            self.reference.not_journalled(parked.call);
         }
         if let Some(ticket) = ticket {
             self.give(if ok { Input::Saved(ticket) } else { Input::NotSaved(ticket) });
