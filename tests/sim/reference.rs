@@ -18,6 +18,7 @@ use crate::history::{Event, History};
 use crate::message;
 use crate::phone::number_of;
 use crate::provider::Fate;
+use crate::store::JOURNAL;
 use facts::{CallFacts, PhoneFacts};
 
 /// What is known, and what is wrong.
@@ -195,6 +196,10 @@ impl Reference {
             Some((_, before, known)) if *before == status && *known == tag => {}
             // The next run of the server answers for the one that was killed.
             Some((_, 0, _)) if facts.killed => {}
+            // Killed while the end of the journal entry was written: the next run cannot know of the answer, and a phone
+            // that got it throws the second away (RFC 6026 section 7.2).
+            Some((before, _, _))
+                if self.kills.iter().any(|(down, _)| down >= before && down.since(*before) < JOURNAL) => {}
             Some((_, before, _)) => {
                 let what = format!("{call} was answered {before} and then {status}");
                 self.complain("one final answer", what);
@@ -401,6 +406,7 @@ impl Reference {
             | Event::Provider { .. }
             | Event::Store(_)
             | Event::Restart { .. }
+            | Event::RestartInSave { .. }
             | Event::RingSeconds(_)
             | Event::TestPush { .. } => {}
         }

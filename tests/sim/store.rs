@@ -4,9 +4,13 @@
 //! entry alone in its job waits for nobody.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use pbx_core::model::{CallId, DeviceId, Redacted, Settings};
 use pbx_core::switchboard::output::{Change, ParkedCall, Restored, SaveJob, StoredBinding, StoredDevice};
+
+/// A journal entry is one append.
+pub(crate) const JOURNAL: Duration = Duration::from_millis(1);
 
 /// What survives the process.
 #[derive(Debug, Clone, Default)]

@@ -139,10 +139,10 @@ impl Switchboard {
                 let mut failed = Response::to(request, 503, "Registration Could Not Be Saved", &tag);
                 failed.headers.push(HeaderName::RetryAfter, "10");
                 let mut holding = vec![Holding::Answer { flow, bytes: response.to_bytes(), failed: failed.to_bytes() }];
-                // A device that is known has nothing to wait for but its answer: the caller rings it at once. One that is
-                // not on disk yet gets no call before its record is kept.
                 if !bound.saving.is_empty() {
                     holding.push(Holding::Registration(bound.saving));
+                }
+                if bound.calls_wait {
                     holding.extend(std::iter::from_fn(|| self.registrar.poll_event()).map(Holding::Event));
                 }
                 self.save_and_hold(bound.changes, holding);

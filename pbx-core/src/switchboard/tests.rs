@@ -154,6 +154,24 @@ fn a_new_wake_target_is_durable_before_the_answer_and_a_refresh_does_not_wait() 
 }
 
 #[test]
+fn a_phone_that_comes_back_on_udp_gets_its_call_before_the_disk_has_its_binding() {
+    let with_push = |text: String| World::with_push(&text);
+    let mut world = World::new();
+    world.register(APP, 3600);
+    world.register_as(DESK, with_push);
+    world.register_as(DESK, |text| with_push(text).replace("Expires: 3600", "Expires: 0"));
+    world.call(APP, DESK);
+    world.take_wake(WakeKind::Call);
+    world.hold_saves();
+    world.try_register_as(DESK, with_push);
+    world.take_request(DESK, "INVITE");
+    assert_eq!(world.try_take(DESK), None, "no 200 before the save");
+    world.release_saves();
+    assert_eq!(world::status(&world.take(DESK)), 200);
+    assert_eq!(world.try_take(DESK), None, "one INVITE is enough");
+}
+
+#[test]
 fn a_save_that_fails_is_no_registration() {
     let mut world = World::new();
     let challenge = world.send(APP, &world.register_text(APP, 3600));

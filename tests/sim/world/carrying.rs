@@ -14,10 +14,7 @@ use super::{Due, World};
 use crate::history::Oddity;
 use crate::phone::Power;
 use crate::provider::ENVIRONMENT;
-use crate::store::Disk;
-
-/// A journal entry is one append.
-const JOURNAL: Duration = Duration::from_millis(1);
+use crate::store::{Disk, JOURNAL};
 
 impl World {
     /// Gives the switchboard one input and carries out what follows.
@@ -109,6 +106,9 @@ impl World {
             self.disk_free_at = self.disk_free_at.max(self.now + Duration::from_millis(self.store.lag.into()));
             self.disk_free_at
         };
+        if let Some(down) = self.killed_in_save.take() {
+            self.queue_at(self.now + at.since(self.now) / 2, Due::Killed { down });
+        }
         let run = self.run;
         self.queue_at(at, Due::Kept { run, job, ok });
     }

@@ -290,6 +290,12 @@ impl World {
         )
     }
 
+    /// The REGISTER of a desk phone's place where an app on UDP sits.
+    pub(super) fn with_push(text: &str) -> String {
+        let push = ";pn-provider=apns;pn-param=TEAM123456.com.example.app.voip;pn-prid=beef5678>;+sip.instance";
+        text.replacen(">;+sip.instance", push, 1)
+    }
+
     pub(super) fn register(&mut self, phone: &str, expires: u32) {
         self.count += 2;
         let text = self.register_text(phone, expires);
