@@ -175,6 +175,8 @@ impl Reference {
 
     fn caller_is_answered(&mut self, at: Moment, phone: u8, status: u16, text: &str) {
         let call = message::header(text, "Call-ID").to_owned();
+        let before = self.calls.get(&call).and_then(|facts| facts.decided.as_ref()).map(|(at, ..)| *at);
+        let forgotten = before.is_some_and(|before| self.killed_in_the_journal(before));
         let Some(facts) = self.calls.get_mut(&call) else { return };
         if facts.caller == phone && status == 180 {
             facts.ringing_sent.get_or_insert(at);
@@ -196,10 +198,8 @@ impl Reference {
             Some((_, before, known)) if *before == status && *known == tag => {}
             // The next run of the server answers for the one that was killed.
             Some((_, 0, _)) if facts.killed => {}
-            // Killed while the end of the journal entry was written: the next run cannot know of the answer, and a phone
-            // that got it throws the second away (RFC 6026 section 7.2).
-            Some((before, _, _))
-                if self.kills.iter().any(|(down, _)| down >= before && down.since(*before) < JOURNAL) => {}
+            // A phone that got the first answer throws the second away (RFC 6026 section 7.2).
+            Some(_) if forgotten => {}
             Some((_, before, _)) => {
                 let what = format!("{call} was answered {before} and then {status}");
                 self.complain("one final answer", what);
@@ -300,6 +300,7 @@ impl Reference {
             | Change::DeleteUdpBinding(_)
             | Change::AppendTimeline(_)
             | Change::PutParked(_)
+            | Change::PutRinging(_)
             | Change::DeleteParked(_)
             | Change::PutBlock(_)
             | Change::DeleteBlock { .. }
@@ -435,6 +436,11 @@ impl Reference {
                 self.complain("a caller who was told something is in the journal", call);
             }
         }
+    }
+
+    /// Killed while the end of a call that was decided then went into the journal: the next run cannot know of it.
+    pub(crate) fn killed_in_the_journal(&self, decided: Moment) -> bool {
+        self.kills.iter().any(|(down, _)| *down >= decided && down.since(decided) < JOURNAL)
     }
 
     /// The park journal could not take this call.

@@ -6,12 +6,13 @@ use crate::call::{BranchEnd, CallInput, CallOutput};
 use crate::media::sdp;
 use crate::model::{BranchId, CallEnding, CallId, DeviceId, Flow, Now, TimelineEntry, WakeKind};
 use crate::sip::message::{HeaderName, Method, Request, Response};
+use crate::sip::transaction::ClientTx;
 use crate::sip::uri;
 
 use super::Switchboard;
 use super::held::Holding;
 use super::leg::{CalleeLeg, ClientUse, LegName};
-use super::output::{Change, Notice, Output, ParkedCall, Side};
+use super::output::{Change, Notice, Output, ParkedCall, RingingPhone, Side};
 use super::request::{ALLOW, PRODUCT};
 
 /// Hops a request of ours may take; RFC 3261 section 8.1.1.6.
@@ -129,7 +130,8 @@ impl Switchboard {
     fn unpark(&mut self, id: CallId) {
         let Some(live) = self.calls.get_mut(&id) else { return };
         live.parked = false;
-        if std::mem::take(&mut live.journaled) {
+        let rung = std::mem::take(&mut live.rung);
+        if std::mem::take(&mut live.journaled) || rung {
             self.save_behind(vec![Change::DeleteParked(id)]);
         }
     }
@@ -196,6 +198,17 @@ impl Switchboard {
         if let Some(live) = self.calls.get_mut(&id) {
             live.callees.insert(branch, leg);
             live.txs.insert(tx);
+        }
+        self.note_ringing(id, tx, flow);
+    }
+
+    /// After a crash a phone on UDP is told to stop ringing. Nothing waits for the note: without it, it rings until its
+    /// INVITE expires.
+    fn note_ringing(&mut self, call: CallId, tx: ClientTx, flow: Flow) {
+        let Some(invite) = self.transactions.head(tx).filter(|_| !flow.transport.is_reliable()) else { return };
+        if let Some(live) = self.calls.get_mut(&call) {
+            live.rung = true;
+            self.save_behind(vec![Change::PutRinging(RingingPhone { call, flow, invite })]);
         }
     }
 
@@ -268,6 +281,7 @@ impl Switchboard {
         }
         if let Some(tx) = leg.tx {
             self.transactions.move_to(tx, flow);
+            self.note_ringing(id, tx, flow);
         }
     }
 

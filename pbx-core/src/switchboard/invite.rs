@@ -164,6 +164,7 @@ impl Switchboard {
             parked: false,
             pushed: BTreeSet::new(),
             journaled: false,
+            rung: false,
             deadline: None,
             reinvite: None,
             txs: BTreeSet::new(),

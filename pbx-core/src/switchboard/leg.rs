@@ -32,6 +32,8 @@ pub(super) enum ClientUse {
     Carried(Box<Carried>),
     /// A re-INVITE whose call ended meanwhile: nobody waits for its answer, but a 200 gets its ACK.
     Overtaken { flow: Flow, ack: Bytes },
+    /// An INVITE of the last run, taken back: a phone that answers it must not sit in a call of its own.
+    TakenBack { flow: Flow },
     /// A BYE: nobody waits for its answer.
     Farewell,
     /// OPTIONS: is the device still there?
@@ -140,6 +142,8 @@ pub(super) struct LiveCall {
     pub(super) pushed: BTreeSet<DeviceId>,
     /// It stands in the park journal, or is on its way there.
     pub(super) journaled: bool,
+    /// A phone that it rings stands there.
+    pub(super) rung: bool,
     pub(super) deadline: Option<Moment>,
     pub(super) reinvite: Option<CarriedInvite>,
     /// Requests of ours in this call whose answers still mean something.

@@ -514,3 +514,49 @@ fn a_register_whose_200_was_lost_gets_it_again_and_nothing_else_may_use_its_answ
     let refused = world.send(DESK, &proven);
     assert!(world::status(&refused) == 401 && refused.contains("stale=true"), "{refused}");
 }
+
+#[test]
+fn a_phone_on_udp_that_rings_at_a_crash_is_told_to_stop() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.call(APP, DESK);
+    let invite = world.take_request(DESK, "INVITE");
+    world.answer(DESK, &invite, 180, "");
+    let mut after = world.crash_and_restart();
+    let cancel = after.take_request(DESK, "CANCEL");
+    for name in ["Via", "Call-ID", "From", "To"] {
+        assert_eq!(world::header(&cancel, name), world::header(&invite, name));
+    }
+    after.answer(DESK, &cancel, 200, "");
+    after.answer(DESK, &invite, 487, "");
+    after.take_request(DESK, "ACK");
+    assert_eq!(after.try_take(DESK), None);
+    let mut later = after.crash_and_restart();
+    assert_eq!(later.try_take(DESK), None, "once is enough");
+}
+
+#[test]
+fn a_phone_that_is_picked_up_after_a_crash_is_hung_up() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.call(APP, DESK);
+    let invite = world.take_request(DESK, "INVITE");
+    let mut after = world.crash_and_restart();
+    after.take_request(DESK, "CANCEL");
+    after.answer(DESK, &invite, 200, world::SDP);
+    after.take_request(DESK, "ACK");
+    after.take_request(DESK, "BYE");
+    after.answer(DESK, &invite, 200, world::SDP);
+    after.take_request(DESK, "ACK");
+    assert_eq!(after.try_take(DESK), None, "one BYE is enough");
+}
+
+#[test]
+fn a_call_that_was_connected_before_a_crash_leaves_no_phone_to_be_told() {
+    let (world, ..) = World::connected();
+    let mut after = world.crash_and_restart();
+    assert_eq!(after.try_take(DESK), None);
+    assert_eq!(after.try_take(APP), None);
+}

@@ -605,13 +605,18 @@ impl World {
         let mut restored = Restored::default();
         let mut devices: BTreeMap<_, StoredDevice> = BTreeMap::new();
         let mut parked: BTreeMap<_, ParkedCall> = BTreeMap::new();
+        let mut ringing = Vec::new();
         for change in self.changes {
             match change {
                 Change::PutExtension(extension) => restored.extensions.push(extension),
                 Change::PutCredential(credential) => restored.credentials.push(credential),
                 Change::PutDevice(device) => drop(devices.insert(device.id, device)),
                 Change::PutParked(call) => drop(parked.insert(call.call, call)),
-                Change::DeleteParked(call) => drop(parked.remove(&call)),
+                Change::PutRinging(phone) => ringing.push(phone),
+                Change::DeleteParked(call) => {
+                    parked.remove(&call);
+                    ringing.retain(|phone| phone.call != call);
+                }
                 Change::PutCall(record) => restored.last_call = restored.last_call.max(record.id.0),
                 Change::DeleteExtension(_)
                 | Change::DeleteCredential(_)
@@ -629,6 +634,7 @@ impl World {
         }
         restored.devices = devices.into_values().collect();
         restored.parked = parked.into_values().collect();
+        restored.ringing = ringing;
         Self::with(restored, self.now.after(Duration::from_secs(1)))
     }
 
