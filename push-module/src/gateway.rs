@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use pbx_core::model::{CallId, PushProvider, UnixMillis, WakeId, WakeReport, WakeRequest};
+use pbx_core::model::{CallId, PushOffer, PushProvider, UnixMillis, WakeId, WakeReport, WakeRequest};
 use pbx_core::store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -103,8 +103,8 @@ struct Shared {
     store: CredentialStore,
     clock: Clock,
     entries: RwLock<BTreeMap<CredentialId, Arc<Entry>>>,
-    /// Providers with a usable credential, in order; what phones may be told.
-    providers: watch::Sender<Vec<PushProvider>>,
+    /// What phones may be told that they can be woken with.
+    offer: watch::Sender<PushOffer>,
 }
 
 /// The push side's handle; cheap to clone.
@@ -154,6 +154,8 @@ impl Entry {
             team_id: None,
             project_id: None,
             client_email: None,
+            contact: None,
+            public_key: None,
             fingerprint: self.fingerprint.clone(),
             environment: None,
             endpoints: Vec::new(),
@@ -176,6 +178,11 @@ impl Entry {
             }
             Details::Webhook(webhook) => {
                 summary.endpoints = vec![webhook.url.to_string()];
+            }
+            Details::WebPush(web_push) => {
+                summary.contact = Some(web_push.contact.clone());
+                summary.public_key = Some(web_push.public_key.clone());
+                summary.endpoints.clone_from(&web_push.allowed_hosts);
             }
         }
         summary
@@ -207,21 +214,24 @@ impl Shared {
 
     fn put(&self, entry: Arc<Entry>) {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(entry.id, entry);
-        self.announce_providers();
+        self.announce_offer();
     }
 
     fn remove(&self, id: CredentialId) {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        self.announce_providers();
+        self.announce_offer();
     }
 
-    fn announce_providers(&self) {
+    fn announce_offer(&self) {
         let entries = self.entries();
         let usable = entries.iter().filter(|entry| entry.line.is_some());
         let kinds: Vec<CredentialKind> = usable.map(|entry| entry.details.kind()).collect();
-        let mut providers = vec![PushProvider::Apns, PushProvider::Fcm];
+        let mut providers = vec![PushProvider::Apns, PushProvider::Fcm, PushProvider::WebPush];
         providers.retain(|provider| kinds.iter().any(|kind| kind.serves(*provider)));
-        self.providers.send_replace(providers);
+        let vapid_key = entries
+            .iter()
+            .find_map(|entry| entry.line.as_ref()?.vapid_parts().map(|(key, _)| key.public_key().to_owned()));
+        self.offer.send_replace(PushOffer { providers, vapid_key });
     }
 
     fn route(&self, request: &WakeRequest) -> Result<Route, Refusal> {
@@ -246,9 +256,8 @@ impl Gateway {
         let store = CredentialStore::new(store);
         let clock = Clock::start();
         let entries = store.load().await?.into_iter().map(|it| (it.id, Arc::new(Entry::new(&clock, it)))).collect();
-        let shared =
-            Arc::new(Shared { store, clock, entries: RwLock::new(entries), providers: watch::Sender::default() });
-        shared.announce_providers();
+        let shared = Arc::new(Shared { store, clock, entries: RwLock::new(entries), offer: watch::Sender::default() });
+        shared.announce_offer();
         let (controls, received) = mpsc::channel(CONTROLS);
         let driver = Driver::new(Arc::clone(&shared), requests, reports, received);
         Ok((Self { shared, controls }, tokio::spawn(driver.run())))
@@ -256,8 +265,13 @@ impl Gateway {
 
     /// Validates offline, seals, stores and puts to use at once.
     pub async fn add_credential(&self, new: NewCredential) -> Result<CredentialSummary, CredentialError> {
-        let new = validate(new)?;
-        let stored = self.shared.store.insert(new, self.shared.clock.now().wall).await?;
+        let now = self.shared.clock.now().wall;
+        let vapid = match new {
+            NewCredential::WebPush(_) => Some(self.shared.store.vapid_key(now).await?),
+            NewCredential::Apns(_) | NewCredential::Fcm(_) | NewCredential::Webhook(_) => None,
+        };
+        let new = validate(new, vapid)?;
+        let stored = self.shared.store.insert(new, now).await?;
         let entry = Arc::new(Entry::new(&self.shared.clock, stored));
         self.shared.put(Arc::clone(&entry));
         self.tell(Control::Added(entry.id)).await?;
@@ -303,9 +317,9 @@ impl Gateway {
         Ok(())
     }
 
-    /// The providers with a usable credential, now and whenever that changes.
-    pub fn providers(&self) -> watch::Receiver<Vec<PushProvider>> {
-        self.shared.providers.subscribe()
+    /// What phones can be woken with, now and whenever that changes.
+    pub fn offer(&self) -> watch::Receiver<PushOffer> {
+        self.shared.offer.subscribe()
     }
 
     /// How each credential is doing, oldest first.

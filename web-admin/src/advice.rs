@@ -225,6 +225,16 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
         let (what, name, link) = match provider {
             PushProvider::Apns => ("APNs key", "Apple", "/push/apns"),
             PushProvider::Fcm => ("Firebase service account", "Google", "/push/fcm"),
+            PushProvider::WebPush => {
+                findings.push(Finding::new(
+                    Level::Fail,
+                    "app_without_credential",
+                    format!("{} cannot be woken through {app}: Web Push is not enabled.", phones(count)),
+                    "Enable Web Push; it needs no account anywhere, only a contact.",
+                    "/push/webpush",
+                ));
+                continue;
+            }
         };
         findings.push(Finding::new(
             Level::Fail,

@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::line::{Sent, Upkeep};
 use super::{Entry, GatewayInput, Shared};
-use crate::credential::{CredentialId, KeptToken};
+use crate::credential::{CredentialId, CredentialKind, KeptToken};
 use crate::delivery::{ATTEMPT_TIMEOUT, Attempt, Delivery, Input, Outcome, Output};
 
 /// How often provider tokens are looked at; they are renewed minutes before they end.
@@ -232,9 +232,12 @@ impl Driver {
     }
 
     fn note(&self, credential: CredentialId, outcome: &Outcome, at: UnixMillis) {
-        if let Some(entry) = self.shared.entry(credential) {
-            entry.board().note_outcome(outcome, at);
+        let Some(entry) = self.shared.entry(credential) else { return };
+        // With Web Push each phone brings its own push service, whose troubles are no fault of our key.
+        if entry.details.kind() == CredentialKind::WebPush && !outcome.is_about_the_key() {
+            return;
         }
+        entry.board().note_outcome(outcome, at);
     }
 
     fn show_load(&self) {

@@ -5,6 +5,7 @@ use pbx_core::model::{Environment, PushProvider, WakeRequest, WakeTarget};
 use crate::credential::{CredentialId, CredentialKind, Details, Fit, fit, is_key_for};
 use crate::delivery::{Refusal, Route};
 use crate::payload::{apns_token, fcm_token};
+use crate::provider::webpush::subscription;
 
 /// A credential as the choice sees it.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +23,7 @@ pub(super) fn route(request: &WakeRequest, candidates: &[Candidate<'_>]) -> Resu
     match target.provider {
         PushProvider::Apns => apns_token(request.kind, target).map(|_| ())?,
         PushProvider::Fcm => fcm_token(target).map(|_| ())?,
+        PushProvider::WebPush => subscription(request.kind, target).map(|_| ())?,
     }
     let fitting = fitting(target, candidates);
     let Some(first) = fitting.first() else { return Err(no_credential(target)) };
@@ -41,7 +43,7 @@ pub(super) fn route(request: &WakeRequest, candidates: &[Candidate<'_>]) -> Resu
         return Err(wrong_environment(target, first.label));
     };
     let other = match target.provider {
-        PushProvider::Fcm => None,
+        PushProvider::Fcm | PushProvider::WebPush => None,
         // A relay knows its apps' environments itself.
         PushProvider::Apns if here.details.kind() == CredentialKind::Webhook => None,
         // The same key if it can, else a second key for the other environment.
@@ -69,20 +71,22 @@ fn fitting<'a>(target: &WakeTarget, candidates: &[Candidate<'a>]) -> Vec<Candida
 fn covers(details: &Details, environment: Environment) -> bool {
     match details {
         Details::Apns(apns) => apns.environment.covers(environment),
-        Details::Fcm(_) | Details::Webhook(_) => true,
+        Details::Fcm(_) | Details::Webhook(_) | Details::WebPush(_) => true,
     }
 }
 
 fn no_credential(target: &WakeTarget) -> Refusal {
+    const CODE: &str = "no_credential";
     let app = if target.app_id.is_empty() { "this phone's app" } else { target.app_id.as_str() };
     let provider = match target.provider {
         PushProvider::Apns => "APNs",
         PushProvider::Fcm => "FCM",
+        PushProvider::WebPush => {
+            let why = format!("cannot be pushed through {app}: Web Push is not enabled; enable it under Push");
+            return Refusal { code: CODE, why };
+        }
     };
-    Refusal {
-        code: "no_credential",
-        why: format!("cannot be pushed: no credential for {app} ({provider}); add one under Push"),
-    }
+    Refusal { code: CODE, why: format!("cannot be pushed: no credential for {app} ({provider}); add one under Push") }
 }
 
 fn wrong_environment(target: &WakeTarget, label: &str) -> Refusal {

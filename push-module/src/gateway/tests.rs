@@ -10,4 +10,7 @@ mod fcm;
 mod log;
 #[cfg(feature = "standin")]
 mod office;
+#[cfg(feature = "standin")]
 mod webhook;
+#[cfg(feature = "standin")]
+mod webpush;
