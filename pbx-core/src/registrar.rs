@@ -48,6 +48,7 @@ mod extensions;
 mod index;
 mod live_binding;
 mod registration;
+mod reported;
 mod restore;
 mod wake_target;
 
@@ -412,6 +413,8 @@ struct Books {
     last_version: u32,
     /// Push providers with a credential.
     providers: Vec<PushProvider>,
+    /// Tokens that were reported for accounts of which no device has registered yet.
+    reported: BTreeMap<SipUsername, OfferedTarget>,
 }
 
 impl Books {
