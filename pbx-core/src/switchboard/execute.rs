@@ -4,14 +4,15 @@ use std::net::IpAddr;
 
 use crate::call::{BranchEnd, CallInput, CallOutput};
 use crate::media::sdp;
-use crate::model::{BranchId, CallEnding, CallId, DeviceId, Flow, Now, TimelineEntry, Transport, WakeKind};
+use crate::model::{BranchId, CallEnding, CallId, DeviceId, Flow, Now, TimelineEntry, WakeKind};
 use crate::sip::message::{HeaderName, Method, Request, Response};
+use crate::sip::transaction::ClientTx;
 use crate::sip::uri;
 
 use super::Switchboard;
 use super::held::Holding;
 use super::leg::{CalleeLeg, ClientUse, LegName};
-use super::output::{Change, Notice, Output, ParkedCall, Side};
+use super::output::{Change, Notice, Output, ParkedCall, RingingPhone, Side};
 use super::request::{ALLOW, PRODUCT};
 
 /// Hops a request of ours may take; RFC 3261 section 8.1.1.6.
@@ -46,7 +47,7 @@ impl Switchboard {
                         | BranchEnd::Removed
                         | BranchEnd::Superseded => WakeKind::MissedCall,
                     };
-                    // A push that never left, because the caller gave up while the park journal was written, has rung nobody.
+                    // Without a push nobody has heard of the call.
                     let was_pushed = self.calls.get(&id).is_some_and(|live| live.pushed.contains(&device));
                     if let Some(request) = self.wake_request(id, device, kind, now).filter(|_| was_pushed) {
                         self.send_wake(request, now);
@@ -84,37 +85,41 @@ impl Switchboard {
         self.reschedule(id);
     }
 
-    /// Writes the park journal first; the pushes go out when it is durable.
+    /// Sends the pushes at once, and notes the call in the park journal if its caller is on UDP or somebody is woken.
     ///
-    /// A caller on UDP is noted even if nobody has to be woken: after a crash, silence would be all they hear.
+    /// No push waits for the note. Its caller does: until the call is noted they hear nothing, so after a crash between the
+    /// two their phone repeats the INVITE and has a new call, and the woken phone gets that one.
     fn park_and_wake(&mut self, id: CallId, wakes: Vec<crate::model::WakeRequest>, now: Now) {
         let Some(live) = self.calls.get_mut(&id) else { return };
         if live.call.is_ended() || (wakes.is_empty() && live.caller.answered) {
             return;
         }
         live.parked |= !wakes.is_empty();
-        let hears_of_a_crash = live.caller.flow.transport == Transport::Udp;
-        if live.journaled || (wakes.is_empty() && !hears_of_a_crash) {
-            for request in wakes {
-                self.send_wake(request, now);
-            }
-            return;
+        // A stream dies with the process, and the phone at its other end knows.
+        let hears_of_a_crash = !live.caller.flow.transport.is_reliable();
+        let to_be_noted = !live.journaled && (hears_of_a_crash || !wakes.is_empty());
+        for request in wakes {
+            self.send_wake(request, now);
         }
+        let Some(live) = self.calls.get_mut(&id).filter(|_| to_be_noted) else { return };
         live.journaled = true;
-        // Alone in its job: a journal entry waits for no commit.
-        let noted = vec![Change::PutParked(ParkedCall {
+        let noted = ParkedCall {
             call: id,
             flow: live.caller.flow,
             invite: live.caller.raw.clone(),
             to_tag: live.caller.tag.to_string(),
             ring_until: now.wall_at(live.call.ring_until()),
             record: live.record.clone(),
-        })];
-        if wakes.is_empty() {
-            self.save_behind(noted);
-        } else {
-            let holding = wakes.into_iter().map(|request| Holding::Wake(Box::new(request))).collect();
-            self.save_and_hold(noted, holding);
+        };
+        // Alone in its job: a journal entry waits for no commit.
+        self.save_and_hold(vec![Change::PutParked(noted)], vec![Holding::Progress(id)]);
+    }
+
+    /// The park journal has the call: its caller may hear that somebody takes care.
+    pub(super) fn tell_progress(&mut self, id: CallId, now: Now) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        if let Some(response) = live.caller.unheard.take() {
+            self.transactions.respond(live.caller.tx, &response, now.mono);
         }
     }
 
@@ -123,7 +128,8 @@ impl Switchboard {
     fn unpark(&mut self, id: CallId) {
         let Some(live) = self.calls.get_mut(&id) else { return };
         live.parked = false;
-        if std::mem::take(&mut live.journaled) {
+        let rung = std::mem::take(&mut live.rung);
+        if std::mem::take(&mut live.journaled) || rung {
             self.save_behind(vec![Change::DeleteParked(id)]);
         }
     }
@@ -190,6 +196,17 @@ impl Switchboard {
         if let Some(live) = self.calls.get_mut(&id) {
             live.callees.insert(branch, leg);
             live.txs.insert(tx);
+        }
+        self.note_ringing(id, tx, flow);
+    }
+
+    /// After a crash a phone on UDP is told to stop ringing. Nothing waits for the note: without it, it rings until its
+    /// INVITE expires.
+    fn note_ringing(&mut self, call: CallId, tx: ClientTx, flow: Flow) {
+        let Some(invite) = self.transactions.head(tx).filter(|_| !flow.transport.is_reliable()) else { return };
+        if let Some(live) = self.calls.get_mut(&call) {
+            live.rung = true;
+            self.save_behind(vec![Change::PutRinging(RingingPhone { call, flow, invite })]);
         }
     }
 
@@ -262,6 +279,7 @@ impl Switchboard {
         }
         if let Some(tx) = leg.tx {
             self.transactions.move_to(tx, flow);
+            self.note_ringing(id, tx, flow);
         }
     }
 
@@ -281,7 +299,10 @@ impl Switchboard {
         let mut response = forming_a_dialog(&live.caller.invite, 180, "Ringing", &live.caller.tag);
         response.headers.push(HeaderName::Contact, self.contact(flow, &callee));
         response.headers.push(HeaderName::Server, PRODUCT);
-        self.transactions.respond(tx, &response, now.mono);
+        match self.calls.get_mut(&id).and_then(|live| live.caller.unheard.as_mut()) {
+            Some(unheard) => *unheard = response,
+            None => self.transactions.respond(tx, &response, now.mono),
+        }
         let entry = TimelineEntry {
             call: id,
             at: now.wall,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use pbx_core::model::Flow;
 use pbx_core::sip::guard;
 use pbx_core::switchboard::input::{Input, RelayPort};
-use pbx_core::switchboard::output::{Output, RelayId, SaveJob};
+use pbx_core::switchboard::output::{Change, Output, RelayId, SaveJob};
 use push_module::credential::CredentialId;
 use push_module::delivery::{self, Attempt, Route};
 
@@ -14,10 +14,7 @@ use super::{Due, World};
 use crate::history::Oddity;
 use crate::phone::Power;
 use crate::provider::ENVIRONMENT;
-use crate::store::Disk;
-
-/// A journal entry is one append.
-const JOURNAL: Duration = Duration::from_millis(1);
+use crate::store::{Disk, JOURNAL};
 
 impl World {
     /// Gives the switchboard one input and carries out what follows.
@@ -36,8 +33,13 @@ impl World {
     pub(super) fn drain(&mut self) {
         loop {
             let Some(server) = &mut self.server else { return };
-            if let Some(output) = server.switchboard.poll_output() {
-                self.carry(output);
+            let outputs: Vec<_> = std::iter::from_fn(|| server.switchboard.poll_output()).collect();
+            // A push may leave in front of the save that says which call it is for.
+            for change in outputs.iter().filter_map(saved).flatten() {
+                self.reference.wants_saved(self.now, change);
+            }
+            if !outputs.is_empty() {
+                outputs.into_iter().for_each(|output| self.carry(output));
                 continue;
             }
             let Some(output) = server.delivery.poll_output() else { return };
@@ -98,9 +100,6 @@ impl World {
     }
 
     fn save(&mut self, job: SaveJob) {
-        for change in &job.changes {
-            self.reference.wants_saved(self.now, change);
-        }
         let ok = !self.chance.percent(self.store.failing) || job.ticket.is_none();
         let at = if Disk::is_journal(&job) {
             self.now + JOURNAL
@@ -109,6 +108,9 @@ impl World {
             self.disk_free_at = self.disk_free_at.max(self.now + Duration::from_millis(self.store.lag.into()));
             self.disk_free_at
         };
+        if let Some(down) = self.killed_in_save.take() {
+            self.queue_at(self.now + at.since(self.now) / 2, Due::Killed { down });
+        }
         let run = self.run;
         self.queue_at(at, Due::Kept { run, job, ok });
     }
@@ -117,6 +119,8 @@ impl World {
         let ticket = job.ticket;
         if ok {
             self.disk.keep(job);
+        } else if let [Change::PutParked(parked)] = job.changes.as_slice() {
+            self.reference.not_journalled(parked.call);
         }
         if let Some(ticket) = ticket {
             self.give(if ok { Input::Saved(ticket) } else { Input::NotSaved(ticket) });
@@ -234,4 +238,8 @@ impl World {
 fn owner(token: &str) -> u8 {
     let digits: String = token.chars().skip(1).take_while(char::is_ascii_digit).collect();
     digits.parse().unwrap_or(u8::MAX)
+}
+
+fn saved(output: &Output) -> Option<&[Change]> {
+    if let Output::Save { changes, .. } = output { Some(changes) } else { None }
 }
