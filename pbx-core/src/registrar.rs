@@ -69,6 +69,7 @@ pub use event::{Bound, BoundContact, Refusal, RegisterOutcome, RegistrarEvent, S
 pub use extensions::{Counts, MAX_EXTENSIONS};
 pub use live_binding::{BindingFailure, GoneReason, LiveBinding};
 pub use registration::{Contacts, OfferedContact, OfferedPush, OfferedTarget, Registration};
+pub use reported::PushReport;
 
 use change_set::Rules;
 use device::Device;

@@ -35,6 +35,7 @@ pub(crate) fn open() -> Routes {
         ("/api/v1/calls/{id}/ringing", get(api_calls::ringing)),
         // Reported by apps at their start: the secret of their SIP account is the key.
         ("/api/v1/acrobits/push-token", post(api_acrobits::report).layer(DefaultBodyLimit::max(OPEN_LIMIT))),
+        ("/api/v1/acrobits/logged-out", post(api_acrobits::logged_out).layer(DefaultBodyLimit::max(OPEN_LIMIT))),
     ]
 }
 

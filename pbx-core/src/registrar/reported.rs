@@ -3,6 +3,8 @@
 //! Such a report names an account and no device. It goes to the device of the account that has this token already, else to
 //! the one of the account that was seen last and is not woken by somebody else. An app that reports before its first
 //! REGISTER is waited for: the report is kept until a device of the account registers.
+//!
+//! When its user logs out, the app reports the same once more as gone.
 
 use crate::model::{DeviceId, ExtensionNumber, Now, PushProvider, SipUsername};
 use crate::switchboard::output::Change;
@@ -15,10 +17,46 @@ use super::{Books, Entry, Registrar, wake_target};
 /// Reports that wait for a REGISTER; an app sends both within a second, so more than a few are apps that cannot register.
 pub(super) const WAITING_REPORTS: usize = 256;
 
+/// What an app says about waking it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PushReport {
+    /// This is how.
+    Has(OfferedTarget),
+    /// Its user logged out: no longer.
+    Gone(OfferedTarget),
+}
+
 impl Registrar {
     /// Takes a report of an account that has proved its secret. The changes are to be saved; none when nothing is new or
     /// when the report waits for the device.
-    pub fn report_target(
+    pub fn report_push(
+        &mut self,
+        (extension, username): (ExtensionNumber, &SipUsername),
+        report: PushReport,
+        now: Now,
+    ) -> Vec<Change> {
+        match report {
+            PushReport::Has(offered) => self.learn_reported(extension, username, offered, now),
+            PushReport::Gone(offered) => self.forget_reported(extension, username, &offered),
+        }
+    }
+
+    fn forget_reported(
+        &mut self,
+        extension: ExtensionNumber,
+        username: &SipUsername,
+        offered: &OfferedTarget,
+    ) -> Vec<Change> {
+        self.books.reported.remove(username);
+        let Some(entry) = self.entries.get_mut(&extension) else { return Vec::new() };
+        let mut changes = Vec::new();
+        for device in lose_token(entry, None, offered) {
+            self.books.settle_and_save(entry, device, &mut changes);
+        }
+        changes
+    }
+
+    fn learn_reported(
         &mut self,
         extension: ExtensionNumber,
         username: &SipUsername,
@@ -34,7 +72,7 @@ impl Registrar {
             return Vec::new();
         };
         let mut changes = Vec::new();
-        for other in lose_token(entry, device, &offered) {
+        for other in lose_token(entry, Some(device), &offered) {
             self.books.settle_and_save(entry, other, &mut changes);
         }
         let learned =
@@ -65,10 +103,11 @@ fn owner(entry: &Entry, username: &SipUsername, offered: &OfferedTarget) -> Opti
     found.map(|device| device.id)
 }
 
-/// A token belongs to one device of the extension; those that lose it.
-fn lose_token(entry: &mut Entry, owner: DeviceId, offered: &OfferedTarget) -> Vec<DeviceId> {
+/// A token belongs to one device of the extension; those that lose it, which are all without an
+/// owner.
+fn lose_token(entry: &mut Entry, owner: Option<DeviceId>, offered: &OfferedTarget) -> Vec<DeviceId> {
     let mut lost = Vec::new();
-    for other in entry.devices.iter_mut().filter(|other| other.id != owner) {
+    for other in entry.devices.iter_mut().filter(|other| Some(other.id) != owner) {
         if other.target.as_deref().is_some_and(|target| offered.is_token_of(target)) {
             other.target = None;
             lost.push(other.id);

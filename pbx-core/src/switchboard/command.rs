@@ -12,7 +12,7 @@ use crate::model::{
     UnixMillis,
 };
 
-use crate::registrar::OfferedTarget;
+use crate::registrar::PushReport;
 
 /// A wish.
 #[derive(Debug, Clone)]
@@ -54,8 +54,8 @@ pub enum Command {
         username: SipUsername,
         /// Its SIP secret.
         secret: Redacted<String>,
-        /// How the app can be woken.
-        offered: OfferedTarget,
+        /// What it says.
+        report: PushReport,
     },
     /// Forget a device and both its records.
     RemoveDevice(DeviceId),

@@ -14,7 +14,7 @@ use super::command::{
 use super::held::Holding;
 use super::output::{Change, CommandToken, Notice, Output};
 use super::{Switchboard, draw_seed};
-use crate::registrar::{MAX_EXTENSIONS, OfferedTarget};
+use crate::registrar::{MAX_EXTENSIONS, PushReport};
 use crate::sip::digest::{Authenticator, ha1};
 
 /// Lines of one page of a list.
@@ -55,7 +55,7 @@ impl Switchboard {
                 self.config.push = offer;
                 Ok(Outcome::Now(Reply::Done))
             }
-            Command::ReportPush { username, secret, offered } => self.report_push(&username, &secret, offered, now),
+            Command::ReportPush { username, secret, report } => self.report_push(&username, &secret, report, now),
             Command::RemoveDevice(device) => self.remove_device(device),
             Command::TestPush(number) => self.test_push_command(number, now),
             Command::ChangeSettings(settings) => self.change_settings(settings, now),
@@ -188,7 +188,7 @@ impl Switchboard {
         &mut self,
         username: &SipUsername,
         secret: &Redacted<String>,
-        offered: OfferedTarget,
+        report: PushReport,
         now: Now,
     ) -> Result<Outcome, CommandError> {
         let (_, given) = ha1(username.as_str(), &self.settings.realm, secret.reveal());
@@ -196,7 +196,7 @@ impl Switchboard {
         let known = credential.map_or([0; 32], |credential| credential.sha256.0);
         let extension = credential.filter(|_| bool::from(given.0.ct_eq(&known))).map(|credential| credential.extension);
         let extension = extension.ok_or(CommandError::WrongSecret)?;
-        let changes = self.registrar.report_target(extension, username, offered, now);
+        let changes = self.registrar.report_push((extension, username), report, now);
         self.notice(Notice::Extension(extension));
         Ok(Outcome::WhenSaved(Reply::Done, changes))
     }

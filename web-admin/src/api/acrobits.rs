@@ -1,12 +1,13 @@
-//! `/api/v1/acrobits/push-token`: where Groundwire and Cloud Softphone report how they can be woken ("Push Token Reporter",
-//! doc.acrobits.net). It is open like `/sign-in`: the app proves itself with the secret of its SIP account, and guesses are
-//! counted and slowed down in the same way.
+//! `/api/v1/acrobits/push-token` and `/api/v1/acrobits/logged-out`: where Groundwire and Cloud Softphone report how they can
+//! be woken, and that they no longer can ("Push Token Reporter" and "Account Removal Reporter", doc.acrobits.net). Both are
+//! open like `/sign-in`: the app proves itself with the secret of its SIP account, and guesses are counted and slowed down in
+//! the same way.
 
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pbx_core::model::{AcrobitsToken, AcrobitsTokenError, Environment, PushProvider, Redacted, SipUsername};
-use pbx_core::registrar::OfferedTarget;
+use pbx_core::registrar::{OfferedTarget, PushReport};
 use pbx_core::switchboard::command::{Command, CommandError};
 use serde::Deserialize;
 
@@ -59,6 +60,24 @@ pub(crate) async fn report(
     caller: Caller,
     Body(report): Body<Report>,
 ) -> Answer<Response> {
+    tell(&state, &caller, report, PushReport::Has).await
+}
+
+/// Takes the report that the user of an app logged out: 204, also when nothing was known of it.
+pub(crate) async fn logged_out(
+    State(state): State<AdminState>,
+    caller: Caller,
+    Body(report): Body<Report>,
+) -> Answer<Response> {
+    tell(&state, &caller, report, PushReport::Gone).await
+}
+
+async fn tell(
+    state: &AdminState,
+    caller: &Caller,
+    report: Report,
+    says: fn(OfferedTarget) -> PushReport,
+) -> Answer<Response> {
     let offered = report
         .offered()
         .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "malformed", error.to_string()).field(error.field))?;
@@ -70,7 +89,8 @@ pub(crate) async fn report(
         return Ok(wait_first(wait.as_secs().max(1)));
     }
     let Ok(username) = username else { return Err(CommandError::WrongSecret.into()) };
-    match state.switchboard.ask(Command::ReportPush { username, secret: report.password, offered }).await {
+    match state.switchboard.ask(Command::ReportPush { username, secret: report.password, report: says(offered) }).await
+    {
         Ok(_) => {
             state.throttle.succeeded(&counted, caller.address, now);
             Ok(StatusCode::NO_CONTENT.into_response())

@@ -33,6 +33,7 @@ async fn only_the_open_list_works_without_signing_in() {
         "/sign-in",
         "/api/v1/calls/{id}/ringing",
         "/api/v1/acrobits/push-token",
+        "/api/v1/acrobits/logged-out",
     ];
     assert_eq!(open, expected);
 }

@@ -1,5 +1,6 @@
 //! The open route for push tokens of Acrobits' apps.
 
+use pbx_core::registrar::PushReport;
 use serde_json::{Value, json};
 
 use super::*;
@@ -15,7 +16,11 @@ fn report(password: &str) -> Value {
 }
 
 async fn send(bench: &Bench, body: &Value) -> Answer {
-    let request = request(Method::POST, PATH, "")
+    send_to(bench, PATH, body).await
+}
+
+async fn send_to(bench: &Bench, path: &str, body: &Value) -> Answer {
+    let request = request(Method::POST, path, "")
         .header(header::CONTENT_TYPE, "application/json")
         .body(Body::from(body.to_string()))
         .unwrap();
@@ -29,7 +34,8 @@ async fn an_app_reports_with_the_secret_of_its_account_and_nobody_without() {
     let answer = send(&bench, &report(secret.as_str().unwrap())).await;
     assert_eq!((answer.status, answer.body.as_str()), (StatusCode::NO_CONTENT, ""));
     let reported = bench.fake.world.lock().unwrap().reported.clone();
-    let (call, notice) = (reported[0].call_token.clone().unwrap(), reported[0].notice_token.clone().unwrap());
+    let PushReport::Has(offered) = reported[0].clone() else { panic!("{reported:?}") };
+    let (call, notice) = (offered.call_token.clone().unwrap(), offered.notice_token.clone().unwrap());
     assert_eq!(call.reveal(), "cz.acrobits.groundwire.voip ab+/c= 12869E:7C3A");
     assert_eq!(notice.reveal(), "cz.acrobits.groundwire de+/f= 12869E:7C3A");
     assert_eq!(send(&bench, &report("wrong")).await.status, StatusCode::UNAUTHORIZED);
@@ -40,6 +46,9 @@ async fn an_app_reports_with_the_secret_of_its_account_and_nobody_without() {
         assert_eq!((answer.status, answer.json()["code"].as_str()), (StatusCode::UNAUTHORIZED, Some("wrong_secret")));
     }
     assert_eq!(bench.fake.world.lock().unwrap().reported.len(), 1);
+    let gone = send_to(&bench, "/api/v1/acrobits/logged-out", &report(secret.as_str().unwrap())).await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT);
+    assert_eq!(bench.fake.world.lock().unwrap().reported[1], PushReport::Gone(offered));
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ pub(super) struct World {
     pub(super) devices: Vec<DeviceSummary>,
     pub(super) calls: Vec<ActiveCall>,
     pub(super) tests: Vec<ExtensionNumber>,
-    pub(super) reported: Vec<pbx_core::registrar::OfferedTarget>,
+    pub(super) reported: Vec<pbx_core::registrar::PushReport>,
     pub(super) blocked: Vec<pbx_core::defence::BlockedAddress>,
 }
 
@@ -123,12 +123,12 @@ impl World {
                 }
                 (Ok(Reply::Done), Some(Notice::Extension(found.extension)))
             }
-            Command::ReportPush { username, secret, offered } => {
+            Command::ReportPush { username, secret, report } => {
                 let (_, given) = pbx_core::sip::digest::ha1(username.as_str(), "nightbell", secret.reveal());
                 if self.accounts.get(&username).is_none_or(|account| account.sha256 != given) {
                     return (Err(CommandError::WrongSecret), None);
                 }
-                self.reported.push(offered);
+                self.reported.push(report);
                 (Ok(Reply::Done), None)
             }
             Command::SetPushPolicy { device, policy } => {

@@ -4,15 +4,19 @@ use std::time::Duration;
 
 use super::support::{Bench, desk, number, udp, with_expires, without_push};
 use crate::model::{DeviceId, PushProvider, SwitchedOffBy, WakeState};
-use crate::registrar::{MAX_DEVICES, OfferedTarget};
+use crate::registrar::{MAX_DEVICES, OfferedTarget, PushReport};
 
 fn offered(token: &str) -> OfferedTarget {
     OfferedTarget { provider: PushProvider::Acrobits, ..super::support::target(token) }
 }
 
 fn report(bench: &mut Bench, token: &str) -> usize {
+    tell(bench, PushReport::Has(offered(token)))
+}
+
+fn tell(bench: &mut Bench, report: PushReport) -> usize {
     let account = "101".parse().unwrap();
-    let changes = bench.registrar.report_target(number("101"), &account, offered(token), bench.now);
+    let changes = bench.registrar.report_push((number("101"), &account), report, bench.now);
     let count = changes.len();
     for change in changes {
         bench.disk.apply(change);
@@ -80,4 +84,19 @@ fn a_token_belongs_to_the_device_that_has_it_and_never_to_one_that_another_provi
     bench.bind(udp(5070), without_push(super::support::app("urn:uuid:1", "aa11")));
     assert_eq!(bench.wake_state(2), Some(WakeState::SwitchedOff), "the rule of RFC 8599 holds for the others");
     assert!(bench.devices().len() <= MAX_DEVICES);
+}
+
+#[test]
+fn an_app_whose_user_logs_out_is_woken_no_more() {
+    let mut bench = Bench::new();
+    let gone = || PushReport::Gone(offered("app token selector"));
+    report(&mut bench, "app token selector");
+    assert_eq!(tell(&mut bench, gone()), 0, "the report that waited is dropped");
+    bench.bind(udp(5060), desk(5060));
+    assert_eq!(token(&bench, 1), None);
+    report(&mut bench, "app token selector");
+    assert_eq!(tell(&mut bench, PushReport::Gone(offered("app other selector"))), 0, "another phone's");
+    assert_eq!(tell(&mut bench, gone()), 1);
+    assert_eq!((token(&bench, 1), bench.disk.devices[&DeviceId(1)].wake_target.is_none()), (None, true));
+    assert!(bench.is_live(1), "what it registers is its own affair");
 }
