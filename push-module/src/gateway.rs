@@ -179,6 +179,9 @@ impl Entry {
             Details::Webhook(webhook) => {
                 summary.endpoints = vec![webhook.url.to_string()];
             }
+            Details::Acrobits(acrobits) => {
+                summary.endpoints = vec![acrobits.url.to_string()];
+            }
             Details::WebPush(web_push) => {
                 summary.contact = Some(web_push.contact.clone());
                 summary.public_key = Some(web_push.public_key.clone());
@@ -268,7 +271,9 @@ impl Gateway {
         let now = self.shared.clock.now().wall;
         let vapid = match new {
             NewCredential::WebPush(_) => Some(self.shared.store.vapid_key(now).await?),
-            NewCredential::Apns(_) | NewCredential::Fcm(_) | NewCredential::Webhook(_) => None,
+            NewCredential::Apns(_) | NewCredential::Fcm(_) | NewCredential::Webhook(_) | NewCredential::Acrobits(_) => {
+                None
+            }
         };
         let new = validate(new, vapid)?;
         let stored = self.shared.store.insert(new, now).await?;

@@ -21,7 +21,7 @@ pub mod standin;
 #[cfg(feature = "providers")]
 pub use credential::{
     ApnsEnvironment, CheckOutcome, CredentialError, CredentialId, CredentialKind, CredentialState, CredentialSummary,
-    Endpoint, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush, NewWebhook, reaches,
+    Endpoint, NewAcrobits, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush, NewWebhook, reaches,
 };
 #[cfg(feature = "providers")]
 pub use gateway::{Gateway, GatewayError, GatewayInput, ProviderFailure, ProviderHealth};

@@ -82,7 +82,7 @@ async fn an_admin_sees_a_phone_register_fall_asleep_and_be_woken_without_touchin
 }
 
 /// Every page that needs no more than an extension and a call.
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 16] = [
     "/",
     "/extensions",
     "/extensions/import",
@@ -94,6 +94,7 @@ const PAGES: [&str; 15] = [
     "/push/fcm",
     "/push/webhook",
     "/push/webpush",
+    "/push/acrobits",
     "/calls",
     "/settings",
     "/system",

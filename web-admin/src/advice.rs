@@ -225,14 +225,8 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
         let (what, name, link) = match provider {
             PushProvider::Apns => ("APNs key", "Apple", "/push/apns"),
             PushProvider::Fcm => ("Firebase service account", "Google", "/push/fcm"),
-            PushProvider::WebPush => {
-                findings.push(Finding::new(
-                    Level::Fail,
-                    "app_without_credential",
-                    format!("{} cannot be woken through {app}: Web Push is not enabled.", phones(count)),
-                    "Enable Web Push; it needs no account anywhere, only a contact.",
-                    "/push/webpush",
-                ));
+            PushProvider::WebPush | PushProvider::Acrobits => {
+                findings.push(without_account(provider, app, count));
                 continue;
             }
         };
@@ -262,6 +256,24 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
             "/extensions",
         ));
     }
+}
+
+/// Apps that need no credential of somebody else, only that an admin wants them to be woken.
+fn without_account(provider: PushProvider, app: &str, count: usize) -> Finding {
+    let (what, fix, link) = match provider {
+        PushProvider::Acrobits => (
+            "through Acrobits: its mediator may not be asked for this app",
+            "Add Acrobits under Push; its mediator asks for no key.",
+            "/push/acrobits",
+        ),
+        PushProvider::WebPush | PushProvider::Apns | PushProvider::Fcm => (
+            "by Web Push: it is not enabled",
+            "Enable Web Push; it needs no account anywhere, only a contact.",
+            "/push/webpush",
+        ),
+    };
+    let text = format!("{} ({app}) cannot be woken {what}.", phones(count));
+    Finding::new(Level::Fail, "app_without_credential", text, fix, link)
 }
 
 fn phones(count: usize) -> String {

@@ -4,6 +4,7 @@ use pbx_core::model::{Environment, PushProvider, WakeRequest, WakeTarget};
 
 use crate::credential::{CredentialId, CredentialKind, Details, Fit, fit, is_key_for};
 use crate::delivery::{Refusal, Route};
+use crate::payload::acrobits::acrobits_token;
 use crate::payload::{apns_token, fcm_token};
 use crate::provider::webpush::subscription;
 
@@ -24,6 +25,7 @@ pub(super) fn route(request: &WakeRequest, candidates: &[Candidate<'_>]) -> Resu
         PushProvider::Apns => apns_token(request.kind, target).map(|_| ())?,
         PushProvider::Fcm => fcm_token(target).map(|_| ())?,
         PushProvider::WebPush => subscription(request.kind, target).map(|_| ())?,
+        PushProvider::Acrobits => acrobits_token(request.kind, target).map(|_| ())?,
     }
     let fitting = fitting(target, candidates);
     let Some(first) = fitting.first() else { return Err(no_credential(target)) };
@@ -43,7 +45,7 @@ pub(super) fn route(request: &WakeRequest, candidates: &[Candidate<'_>]) -> Resu
         return Err(wrong_environment(target, first.label));
     };
     let other = match target.provider {
-        PushProvider::Fcm | PushProvider::WebPush => None,
+        PushProvider::Fcm | PushProvider::WebPush | PushProvider::Acrobits => None,
         // A relay knows its apps' environments itself.
         PushProvider::Apns if here.details.kind() == CredentialKind::Webhook => None,
         // The same key if it can, else a second key for the other environment.
@@ -71,7 +73,7 @@ fn fitting<'a>(target: &WakeTarget, candidates: &[Candidate<'a>]) -> Vec<Candida
 fn covers(details: &Details, environment: Environment) -> bool {
     match details {
         Details::Apns(apns) => apns.environment.covers(environment),
-        Details::Fcm(_) | Details::Webhook(_) | Details::WebPush(_) => true,
+        Details::Fcm(_) | Details::Webhook(_) | Details::WebPush(_) | Details::Acrobits(_) => true,
     }
 }
 
@@ -81,6 +83,7 @@ fn no_credential(target: &WakeTarget) -> Refusal {
     let provider = match target.provider {
         PushProvider::Apns => "APNs",
         PushProvider::Fcm => "FCM",
+        PushProvider::Acrobits => "Acrobits",
         PushProvider::WebPush => {
             let why = format!("cannot be pushed through {app}: Web Push is not enabled; enable it under Push");
             return Refusal { code: CODE, why };
