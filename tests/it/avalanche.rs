@@ -179,7 +179,8 @@ async fn a_crowd_of_callers_waits_for_sleeping_phones_in_little_memory() {
             while heard.header("Call-ID") != Some(&proof.call_id) {
                 heard = socket.hear().await;
             }
-            assert_eq!(heard.status(), 100, "{heard:?}");
+            // The push may be accepted before the park journal has the call: then 180 is the first that is heard.
+            assert!(matches!(heard.status(), 100 | 180), "{heard:?}");
         }
     }
     let parked = async {

@@ -13,6 +13,7 @@ use crate::model::{
 };
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{HeaderName, Request, Response};
+use crate::sip::transaction::ServerTx;
 use crate::sip::uri;
 
 use super::leg::{CallerLeg, LegName, LiveCall, Relay};
@@ -67,13 +68,7 @@ impl Switchboard {
             self.busy(flow, &request, "Too Many Calls");
             return;
         };
-        let trying = Response::to(&request, 100, "Trying", &tag);
-        let unheard = if flow.transport.is_reliable() {
-            self.transactions.respond(tx, &trying, now.mono);
-            None
-        } else {
-            Some(trying)
-        };
+        let unheard = self.first_answer((flow, tx), Response::to(&request, 100, "Trying", &tag), now);
         let relay = Relay { id: RelayId(self.next_relay), caller_port, callee_port };
         self.next_relay += 1;
         self.outputs.push_back(Output::OpenRelay { relay: relay.id, caller_port, callee_port });
@@ -94,6 +89,16 @@ impl Switchboard {
             unheard,
         };
         self.start_call(caller, &credential, dialled, callee, relay, now);
+    }
+
+    /// Sends the 100, or gives it back to be sent once the park journal has the call: a caller on UDP would wait for ever
+    /// if a crash came between.
+    fn first_answer(&mut self, (flow, tx): (Flow, ServerTx), trying: Response, now: Now) -> Option<Response> {
+        if !flow.transport.is_reliable() {
+            return Some(trying);
+        }
+        self.transactions.respond(tx, &trying, now.mono);
+        None
     }
 
     fn start_call(
@@ -134,16 +139,7 @@ impl Switchboard {
             Some(_) => Call::start(policy, candidates, now.mono),
             None => Call::refused(policy, CallEnding::NoSuchNumber, nobody, now.mono),
         };
-        let begun = vec![
-            Change::PutCall(record.clone()),
-            Change::AppendTimeline(TimelineEntry {
-                call: id,
-                at: now.wall,
-                step: TimelineStep::Invited,
-                device: None,
-                detail: format!("{} calls {}", record.caller, record.callee),
-            }),
-        ];
+        let begun = first_lines(&record);
         self.invite_txs.insert(caller.tx, id);
         self.dialogs.insert(caller.tag.clone(), (id, LegName::Caller));
         self.relays.insert(relay.id, id);
@@ -245,6 +241,18 @@ impl Switchboard {
     fn busy(&mut self, flow: Flow, request: &Request, reason: &'static str) {
         self.answer_with(flow, request, 503, reason, |response| response.headers.push(HeaderName::RetryAfter, "5"));
     }
+}
+
+/// A call in the call log, and how it began.
+fn first_lines(record: &CallRecord) -> Vec<Change> {
+    let begun = TimelineEntry {
+        call: record.id,
+        at: record.started_at,
+        step: TimelineStep::Invited,
+        device: None,
+        detail: format!("{} calls {}", record.caller, record.callee),
+    };
+    vec![Change::PutCall(record.clone()), Change::AppendTimeline(begun)]
 }
 
 fn max_forwards_spent(request: &Request) -> bool {
