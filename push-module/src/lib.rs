@@ -21,7 +21,9 @@ pub mod standin;
 #[cfg(feature = "providers")]
 pub use credential::{
     ApnsEnvironment, CheckOutcome, CredentialError, CredentialId, CredentialKind, CredentialState, CredentialSummary,
-    Endpoint, NewApnsKey, NewCredential, NewFcmAccount, NewWebhook, reaches,
+    Endpoint, NewApnsKey, NewCredential, NewFcmAccount, NewWebhook, Obstacle, obstacle,
 };
 #[cfg(feature = "providers")]
-pub use gateway::{Gateway, GatewayError, GatewayInput, ProviderFailure, ProviderHealth};
+pub use gateway::{
+    Alarm, AlarmCode, Attempts, Circuit, Gateway, GatewayError, GatewayInput, ProviderFailure, ProviderHealth,
+};

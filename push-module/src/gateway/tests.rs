@@ -10,4 +10,6 @@ mod fcm;
 mod log;
 #[cfg(feature = "standin")]
 mod office;
+#[cfg(feature = "standin")]
+mod rotation;
 mod webhook;
