@@ -22,6 +22,7 @@ mod healthcheck;
 mod import;
 mod output;
 mod push;
+mod push_health;
 mod registrations;
 mod serve;
 mod setup_link;

@@ -20,8 +20,8 @@ pub mod standin;
 
 #[cfg(feature = "providers")]
 pub use credential::{
-    ApnsEnvironment, CheckOutcome, CredentialError, CredentialId, CredentialKind, CredentialState, CredentialSummary,
-    Endpoint, NewApnsKey, NewCredential, NewFcmAccount, NewWebhook, Obstacle, obstacle,
+    ApnsEnvironment, Candidate, CheckOutcome, Choice, CredentialError, CredentialId, CredentialKind, CredentialState,
+    CredentialSummary, Endpoint, NewApnsKey, NewCredential, NewFcmAccount, NewWebhook, Obstacle, choose, obstacle,
 };
 #[cfg(feature = "providers")]
 pub use gateway::{

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pbx_core::model::{DeviceSummary, PushProvider, TargetHealth, UnixMillis, WakeState};
 use pbx_core::switchboard::command::{Command, Reply, Status};
-use push_module::{CredentialState, CredentialSummary, reaches};
+use push_module::{CredentialState, CredentialSummary, ProviderHealth, obstacle};
 use serde::Serialize;
 
 use crate::adding::unexpected;
@@ -16,6 +16,7 @@ use crate::clock;
 use crate::error::Refusal;
 use crate::state::AdminState;
 use crate::tls::CertificateInfo;
+use crate::words;
 
 /// Devices looked at; beyond it the counts would be right but the page slow.
 const MAX_DEVICES: usize = 5000;
@@ -97,6 +98,7 @@ impl Finding {
 pub(crate) struct Facts {
     pub(crate) status: Status,
     pub(crate) credentials: Vec<CredentialSummary>,
+    pub(crate) health: Vec<ProviderHealth>,
     pub(crate) devices: Vec<DeviceSummary>,
     pub(crate) certificate: CertificateInfo,
     pub(crate) public_url: String,
@@ -120,6 +122,7 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
     Ok(Facts {
         status,
         credentials,
+        health: state.push.health(),
         devices: found,
         certificate: site.certificate.info(),
         public_url: site.public_url.clone(),
@@ -184,7 +187,8 @@ fn push(facts: &Facts, findings: &mut Vec<Finding>) {
     }
     for credential in &facts.credentials {
         match &credential.state {
-            CredentialState::Working => {}
+            // What is wrong with it is an alarm.
+            CredentialState::Working | CredentialState::Failing { .. } => {}
             CredentialState::Untried => findings.push(Finding::new(
                 Level::Warn,
                 "push_credential_untried",
@@ -192,19 +196,16 @@ fn push(facts: &Facts, findings: &mut Vec<Finding>) {
                 "Check it now; that reaches no phone.",
                 "/push",
             )),
-            CredentialState::Failing { text, .. } => findings.push(Finding::new(
-                Level::Fail,
-                "push_credential_failing",
-                format!("The push credential “{}” does not work: {text}", credential.label),
-                "Correct the cause, then check it again.",
-                "/push",
-            )),
         }
+    }
+    for alarm in facts.health.iter().flat_map(|health| &health.alarms) {
+        let level = if alarm.code.is_failure() { Level::Fail } else { Level::Warn };
+        findings.push(Finding::new(level, alarm.code.as_str(), alarm.text.clone(), alarm.fix, "/push"));
     }
 }
 
 fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
-    let mut lacking: BTreeMap<(PushProvider, &str), usize> = BTreeMap::new();
+    let mut lacking: BTreeMap<(PushProvider, &'static str, String), (usize, String)> = BTreeMap::new();
     let (mut revoked, mut suspect) = (0usize, 0usize);
     for target in facts.devices.iter().filter_map(|device| Some((device.wake_target.as_ref()?, device.wake_state))) {
         let (target, state) = target;
@@ -212,8 +213,8 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
             continue;
         }
         let gone = matches!(target.health, TargetHealth::Revoked { .. });
-        if !gone && !reaches(&facts.credentials, target) {
-            *lacking.entry((target.provider, target.app_id.as_str())).or_default() += 1;
+        if !gone && let Some(obstacle) = obstacle(&facts.credentials, target) {
+            lacking.entry((target.provider, obstacle.code, obstacle.text)).or_insert((0, obstacle.fix)).0 += 1;
         }
         match target.health {
             TargetHealth::Good => {}
@@ -221,18 +222,13 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
             TargetHealth::Revoked { .. } => revoked += 1,
         }
     }
-    for ((provider, app), count) in lacking {
-        let (what, name, link) = match provider {
-            PushProvider::Apns => ("APNs key", "Apple", "/push/apns"),
-            PushProvider::Fcm => ("Firebase service account", "Google", "/push/fcm"),
+    for ((provider, code, text), (count, fix)) in lacking {
+        let link = match provider {
+            PushProvider::Apns => "/push/apns",
+            PushProvider::Fcm => "/push/fcm",
         };
-        findings.push(Finding::new(
-            Level::Fail,
-            "app_without_credential",
-            format!("{} cannot be woken through {name}: there is no credential for {app}.", phones(count)),
-            format!("Ask the publisher of the app for its {what} and add it, add the relay that pushes for him, or use an app whose key you have."),
-            link,
-        ));
+        let text = format!("{} {text}.", phones(count));
+        findings.push(Finding::new(Level::Fail, code, text, words::sentence(&fix), link));
     }
     if revoked > 0 {
         findings.push(Finding::new(

@@ -22,6 +22,7 @@ mod import;
 mod layout;
 mod pages;
 mod password;
+mod reach;
 mod routes;
 mod secret;
 mod serve;

@@ -11,6 +11,7 @@ pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod pairing;
 pub(crate) mod push;
+pub(crate) mod push_apps;
 pub(crate) mod push_form;
 pub(crate) mod security;
 pub(crate) mod settings;

@@ -16,7 +16,7 @@ use crate::api::{push as api_push, settings as api_settings, system as api_syste
 use crate::error::{ErrorPage, Problem, Refusal};
 use crate::headers::{self, OPEN_LIMIT, UPLOAD_LIMIT};
 use crate::pages::{
-    account, calls, dashboard, device, extension, extensions, health, import, pairing, push, push_form,
+    account, calls, dashboard, device, extension, extensions, health, import, pairing, push, push_apps, push_form,
 };
 use crate::pages::{security, settings, setup, sign_in, system};
 use crate::state::AdminState;
@@ -57,6 +57,7 @@ pub(crate) fn pages() -> Routes {
         ("/devices/{id}/push-policy", post(device::choose_policy)),
         ("/devices/{id}/forget", get(device::confirm_forget).post(device::forget)),
         ("/push", get(push::page)),
+        ("/push/apps", get(push_apps::page)),
         ("/push/apns", adding(CredentialKind::Apns)),
         ("/push/fcm", adding(CredentialKind::Fcm)),
         ("/push/webhook", adding(CredentialKind::Webhook)),
@@ -91,6 +92,7 @@ pub(crate) fn api() -> Routes {
         ("/enrolments/{id}", delete(enrolments::revoke)),
         ("/registrations", get(devices::registrations)),
         ("/devices/{id}", patch(devices::change).delete(devices::remove)),
+        ("/push/matrix", get(api_push::matrix)),
         ("/push/credentials", get(api_push::list).post(api_push::add)),
         ("/push/credentials/{id}/check", post(api_push::check)),
         ("/push/credentials/{id}", delete(api_push::remove)),

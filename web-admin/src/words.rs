@@ -195,6 +195,14 @@ pub(crate) const fn provider(provider: PushProvider) -> &'static str {
     }
 }
 
+/// The phones a provider wakes.
+pub(crate) const fn platform(provider: PushProvider) -> &'static str {
+    match provider {
+        PushProvider::Apns => "iPhone",
+        PushProvider::Fcm => "Android",
+    }
+}
+
 pub(crate) const fn environment(environment: Environment) -> &'static str {
     match environment {
         Environment::Production => "production",

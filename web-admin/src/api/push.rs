@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use super::Answer;
 use super::body::Body;
+use crate::advice;
 use crate::error::Refusal;
+use crate::reach::{self, Row};
 use crate::state::AdminState;
 
 impl From<CredentialError> for Refusal {
@@ -46,6 +48,16 @@ pub(crate) struct ListView {
 pub(crate) async fn list(State(state): State<AdminState>) -> Answer<Json<ListView>> {
     let credentials = state.push.list_credentials().await?;
     Ok(Json(ListView { credentials, health: state.push.health() }))
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct MatrixView {
+    apps: Vec<Row>,
+}
+
+pub(crate) async fn matrix(State(state): State<AdminState>) -> Answer<Json<MatrixView>> {
+    let facts = advice::facts(&state).await?;
+    Ok(Json(MatrixView { apps: reach::matrix(&facts.devices, &facts.credentials, &facts.health) }))
 }
 
 pub(crate) async fn add(

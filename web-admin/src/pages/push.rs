@@ -19,6 +19,7 @@ use crate::words::{self, Badge, When};
 #[template(path = "push.html")]
 struct PushPage {
     layout: Layout,
+    tab: &'static str,
     cards: Vec<CredentialCard>,
     /// Findings that a credential would cure.
     lacking: Vec<Finding>,
@@ -92,10 +93,10 @@ const fn environment_words(environment: ApnsEnvironment) -> &'static str {
 pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page {
     let facts = advice::facts(&state).await?;
     let mut lacking = advice::findings(&facts);
-    lacking.retain(|finding| finding.code == "app_without_credential");
+    lacking.retain(|finding| finding.code.starts_with("no_credential") || finding.code == "credential_unreadable");
     let health = state.push.health();
     let cards = facts.credentials.into_iter().map(|credential| card(credential, &health)).collect();
-    Ok(render(&PushPage { layout: frame.layout("Push", Menu::Push), cards, lacking }))
+    Ok(render(&PushPage { layout: frame.layout("Push", Menu::Push), tab: "credentials", cards, lacking }))
 }
 
 pub(crate) async fn check(State(state): State<AdminState>, Path(id): Path<i64>) -> Page {

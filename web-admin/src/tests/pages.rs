@@ -125,11 +125,18 @@ async fn an_extension_shows_both_records_of_each_device_and_no_token() {
     bench.add("101", "Anna").await;
     bench.give_device(sleeping(1, "101", "com.example.app"));
     let page = bench.get("/extensions/101", &cookie).await.body;
-    for part in ["Live binding", "Connection lost", "Wake target", "Armed: the next call wakes it", "Reachable by push"]
-    {
+    for part in ["Live binding", "Connection lost", "Wake target", "Armed: the next call wakes it", "Unreachable"] {
         assert!(page.contains(part), "{part}");
     }
-    assert!(page.contains("there is no credential for <b>com.example.app</b>"));
+    let text = "annot be pushed: no credential for com.example.app (APNs)";
+    assert!(page.contains(text), "{page}");
+    let apps = bench.get("/push/apps", &cookie).await.body;
+    assert!(apps.contains(text) && apps.contains("iPhone"), "the same text on both pages: {apps}");
+    let matrix = bench.get("/api/v1/push/matrix", &cookie).await.json();
+    assert_eq!((&matrix["apps"][0]["code"], &matrix["apps"][0]["devices"]), (&"no_credential".into(), &1.into()));
+    let device = &bench.get("/api/v1/extensions/101", &cookie).await.json()["device_list"][0];
+    assert_eq!(device["wake_target"]["obstacle"]["text"], matrix["apps"][0]["text"]);
+    assert_eq!(device["presence"], "unreachable");
     assert!(!page.contains(CALL_TOKEN));
     assert!(page.contains(&crate::token::fingerprint(CALL_TOKEN)));
 }
