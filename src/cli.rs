@@ -23,6 +23,7 @@ mod import;
 mod output;
 mod push;
 mod push_health;
+mod push_network;
 mod registrations;
 mod serve;
 mod setup_link;

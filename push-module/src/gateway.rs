@@ -11,13 +11,14 @@ mod driver;
 mod entry;
 mod health;
 mod line;
+mod network;
 mod route;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use pbx_core::model::{CallId, PushProvider, WakeId, WakeReport, WakeRequest};
 use pbx_core::store::{Store, StoreError};
@@ -30,6 +31,7 @@ use crate::credential::{
     NewCredential, validate,
 };
 use crate::delivery::{Refusal, Route};
+use crate::egress::NetworkCheck;
 use clock::Clock;
 use driver::{CONTROLS, Control, Driver};
 use entry::Entry;
@@ -60,6 +62,10 @@ struct Shared {
     store: CredentialStore,
     clock: Clock,
     entries: RwLock<BTreeMap<CredentialId, Arc<Entry>>>,
+    /// What came of every attempt since the start, by kind of credential; also of those that were removed.
+    attempts: Mutex<BTreeMap<CredentialKind, Attempts>>,
+    /// The last check of the way to the providers, or the one under way.
+    network: Mutex<Option<NetworkCheck>>,
     /// Providers with a usable credential, in order; what phones may be told.
     providers: watch::Sender<Vec<PushProvider>>,
 }
@@ -124,8 +130,9 @@ impl Gateway {
         let store = CredentialStore::new(store);
         let clock = Clock::start();
         let entries = store.load().await?.into_iter().map(|it| (it.id, Arc::new(Entry::new(&clock, it)))).collect();
-        let shared =
-            Arc::new(Shared { store, clock, entries: RwLock::new(entries), providers: watch::Sender::default() });
+        let entries = RwLock::new(entries);
+        let (attempts, network, providers) = (Mutex::default(), Mutex::default(), watch::Sender::default());
+        let shared = Arc::new(Shared { store, clock, entries, attempts, network, providers });
         shared.announce_providers();
         let (controls, received) = mpsc::channel(CONTROLS);
         let driver = Driver::new(Arc::clone(&shared), requests, reports, received);
@@ -194,6 +201,11 @@ impl Gateway {
     pub fn health(&self) -> Vec<ProviderHealth> {
         let now = self.shared.clock.now().wall;
         self.shared.entries().iter().map(|entry| entry.health(now)).collect()
+    }
+
+    /// What came of every attempt since the start, by kind of credential; also of credentials that were removed.
+    pub fn attempts(&self) -> BTreeMap<CredentialKind, Attempts> {
+        self.shared.attempts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn tell(&self, control: Control) -> Result<(), CredentialError> {

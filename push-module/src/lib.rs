@@ -12,6 +12,8 @@ pub mod delivery;
 pub mod payload;
 
 #[cfg(feature = "providers")]
+pub mod egress;
+#[cfg(feature = "providers")]
 pub mod gateway;
 #[cfg(feature = "providers")]
 pub mod provider;
@@ -22,6 +24,11 @@ pub mod standin;
 pub use credential::{
     ApnsEnvironment, Candidate, CheckOutcome, Choice, CredentialError, CredentialId, CredentialKind, CredentialState,
     CredentialSummary, Endpoint, NewApnsKey, NewCredential, NewFcmAccount, NewWebhook, Obstacle, choose, obstacle,
+};
+#[cfg(feature = "providers")]
+pub use egress::{
+    EgressPlace, EgressResult, EgressStep, FIREWALL, FirewallRule, NO_LONGER_NEEDED, NetworkCheck, StepResult, Where,
+    firewall_text,
 };
 #[cfg(feature = "providers")]
 pub use gateway::{

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::adding::unexpected;
 use crate::api::devices;
 use crate::clock;
+use crate::diagnosis;
 use crate::error::Refusal;
 use crate::state::AdminState;
 use crate::tls::CertificateInfo;
@@ -69,7 +70,7 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    fn new(
+    pub(crate) fn new(
         level: Level,
         code: &'static str,
         text: impl Into<String>,
@@ -86,6 +87,8 @@ impl Finding {
         match self.link {
             "/extensions" => "Open Extensions",
             "/push" => "Open Push",
+            "/push/apps" => "See all apps",
+            "/push/network" => "Check the network",
             "/push/apns" => "Add the key",
             "/push/fcm" => "Add the account",
             "/system" => "Open System",
@@ -198,10 +201,7 @@ fn push(facts: &Facts, findings: &mut Vec<Finding>) {
             )),
         }
     }
-    for alarm in facts.health.iter().flat_map(|health| &health.alarms) {
-        let level = if alarm.code.is_failure() { Level::Fail } else { Level::Warn };
-        findings.push(Finding::new(level, alarm.code.as_str(), alarm.text.clone(), alarm.fix, "/push"));
-    }
+    findings.extend(facts.health.iter().flat_map(diagnosis::alarms));
 }
 
 fn targets(facts: &Facts, findings: &mut Vec<Finding>) {

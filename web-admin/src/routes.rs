@@ -17,6 +17,7 @@ use crate::error::{ErrorPage, Problem, Refusal};
 use crate::headers::{self, OPEN_LIMIT, UPLOAD_LIMIT};
 use crate::pages::{
     account, calls, dashboard, device, extension, extensions, health, import, pairing, push, push_apps, push_form,
+    push_health, push_help, push_network,
 };
 use crate::pages::{security, settings, setup, sign_in, system};
 use crate::state::AdminState;
@@ -58,6 +59,9 @@ pub(crate) fn pages() -> Routes {
         ("/devices/{id}/forget", get(device::confirm_forget).post(device::forget)),
         ("/push", get(push::page)),
         ("/push/apps", get(push_apps::page)),
+        ("/push/health", get(push_health::page)),
+        ("/push/network", get(push_network::page).post(push_network::start)),
+        ("/push/help", get(push_help::page)),
         ("/push/apns", adding(CredentialKind::Apns)),
         ("/push/fcm", adding(CredentialKind::Fcm)),
         ("/push/webhook", adding(CredentialKind::Webhook)),
@@ -93,6 +97,8 @@ pub(crate) fn api() -> Routes {
         ("/registrations", get(devices::registrations)),
         ("/devices/{id}", patch(devices::change).delete(devices::remove)),
         ("/push/matrix", get(api_push::matrix)),
+        ("/push/network-check", get(api_push::network_check).post(api_push::start_network_check)),
+        ("/push/diagnosis", get(api_push::diagnosis)),
         ("/push/credentials", get(api_push::list).post(api_push::add)),
         ("/push/credentials/{id}/check", post(api_push::check)),
         ("/push/credentials/{id}", delete(api_push::remove)),
@@ -105,6 +111,7 @@ pub(crate) fn api() -> Routes {
         ("/settings", get(api_settings::get).put(api_settings::put)),
         ("/status", get(api_system::status)),
         ("/doctor", get(api_system::doctor)),
+        ("/metrics", get(api_system::metrics)),
         ("/tokens", get(api_system::tokens).post(api_system::add_token)),
         ("/tokens/{id}", delete(api_system::remove_token)),
     ]

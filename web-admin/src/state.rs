@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pbx_core::handle::SwitchboardHandle;
 use pbx_core::model::UnixMillis;
+use pbx_core::net::Counters;
 use pbx_core::store::Store;
 
 use crate::password::Passwords;
@@ -25,6 +26,8 @@ pub struct Site {
     pub version: &'static str,
     /// When it was started.
     pub started_at: UnixMillis,
+    /// Running totals of the SIP side.
+    pub counters: Arc<Counters>,
 }
 
 /// Everything the admin pages and the API need; cheap to clone.

@@ -72,23 +72,7 @@ impl Board {
 
     /// Counts an attempt and notes what it says about the credential.
     pub(super) fn note_attempt(&mut self, outcome: &Outcome, tried: Tried, at: UnixMillis) {
-        let counts = &mut self.attempts;
-        let (count, taken) = match outcome {
-            Outcome::Unreachable { .. } => (&mut counts.unanswered, Some(false)),
-            Outcome::Answered(answer) => match &answer.verdict {
-                Verdict::Accepted => (&mut counts.accepted, Some(true)),
-                Verdict::RetryAfter { .. } => (&mut counts.try_again, Some(false)),
-                Verdict::TokenGone { .. } => (&mut counts.token_gone, None),
-                Verdict::TokenWrong { .. } => (&mut counts.token_wrong, None),
-                Verdict::Misconfigured { code, .. } if code == KEY_ENVIRONMENT && tried.elsewhere => {
-                    (&mut counts.token_wrong, None)
-                }
-                Verdict::Misconfigured { .. } => (&mut counts.misconfigured, Some(false)),
-                Verdict::Refused { .. } => (&mut counts.refused, Some(false)),
-            },
-        };
-        *count += 1;
-        if let Some(taken) = taken {
+        if let Some(taken) = self.attempts.count(outcome, tried.elsewhere) {
             if self.recent.len() >= RECENT {
                 self.recent.pop_front();
             }

@@ -1,7 +1,7 @@
 //! The loop around the machine: reads the clock, brings inputs, carries out outputs in order.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use pbx_core::model::{Environment, Now, UnixMillis, WakeId, WakeReport};
@@ -241,6 +241,13 @@ impl Driver {
 
     fn note(&self, credential: CredentialId, outcome: &Outcome, tried: Tried, at: UnixMillis) {
         if let Some(entry) = self.shared.entry(credential) {
+            self.shared
+                .attempts
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(entry.details.kind())
+                .or_default()
+                .count(outcome, tried.elsewhere);
             let doubtful = {
                 let mut board = entry.board();
                 let before = board.state.as_str();

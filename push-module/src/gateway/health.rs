@@ -1,10 +1,11 @@
 //! How a credential is doing, as pages, the API and the metrics see it.
 
-use pbx_core::model::{Environment, UnixMillis};
+use pbx_core::model::{Environment, UnixMillis, Verdict};
 use serde::{Deserialize, Serialize};
 
 use super::alarm::Alarm;
 use crate::credential::{CredentialId, CredentialKind, CredentialState};
+use crate::delivery::{KEY_ENVIRONMENT, Outcome};
 
 /// Attempts in a row without an answer after which the way to the provider counts as interrupted.
 pub const OPEN_AFTER: u32 = 3;
@@ -90,6 +91,33 @@ pub struct Attempts {
 }
 
 impl Attempts {
+    /// Counts an attempt; says whether it was taken, or nothing when the fault is the phone's token.
+    pub(super) fn count(&mut self, outcome: &Outcome, elsewhere: bool) -> Option<bool> {
+        let (count, taken) = match outcome {
+            Outcome::Unreachable { .. } => (&mut self.unanswered, Some(false)),
+            Outcome::Answered(answer) => match &answer.verdict {
+                Verdict::Accepted => (&mut self.accepted, Some(true)),
+                Verdict::RetryAfter { .. } => (&mut self.try_again, Some(false)),
+                Verdict::TokenGone { .. } => (&mut self.token_gone, None),
+                Verdict::TokenWrong { .. } => (&mut self.token_wrong, None),
+                Verdict::Misconfigured { code, .. } if code == KEY_ENVIRONMENT && elsewhere => {
+                    (&mut self.token_wrong, None)
+                }
+                Verdict::Misconfigured { .. } => (&mut self.misconfigured, Some(false)),
+                Verdict::Refused { .. } => (&mut self.refused, Some(false)),
+            },
+        };
+        *count += 1;
+        taken
+    }
+
+    /// Of the attempts that say something about the credential and the way to its provider, how many in a hundred were
+    /// taken; `None` before the first.
+    pub fn success_percent(&self) -> Option<u64> {
+        let failed = self.try_again + self.misconfigured + self.refused + self.unanswered;
+        (self.accepted * 100).checked_div(self.accepted + failed)
+    }
+
     /// The counts with their names, for metrics.
     pub const fn named(&self) -> [(&'static str, u64); 7] {
         [
