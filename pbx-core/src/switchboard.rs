@@ -195,11 +195,13 @@ impl Switchboard {
             config,
         };
         let parked = std::mem::take(&mut restored.parked);
+        let ringing = std::mem::take(&mut restored.ringing);
         switchboard.registrar = Registrar::restore(&mut restored, now);
         switchboard.registrar.set_push_providers(switchboard.config.push_providers.clone());
         switchboard.schedule_probes(now);
         switchboard.want_ports();
         switchboard.end_calls_of_last_run(parked, now);
+        switchboard.let_phones_of_last_run_rest(ringing, now);
         switchboard.settle(now);
         switchboard
     }

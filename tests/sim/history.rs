@@ -187,6 +187,10 @@ pub(crate) enum Event {
     Restart {
         down: u32,
     },
+    /// The same in the middle of its next save.
+    RestartInSave {
+        down: u32,
+    },
     PushSwitch {
         extension: u8,
         on: bool,

@@ -18,6 +18,7 @@ use crate::history::{Event, History};
 use crate::message;
 use crate::phone::number_of;
 use crate::provider::Fate;
+use crate::store::JOURNAL;
 use facts::{CallFacts, PhoneFacts};
 
 /// What is known, and what is wrong.
@@ -174,10 +175,13 @@ impl Reference {
 
     fn caller_is_answered(&mut self, at: Moment, phone: u8, status: u16, text: &str) {
         let call = message::header(text, "Call-ID").to_owned();
+        let before = self.calls.get(&call).and_then(|facts| facts.decided.as_ref()).map(|(at, ..)| *at);
+        let forgotten = before.is_some_and(|before| self.killed_in_the_journal(before));
         let Some(facts) = self.calls.get_mut(&call) else { return };
         if facts.caller == phone && status == 180 {
             facts.ringing_sent.get_or_insert(at);
         }
+        facts.promised |= facts.caller == phone && status < 200;
         // A phone without an account asks again and again, and each question is a transaction of its own.
         let unproven = status == 407 || text.starts_with("SIP/2.0 403 Blocked After Wrong Secrets");
         if facts.caller != phone || status < 200 || unproven {
@@ -194,6 +198,8 @@ impl Reference {
             Some((_, before, known)) if *before == status && *known == tag => {}
             // The next run of the server answers for the one that was killed.
             Some((_, 0, _)) if facts.killed => {}
+            // A phone that got the first answer throws the second away (RFC 6026 section 7.2).
+            Some(_) if forgotten => {}
             Some((_, before, _)) => {
                 let what = format!("{call} was answered {before} and then {status}");
                 self.complain("one final answer", what);
@@ -294,6 +300,7 @@ impl Reference {
             | Change::DeleteUdpBinding(_)
             | Change::AppendTimeline(_)
             | Change::PutParked(_)
+            | Change::PutRinging(_)
             | Change::DeleteParked(_)
             | Change::PutBlock(_)
             | Change::DeleteBlock { .. }
@@ -400,6 +407,7 @@ impl Reference {
             | Event::Provider { .. }
             | Event::Store(_)
             | Event::Restart { .. }
+            | Event::RestartInSave { .. }
             | Event::RingSeconds(_)
             | Event::TestPush { .. } => {}
         }
@@ -414,10 +422,31 @@ impl Reference {
         for facts in self.phones.iter_mut() {
             facts.away(at);
         }
-        for facts in self.calls.values_mut().filter(|facts| facts.is_open()) {
+        let mut lost = Vec::new();
+        for (name, facts) in self.calls.iter_mut().filter(|(_, facts)| facts.is_open()) {
             facts.killed = true;
             facts.journalled = facts.id.is_some_and(|id| parked.contains(&id));
             facts.decided = facts.began.map(|_| (at, 0, String::new()));
+            if facts.promised && !facts.journalled && !facts.unwritten {
+                lost.push((name.clone(), facts.caller));
+            }
+        }
+        for (call, caller) in lost {
+            if self.is_on_udp(caller) {
+                self.complain("a caller who was told something is in the journal", call);
+            }
+        }
+    }
+
+    /// Killed while the end of a call that was decided then went into the journal: the next run cannot know of it.
+    pub(crate) fn killed_in_the_journal(&self, decided: Moment) -> bool {
+        self.kills.iter().any(|(down, _)| *down >= decided && down.since(decided) < JOURNAL)
+    }
+
+    /// The park journal could not take this call.
+    pub(crate) fn not_journalled(&mut self, call: CallId) {
+        if let Some(facts) = self.calls.values_mut().find(|facts| facts.id == Some(call)) {
+            facts.unwritten = true;
         }
     }
 

@@ -4,9 +4,13 @@
 //! entry alone in its job waits for nobody.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use pbx_core::model::{CallId, DeviceId, Redacted, Settings};
-use pbx_core::switchboard::output::{Change, ParkedCall, Restored, SaveJob, StoredBinding, StoredDevice};
+use pbx_core::switchboard::output::{Change, ParkedCall, Restored, RingingPhone, SaveJob, StoredBinding, StoredDevice};
+
+/// A journal entry is one append.
+pub(crate) const JOURNAL: Duration = Duration::from_millis(1);
 
 /// What survives the process.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +19,7 @@ pub(crate) struct Disk {
     devices: BTreeMap<DeviceId, StoredDevice>,
     bindings: BTreeMap<DeviceId, StoredBinding>,
     parked: BTreeMap<CallId, ParkedCall>,
+    ringing: Vec<RingingPhone>,
 }
 
 impl Disk {
@@ -25,7 +30,7 @@ impl Disk {
 
     /// Whether a job waits for no commit.
     pub(crate) fn is_journal(job: &SaveJob) -> bool {
-        matches!(job.changes.as_slice(), [Change::PutParked(_) | Change::DeleteParked(_)])
+        matches!(job.changes.as_slice(), [Change::PutParked(_) | Change::PutRinging(_) | Change::DeleteParked(_)])
     }
 
     pub(crate) fn keep(&mut self, job: SaveJob) {
@@ -75,7 +80,11 @@ impl Disk {
             Change::PutCall(record) => disk.last_call = disk.last_call.max(record.id.0),
             Change::AppendTimeline(_) => {}
             Change::PutParked(parked) => drop(self.parked.insert(parked.call, parked)),
-            Change::DeleteParked(call) => drop(self.parked.remove(&call)),
+            Change::PutRinging(phone) => self.ringing.push(phone),
+            Change::DeleteParked(call) => {
+                self.parked.remove(&call);
+                self.ringing.retain(|phone| phone.call != call);
+            }
             Change::PutSettings(settings) => disk.settings = settings,
             Change::PutBlock(block) => {
                 disk.blocks.retain(|one| (one.network, &one.account) != (block.network, &block.account));
@@ -115,6 +124,7 @@ impl Disk {
         restored.devices = self.devices.values().cloned().collect();
         restored.udp_bindings = self.bindings.values().cloned().collect();
         restored.parked = self.parked.values().cloned().collect();
+        restored.ringing.clone_from(&self.ringing);
         restored
     }
 }

@@ -55,6 +55,7 @@ enum Due {
     Ports(usize),
     RelayClosed { run: u32, relay: RelayId },
     Boot,
+    Killed { down: u32 },
 }
 
 /// One process of the server.
@@ -76,6 +77,8 @@ pub(crate) struct World {
     disk: Disk,
     store: Store,
     disk_free_at: Moment,
+    /// The server is killed in the middle of its next save, and is down for so long.
+    killed_in_save: Option<u32>,
     providers: Providers,
     phones: Vec<Phone>,
     wires: Wires,
@@ -103,6 +106,7 @@ impl World {
             disk,
             store: history.house.store,
             disk_free_at: Moment::START,
+            killed_in_save: None,
             providers: Providers::default(),
             wires: Wires::new(&history),
             chance: Random::of(history.seed, 2),

@@ -193,7 +193,7 @@ impl Work<'_> {
         self.books.index.settle(found, push_enabled);
         // A phone on UDP that has its 200 comes back in half an hour: where it is must outlive the end of the process.
         if done.store && done.shown && !flow.transport.is_reliable() {
-            self.mark_unsaved(device);
+            self.mark_answer_waits(device);
         }
         let Some(found) = self.entry.device_mut(device) else { return };
         // A save that failed took the binding with it.
@@ -309,8 +309,14 @@ impl Work<'_> {
         self.books.forget(self.entry, device, &mut self.bound.changes);
     }
 
-    /// The device's record is to be durable before the answer goes out.
+    /// The device's record is to be durable before the answer goes out and before it gets a call.
     fn mark_unsaved(&mut self, device: DeviceId) {
+        self.bound.calls_wait = true;
+        self.mark_answer_waits(device);
+    }
+
+    /// What hangs on the device's record is to be durable before the answer goes out.
+    fn mark_answer_waits(&mut self, device: DeviceId) {
         let version = self.books.last_version.wrapping_add(1).max(1);
         self.books.last_version = version;
         let Some(found) = self.entry.device_mut(device) else { return };
@@ -325,6 +331,7 @@ impl Work<'_> {
         let (entry, bound) = (&*self.entry, &mut self.bound);
         for device in self.asking.iter().filter_map(|device| entry.device(*device)) {
             if device.unsaved != 0 && bound.saving.iter().all(|saving| saving.device != device.id) {
+                bound.calls_wait = true;
                 bound.saving.push(Saving { device: device.id, version: device.unsaved });
             }
         }

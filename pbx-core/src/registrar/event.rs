@@ -99,6 +99,9 @@ pub struct Bound {
     /// The 200 must wait until `changes` are durable: a device record or wake target is new or changed, or a phone on UDP
     /// has come, moved or said goodbye.
     pub durable: bool,
+    /// What the registrar has to say of it waits as well: a device record or wake target is not on disk as it is now.
+    /// Without it, a call that waits for the device need not wait for the disk.
+    pub calls_wait: bool,
     /// To be handed to [`super::Registrar::saved`] once `changes` are durable; empty when nobody waits.
     pub saving: Vec<Saving>,
     /// One `Feature-Caps: *;+sip.pns="…"` each (RFC 8599 section 5.1): the providers the phone asked for that have a

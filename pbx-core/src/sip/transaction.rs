@@ -34,6 +34,7 @@ use self::timer::{Failure, Outbox};
 pub use self::timer::{GIVE_UP, PROGRESS_LIMIT, T1, T2, T4, UNANSWERED_LIMIT};
 use self::token::{Branch, Tokens};
 use super::message::{HeaderName, Message, Method, Request, Response};
+use super::via;
 use crate::model::{Flow, Moment};
 
 /// The most transactions alive at once: 2000 new ones in each of the 32 s that a finished one is remembered, far above
@@ -266,9 +267,9 @@ impl Transactions {
     /// is sent and `NoRoom` follows at once. A 2xx to an INVITE may be given again until `Closed` follows it. Not
     /// for ACK: see [`Self::send_ack`].
     pub fn request(&mut self, flow: Flow, mut request: Request, now: Moment) -> ClientTx {
-        self.next_id += 1;
-        let tx = ClientTx(self.next_id);
         if self.live() >= MAX_LIVE {
+            self.next_id += 1;
+            let tx = ClientTx(self.next_id);
             self.out.tell(TxEvent::NoRoom { tx });
             return tx;
         }
@@ -278,6 +279,12 @@ impl Transactions {
         } else {
             ClientMachine::Other(OtherClient::new(flow, &request, now, &mut self.out))
         };
+        self.add_client(flow, (branch, machine))
+    }
+
+    fn add_client(&mut self, flow: Flow, (branch, machine): (Branch, ClientMachine)) -> ClientTx {
+        self.next_id += 1;
+        let tx = ClientTx(self.next_id);
         if let Some(deadline) = machine.deadline() {
             self.deadlines.insert((deadline, Id::Client(tx)));
         }
@@ -296,6 +303,27 @@ impl Transactions {
             ClientMachine::Invite(invite) => invite.cancel(reason, now, out),
             ClientMachine::Other(_) => {}
         });
+    }
+
+    /// What a later run needs for [`Self::take_back`]: the part of an INVITE of ours that its CANCEL repeats.
+    pub fn head(&self, tx: ClientTx) -> Option<Bytes> {
+        match &self.clients.get(&tx)?.machine {
+            ClientMachine::Invite(invite) => Some(invite.head()),
+            ClientMachine::Other(_) => None,
+        }
+    }
+
+    /// Takes back an INVITE that an earlier run sent, by its [`Self::head`]: the CANCEL leaves at once, because what the
+    /// phone has answered is not known. `None` when the head carries no branch of this program, or beyond [`MAX_LIVE`].
+    ///
+    /// What follows is what follows after [`Self::cancel`].
+    pub fn take_back(&mut self, flow: Flow, head: Request, now: Moment) -> Option<ClientTx> {
+        let branch = via::top(&head.headers).and_then(|via| via.branch()).and_then(Branch::parse)?;
+        if self.live() >= MAX_LIVE {
+            return None;
+        }
+        let machine = ClientMachine::Invite(InviteClient::taken_back(flow, head, now, &mut self.out));
+        Some(self.add_client(flow, (branch, machine)))
     }
 
     /// Sends an INVITE of ours again, out of turn, if it has no answer yet, and counts its gaps (timer A) from the first

@@ -37,6 +37,7 @@ pub(super) async fn apply(
                 highs.saw_call(put.call);
                 store.journal.put(sealer, put)?;
             }
+            Change::PutRinging(phone) => store.journal.rings(sealer, phone)?,
             Change::DeleteParked(call) => store.journal.end(*call)?,
             Change::PutSettings(settings) => setting::put(db, settings).await?,
             Change::PutBlock(block) => defence::put_block(db, block).await?,

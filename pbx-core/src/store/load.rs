@@ -29,13 +29,15 @@ impl Store {
         let extensions = extensions.await.map_err(|_| StoreError::Interrupted("reading the extensions"))??;
         let udp_bindings = bindings.await.map_err(|_| StoreError::Interrupted("reading the live bindings"))??;
         let (last_call, last_device) = id_high::load(self.reader()).await?;
+        let (parked, ringing) = self.journal.all(self.sealer())?;
         Ok(Restored {
             settings: setting::load(self.reader()).await?.unwrap_or_default(),
             extensions,
             credentials,
             devices,
             udp_bindings,
-            parked: self.journal.all(self.sealer())?,
+            parked,
+            ringing,
             blocks: defence::blocks(self.reader()).await?,
             known_networks: defence::known(self.reader()).await?,
             last_call: last_call.0,

@@ -1,14 +1,15 @@
-//! The park journal: what is needed after a crash to give a waiting caller a final answer.
+//! The park journal: what is needed after a crash to give a waiting caller a final answer and to let ringing phones rest.
 //!
 //! A file of its own beside the database, because a push waits for it: one append, no transaction. What is written survives
 //! the end of the process, however it comes. It is not forced to the disk: after a power cut no caller waits any more
 //! for a machine that has to start first.
 //!
-//! One line for each event: `P id sealed` when a call is parked, `E id` when it is over. The sealed part holds the INVITE,
-//! whose Contact may carry a push token and whose SDP may carry media keys. A line that a crash cut short counts for
+//! One line for each event: `P id sealed` when a call is parked, `R id sealed` for each phone on UDP that is rung, `E id`
+//! when the call is connected or over. The sealed part holds an INVITE, whose Contact may carry a push token and whose SDP
+//! may carry media keys. A line that a crash cut short counts for
 //! nothing. The file is emptied whenever no call is parked and it has grown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -22,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Sealer, StoreError};
 use crate::model::{CallId, CallRecord, ConnectionId, Flow, Transport, UnixMillis};
-use crate::switchboard::output::ParkedCall;
+use crate::switchboard::output::{ParkedCall, RingingPhone};
 
 /// The file in the data directory.
 const FILE: &str = "parked.journal";
@@ -39,7 +40,8 @@ pub(super) struct ParkJournal {
 #[derive(Debug)]
 struct Open {
     file: File,
-    parked: usize,
+    /// Calls with lines and no end yet.
+    calls: BTreeSet<CallId>,
     bytes: u64,
 }
 
@@ -55,48 +57,64 @@ impl ParkJournal {
         if bytes > 0 && !std::fs::read(&path).map_err(refused)?.ends_with(b"\n") {
             file.write_all(b"\n").map_err(refused)?;
         }
-        let parked = lines(&path)?.len();
-        let open = Mutex::new(Open { file, parked, bytes });
+        let calls = lines(&path)?.into_keys().collect();
+        let open = Mutex::new(Open { file, calls, bytes });
         Ok(Self { path, open })
     }
 
     /// Notes that a call is parked.
     pub(super) fn put(&self, sealer: &Sealer, parked: &ParkedCall) -> Result<(), StoreError> {
-        let row = serde_json::to_vec(&Row::from(parked))
-            .map_err(|_| StoreError::inconsistent("parked.journal", "call", parked.call))?;
-        let sealed = sealer.seal(&place(parked.call), &row)?;
-        let line = format!("P {} {}\n", parked.call, STANDARD_NO_PAD.encode(sealed));
-        self.append(&line, |open| open.parked += 1)
+        self.note(sealer, (Kind::Parked, parked.call), &Row::from(parked))
     }
 
-    /// Notes that a parked call is connected or over.
+    /// Notes that a phone on UDP is rung.
+    pub(super) fn rings(&self, sealer: &Sealer, phone: &RingingPhone) -> Result<(), StoreError> {
+        self.note(sealer, (Kind::Ringing, phone.call), &RingingRow::from(phone))
+    }
+
+    /// Notes that a call is connected or over: nobody waits, and nobody rings without this server's care.
     pub(super) fn end(&self, call: CallId) -> Result<(), StoreError> {
-        self.append(&format!("E {call}\n"), |open| open.parked = open.parked.saturating_sub(1))
+        self.append(&format!("E {call}\n"), |calls| calls.remove(&call))
     }
 
-    /// Every call that is parked, in order of id.
-    pub(super) fn all(&self, sealer: &Sealer) -> Result<Vec<ParkedCall>, StoreError> {
-        let mut parked = Vec::new();
+    /// Every call that is parked and every phone that was left ringing, in order of the calls' ids.
+    pub(super) fn all(&self, sealer: &Sealer) -> Result<(Vec<ParkedCall>, Vec<RingingPhone>), StoreError> {
+        let (mut parked, mut ringing) = (Vec::new(), Vec::new());
         for (call, sealed) in lines(&self.path)? {
-            match read(sealer, call, &sealed) {
-                Ok(row) => parked.push(row),
+            for (kind, sealed) in sealed {
+                let read = match kind {
+                    Kind::Parked => open::<Row>(sealer, (kind, call), &sealed)
+                        .and_then(|row| row.into_parked(call).ok_or_else(|| odd(call)))
+                        .map(|read| parked.push(read)),
+                    Kind::Ringing => open::<RingingRow>(sealer, (kind, call), &sealed)
+                        .and_then(|row| row.into_ringing(call).ok_or_else(|| odd(call)))
+                        .map(|read| ringing.push(read)),
+                };
                 // One caller may hear nothing; that is no reason to keep everybody's telephone silent.
-                Err(error) => {
-                    tracing::warn!(%call, %error, "a line of the park journal cannot be read and is left out")
+                if let Err(error) = read {
+                    tracing::warn!(%call, %error, "a line of the park journal cannot be read and is left out");
                 }
             }
         }
-        Ok(parked)
+        Ok((parked, ringing))
     }
 
-    fn append(&self, line: &str, count: impl FnOnce(&mut Open)) -> Result<(), StoreError> {
+    fn note(&self, sealer: &Sealer, about: (Kind, CallId), row: &impl Serialize) -> Result<(), StoreError> {
+        let (kind, call) = about;
+        let row = serde_json::to_vec(row).map_err(|_| odd(call))?;
+        let sealed = sealer.seal(&place(about), &row)?;
+        let line = format!("{} {call} {}\n", kind.letter(), STANDARD_NO_PAD.encode(sealed));
+        self.append(&line, |calls| calls.insert(call))
+    }
+
+    fn append(&self, line: &str, count: impl FnOnce(&mut BTreeSet<CallId>) -> bool) -> Result<(), StoreError> {
         let refused = |source| StoreError::DataDir { path: self.path.clone(), source };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         // One write for one line: another reader sees all of it or, after a crash, a line without an end.
         open.file.write_all(line.as_bytes()).map_err(refused)?;
         open.bytes += u64::try_from(line.len()).unwrap_or(u64::MAX);
-        count(&mut open);
-        if open.parked == 0 && open.bytes > EMPTY_ABOVE {
+        count(&mut open.calls);
+        if open.calls.is_empty() && open.bytes > EMPTY_ABOVE {
             open.file.set_len(0).map_err(refused)?;
             open.bytes = 0;
         }
@@ -104,33 +122,59 @@ impl ParkJournal {
     }
 }
 
-fn read(sealer: &Sealer, call: CallId, sealed: &str) -> Result<ParkedCall, StoreError> {
-    let odd = || StoreError::inconsistent("parked.journal", "call", call);
-    let sealed = STANDARD_NO_PAD.decode(sealed).map_err(|_| odd())?;
-    let row = sealer.open(&place(call), &sealed)?;
-    let row: Row = serde_json::from_slice(&row).map_err(|_| odd())?;
-    row.into_parked(call).ok_or_else(odd)
+/// What a line is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Parked,
+    Ringing,
 }
 
-/// The sealed texts of the calls that are parked, by id.
-fn lines(path: &Path) -> Result<BTreeMap<CallId, String>, StoreError> {
+impl Kind {
+    const fn letter(self) -> &'static str {
+        match self {
+            Self::Parked => "P",
+            Self::Ringing => "R",
+        }
+    }
+}
+
+fn odd(call: CallId) -> StoreError {
+    StoreError::inconsistent("parked.journal", "call", call)
+}
+
+fn open<R: for<'a> Deserialize<'a>>(sealer: &Sealer, about: (Kind, CallId), sealed: &str) -> Result<R, StoreError> {
+    let sealed = STANDARD_NO_PAD.decode(sealed).map_err(|_| odd(about.1))?;
+    let row = sealer.open(&place(about), &sealed)?;
+    serde_json::from_slice(&row).map_err(|_| odd(about.1))
+}
+
+/// The sealed texts of the calls that are not over, by id.
+fn lines(path: &Path) -> Result<BTreeMap<CallId, Vec<(Kind, String)>>, StoreError> {
     let text = std::fs::read(path).map_err(|source| StoreError::DataDir { path: path.to_owned(), source })?;
     let text = String::from_utf8_lossy(&text);
-    let mut parked = BTreeMap::new();
+    let mut noted: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
         let mut words = line.split(' ');
         let (kind, id) = (words.next(), words.next().and_then(|id| id.parse().ok()).map(CallId));
         match (kind, id, words.next()) {
-            (Some("P"), Some(call), Some(sealed)) => drop(parked.insert(call, sealed.to_owned())),
-            (Some("E"), Some(call), None) => drop(parked.remove(&call)),
+            (Some("P"), Some(call), Some(sealed)) => {
+                noted.entry(call).or_default().push((Kind::Parked, sealed.to_owned()))
+            }
+            (Some("R"), Some(call), Some(sealed)) => {
+                noted.entry(call).or_default().push((Kind::Ringing, sealed.to_owned()))
+            }
+            (Some("E"), Some(call), None) => drop(noted.remove(&call)),
             _ => {}
         }
     }
-    Ok(parked)
+    Ok(noted)
 }
 
-fn place(call: CallId) -> String {
-    format!("parked.journal:{call}")
+fn place((kind, call): (Kind, CallId)) -> String {
+    match kind {
+        Kind::Parked => format!("parked.journal:{call}"),
+        Kind::Ringing => format!("parked.journal:ringing:{call}"),
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -174,6 +218,36 @@ impl Row {
             to_tag: self.to_tag,
             ring_until: self.ring_until,
             record: self.record,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct RingingRow {
+    local: std::net::SocketAddr,
+    remote: std::net::SocketAddr,
+    connection: u64,
+    invite: String,
+}
+
+impl From<&RingingPhone> for RingingRow {
+    fn from(phone: &RingingPhone) -> Self {
+        Self {
+            local: phone.flow.local,
+            remote: phone.flow.remote,
+            connection: phone.flow.connection.0,
+            invite: STANDARD_NO_PAD.encode(&phone.invite),
+        }
+    }
+}
+
+impl RingingRow {
+    fn into_ringing(self, call: CallId) -> Option<RingingPhone> {
+        let connection = ConnectionId(self.connection);
+        Some(RingingPhone {
+            call,
+            flow: Flow { transport: Transport::Udp, local: self.local, remote: self.remote, connection },
+            invite: Bytes::from(STANDARD_NO_PAD.decode(self.invite).ok()?),
         })
     }
 }

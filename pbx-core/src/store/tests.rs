@@ -12,7 +12,7 @@ use crate::model::{
     Ha1Sha256, LastWake, PushPolicy, PushProvider, Redacted, Settings, SipCredential, SwitchedOffBy, TargetHealth,
     TimelineEntry, TimelineStep, Transport, UnixMillis, WakeKind, WakeTarget,
 };
-use crate::switchboard::output::{Change, ParkedCall, Restored, StoredBinding, StoredDevice};
+use crate::switchboard::output::{Change, ParkedCall, Restored, RingingPhone, StoredBinding, StoredDevice};
 
 pub(super) const TOKEN: &str = "b1946ac92492d2347c6235b4d2611184b1946ac92492d2347c6235b4d2611184";
 const NOTICE_TOKEN: &str = "591785b794601e212b260e25925636fd591785b794601e212b260e25925636fd";
@@ -109,6 +109,14 @@ pub(super) fn parked(call: i64) -> ParkedCall {
     }
 }
 
+fn ringing(call: i64) -> RingingPhone {
+    RingingPhone {
+        call: CallId(call),
+        flow: Flow { transport: Transport::Udp, ..parked(call).flow },
+        invite: Bytes::from_static(b"INVITE sip:101@192.0.2.7 SIP/2.0\r\n\r\n"),
+    }
+}
+
 #[tokio::test]
 async fn a_journal_line_that_a_crash_cut_short_counts_for_nothing_and_an_ended_call_is_gone() {
     use std::io::Write as _;
@@ -129,6 +137,22 @@ async fn a_journal_line_that_a_crash_cut_short_counts_for_nothing_and_an_ended_c
     assert_eq!(store.load().await.unwrap().parked, [parked(4)]);
     store.apply(&[Change::DeleteParked(CallId(4)), Change::PutParked(parked(6))]).await.unwrap();
     assert_eq!(store.load().await.unwrap().parked, [parked(6)], "what follows a line cut short is read");
+}
+
+#[tokio::test]
+async fn phones_that_ring_stand_in_the_journal_until_their_call_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let noted = [parked(3)].map(Change::PutParked).into_iter().chain([ringing(3), ringing(4)].map(Change::PutRinging));
+    store.apply(&noted.collect::<Vec<_>>()).await.unwrap();
+    let restored = store.load().await.unwrap();
+    assert_eq!((restored.parked, restored.ringing), (vec![parked(3)], vec![ringing(3), ringing(4)]));
+    let text = std::fs::read_to_string(folder.path().join("parked.journal")).unwrap();
+    assert_eq!(text.lines().map(|line| &line[..3]).collect::<Vec<_>>(), ["P 3", "R 3", "R 4"]);
+    assert!(!text.contains("INVITE"), "the journal is sealed");
+    store.apply(&[Change::DeleteParked(CallId(3))]).await.unwrap();
+    let restored = store.load().await.unwrap();
+    assert_eq!((restored.parked, restored.ringing), (vec![], vec![ringing(4)]));
 }
 
 #[tokio::test]

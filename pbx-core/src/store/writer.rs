@@ -66,6 +66,7 @@ impl Journal {
         while let Some(job) = self.jobs.recv().await {
             let kept = match job.changes.as_slice() {
                 [Change::PutParked(parked)] => self.store.journal.put(self.store.sealer(), parked),
+                [Change::PutRinging(phone)] => self.store.journal.rings(self.store.sealer(), phone),
                 [Change::DeleteParked(call)] => self.store.journal.end(*call),
                 _ => {
                     if self.forward.send(job).await.is_err() {
@@ -221,6 +222,7 @@ const fn name(change: &Change) -> &'static str {
         Change::PutCall(_) => "a call",
         Change::AppendTimeline(_) => "a line of a call's timeline",
         Change::PutParked(_) => "a parked call",
+        Change::PutRinging(_) => "a phone that rings",
         Change::DeleteParked(_) => "the end of a parked call",
         Change::PutSettings(_) => "the settings",
         Change::PutBlock(_) => "who is blocked",

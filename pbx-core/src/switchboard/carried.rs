@@ -107,6 +107,7 @@ impl Switchboard {
             Some(
                 ClientUse::Invite { .. }
                 | ClientUse::Overtaken { .. }
+                | ClientUse::TakenBack { .. }
                 | ClientUse::Farewell
                 | ClientUse::LateFarewell(_)
                 | ClientUse::Probe { .. },

@@ -4,14 +4,15 @@ use std::net::IpAddr;
 
 use crate::call::{BranchEnd, CallInput, CallOutput};
 use crate::media::sdp;
-use crate::model::{BranchId, CallEnding, CallId, DeviceId, Flow, Now, TimelineEntry, Transport, WakeKind};
+use crate::model::{BranchId, CallEnding, CallId, DeviceId, Flow, Now, TimelineEntry, WakeKind};
 use crate::sip::message::{HeaderName, Method, Request, Response};
+use crate::sip::transaction::ClientTx;
 use crate::sip::uri;
 
 use super::Switchboard;
 use super::held::Holding;
 use super::leg::{CalleeLeg, ClientUse, LegName};
-use super::output::{Change, Notice, Output, ParkedCall, Side};
+use super::output::{Change, Notice, Output, ParkedCall, RingingPhone, Side};
 use super::request::{ALLOW, PRODUCT};
 
 /// Hops a request of ours may take; RFC 3261 section 8.1.1.6.
@@ -93,7 +94,8 @@ impl Switchboard {
             return;
         }
         live.parked |= !wakes.is_empty();
-        let hears_of_a_crash = live.caller.flow.transport == Transport::Udp;
+        // A stream dies with the process, and the phone at its other end knows.
+        let hears_of_a_crash = !live.caller.flow.transport.is_reliable();
         if live.journaled || (wakes.is_empty() && !hears_of_a_crash) {
             for request in wakes {
                 self.send_wake(request, now);
@@ -110,11 +112,16 @@ impl Switchboard {
             ring_until: now.wall_at(live.call.ring_until()),
             record: live.record.clone(),
         })];
-        if wakes.is_empty() {
-            self.save_behind(noted);
-        } else {
-            let holding = wakes.into_iter().map(|request| Holding::Wake(Box::new(request))).collect();
-            self.save_and_hold(noted, holding);
+        let mut holding = vec![Holding::Progress(id)];
+        holding.extend(wakes.into_iter().map(|request| Holding::Wake(Box::new(request))));
+        self.save_and_hold(noted, holding);
+    }
+
+    /// The park journal has the call: its caller may hear that somebody takes care.
+    pub(super) fn tell_progress(&mut self, id: CallId, now: Now) {
+        let Some(live) = self.calls.get_mut(&id) else { return };
+        if let Some(response) = live.caller.unheard.take() {
+            self.transactions.respond(live.caller.tx, &response, now.mono);
         }
     }
 
@@ -123,7 +130,8 @@ impl Switchboard {
     fn unpark(&mut self, id: CallId) {
         let Some(live) = self.calls.get_mut(&id) else { return };
         live.parked = false;
-        if std::mem::take(&mut live.journaled) {
+        let rung = std::mem::take(&mut live.rung);
+        if std::mem::take(&mut live.journaled) || rung {
             self.save_behind(vec![Change::DeleteParked(id)]);
         }
     }
@@ -190,6 +198,17 @@ impl Switchboard {
         if let Some(live) = self.calls.get_mut(&id) {
             live.callees.insert(branch, leg);
             live.txs.insert(tx);
+        }
+        self.note_ringing(id, tx, flow);
+    }
+
+    /// After a crash a phone on UDP is told to stop ringing. Nothing waits for the note: without it, it rings until its
+    /// INVITE expires.
+    fn note_ringing(&mut self, call: CallId, tx: ClientTx, flow: Flow) {
+        let Some(invite) = self.transactions.head(tx).filter(|_| !flow.transport.is_reliable()) else { return };
+        if let Some(live) = self.calls.get_mut(&call) {
+            live.rung = true;
+            self.save_behind(vec![Change::PutRinging(RingingPhone { call, flow, invite })]);
         }
     }
 
@@ -262,6 +281,7 @@ impl Switchboard {
         }
         if let Some(tx) = leg.tx {
             self.transactions.move_to(tx, flow);
+            self.note_ringing(id, tx, flow);
         }
     }
 
@@ -281,7 +301,10 @@ impl Switchboard {
         let mut response = forming_a_dialog(&live.caller.invite, 180, "Ringing", &live.caller.tag);
         response.headers.push(HeaderName::Contact, self.contact(flow, &callee));
         response.headers.push(HeaderName::Server, PRODUCT);
-        self.transactions.respond(tx, &response, now.mono);
+        match self.calls.get_mut(&id).and_then(|live| live.caller.unheard.as_mut()) {
+            Some(unheard) => *unheard = response,
+            None => self.transactions.respond(tx, &response, now.mono),
+        }
         let entry = TimelineEntry {
             call: id,
             at: now.wall,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::model::{Flow, Now, WakeRequest};
+use crate::model::{CallId, Flow, Now, WakeRequest};
 use crate::registrar::{RegistrarEvent, Saving};
 
 use super::Switchboard;
@@ -21,7 +21,8 @@ pub(super) enum Holding {
         /// When not.
         failed: Bytes,
     },
-    /// What the registrar said while it bound, to be acted on after the phone has its answer.
+    /// What the registrar said while it bound a device that the disk does not know as it is now, to be acted on after the
+    /// phone has its answer.
     Event(RegistrarEvent),
     /// Which device records the save makes durable.
     Registration(Vec<Saving>),
@@ -32,6 +33,8 @@ pub(super) enum Holding {
         /// When durable.
         result: Box<CommandResult>,
     },
+    /// What the caller of this call hears first, behind its park journal entry.
+    Progress(CallId),
     /// A wake, behind its park journal entry.
     Wake(Box<WakeRequest>),
 }
@@ -44,6 +47,7 @@ impl Switchboard {
                 Holding::Event(event) => self.registrar_event(event, now),
                 Holding::Registration(saving) => self.registrar.saved(&saving),
                 Holding::Command { token, result } => self.outputs.push_back(Output::Answer { token, result: *result }),
+                Holding::Progress(call) => self.tell_progress(call, now),
                 Holding::Wake(request) => self.send_wake(*request, now),
             }
         }
@@ -60,6 +64,7 @@ impl Switchboard {
                 }
                 // The call matters more than its journal: without it, only a crash within this ring time would go
                 // unexplained to the caller.
+                Holding::Progress(call) => self.tell_progress(call, now),
                 Holding::Wake(request) => self.send_wake(*request, now),
             }
         }

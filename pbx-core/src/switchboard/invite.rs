@@ -67,7 +67,13 @@ impl Switchboard {
             self.busy(flow, &request, "Too Many Calls");
             return;
         };
-        self.transactions.respond(tx, &Response::to(&request, 100, "Trying", &tag), now.mono);
+        let trying = Response::to(&request, 100, "Trying", &tag);
+        let unheard = if flow.transport.is_reliable() {
+            self.transactions.respond(tx, &trying, now.mono);
+            None
+        } else {
+            Some(trying)
+        };
         let relay = Relay { id: RelayId(self.next_relay), caller_port, callee_port };
         self.next_relay += 1;
         self.outputs.push_back(Output::OpenRelay { relay: relay.id, caller_port, callee_port });
@@ -85,6 +91,7 @@ impl Switchboard {
             confirmed: false,
             farewell_due: false,
             late_offer,
+            unheard,
         };
         self.start_call(caller, &credential, dialled, callee, relay, now);
     }
@@ -157,6 +164,7 @@ impl Switchboard {
             parked: false,
             pushed: BTreeSet::new(),
             journaled: false,
+            rung: false,
             deadline: None,
             reinvite: None,
             txs: BTreeSet::new(),

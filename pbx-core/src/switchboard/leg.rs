@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::call::{BranchEnd, Call};
 use crate::model::{BranchId, CallId, CallRecord, DeviceId, ExtensionNumber, Flow, Moment};
 use crate::sip::dialog::Dialog;
-use crate::sip::message::Request;
+use crate::sip::message::{Request, Response};
 use crate::sip::transaction::{ClientTx, ServerTx};
 
 use super::input::RelayPort;
@@ -32,6 +32,8 @@ pub(super) enum ClientUse {
     Carried(Box<Carried>),
     /// A re-INVITE whose call ended meanwhile: nobody waits for its answer, but a 200 gets its ACK.
     Overtaken { flow: Flow, ack: Bytes },
+    /// An INVITE of the last run, taken back: a phone that answers it must not sit in a call of its own.
+    TakenBack { flow: Flow },
     /// A BYE: nobody waits for its answer.
     Farewell,
     /// OPTIONS: is the device still there?
@@ -87,6 +89,9 @@ pub(super) struct CallerLeg {
     pub(super) farewell_due: bool,
     /// The caller's INVITE carried no offer: the callee's 200 does, and the caller's ACK carries the answer.
     pub(super) late_offer: bool,
+    /// The last provisional answer, which a caller on UDP hears once the park journal has the call: whoever was told that
+    /// somebody takes care is told the end as well, even if a crash comes between.
+    pub(super) unheard: Option<Response>,
 }
 
 /// One called device's side.
@@ -135,8 +140,10 @@ pub(super) struct LiveCall {
     pub(super) parked: bool,
     /// Devices whose push for this call has left.
     pub(super) pushed: BTreeSet<DeviceId>,
-    /// It stands in the park journal.
+    /// It stands in the park journal, or is on its way there.
     pub(super) journaled: bool,
+    /// A phone that it rings stands there.
+    pub(super) rung: bool,
     pub(super) deadline: Option<Moment>,
     pub(super) reinvite: Option<CarriedInvite>,
     /// Requests of ours in this call whose answers still mean something.

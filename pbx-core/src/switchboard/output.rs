@@ -145,6 +145,8 @@ pub enum Change {
     AppendTimeline(TimelineEntry),
     /// Park journal: this call waits for devices, or its caller on UDP waits for an answer; written before a push goes out.
     PutParked(ParkedCall),
+    /// Park journal: this phone on UDP is rung; only it has to be told after a crash, a stream dies with the process.
+    PutRinging(RingingPhone),
     /// Park journal: the call has ended or is connected.
     DeleteParked(CallId),
     /// Replace the live settings.
@@ -255,6 +257,17 @@ pub struct ParkedCall {
     pub record: CallRecord,
 }
 
+/// What is needed after a crash to let a phone on UDP rest that rings for a call nobody cares for any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RingingPhone {
+    /// Which call.
+    pub call: CallId,
+    /// Where the INVITE went.
+    pub flow: Flow,
+    /// The part of the INVITE that its CANCEL repeats (RFC 3261 section 9.1).
+    pub invite: Bytes,
+}
+
 /// Everything the switchboard needs at start.
 #[derive(Debug, Clone, Default)]
 pub struct Restored {
@@ -270,6 +283,8 @@ pub struct Restored {
     pub udp_bindings: Vec<StoredBinding>,
     /// Calls that were parked when the last run ended.
     pub parked: Vec<ParkedCall>,
+    /// Phones that rang then.
+    pub ringing: Vec<RingingPhone>,
     /// Blocks, with those that ended within a day.
     pub blocks: Vec<StoredBlock>,
     /// Networks behind which somebody knows a secret, and when that was proved.

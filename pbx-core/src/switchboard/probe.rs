@@ -80,6 +80,7 @@ impl Switchboard {
             | ClientUse::Invite { .. }
             | ClientUse::Carried(_)
             | ClientUse::Overtaken { .. }
+            | ClientUse::TakenBack { .. }
             | ClientUse::Farewell
             | ClientUse::LateFarewell(_) => None,
         });

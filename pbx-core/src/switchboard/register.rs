@@ -1,4 +1,7 @@
-//! REGISTER: prove, translate, bind, save when the wake target changed, answer, then release parked branches.
+//! REGISTER: prove, translate, bind, save what a crash must not take, answer, release parked branches.
+//!
+//! A call that waits for a device the disk knows is released at once, in front of a 200 that waits for the save of its
+//! binding: a ringing phone promises nothing that a crash could break.
 //!
 //! What a phone is promised in the 200: its Path (RFC 3327), its flows (RFC 5626: `Require: outbound`, `Flow-Timer`) and
 //! the push providers that can wake it (RFC 8599: `Feature-Caps`).
@@ -136,8 +139,12 @@ impl Switchboard {
                 let mut failed = Response::to(request, 503, "Registration Could Not Be Saved", &tag);
                 failed.headers.push(HeaderName::RetryAfter, "10");
                 let mut holding = vec![Holding::Answer { flow, bytes: response.to_bytes(), failed: failed.to_bytes() }];
-                holding.push(Holding::Registration(bound.saving));
-                holding.extend(std::iter::from_fn(|| self.registrar.poll_event()).map(Holding::Event));
+                if !bound.saving.is_empty() {
+                    holding.push(Holding::Registration(bound.saving));
+                }
+                if bound.calls_wait {
+                    holding.extend(std::iter::from_fn(|| self.registrar.poll_event()).map(Holding::Event));
+                }
                 self.save_and_hold(bound.changes, holding);
             }
         }

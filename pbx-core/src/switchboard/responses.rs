@@ -24,16 +24,26 @@ impl Switchboard {
             Some(
                 ClientUse::Carried(_)
                 | ClientUse::Overtaken { .. }
+                | ClientUse::TakenBack { .. }
                 | ClientUse::Farewell
                 | ClientUse::LateFarewell(_)
                 | ClientUse::Probe { .. },
             ) if response.status < 200 => {}
+            Some(ClientUse::TakenBack { flow }) if response.status < 300 => {
+                let flow = *flow;
+                self.refuse_late_answer(flow, &response, now);
+            }
             Some(ClientUse::Carried(_)) => self.carried_response(tx, &response, now),
             Some(ClientUse::Overtaken { flow, ack }) if response.status < 300 => {
                 let (flow, ack) = (*flow, ack.clone());
                 self.transactions.send(flow, ack);
             }
-            Some(ClientUse::Overtaken { .. } | ClientUse::Farewell | ClientUse::LateFarewell(_)) => {
+            Some(
+                ClientUse::Overtaken { .. }
+                | ClientUse::TakenBack { .. }
+                | ClientUse::Farewell
+                | ClientUse::LateFarewell(_),
+            ) => {
                 self.client_txs.remove(&tx);
             }
             // Whatever it says, it is there.
@@ -53,6 +63,7 @@ impl Switchboard {
             Some(ClientUse::Carried(carried)) => carried.call,
             Some(
                 ClientUse::Overtaken { .. }
+                | ClientUse::TakenBack { .. }
                 | ClientUse::Farewell
                 | ClientUse::LateFarewell(_)
                 | ClientUse::Probe { .. },
@@ -249,6 +260,7 @@ impl Switchboard {
             Some(
                 ClientUse::Probe { .. }
                 | ClientUse::Overtaken { .. }
+                | ClientUse::TakenBack { .. }
                 | ClientUse::Farewell
                 | ClientUse::LateFarewell(_),
             )

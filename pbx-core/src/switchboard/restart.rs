@@ -1,5 +1,7 @@
 //! Stop and start: calls of the last run get their final answer, a stopping server takes no new ones, relays end calls.
 
+use std::collections::BTreeSet;
+
 use crate::call::CallInput;
 use crate::model::{CallEnding, CallId, CallRecord, Now, Transport};
 use crate::sip::guard;
@@ -7,7 +9,8 @@ use crate::sip::message::{HeaderName, Message, Response};
 use crate::sip::via;
 
 use super::Switchboard;
-use super::output::{Change, Notice, ParkedCall, RelayId};
+use super::leg::ClientUse;
+use super::output::{Change, Notice, ParkedCall, RelayId, RingingPhone};
 
 impl Switchboard {
     /// Callers that waited when the last run ended get a final answer; nobody rings for them any more.
@@ -34,6 +37,21 @@ impl Switchboard {
             self.transactions.respond(tx, &response, now.mono);
         }
         self.save_behind(changes);
+    }
+
+    /// Phones that rang when the last run ended are told to stop; whoever has picked up meanwhile is hung up.
+    pub(super) fn let_phones_of_last_run_rest(&mut self, ringing: Vec<RingingPhone>, now: Now) {
+        let over: BTreeSet<CallId> = ringing.iter().map(|phone| phone.call).collect();
+        for RingingPhone { call, flow, invite } in ringing {
+            self.last_call = self.last_call.max(call.0);
+            let Ok(Message::Request(head)) = guard::check(invite, Transport::Udp) else { continue };
+            if let Some(tx) = self.transactions.take_back(flow, head, now.mono) {
+                self.client_txs.insert(tx, ClientUse::TakenBack { flow });
+            }
+        }
+        for call in over {
+            self.save_behind(vec![Change::DeleteParked(call)]);
+        }
     }
 
     /// No new calls; those that live end now, each side with a final word.

@@ -83,15 +83,59 @@ fn a_sleeping_phone_is_woken_and_gets_the_call_when_it_registers() {
 }
 
 #[test]
-fn the_push_waits_for_the_park_journal() {
+fn the_push_and_the_callers_first_answer_wait_for_the_park_journal() {
     let mut world = World::new();
     world.register(DESK, 3600);
     world.register(APP, 3600);
     world.lose_flow(APP);
     world.hold_saves();
-    world.call(DESK, APP);
+    world.call_number(DESK, APP);
     assert!(world.wakes().is_empty());
+    assert_eq!(world.try_take(DESK), None, "a caller who was told that somebody takes care is told the end as well");
     world.release_saves();
+    assert_eq!(world.wakes().len(), 1);
+    assert_eq!(world::status(&world.take(DESK)), 100);
+}
+
+#[test]
+fn a_phone_that_rings_before_the_journal_is_written_is_heard_ringing_after_it() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.hold_saves();
+    world.call_number(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    world.answer(APP, &invite, 180, "");
+    assert_eq!(world.try_take(DESK), None);
+    world.release_saves();
+    assert_eq!(world::status(&world.take(DESK)), 180);
+    assert_eq!(world.try_take(DESK), None, "nothing older follows");
+}
+
+#[test]
+fn a_phone_that_answers_before_the_journal_is_written_has_the_call() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.hold_saves();
+    let call = world.call_number(DESK, APP);
+    let invite = world.take_request(APP, "INVITE");
+    world.answer(APP, &invite, 200, world::SDP);
+    let ok = world.take(DESK);
+    assert_eq!(world::status(&ok), 200);
+    world.ack(DESK, &call, &ok);
+    world.release_saves();
+    assert_eq!(world.try_take(DESK), None, "nothing provisional follows the answer");
+}
+
+#[test]
+fn a_journal_that_cannot_be_written_holds_up_nobody() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.lose_flow(APP);
+    world.fail_saves();
+    world.call(DESK, APP);
     assert_eq!(world.wakes().len(), 1);
 }
 
@@ -107,6 +151,24 @@ fn a_new_wake_target_is_durable_before_the_answer_and_a_refresh_does_not_wait() 
     assert_eq!(world::status(&world.take(APP)), 200);
     world.hold_saves();
     world.register(APP, 3600);
+}
+
+#[test]
+fn a_phone_that_comes_back_on_udp_gets_its_call_before_the_disk_has_its_binding() {
+    let with_push = |text: String| World::with_push(&text);
+    let mut world = World::new();
+    world.register(APP, 3600);
+    world.register_as(DESK, with_push);
+    world.register_as(DESK, |text| with_push(text).replace("Expires: 3600", "Expires: 0"));
+    world.call(APP, DESK);
+    world.take_wake(WakeKind::Call);
+    world.hold_saves();
+    world.try_register_as(DESK, with_push);
+    world.take_request(DESK, "INVITE");
+    assert_eq!(world.try_take(DESK), None, "no 200 before the save");
+    world.release_saves();
+    assert_eq!(world::status(&world.take(DESK)), 200);
+    assert_eq!(world.try_take(DESK), None, "one INVITE is enough");
 }
 
 #[test]
@@ -325,7 +387,7 @@ fn a_caller_who_gives_up_while_the_journal_is_written_leaves_no_missed_call_noti
     world.register(APP, 3600);
     world.lose_flow(APP);
     world.hold_saves();
-    let call = world.call(DESK, APP);
+    let call = world.call_number(DESK, APP);
     world.cancel(DESK, &call);
     world.release_saves();
     assert!(world.wakes().is_empty(), "nobody was pushed, so nobody needs to be told");
@@ -451,4 +513,50 @@ fn a_register_whose_200_was_lost_gets_it_again_and_nothing_else_may_use_its_answ
     world.move_to_new_port(DESK);
     let refused = world.send(DESK, &proven);
     assert!(world::status(&refused) == 401 && refused.contains("stale=true"), "{refused}");
+}
+
+#[test]
+fn a_phone_on_udp_that_rings_at_a_crash_is_told_to_stop() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.call(APP, DESK);
+    let invite = world.take_request(DESK, "INVITE");
+    world.answer(DESK, &invite, 180, "");
+    let mut after = world.crash_and_restart();
+    let cancel = after.take_request(DESK, "CANCEL");
+    for name in ["Via", "Call-ID", "From", "To"] {
+        assert_eq!(world::header(&cancel, name), world::header(&invite, name));
+    }
+    after.answer(DESK, &cancel, 200, "");
+    after.answer(DESK, &invite, 487, "");
+    after.take_request(DESK, "ACK");
+    assert_eq!(after.try_take(DESK), None);
+    let mut later = after.crash_and_restart();
+    assert_eq!(later.try_take(DESK), None, "once is enough");
+}
+
+#[test]
+fn a_phone_that_is_picked_up_after_a_crash_is_hung_up() {
+    let mut world = World::new();
+    world.register(DESK, 3600);
+    world.register(APP, 3600);
+    world.call(APP, DESK);
+    let invite = world.take_request(DESK, "INVITE");
+    let mut after = world.crash_and_restart();
+    after.take_request(DESK, "CANCEL");
+    after.answer(DESK, &invite, 200, world::SDP);
+    after.take_request(DESK, "ACK");
+    after.take_request(DESK, "BYE");
+    after.answer(DESK, &invite, 200, world::SDP);
+    after.take_request(DESK, "ACK");
+    assert_eq!(after.try_take(DESK), None, "one BYE is enough");
+}
+
+#[test]
+fn a_call_that_was_connected_before_a_crash_leaves_no_phone_to_be_told() {
+    let (world, ..) = World::connected();
+    let mut after = world.crash_and_restart();
+    assert_eq!(after.try_take(DESK), None);
+    assert_eq!(after.try_take(APP), None);
 }

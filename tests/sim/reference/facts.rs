@@ -42,6 +42,10 @@ pub(super) struct CallFacts {
     /// The server was killed while it was open.
     pub(super) killed: bool,
     pub(super) journalled: bool,
+    /// The caller was told that somebody takes care (100 or 180).
+    pub(super) promised: bool,
+    /// Its park journal entry could not be written.
+    pub(super) unwritten: bool,
     pub(super) phones: BTreeMap<u8, DeviceFacts>,
     /// BYEs of the server: to which phone, in which dialog, which one.
     pub(super) byes: BTreeSet<(u8, String, String)>,

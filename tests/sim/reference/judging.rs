@@ -299,7 +299,7 @@ impl Reference {
         None
     }
 
-    fn is_on_udp(&self, phone: u8) -> bool {
+    pub(super) fn is_on_udp(&self, phone: u8) -> bool {
         self.phones.get(usize::from(phone)).is_some_and(|facts| facts.plan.line == crate::history::Line::Udp)
     }
 

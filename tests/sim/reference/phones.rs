@@ -58,6 +58,8 @@ impl Reference {
 
     fn callee(&mut self, at: Moment, phone: u8, name: &str, seen: &Seen) {
         let Some(call) = self.by_name.get(name).cloned() else { return };
+        let decided = self.calls.get(&call).and_then(|facts| facts.decided.as_ref()).map(|(at, ..)| *at);
+        let forgotten = decided.is_some_and(|decided| self.killed_in_the_journal(decided));
         let Some(facts) = self.calls.get_mut(&call) else { return };
         let (is_open, status) = (facts.is_open(), facts.decided.as_ref().map(|(_, status, _)| *status));
         let removed = self.phones.get(usize::from(phone)).is_some_and(|facts| !facts.removals.is_empty());
@@ -84,7 +86,7 @@ impl Reference {
             Seen::SaidNo { status, .. } => device.said_no = Some((at, *status)),
             Seen::Cancelled { reason, .. } => {
                 device.cancelled = Some((at, reason.clone()));
-                if !is_right(reason, status) && !removed {
+                if !is_right(reason, status) && !removed && !forgotten {
                     wrong = Some(("a phone learns why", format!("{reason:?} when the caller got {status:?}")));
                 }
             }

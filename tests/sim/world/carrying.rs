@@ -6,7 +6,7 @@ use bytes::Bytes;
 use pbx_core::model::Flow;
 use pbx_core::sip::guard;
 use pbx_core::switchboard::input::{Input, RelayPort};
-use pbx_core::switchboard::output::{Output, RelayId, SaveJob};
+use pbx_core::switchboard::output::{Change, Output, RelayId, SaveJob};
 use push_module::credential::CredentialId;
 use push_module::delivery::{self, Attempt, Route};
 
@@ -14,10 +14,7 @@ use super::{Due, World};
 use crate::history::Oddity;
 use crate::phone::Power;
 use crate::provider::ENVIRONMENT;
-use crate::store::Disk;
-
-/// A journal entry is one append.
-const JOURNAL: Duration = Duration::from_millis(1);
+use crate::store::{Disk, JOURNAL};
 
 impl World {
     /// Gives the switchboard one input and carries out what follows.
@@ -109,6 +106,9 @@ impl World {
             self.disk_free_at = self.disk_free_at.max(self.now + Duration::from_millis(self.store.lag.into()));
             self.disk_free_at
         };
+        if let Some(down) = self.killed_in_save.take() {
+            self.queue_at(self.now + at.since(self.now) / 2, Due::Killed { down });
+        }
         let run = self.run;
         self.queue_at(at, Due::Kept { run, job, ok });
     }
@@ -117,6 +117,8 @@ impl World {
         let ticket = job.ticket;
         if ok {
             self.disk.keep(job);
+        } else if let [Change::PutParked(parked)] = job.changes.as_slice() {
+            self.reference.not_journalled(parked.call);
         }
         if let Some(ticket) = ticket {
             self.give(if ok { Input::Saved(ticket) } else { Input::NotSaved(ticket) });

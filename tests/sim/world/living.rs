@@ -57,6 +57,7 @@ impl World {
             Due::StreamEnded { phone, flow } => self.with_phone(phone, |one| one.stream_ended(flow)),
             Due::Ports(more) => self.ports(more),
             Due::Boot => self.start_again(),
+            Due::Killed { down } => self.kill(down),
         }
     }
 
@@ -115,6 +116,7 @@ impl World {
             Event::Provider { who, mood } => self.providers.set(who, mood),
             Event::Store(store) => self.store = store,
             Event::Restart { down } => self.kill(down),
+            Event::RestartInSave { down } => self.killed_in_save = Some(down),
             Event::PushSwitch { .. }
             | Event::RemoveExtension { .. }
             | Event::RemovePhone { .. }
@@ -166,6 +168,7 @@ impl World {
             | Event::Provider { .. }
             | Event::Store(_)
             | Event::Restart { .. }
+            | Event::RestartInSave { .. }
             | Event::Silence
             | Event::Drain => {}
         }

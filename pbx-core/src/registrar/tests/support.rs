@@ -288,6 +288,7 @@ impl Disk {
             | Change::PutCall(_)
             | Change::AppendTimeline(_)
             | Change::PutParked(_)
+            | Change::PutRinging(_)
             | Change::DeleteParked(_)
             | Change::PutBlock(_)
             | Change::DeleteBlock { .. }

@@ -75,6 +75,27 @@ impl InviteClient {
         }
     }
 
+    /// An INVITE of an earlier run that is taken back.
+    pub(super) fn taken_back(flow: Flow, head: Request, now: Moment, out: &mut Outbox) -> Self {
+        let mut machine = Self {
+            flow,
+            state: State::Proceeding,
+            message: Bytes::new(),
+            head: Box::new(head),
+            reason: None,
+            gap: T1,
+            repeat_at: None,
+            end_at: now,
+        };
+        machine.send_cancel(now, out);
+        machine
+    }
+
+    /// What ACK and CANCEL repeat, as text.
+    pub(super) fn head(&self) -> Bytes {
+        self.head.to_bytes()
+    }
+
     /// Where it goes.
     pub(super) fn flow(&self) -> Flow {
         self.flow

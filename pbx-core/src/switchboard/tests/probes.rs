@@ -14,14 +14,7 @@ const ROUND: Duration = Duration::from_secs(15);
 fn app_on_udp() -> World {
     let mut world = World::new();
     world.ask(Command::ChangeSettings(Settings { probe_udp_seconds: 15, ..Settings::default() }));
-    let with_token = |text: String| {
-        text.replacen(
-            ">;+sip.instance",
-            ";pn-provider=apns;pn-param=TEAM123456.com.example.app.voip;pn-prid=abcd1234>;+sip.instance",
-            1,
-        )
-    };
-    assert_eq!(world::status(&world.register_as(DESK, with_token)), 200);
+    assert_eq!(world::status(&world.register_as(DESK, |text| World::with_push(&text))), 200);
     world.register(APP, 3600);
     world
 }
