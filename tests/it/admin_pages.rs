@@ -147,7 +147,7 @@ async fn every_page_fits_a_small_phone_in_the_dark() {
     browser.go("/push/network").await;
     browser.click("#check-network").await;
     browser.shows("Checked").await;
-    browser.shows("the provider speaks HTTP/2").await;
+    browser.shows("The provider speaks HTTP/2").await;
     for page in PAGES {
         browser.go(page).await;
         let wide = browser.run("return document.documentElement.scrollWidth").await;

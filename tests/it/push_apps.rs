@@ -13,14 +13,14 @@ use crate::support::server::TestServer;
 const PROJECT: &str = "acme-phone";
 
 /// What the API says at the admin socket.
-async fn text(server: &TestServer, path: &str) -> String {
+async fn said(server: &TestServer, path: &str) -> String {
     let http = reqwest::Client::builder().unix_socket(server.socket()).build().unwrap();
     let answer = http.get(format!("http://nightbell/api/v1{path}")).send().await.unwrap();
     answer.text().await.unwrap()
 }
 
 async fn ask(server: &TestServer, path: &str) -> Value {
-    serde_json::from_str(&text(server, path).await).unwrap()
+    serde_json::from_str(&said(server, path).await).unwrap()
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_credential_that_is_added_after_the_phones_makes_them_pushable_at_once
     call.answered(SOON).await.unwrap();
     assert_eq!(ask(&server, "/push/matrix").await["apps"][0]["can_be_pushed"], "yes");
 
-    let metrics = text(&server, "/metrics").await;
+    let metrics = said(&server, "/metrics").await;
     for line in [
         "nightbell_wake_seconds_count{provider=\"fcm\"} 1",
         "nightbell_wakes_ordered_total{provider=\"fcm\"} 2",

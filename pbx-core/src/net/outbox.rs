@@ -211,6 +211,7 @@ impl Outbox {
             | Change::DeleteUdpBinding(_)
             | Change::AppendTimeline(_)
             | Change::PutParked(_)
+            | Change::PutRinging(_)
             | Change::DeleteParked(_)
             | Change::PutSettings(_)
             | Change::PutBlock(_)
