@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use pbx_core::handle::{self, SwitchboardHandle};
 use pbx_core::media::relay::RelayConfig;
-use pbx_core::model::{CallId, PushProvider, UnixMillis, WakeReport, WakeRequest};
+use pbx_core::model::{CallId, PushOffer, UnixMillis, WakeReport, WakeRequest};
 use pbx_core::net::{
     Bound, Channels, Driver, DriverConfig, SAVE_QUEUE, SAVED_QUEUE, STOP_WAKES_QUEUE, StartError, Stopper,
     StreamLimits, TlsIdentity, WAKE_QUEUE, WAKE_REPORT_QUEUE,
@@ -141,8 +141,8 @@ impl App {
         let writer = Writer::start(store.clone(), save_jobs, saved_in);
         let (push, push_tasks) = start_push(&store, wakes_out, stop_wakes_out, reports).await?;
         let base_url = config.base_url(https.0.port());
-        let providers = push.providers();
-        let bound = start_driver(config, &certificate, restored, channels, (&base_url, providers.borrow().clone()))?;
+        let offer = push.offer();
+        let bound = start_driver(config, &certificate, restored, channels, (&base_url, offer.borrow().clone()))?;
         let enrolments = Enrolments::new(store.clone(), switchboard.clone(), public_info(config, &bound, &base_url));
         let site = web_admin::Site {
             public_url: base_url.clone(),
@@ -154,7 +154,7 @@ impl App {
         let state = AdminState::new(switchboard.clone(), store.clone(), push.clone(), enrolments.clone(), site);
         let (web_stop, stopping) = watch::channel(false);
         let mut tasks = push_tasks;
-        tasks.push(tokio::spawn(tell_providers(providers, switchboard.clone(), stopping.clone())));
+        tasks.push(tokio::spawn(tell_offer(offer, switchboard.clone(), stopping.clone())));
         tasks.extend(start_web(config, state, &certificate, &enrolments, (https.1, stopping))?);
         Ok(Self {
             sip_udp: bound.udp,
@@ -238,18 +238,18 @@ async fn start_push(
     Ok((push, vec![pump, gateway]))
 }
 
-/// Tells the switchboard which push providers have a credential, whenever that changes.
-async fn tell_providers(
-    mut providers: watch::Receiver<Vec<PushProvider>>,
+/// Tells the switchboard what phones can be woken with, whenever that changes.
+async fn tell_offer(
+    mut offer: watch::Receiver<PushOffer>,
     switchboard: SwitchboardHandle,
     mut stopping: watch::Receiver<bool>,
 ) {
     loop {
-        let known = providers.borrow_and_update().clone();
-        let told = switchboard.ask(Command::SetPushProviders(known)).await;
+        let known = offer.borrow_and_update().clone();
+        let told = switchboard.ask(Command::SetPushOffer(known)).await;
         let again = matches!(told, Err(CommandError::Busy));
         tokio::select! {
-            changed = providers.changed() => if changed.is_err() { return },
+            changed = offer.changed() => if changed.is_err() { return },
             // A full queue of commands empties by itself.
             () = tokio::time::sleep(TELL_AGAIN), if again => {}
             _ = stopping.wait_for(|stop| *stop) => return,
@@ -262,7 +262,7 @@ fn start_driver(
     certificate: &web_admin::tls::LiveCertificate,
     restored: pbx_core::switchboard::output::Restored,
     channels: Channels,
-    (base_url, push_providers): (&str, Vec<PushProvider>),
+    (base_url, push): (&str, PushOffer),
 ) -> Result<Bound, AppError> {
     let mut seed = [0u8; 32];
     getrandom::fill(&mut seed).map_err(|_| AppError::Random)?;
@@ -274,7 +274,7 @@ fn start_driver(
         domains: vec![config.public_host.clone()],
         public_ip: config.public_ip,
         public_url: Some(base_url.trim_end_matches('/').to_owned()),
-        push_providers,
+        push,
         seed,
     };
     let driver = DriverConfig {

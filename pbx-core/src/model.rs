@@ -9,7 +9,7 @@
 //! | wake | asking a sleeping device to come and register, for one call |
 //! | verdict | what a provider's answer means to us |
 //!
-//! Only std, serde, thiserror and uuid are used here. Values are parsed at the edge; the inside cannot hold bad ones.
+//! Only std, serde, thiserror, uuid and base64 are used here. Values are parsed at the edge; the inside cannot hold bad ones.
 
 mod call_log;
 mod credential;
@@ -21,6 +21,7 @@ mod network;
 mod number;
 mod redacted;
 mod settings;
+mod subscription;
 mod time;
 mod wake;
 
@@ -34,8 +35,9 @@ pub use network::{AddressError, AddressRange, Network};
 pub use number::{ExtensionNumber, NumberError};
 pub use redacted::Redacted;
 pub use settings::{EarlyRinging, PortRange, Settings, SettingsError};
+pub use subscription::{SUBSCRIPTION_BYTES, SubscriptionError, SubscriptionKeys, WebPushSubscription};
 pub use time::{Moment, Now, UnixMillis};
 pub use wake::{
-    Environment, LastWake, PushProvider, SwitchedOffBy, TargetHealth, Verdict, WakeEvent, WakeKind, WakeReport,
-    WakeRequest, WakeState, WakeTarget,
+    Environment, LastWake, PushOffer, PushProvider, SwitchedOffBy, TargetHealth, Verdict, WakeEvent, WakeKind,
+    WakeReport, WakeRequest, WakeState, WakeTarget,
 };

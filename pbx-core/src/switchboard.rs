@@ -37,7 +37,7 @@ use uuid::Uuid;
 
 use crate::defence::{Defence, DefenceOutput};
 use crate::model::{
-    CallId, CallUuid, DeviceId, ExtensionNumber, LastWake, Moment, Now, PushProvider, Settings, SipCredential, WakeId,
+    CallId, CallUuid, DeviceId, ExtensionNumber, LastWake, Moment, Now, PushOffer, Settings, SipCredential, WakeId,
     WakeKind,
 };
 use crate::registrar::Registrar;
@@ -65,8 +65,8 @@ pub struct SwitchboardConfig {
     pub public_ip: Option<IpAddr>,
     /// What public addresses of the web server begin with, without a slash at the end; `None` when there are none.
     pub public_url: Option<String>,
-    /// Push providers with a credential at the start.
-    pub push_providers: Vec<PushProvider>,
+    /// What phones can be woken with; from the start on kept up to date.
+    pub push: PushOffer,
     /// The random seed of tags, ids, branches and nonces.
     pub seed: [u8; 32],
 }
@@ -197,7 +197,7 @@ impl Switchboard {
         let parked = std::mem::take(&mut restored.parked);
         let ringing = std::mem::take(&mut restored.ringing);
         switchboard.registrar = Registrar::restore(&mut restored, now);
-        switchboard.registrar.set_push_providers(switchboard.config.push_providers.clone());
+        switchboard.registrar.set_push_providers(switchboard.config.push.providers.clone());
         switchboard.schedule_probes(now);
         switchboard.want_ports();
         switchboard.end_calls_of_last_run(parked, now);

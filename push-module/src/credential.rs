@@ -24,6 +24,8 @@ mod summary;
 mod validate;
 #[cfg(feature = "providers")]
 mod webhook;
+#[cfg(feature = "providers")]
+mod webpush;
 
 use pbx_core::model::Redacted;
 use serde::{Deserialize, Serialize};
@@ -41,9 +43,11 @@ pub use fcm_account::FcmAccount;
 #[cfg(feature = "providers")]
 pub(crate) use sealed::{CredentialStore, KeptToken, Loaded};
 #[cfg(feature = "providers")]
-pub(crate) use validate::{ApnsDetails, Details, FcmDetails, Key, WebhookDetails, validate};
+pub(crate) use validate::{ApnsDetails, Details, FcmDetails, Key, WebPushDetails, WebhookDetails, validate};
 #[cfg(feature = "providers")]
 pub use webhook::WebhookKey;
+#[cfg(feature = "providers")]
+pub use webpush::{TOKEN_SECONDS, VapidKey, VapidToken};
 
 pub use choice::{Candidate, Choice, Obstacle, choose, obstacle};
 #[cfg(feature = "providers")]
@@ -61,6 +65,9 @@ pub enum NewCredential {
     Fcm(NewFcmAccount),
     /// A relay that pushes in our place.
     Webhook(NewWebhook),
+    /// Web Push, with a key that is made here.
+    #[serde(rename = "webpush")]
+    WebPush(NewWebPush),
 }
 
 /// An APNs token signing key (`AuthKey_XXXXXXXXXX.p8`) and what it may be used for.
@@ -138,6 +145,23 @@ pub struct NewWebhook {
     /// The shared secret, `whsec_` and 24 to 64 bytes in base64.
     pub secret: Redacted<String>,
     /// An additional trusted root in PEM.
+    #[serde(default)]
+    pub extra_ca_pem: Option<String>,
+}
+
+/// Enables Web Push for browsers and UnifiedPush; see docs/web-push.md. The key is made here, once for this installation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewWebPush {
+    /// A name for pages; empty means "Web Push".
+    #[serde(default)]
+    pub label: String,
+    /// Whom push services may write to: a mail address or an https page.
+    pub contact: String,
+    /// Hosts of push services of the admin's own, without port: they may be in a private network.
+    #[serde(default)]
+    pub allowed_hosts: Vec<String>,
+    /// An additional trusted root in PEM, for a push service of the admin's own.
     #[serde(default)]
     pub extra_ca_pem: Option<String>,
 }

@@ -36,7 +36,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pbx_core::model::{CallId, Environment, WakeId, WakeReport, WakeRequest};
+use pbx_core::model::{CallId, Environment, Verdict, WakeId, WakeReport, WakeRequest};
 
 use crate::credential::CredentialId;
 
@@ -108,6 +108,19 @@ pub enum Outcome {
         /// In plain words, without secrets.
         why: String,
     },
+}
+
+impl Outcome {
+    /// Whether it says that a provider took the credential or refused it, and not only how a provider is doing.
+    pub fn is_about_the_key(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => false,
+            Self::Answered(answer) => match answer.verdict {
+                Verdict::Accepted | Verdict::TokenGone { .. } | Verdict::Misconfigured { .. } => true,
+                Verdict::RetryAfter { .. } | Verdict::TokenWrong { .. } | Verdict::Refused { .. } => false,
+            },
+        }
+    }
 }
 
 /// Which connection an attempt uses.

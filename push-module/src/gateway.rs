@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use pbx_core::model::{CallId, PushProvider, WakeId, WakeReport, WakeRequest};
+use pbx_core::model::{CallId, PushOffer, PushProvider, WakeId, WakeReport, WakeRequest};
 use pbx_core::store::{Store, StoreError};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -66,8 +66,8 @@ struct Shared {
     attempts: Mutex<BTreeMap<CredentialKind, Attempts>>,
     /// The last check of the way to the providers, or the one under way.
     network: Mutex<Option<NetworkCheck>>,
-    /// Providers with a usable credential, in order; what phones may be told.
-    providers: watch::Sender<Vec<PushProvider>>,
+    /// What phones may be told that they can be woken with.
+    offer: watch::Sender<PushOffer>,
 }
 
 /// The push side's handle; cheap to clone.
@@ -94,21 +94,24 @@ impl Shared {
 
     fn put(&self, entry: Arc<Entry>) {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(entry.id, entry);
-        self.announce_providers();
+        self.announce_offer();
     }
 
     fn remove(&self, id: CredentialId) {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        self.announce_providers();
+        self.announce_offer();
     }
 
-    fn announce_providers(&self) {
+    fn announce_offer(&self) {
         let entries = self.entries();
         let usable = entries.iter().filter(|entry| entry.line.is_some());
         let kinds: Vec<CredentialKind> = usable.map(|entry| entry.details.kind()).collect();
-        let mut providers = vec![PushProvider::Apns, PushProvider::Fcm];
+        let mut providers = vec![PushProvider::Apns, PushProvider::Fcm, PushProvider::WebPush];
         providers.retain(|provider| kinds.iter().any(|kind| kind.serves(*provider)));
-        self.providers.send_replace(providers);
+        let vapid_key = entries
+            .iter()
+            .find_map(|entry| entry.line.as_ref()?.vapid_parts().map(|(key, _)| key.public_key().to_owned()));
+        self.offer.send_replace(PushOffer { providers, vapid_key });
     }
 
     fn route(&self, request: &WakeRequest) -> Result<Route, Refusal> {
@@ -131,9 +134,9 @@ impl Gateway {
         let clock = Clock::start();
         let entries = store.load().await?.into_iter().map(|it| (it.id, Arc::new(Entry::new(&clock, it)))).collect();
         let entries = RwLock::new(entries);
-        let (attempts, network, providers) = (Mutex::default(), Mutex::default(), watch::Sender::default());
-        let shared = Arc::new(Shared { store, clock, entries, attempts, network, providers });
-        shared.announce_providers();
+        let (attempts, network, offer) = (Mutex::default(), Mutex::default(), watch::Sender::default());
+        let shared = Arc::new(Shared { store, clock, entries, attempts, network, offer });
+        shared.announce_offer();
         let (controls, received) = mpsc::channel(CONTROLS);
         let driver = Driver::new(Arc::clone(&shared), requests, reports, received);
         Ok((Self { shared, controls }, tokio::spawn(driver.run())))
@@ -141,8 +144,13 @@ impl Gateway {
 
     /// Validates offline, seals, stores and puts to use at once.
     pub async fn add_credential(&self, new: NewCredential) -> Result<CredentialSummary, CredentialError> {
-        let new = validate(new)?;
-        let stored = self.shared.store.insert(new, self.shared.clock.now().wall).await?;
+        let now = self.shared.clock.now().wall;
+        let vapid = match new {
+            NewCredential::WebPush(_) => Some(self.shared.store.vapid_key(now).await?),
+            NewCredential::Apns(_) | NewCredential::Fcm(_) | NewCredential::Webhook(_) => None,
+        };
+        let new = validate(new, vapid)?;
+        let stored = self.shared.store.insert(new, now).await?;
         let entry = Arc::new(Entry::new(&self.shared.clock, stored));
         self.shared.put(Arc::clone(&entry));
         self.tell(Control::Added(entry.id)).await?;
@@ -192,9 +200,9 @@ impl Gateway {
         Ok(())
     }
 
-    /// The providers with a usable credential, now and whenever that changes.
-    pub fn providers(&self) -> watch::Receiver<Vec<PushProvider>> {
-        self.shared.providers.subscribe()
+    /// What phones can be woken with, now and whenever that changes.
+    pub fn offer(&self) -> watch::Receiver<PushOffer> {
+        self.shared.offer.subscribe()
     }
 
     /// How each credential is doing, oldest first.

@@ -15,6 +15,7 @@ mod tests;
 mod text;
 #[cfg(feature = "providers")]
 pub mod webhook;
+pub mod webpush;
 
 use pbx_core::model::{Redacted, WakeKind, WakeTarget};
 

@@ -6,10 +6,12 @@
 pub mod apns;
 pub mod client;
 pub mod fcm;
+pub mod guard;
 mod reply;
 #[cfg(test)]
 mod tests;
 pub mod token;
 pub mod webhook;
+pub mod webpush;
 
 pub use reply::{ANSWER_BYTES, Reply, SendError};

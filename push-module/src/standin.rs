@@ -1,4 +1,4 @@
-//! Strict local stand-ins for APNs, FCM and a push relay, so that tests and the demo need no account and no internet.
+//! Strict local stand-ins for APNs, FCM, Web Push and a push relay, so that tests and the demo need no account and no internet.
 //!
 //! They are stricter than the real services: what they take, the real ones take. They check every rule the vendors
 //! document, record every request, play any fault on demand, and tell a subscriber about each accepted push, so that a
@@ -12,9 +12,11 @@ mod push;
 mod serve;
 mod tls;
 mod webhook;
+mod webpush;
 
 pub use apns::{ApnsFault, ApnsRequest, ApnsStandin};
 pub use fcm::{FcmFault, FcmRequest, FcmStandin};
 pub use key::{TestApnsKey, TestServiceAccount};
 pub use push::{AcceptedPush, AnyToken, StandinError, Target};
 pub use webhook::{WebhookFault, WebhookRequest, WebhookStandin};
+pub use webpush::{WebPushFault, WebPushRequest, WebPushStandin};

@@ -1,4 +1,4 @@
-//! `nightbell push credential`: APNs keys, Firebase service accounts and push relays.
+//! `nightbell push credential`: APNs keys, Firebase service accounts, push relays and Web Push.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use pbx_core::model::Redacted;
 use push_module::credential::{
-    ApnsEnvironment, CredentialKind, Endpoint, NewApnsKey, NewCredential, NewFcmAccount, NewWebhook,
+    ApnsEnvironment, CredentialKind, Endpoint, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush, NewWebhook,
 };
 use push_module::credential::{CheckOutcome, CredentialState, CredentialSummary};
 use serde::Deserialize;
@@ -48,6 +48,8 @@ pub(super) enum AddCommand {
     Fcm(FcmArgs),
     /// A relay that pushes for apps whose publisher keeps the keys (docs/webhook.md)
     Webhook(WebhookArgs),
+    /// Web Push for browsers and UnifiedPush; the key is made here (docs/web-push.md)
+    Webpush(WebPushArgs),
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +106,22 @@ pub(super) struct FcmArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct WebPushArgs {
+    /// Whom push services may write to: a mail address or an https page
+    #[arg(long, value_name = "ADDRESS")]
+    contact: String,
+    /// A push service of your own that may be in a private network, without port; repeat it for several
+    #[arg(long, value_name = "HOST")]
+    allow_host: Vec<String>,
+    /// A name for pages and lists
+    #[arg(long, default_value = "", hide_default_value = true)]
+    name: String,
+    /// One more trusted root certificate (PEM), for a push service of your own
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct WebhookArgs {
     /// Where the relay takes requests
     #[arg(long)]
@@ -127,6 +145,7 @@ pub(super) async fn run(client: &Client, command: CredentialCommand) -> Result<R
         CredentialCommand::Add(AddCommand::Apns(args)) => add(client, apns(args)?).await,
         CredentialCommand::Add(AddCommand::Fcm(args)) => add(client, fcm(args)?).await,
         CredentialCommand::Add(AddCommand::Webhook(args)) => add(client, webhook(args)?).await,
+        CredentialCommand::Add(AddCommand::Webpush(args)) => add(client, web_push(args)?).await,
         CredentialCommand::List => list(client).await,
         CredentialCommand::Check { id } => check(client, id).await,
         CredentialCommand::Remove { id } => {
@@ -188,6 +207,16 @@ fn webhook(args: WebhookArgs) -> Result<NewCredential, Failure> {
     }))
 }
 
+fn web_push(args: WebPushArgs) -> Result<NewCredential, Failure> {
+    let extra_ca_pem = args.ca.map(|ca| read("the root certificate", &ca)).transpose()?.map(Redacted::into_inner);
+    Ok(NewCredential::WebPush(NewWebPush {
+        label: args.name,
+        contact: args.contact,
+        allowed_hosts: args.allow_host,
+        extra_ca_pem,
+    }))
+}
+
 /// A file as text; what is not text (a .p12, a picture) goes to the server with replacement characters, which then says
 /// what kind of file is needed.
 fn read(what: &'static str, path: &Path) -> Result<Redacted<String>, Failure> {
@@ -204,9 +233,12 @@ fn read(what: &'static str, path: &Path) -> Result<Redacted<String>, Failure> {
 async fn add(client: &Client, new: NewCredential) -> Result<Report, Failure> {
     let body = serde_json::to_value(new).map_err(not_understood)?;
     let added = client.post::<CredentialSummary>("/push/credentials", &body).await?;
-    let CredentialSummary { id, label, .. } = &added.known;
+    let CredentialSummary { id, label, public_key, .. } = &added.known;
+    let public_key = public_key.as_ref().map_or_else(String::new, |key| {
+        format!("Apps subscribe with this public key (applicationServerKey): {}\n", clean(key))
+    });
     let text = format!(
-        "Push credential {id} is added: {} for {}.\nAsk the provider whether it accepts it: nightbell push credential check {id}\n",
+        "Push credential {id} is added: {} for {}.\n{public_key}Ask the provider whether it accepts it: nightbell push credential check {id}\n",
         clean(label),
         apps(&added.known)
     );
@@ -230,6 +262,7 @@ async fn list(client: &Client) -> Result<Report, Failure> {
             CredentialKind::Apns => "APNs",
             CredentialKind::Fcm => "FCM",
             CredentialKind::Webhook => "relay",
+            CredentialKind::WebPush => "Web Push",
         };
         let state = match &credential.state {
             CredentialState::Untried | CredentialState::Working => credential.state.as_str().to_owned(),

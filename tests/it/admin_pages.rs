@@ -82,7 +82,7 @@ async fn an_admin_sees_a_phone_register_fall_asleep_and_be_woken_without_touchin
 }
 
 /// Every page that needs no more than an extension and a call.
-const PAGES: [&str; 20] = [
+const PAGES: [&str; 21] = [
     "/",
     "/extensions",
     "/extensions/import",
@@ -99,6 +99,7 @@ const PAGES: [&str; 20] = [
     "/push/apns",
     "/push/fcm",
     "/push/webhook",
+    "/push/webpush",
     "/calls",
     "/settings",
     "/system",
@@ -186,6 +187,14 @@ async fn the_pages_work_without_scripts() {
     browser.fill("[name=secret]", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await;
     browser.click("form[action='/push/webhook'] button.primary").await;
     browser.shows("it must begin with https://").await;
+    browser.go("/push/webpush").await;
+    browser.fill("[name=contact]", "nobody").await;
+    browser.click("form[action='/push/webpush'] button.primary").await;
+    browser.shows("The contact “nobody” cannot be used").await;
+    browser.fill("[name=contact]", "admin@example.com").await;
+    browser.click("form[action='/push/webpush'] button.primary").await;
+    browser.shows("Public key for apps").await;
+    browser.shows("mailto:admin@example.com").await;
     browser.close().await;
     tokio::time::timeout(Duration::from_secs(30), server.stop()).await.unwrap();
 }

@@ -61,3 +61,5 @@ mod wake_call;
 mod wake_race;
 #[cfg(test)]
 mod wake_rules;
+#[cfg(test)]
+mod web_push;

@@ -226,6 +226,7 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
         let link = match provider {
             PushProvider::Apns => "/push/apns",
             PushProvider::Fcm => "/push/fcm",
+            PushProvider::WebPush => "/push/webpush",
         };
         let text = format!("{} {text}.", phones(count));
         findings.push(Finding::new(Level::Fail, code, text, words::sentence(&fix), link));

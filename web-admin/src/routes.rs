@@ -65,6 +65,7 @@ pub(crate) fn pages() -> Routes {
         ("/push/apns", adding(CredentialKind::Apns)),
         ("/push/fcm", adding(CredentialKind::Fcm)),
         ("/push/webhook", adding(CredentialKind::Webhook)),
+        ("/push/webpush", adding(CredentialKind::WebPush)),
         ("/push/{id}/check", post(push::check)),
         ("/push/{id}/remove", get(push::confirm_remove).post(push::remove)),
         ("/calls", get(calls::page)),

@@ -185,6 +185,7 @@ pub(crate) const fn credential_kind(kind: CredentialKind) -> &'static str {
         CredentialKind::Apns => provider(PushProvider::Apns),
         CredentialKind::Fcm => provider(PushProvider::Fcm),
         CredentialKind::Webhook => "Push relay",
+        CredentialKind::WebPush => provider(PushProvider::WebPush),
     }
 }
 
@@ -192,6 +193,7 @@ pub(crate) const fn provider(provider: PushProvider) -> &'static str {
     match provider {
         PushProvider::Apns => "Apple (APNs)",
         PushProvider::Fcm => "Google (FCM)",
+        PushProvider::WebPush => "Web Push",
     }
 }
 
@@ -200,6 +202,7 @@ pub(crate) const fn platform(provider: PushProvider) -> &'static str {
     match provider {
         PushProvider::Apns => "iPhone",
         PushProvider::Fcm => "Android",
+        PushProvider::WebPush => "Browser, UnifiedPush",
     }
 }
 

@@ -16,6 +16,9 @@ pub enum PushProvider {
     Apns,
     /// Firebase Cloud Messaging, HTTP v1.
     Fcm,
+    /// Web Push (RFC 8030): browsers, and UnifiedPush for phones without Google.
+    #[serde(rename = "webpush")]
+    WebPush,
 }
 
 impl PushProvider {
@@ -24,18 +27,34 @@ impl PushProvider {
         match self {
             Self::Apns => "apns",
             Self::Fcm => "fcm",
+            Self::WebPush => "webpush",
         }
     }
 
     /// From a stored or received name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Apns, Self::Fcm].into_iter().find(|provider| provider.as_str().eq_ignore_ascii_case(name))
+        [Self::Apns, Self::Fcm, Self::WebPush].into_iter().find(|provider| provider.as_str().eq_ignore_ascii_case(name))
     }
 }
 
 impl fmt::Display for PushProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// What this installation can wake phones with, as it tells them (RFC 8599 `Feature-Caps`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PushOffer {
+    /// The providers with a usable credential, in order.
+    pub providers: Vec<PushProvider>,
+    /// The public key that apps subscribe to Web Push with (RFC 8292), base64url; `None` while that is not enabled.
+    pub vapid_key: Option<String>,
+}
+
+impl From<Vec<PushProvider>> for PushOffer {
+    fn from(providers: Vec<PushProvider>) -> Self {
+        Self { providers, vapid_key: None }
     }
 }
 
@@ -90,13 +109,14 @@ pub enum SwitchedOffBy {
 pub struct WakeTarget {
     /// Who wakes it.
     pub provider: PushProvider,
-    /// APNs: the bundle id without `.voip`; FCM: the project id or sender number the phone named.
+    /// APNs: the bundle id without `.voip`; FCM: the project id or sender number the phone named;
+    /// Web Push: the push service's host.
     pub app_id: String,
     /// Production or sandbox.
     pub environment: Environment,
-    /// The token for calls (APNs: the PushKit token; FCM: the only token).
+    /// The token for calls (APNs: the PushKit token; FCM: the only token; Web Push: the subscription).
     pub call_token: Option<Redacted<String>>,
-    /// The token for notices (APNs: the remote-notification token; FCM: none, the call token serves).
+    /// The token for notices (APNs: the remote-notification token; else none, the call token serves).
     pub notice_token: Option<Redacted<String>>,
     /// When this very token was first seen; a provider's "gone" that is older does not count.
     pub learned_at: UnixMillis,

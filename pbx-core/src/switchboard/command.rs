@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::defence::BlockedAddress;
 use crate::model::{
     CallId, CallUuid, DeviceId, DeviceSummary, Extension, ExtensionError, ExtensionNumber, Network, NewExtension,
-    NumberError, Presence, PushPolicy, PushProvider, Redacted, Settings, SettingsError, SipCredential, SipUsername,
+    NumberError, Presence, PushOffer, PushPolicy, Redacted, Settings, SettingsError, SipCredential, SipUsername,
     UnixMillis,
 };
 
@@ -45,7 +45,7 @@ pub enum Command {
         policy: PushPolicy,
     },
     /// Say which push providers have a credential; phones are told (RFC 8599 `Feature-Caps`).
-    SetPushProviders(Vec<PushProvider>),
+    SetPushOffer(PushOffer),
     /// Forget a device and both its records.
     RemoveDevice(DeviceId),
     /// Push a test notice (never a VoIP push) to every device of an extension that has a wake target.

@@ -48,8 +48,9 @@ impl Switchboard {
                 let change = self.registrar.set_push_policy(device, policy)?;
                 Ok(Outcome::WhenSaved(Reply::Done, change.into_iter().collect()))
             }
-            Command::SetPushProviders(providers) => {
-                self.registrar.set_push_providers(providers);
+            Command::SetPushOffer(offer) => {
+                self.registrar.set_push_providers(offer.providers.clone());
+                self.config.push = offer;
                 Ok(Outcome::Now(Reply::Done))
             }
             Command::RemoveDevice(device) => self.remove_device(device),

@@ -47,7 +47,7 @@ impl Switchboard {
                         | BranchEnd::Removed
                         | BranchEnd::Superseded => WakeKind::MissedCall,
                     };
-                    // A push that never left, because the caller gave up while the park journal was written, has rung nobody.
+                    // Without a push nobody has heard of the call.
                     let was_pushed = self.calls.get(&id).is_some_and(|live| live.pushed.contains(&device));
                     if let Some(request) = self.wake_request(id, device, kind, now).filter(|_| was_pushed) {
                         self.send_wake(request, now);
@@ -85,9 +85,10 @@ impl Switchboard {
         self.reschedule(id);
     }
 
-    /// Writes the park journal first; the pushes go out when it is durable.
+    /// Sends the pushes at once, and notes the call in the park journal if its caller is on UDP or somebody is woken.
     ///
-    /// A caller on UDP is noted even if nobody has to be woken: after a crash, silence would be all they hear.
+    /// No push waits for the note. Its caller does: until the call is noted they hear nothing, so after a crash between the
+    /// two their phone repeats the INVITE and has a new call, and the woken phone gets that one.
     fn park_and_wake(&mut self, id: CallId, wakes: Vec<crate::model::WakeRequest>, now: Now) {
         let Some(live) = self.calls.get_mut(&id) else { return };
         if live.call.is_ended() || (wakes.is_empty() && live.caller.answered) {
@@ -96,25 +97,22 @@ impl Switchboard {
         live.parked |= !wakes.is_empty();
         // A stream dies with the process, and the phone at its other end knows.
         let hears_of_a_crash = !live.caller.flow.transport.is_reliable();
-        if live.journaled || (wakes.is_empty() && !hears_of_a_crash) {
-            for request in wakes {
-                self.send_wake(request, now);
-            }
-            return;
+        let to_be_noted = !live.journaled && (hears_of_a_crash || !wakes.is_empty());
+        for request in wakes {
+            self.send_wake(request, now);
         }
+        let Some(live) = self.calls.get_mut(&id).filter(|_| to_be_noted) else { return };
         live.journaled = true;
-        // Alone in its job: a journal entry waits for no commit.
-        let noted = vec![Change::PutParked(ParkedCall {
+        let noted = ParkedCall {
             call: id,
             flow: live.caller.flow,
             invite: live.caller.raw.clone(),
             to_tag: live.caller.tag.to_string(),
             ring_until: now.wall_at(live.call.ring_until()),
             record: live.record.clone(),
-        })];
-        let mut holding = vec![Holding::Progress(id)];
-        holding.extend(wakes.into_iter().map(|request| Holding::Wake(Box::new(request))));
-        self.save_and_hold(noted, holding);
+        };
+        // Alone in its job: a journal entry waits for no commit.
+        self.save_and_hold(vec![Change::PutParked(noted)], vec![Holding::Progress(id)]);
     }
 
     /// The park journal has the call: its caller may hear that somebody takes care.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::model::{CallId, Flow, Now, WakeRequest};
+use crate::model::{CallId, Flow, Now};
 use crate::registrar::{RegistrarEvent, Saving};
 
 use super::Switchboard;
@@ -35,8 +35,6 @@ pub(super) enum Holding {
     },
     /// What the caller of this call hears first, behind its park journal entry.
     Progress(CallId),
-    /// A wake, behind its park journal entry.
-    Wake(Box<WakeRequest>),
 }
 
 impl Switchboard {
@@ -48,7 +46,6 @@ impl Switchboard {
                 Holding::Registration(saving) => self.registrar.saved(&saving),
                 Holding::Command { token, result } => self.outputs.push_back(Output::Answer { token, result: *result }),
                 Holding::Progress(call) => self.tell_progress(call, now),
-                Holding::Wake(request) => self.send_wake(*request, now),
             }
         }
     }
@@ -65,7 +62,6 @@ impl Switchboard {
                 // The call matters more than its journal: without it, only a crash within this ring time would go
                 // unexplained to the caller.
                 Holding::Progress(call) => self.tell_progress(call, now),
-                Holding::Wake(request) => self.send_wake(*request, now),
             }
         }
     }

@@ -143,7 +143,7 @@ pub enum Change {
     PutCall(CallRecord),
     /// Append to a call's timeline.
     AppendTimeline(TimelineEntry),
-    /// Park journal: this call waits for devices, or its caller on UDP waits for an answer; written before a push goes out.
+    /// Park journal: this call waits for devices, or its caller on UDP waits for an answer, which hears nothing before.
     PutParked(ParkedCall),
     /// Park journal: this phone on UDP is rung; only it has to be told after a crash, a stream dies with the process.
     PutRinging(RingingPhone),

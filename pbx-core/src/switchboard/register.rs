@@ -6,7 +6,7 @@
 //! What a phone is promised in the 200: its Path (RFC 3327), its flows (RFC 5626: `Require: outbound`, `Flow-Timer`) and
 //! the push providers that can wake it (RFC 8599: `Feature-Caps`).
 
-use crate::model::{ExtensionNumber, Flow, Now, Transport};
+use crate::model::{ExtensionNumber, Flow, Now, PushProvider, Transport};
 use crate::registrar::{Bound, RegisterOutcome, RegistrarEvent, Registration};
 use crate::sip::digest::Verification;
 use crate::sip::message::{HeaderName, Request, Response};
@@ -150,12 +150,21 @@ impl Switchboard {
         }
     }
 
-    /// The Feature-Caps lines of a 200 (RFC 8599 section 5.1), one for each provider.
+    /// The Feature-Caps lines of a 200 (RFC 8599 section 5.1), one for each provider; for Web Push with the key to
+    /// subscribe with.
     fn feature_caps(&self, bound: &Bound) -> Vec<String> {
         let refresh = bound.refresh_push.map(|seconds| format!(";+sip.pnsreg=\"{seconds}\"")).unwrap_or_default();
         let in_calls = bound.pushed_in_calls.map(|(device, since)| self.purr(device, since));
         let in_calls = in_calls.map(|purr| format!(";+sip.pnspurr=\"{purr}\"")).unwrap_or_default();
-        let line = |provider: &_| format!("*;+sip.pns=\"{provider}\"{refresh}{in_calls}");
+        let vapid_key = self.config.push.vapid_key.as_ref();
+        let vapid = vapid_key.map(|key| format!(";+sip.vapid=\"{key}\"")).unwrap_or_default();
+        let line = |provider: &PushProvider| {
+            let key = match provider {
+                PushProvider::WebPush => vapid.as_str(),
+                PushProvider::Apns | PushProvider::Fcm => "",
+            };
+            format!("*;+sip.pns=\"{provider}\"{key}{refresh}{in_calls}")
+        };
         bound.feature_caps.iter().map(line).collect()
     }
 

@@ -83,17 +83,17 @@ fn a_sleeping_phone_is_woken_and_gets_the_call_when_it_registers() {
 }
 
 #[test]
-fn the_push_and_the_callers_first_answer_wait_for_the_park_journal() {
+fn the_callers_first_answer_waits_for_the_park_journal_and_the_push_does_not() {
     let mut world = World::new();
     world.register(DESK, 3600);
     world.register(APP, 3600);
     world.lose_flow(APP);
     world.hold_saves();
     world.call_number(DESK, APP);
-    assert!(world.wakes().is_empty());
+    assert_eq!(world.wakes().len(), 1);
     assert_eq!(world.try_take(DESK), None, "a caller who was told that somebody takes care is told the end as well");
     world.release_saves();
-    assert_eq!(world.wakes().len(), 1);
+    assert_eq!(world.wakes().len(), 1, "one push is enough");
     assert_eq!(world::status(&world.take(DESK)), 100);
 }
 
@@ -381,16 +381,20 @@ fn nothing_is_left_of_a_thousand_calls() {
 }
 
 #[test]
-fn a_caller_who_gives_up_while_the_journal_is_written_leaves_no_missed_call_notice() {
+fn a_caller_who_gives_up_while_the_journal_is_written_hears_nothing_of_progress_after_it() {
     let mut world = World::new();
     world.register(DESK, 3600);
     world.register(APP, 3600);
     world.lose_flow(APP);
     world.hold_saves();
     let call = world.call_number(DESK, APP);
+    world.take_wake(WakeKind::Call);
     world.cancel(DESK, &call);
+    world.take_wake(WakeKind::MissedCall);
+    assert_eq!(world::status(&world.take(DESK)), 200, "the CANCEL itself");
+    assert_eq!(world::status(&world.take(DESK)), 487);
     world.release_saves();
-    assert!(world.wakes().is_empty(), "nobody was pushed, so nobody needs to be told");
+    assert_eq!(world.try_take(DESK), None);
 }
 
 #[test]

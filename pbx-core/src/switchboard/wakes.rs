@@ -72,12 +72,6 @@ impl Switchboard {
 
     /// Hands an order to the push side and remembers it until its outcome is known.
     pub(super) fn send_wake(&mut self, request: WakeRequest, now: Now) {
-        let live = request.call.and_then(|call| self.calls.get(&call));
-        let over = live.is_none_or(|live| live.call.is_ended() || live.call.is_connected());
-        // The caller may have hung up, or another phone may have answered, while the park journal was written.
-        if request.kind == WakeKind::Call && over {
-            return;
-        }
         if self.pending_wakes.len() >= MAX_PENDING
             && let Some((_, oldest)) = self.wake_deadlines.pop_first()
         {

@@ -137,6 +137,13 @@ fn no_credential(target: &WakeTarget) -> Obstacle {
     let (provider, secret) = match target.provider {
         PushProvider::Apns => ("APNs", "APNs key"),
         PushProvider::Fcm => ("FCM", "Firebase service account"),
+        PushProvider::WebPush => {
+            return Obstacle {
+                code: "no_credential",
+                text: format!("cannot be pushed through {app}: Web Push is not enabled"),
+                fix: "enable it under Push; it needs no account anywhere, only a contact".to_owned(),
+            };
+        }
     };
     Obstacle {
         code: "no_credential",

@@ -144,6 +144,25 @@ pub enum CredentialError {
         "the secret: it must be whsec_ and 24 to 64 random bytes in base64, the same as at the relay; make one with: echo whsec_$(openssl rand -base64 32)"
     )]
     WebhookSecret,
+    /// Not a contact for push services.
+    #[error(
+        "the contact “{given}” cannot be used; give a mail address such as admin@example.com or an https page, because push services write there before they block an installation"
+    )]
+    Contact {
+        /// What was given.
+        given: String,
+    },
+    /// Not a host.
+    #[error(
+        "the allowed host “{given}” is not one; give up to 16 names such as push.example.lan or addresses, without https:// and without a port"
+    )]
+    AllowedHost {
+        /// What was given.
+        given: String,
+    },
+    /// The key for Web Push could not be made or read.
+    #[error("the key for Web Push could not be made: the operating system gave no random bytes; try again")]
+    VapidKey,
     /// Not a usable address.
     #[error("{field}: “{given}” cannot be used: {problem}")]
     Url {
@@ -226,6 +245,9 @@ impl CredentialError {
             Self::SenderId { .. } => "bad_sender_id",
             Self::AppId { .. } => "bad_app_id",
             Self::WebhookSecret => "bad_secret",
+            Self::Contact { .. } => "bad_contact",
+            Self::AllowedHost { .. } => "bad_allowed_host",
+            Self::VapidKey => "vapid_key",
             Self::Url { .. } => "bad_url",
             Self::BadCa { .. } => "bad_ca",
             Self::Label { .. } => "bad_label",
@@ -263,11 +285,14 @@ impl CredentialError {
             Self::SenderId { .. } => Some("sender_id"),
             Self::AppId { .. } => Some("app_ids"),
             Self::WebhookSecret => Some("secret"),
+            Self::Contact { .. } => Some("contact"),
+            Self::AllowedHost { .. } => Some("allowed_hosts"),
             Self::TooLarge { what, .. } => Some(what),
             Self::Url { field, .. } => Some(field),
             Self::BadCa { .. } => Some("extra_ca_pem"),
             Self::Label { .. } => Some("label"),
-            Self::Duplicate { .. }
+            Self::VapidKey
+            | Self::Duplicate { .. }
             | Self::TooMany { .. }
             | Self::NotFound(_)
             | Self::Unreadable { .. }

@@ -36,14 +36,16 @@ pub fn fit<T: AsRef<str>>(kind: CredentialKind, app_ids: &[T], target: &WakeTarg
         (CredentialKind::Webhook, PushProvider::Apns | PushProvider::Fcm) => {
             app_ids.is_empty().then_some(Fit::AnyRelay)
         }
-        (CredentialKind::Apns, PushProvider::Fcm) | (CredentialKind::Fcm, PushProvider::Apns) => None,
+        (CredentialKind::WebPush, PushProvider::WebPush) => Some(Fit::Named),
+        // A subscription for Web Push is bound to the key it was made with.
+        (CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::Webhook | CredentialKind::WebPush, _) => None,
     }
 }
 
 /// Whether it is a key of our own for phones of this provider.
 pub(crate) const fn is_key_for(kind: CredentialKind, provider: PushProvider) -> bool {
     match kind {
-        CredentialKind::Apns | CredentialKind::Fcm => kind.serves(provider),
+        CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::WebPush => kind.serves(provider),
         CredentialKind::Webhook => false,
     }
 }

@@ -6,7 +6,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::validate::{Details, Key, Validated};
-use super::{CheckOutcome, CredentialError, CredentialId};
+use super::{CheckOutcome, CredentialError, CredentialId, VapidKey};
 
 /// A business has one or two apps; more is a mistake of a script.
 const CREDENTIALS: usize = 32;
@@ -44,6 +44,9 @@ pub(crate) struct CredentialStore {
 fn secret_place(id: CredentialId) -> String {
     format!("push_credential.secret:{id}")
 }
+
+/// Where this installation's key for Web Push is sealed.
+const VAPID_PLACE: &str = "vapid_key.secret";
 
 fn token_place(id: CredentialId) -> String {
     format!("push_provider_token.token:{id}")
@@ -200,6 +203,41 @@ impl CredentialStore {
         let Ok(opened) = self.store.sealer().open(&removed_place(identity), &sealed) else { return Ok(None) };
         let Ok(token) = std::str::from_utf8(&opened) else { return Ok(None) };
         Ok(Some(KeptToken { token: Redacted::new(token.to_owned()), issued_at }))
+    }
+
+    /// This installation's key for Web Push, made when it is asked for the first time.
+    pub(crate) async fn vapid_key(&self, now: UnixMillis) -> Result<Redacted<String>, CredentialError> {
+        let doing = "making the key for Web Push";
+        let mut change = self.store.begin().await?;
+        let sealed: Option<Vec<u8>> = sqlx::query_scalar("SELECT secret FROM vapid_key WHERE id = 1")
+            .fetch_optional(&mut *change)
+            .await
+            .map_err(StoreError::doing(doing))?;
+        let kept = sealed.and_then(|sealed| {
+            let opened = self.store.sealer().open(VAPID_PLACE, &sealed).ok()?;
+            Some(Redacted::new(std::str::from_utf8(&opened).ok()?.to_owned()))
+        });
+        // One that does not open with this master key is lost, and so are the subscriptions that were made with it.
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        let secret = VapidKey::generate().ok_or(CredentialError::VapidKey)?;
+        let sealed = self
+            .store
+            .sealer()
+            .seal(VAPID_PLACE, secret.reveal().as_bytes())
+            .map_err(|error| CredentialError::Store(error.into()))?;
+        sqlx::query(
+            "INSERT INTO vapid_key (id, secret, made_at) VALUES (1, $1, $2) \
+             ON CONFLICT (id) DO UPDATE SET secret = excluded.secret, made_at = excluded.made_at",
+        )
+        .bind(sealed)
+        .bind(now.0)
+        .execute(&mut *change)
+        .await
+        .map_err(StoreError::doing(doing))?;
+        change.commit().await.map_err(StoreError::doing(doing))?;
+        Ok(secret)
     }
 
     /// Deletes a credential; says whether it was there. Its provider token stays, sealed, for the case that the same key is

@@ -26,6 +26,9 @@ pub enum CredentialKind {
     Fcm,
     /// A relay that pushes in our place.
     Webhook,
+    /// This installation's own key for Web Push.
+    #[serde(rename = "webpush")]
+    WebPush,
 }
 
 impl CredentialKind {
@@ -35,14 +38,18 @@ impl CredentialKind {
             Self::Apns => "apns",
             Self::Fcm => "fcm",
             Self::Webhook => "webhook",
+            Self::WebPush => "webpush",
         }
     }
 
     /// Whether devices of `provider` can be woken with such a credential.
     pub const fn serves(self, provider: PushProvider) -> bool {
         match (self, provider) {
-            (Self::Apns, PushProvider::Apns) | (Self::Fcm, PushProvider::Fcm) | (Self::Webhook, _) => true,
-            (Self::Apns, PushProvider::Fcm) | (Self::Fcm, PushProvider::Apns) => false,
+            (Self::Apns, PushProvider::Apns)
+            | (Self::Fcm, PushProvider::Fcm)
+            | (Self::WebPush, PushProvider::WebPush)
+            | (Self::Webhook, PushProvider::Apns | PushProvider::Fcm) => true,
+            (Self::Apns | Self::Fcm | Self::Webhook | Self::WebPush, _) => false,
         }
     }
 }
@@ -162,11 +169,18 @@ pub struct CredentialSummary {
     pub project_id: Option<String>,
     /// FCM only.
     pub client_email: Option<String>,
+    /// Web Push only: whom push services may write to.
+    #[serde(default)]
+    pub contact: Option<String>,
+    /// Web Push only: the public key that apps subscribe with (`applicationServerKey`), base64url.
+    #[serde(default)]
+    pub public_key: Option<String>,
     /// The first 16 bytes of the SHA-256 of the public key (of the secret for a webhook), in hex.
     pub fingerprint: String,
     /// APNs: where the key is valid; `None` for FCM.
     pub environment: Option<ApnsEnvironment>,
-    /// The base URLs that are asked, in the order production, sandbox (APNs) or send, token (FCM); one for a webhook.
+    /// The base URLs that are asked, in the order production, sandbox (APNs) or send, token (FCM); one for a webhook;
+    /// for Web Push the hosts that may be in a private network.
     pub endpoints: Vec<String>,
     /// When it was uploaded.
     pub uploaded_at: UnixMillis,

@@ -7,7 +7,7 @@ use super::apns_key::shortened;
 use super::endpoint::check_ca;
 use super::{
     APNS_PRODUCTION, APNS_SANDBOX, ApnsEnvironment, ApnsKey, BaseUrl, CredentialError, CredentialKind, FCM_BASE,
-    FcmAccount, NewApnsKey, NewCredential, NewFcmAccount, NewWebhook, WebhookKey,
+    FcmAccount, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush, NewWebhook, VapidKey, WebhookKey, webpush,
 };
 
 /// Longer names break every table on a phone.
@@ -22,6 +22,8 @@ pub(crate) enum Details {
     Apns(ApnsDetails),
     Fcm(FcmDetails),
     Webhook(WebhookDetails),
+    #[serde(rename = "webpush")]
+    WebPush(WebPushDetails),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,12 +55,20 @@ pub(crate) struct WebhookDetails {
     pub(crate) extra_ca_pem: Option<String>,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WebPushDetails {
+    pub(crate) contact: String,
+    pub(crate) public_key: String,
+    pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) extra_ca_pem: Option<String>,
+}
+
 impl Details {
     /// What a provider counts new provider tokens for, if it counts them: Apple's key, whatever row it is stored in.
     pub(crate) fn token_identity(&self, fingerprint: &str) -> Option<String> {
         match self {
             Self::Apns(apns) => Some(format!("{fingerprint}:{}:{}", apns.key_id, apns.team_id)),
-            Self::Fcm(_) | Self::Webhook(_) => None,
+            Self::Fcm(_) | Self::Webhook(_) | Self::WebPush(_) => None,
         }
     }
 
@@ -67,6 +77,7 @@ impl Details {
             Self::Apns(_) => CredentialKind::Apns,
             Self::Fcm(_) => CredentialKind::Fcm,
             Self::Webhook(_) => CredentialKind::Webhook,
+            Self::WebPush(_) => CredentialKind::WebPush,
         }
     }
 
@@ -76,6 +87,8 @@ impl Details {
             Self::Apns(apns) => apns.bundle_ids.iter().map(String::as_str).collect(),
             Self::Fcm(fcm) => std::iter::once(fcm.project_id.as_str()).chain(fcm.sender_id.as_deref()).collect(),
             Self::Webhook(webhook) => webhook.app_ids.iter().map(String::as_str).collect(),
+            // Every app of every push service.
+            Self::WebPush(_) => Vec::new(),
         }
     }
 
@@ -84,6 +97,7 @@ impl Details {
             Self::Apns(apns) => apns.extra_ca_pem.as_deref(),
             Self::Fcm(fcm) => fcm.extra_ca_pem.as_deref(),
             Self::Webhook(webhook) => webhook.extra_ca_pem.as_deref(),
+            Self::WebPush(web_push) => web_push.extra_ca_pem.as_deref(),
         }
     }
 }
@@ -94,6 +108,7 @@ pub(crate) enum Key {
     Apns(ApnsKey),
     Fcm(FcmAccount),
     Webhook(WebhookKey),
+    WebPush(VapidKey),
 }
 
 impl Key {
@@ -102,6 +117,7 @@ impl Key {
             Self::Apns(key) => key.fingerprint(),
             Self::Fcm(account) => account.fingerprint(),
             Self::Webhook(key) => key.fingerprint(),
+            Self::WebPush(key) => key.fingerprint(),
         }
     }
 
@@ -111,6 +127,7 @@ impl Key {
             Details::Apns(apns) => ApnsKey::parse(&apns.key_id, &apns.team_id, secret).map(Self::Apns),
             Details::Fcm(_) => FcmAccount::parse(secret).map(Self::Fcm),
             Details::Webhook(_) => WebhookKey::parse(secret).map(Self::Webhook),
+            Details::WebPush(_) => VapidKey::parse(secret).map(Self::WebPush),
         }
     }
 }
@@ -124,12 +141,14 @@ pub(crate) struct Validated {
     pub(crate) key: Key,
 }
 
-/// Validates everything that can be validated without the provider.
-pub(crate) fn validate(new: NewCredential) -> Result<Validated, CredentialError> {
+/// Validates everything that can be validated without the provider; `vapid` is this installation's key for Web Push, which
+/// only that needs.
+pub(crate) fn validate(new: NewCredential, vapid: Option<Redacted<String>>) -> Result<Validated, CredentialError> {
     match new {
         NewCredential::Apns(new) => validate_apns(new),
         NewCredential::Fcm(new) => validate_fcm(new),
         NewCredential::Webhook(new) => validate_webhook(new),
+        NewCredential::WebPush(new) => validate_web_push(new, vapid.ok_or(CredentialError::VapidKey)?),
     }
 }
 
@@ -185,6 +204,22 @@ fn validate_webhook(new: NewWebhook) -> Result<Validated, CredentialError> {
         details: Details::Webhook(details),
         secret: new.secret,
         key: Key::Webhook(key),
+    })
+}
+
+fn validate_web_push(new: NewWebPush, secret: Redacted<String>) -> Result<Validated, CredentialError> {
+    let key = VapidKey::parse(secret.reveal())?;
+    let details = WebPushDetails {
+        contact: webpush::contact(&new.contact)?,
+        public_key: key.public_key().to_owned(),
+        allowed_hosts: webpush::hosts(&new.allowed_hosts)?,
+        extra_ca_pem: check_ca(new.extra_ca_pem.as_deref())?,
+    };
+    Ok(Validated {
+        label: label(&new.label, || "Web Push".to_owned())?,
+        details: Details::WebPush(details),
+        secret,
+        key: Key::WebPush(key),
     })
 }
 

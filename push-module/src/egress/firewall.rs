@@ -80,6 +80,12 @@ pub const FIREWALL: &[FirewallRule] = &[
     },
     FirewallRule {
         from: Where::Server,
+        to: "the services of Web Push: fcm.googleapis.com, updates.push.services.mozilla.com, web.push.apple.com, and those your phones name",
+        ports: "TCP 443",
+        why: "wakes browsers and phones without Google; only if Web Push is enabled",
+    },
+    FirewallRule {
+        from: Where::Server,
         to: "your time server",
         ports: "UDP 123",
         why: "Apple and Google refuse pushes when the clock is wrong",

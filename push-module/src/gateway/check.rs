@@ -3,7 +3,7 @@
 use pbx_core::model::{Environment, Now, UnixMillis, Verdict, WakeId};
 
 use super::line::{Line, age, apns_base};
-use crate::credential::{CheckOutcome, KeptToken};
+use crate::credential::{CheckOutcome, KeptToken, TOKEN_SECONDS};
 use crate::delivery::{Answer, KEY_ENVIRONMENT};
 use crate::provider::fcm::AccessError;
 use crate::provider::{SendError, apns, fcm, webhook};
@@ -16,6 +16,9 @@ const ANY_TOPIC: &str = "org.example.nightbell-check";
 const APPLE_GOOD: &str = "Apple accepts this key; phones of its apps can be woken";
 const GOOGLE_GOOD: &str = "Google accepts this service account; phones of its project can be woken";
 const RELAY_GOOD: &str = "the relay accepts our signature; phones of its apps can be woken";
+
+const KEY_GOOD: &str =
+    "the key signs; each phone has a push service of its own, so a test push to a phone shows the rest";
 
 /// A finished check.
 #[derive(Debug)]
@@ -42,6 +45,9 @@ pub(super) async fn check(line: &Line, id: WakeId, now: Now) -> Checked {
         (Some(Err(answer)), _) => Checked { outcome: outcome_of(&bad(&answer), APPLE_GOOD, now.wall), minted: None },
         (None, Some(_)) => {
             Checked { outcome: outcome_of(&check_fcm(line, now.wall).await, GOOGLE_GOOD, now.wall), minted: None }
+        }
+        (None, None) if line.vapid_parts().is_some() => {
+            Checked { outcome: outcome_of(&check_web_push(line, now.wall), KEY_GOOD, now.wall), minted: None }
         }
         (None, None) => {
             let finding = check_webhook(line, &id.to_string(), now.wall).await;
@@ -175,6 +181,20 @@ async fn check_webhook(line: &Line, id: &str, now: UnixMillis) -> Finding {
         Ok(reply) => {
             let answer = webhook::classify(&reply);
             if answer.verdict == Verdict::Accepted { Finding::Good } else { bad(&answer) }
+        }
+    }
+}
+
+/// There is no service that all phones share and that could be asked.
+fn check_web_push(line: &Line, now: UnixMillis) -> Finding {
+    let signed = line.vapid_parts().and_then(|(key, details)| {
+        key.token("https://push.example.net", &details.contact, now.seconds() + TOKEN_SECONDS)
+    });
+    match (signed, line.new_client()) {
+        (Some(_), Ok(_)) => Finding::Good,
+        (Some(_), Err(error)) => unreachable(error),
+        (None, _) => {
+            Finding::Bad { code: "webpush_key".to_owned(), text: "the key cannot sign; please report this".to_owned() }
         }
     }
 }

@@ -13,7 +13,7 @@ use super::board::Tried;
 use super::entry::Entry;
 use super::line::{Sent, Upkeep};
 use super::{GatewayInput, Shared};
-use crate::credential::{CredentialId, KeptToken};
+use crate::credential::{CredentialId, CredentialKind, KeptToken};
 use crate::delivery::{ATTEMPT_TIMEOUT, Attempt, Delivery, Input, Outcome, Output};
 
 /// How often provider tokens are looked at; they are renewed minutes before they end.
@@ -240,24 +240,27 @@ impl Driver {
     }
 
     fn note(&self, credential: CredentialId, outcome: &Outcome, tried: Tried, at: UnixMillis) {
-        if let Some(entry) = self.shared.entry(credential) {
-            self.shared
-                .attempts
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .entry(entry.details.kind())
-                .or_default()
-                .count(outcome, tried.elsewhere);
-            let doubtful = {
-                let mut board = entry.board();
-                let before = board.state.as_str();
-                board.note_attempt(outcome, tried, at);
-                before != "working" || board.state.as_str() != before || !matches!(outcome, Outcome::Answered(_))
-            };
-            // A credential that goes on working is the usual case, at thousands of pushes in a second.
-            if doubtful {
-                entry.log_alarms(at);
-            }
+        let Some(entry) = self.shared.entry(credential) else { return };
+        self.shared
+            .attempts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(entry.details.kind())
+            .or_default()
+            .count(outcome, tried.elsewhere);
+        // With Web Push each phone brings its own push service, whose troubles are no fault of our key.
+        if entry.details.kind() == CredentialKind::WebPush && !outcome.is_about_the_key() {
+            return;
+        }
+        let doubtful = {
+            let mut board = entry.board();
+            let before = board.state.as_str();
+            board.note_attempt(outcome, tried, at);
+            before != "working" || board.state.as_str() != before || !matches!(outcome, Outcome::Answered(_))
+        };
+        // A credential that goes on working is the usual case, at thousands of pushes in a second.
+        if doubtful {
+            entry.log_alarms(at);
         }
     }
 

@@ -61,6 +61,8 @@ impl Entry {
             team_id: None,
             project_id: None,
             client_email: None,
+            contact: None,
+            public_key: None,
             fingerprint: self.fingerprint.clone(),
             environment: None,
             endpoints: Vec::new(),
@@ -84,6 +86,11 @@ impl Entry {
             Details::Webhook(webhook) => {
                 summary.endpoints = vec![webhook.url.to_string()];
             }
+            Details::WebPush(web_push) => {
+                summary.contact = Some(web_push.contact.clone());
+                summary.public_key = Some(web_push.public_key.clone());
+                summary.endpoints.clone_from(&web_push.allowed_hosts);
+            }
         }
         summary
     }
@@ -92,7 +99,7 @@ impl Entry {
     pub(super) fn candidate(&self) -> Candidate<'_> {
         let environment = match &self.details {
             Details::Apns(apns) => Some(apns.environment),
-            Details::Fcm(_) | Details::Webhook(_) => None,
+            Details::Fcm(_) | Details::Webhook(_) | Details::WebPush(_) => None,
         };
         Candidate {
             id: self.id,

@@ -1,5 +1,6 @@
 //! One credential's connections to its provider and the provider token they carry.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,16 +8,24 @@ use pbx_core::model::{Moment, Now, Redacted, UnixMillis, Verdict};
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::credential::{
-    ApnsDetails, ApnsKey, BaseUrl, Details, FcmAccount, FcmDetails, KeptToken, Key, Loaded, WebhookDetails, WebhookKey,
+    ApnsDetails, ApnsKey, BaseUrl, Details, FcmAccount, FcmDetails, KeptToken, Key, Loaded, TOKEN_SECONDS, VapidKey,
+    VapidToken, WebPushDetails, WebhookDetails, WebhookKey,
 };
 use crate::delivery::{Answer, Attempt, Connection, Outcome, Refusal};
 use crate::provider::client::{Protocol, build};
 use crate::provider::fcm::{AccessError, AccessToken};
+use crate::provider::guard::Guard;
 use crate::provider::token::{AccessStep, TokenStep, access_step, apns_step};
-use crate::provider::{Reply, SendError, apns, fcm, webhook};
+use crate::provider::webpush::encryption::Fresh;
+use crate::provider::webpush::{WebPushError, audience};
+use crate::provider::{Reply, SendError, apns, fcm, webhook, webpush};
 
 /// A connection made less than this ago was made for another wake that failed in the same moment; it is used as well.
 const RECENT: Duration = Duration::from_secs(1);
+/// Signatures for push services that are kept; browsers have four, and phones may name others.
+const AUDIENCES: usize = 64;
+/// A signature is made anew so long before it ends, so that a clock that is off does no harm.
+const RENEW_SECONDS: i64 = 3600;
 /// A second refusal of an access token within this time is not the token's fault.
 const ACCESS_MINIMUM: Duration = Duration::from_secs(10);
 
@@ -41,6 +50,7 @@ enum Provider {
     Apns { key: ApnsKey, details: ApnsDetails, token: Mutex<Option<KeptToken>> },
     Fcm { account: FcmAccount, details: FcmDetails, access: AsyncMutex<Option<Access>> },
     Webhook { key: WebhookKey, details: WebhookDetails },
+    WebPush { key: VapidKey, details: WebPushDetails, guard: Guard, tokens: Mutex<BTreeMap<String, VapidToken>> },
 }
 
 #[derive(Debug, Clone)]
@@ -72,10 +82,15 @@ impl Line {
             (Key::Webhook(key), Details::Webhook(details)) => {
                 (Protocol::Negotiated, Provider::Webhook { key, details: details.clone() })
             }
-            (Key::Apns(_) | Key::Fcm(_) | Key::Webhook(_), _) => return None,
+            (Key::WebPush(key), Details::WebPush(details)) => {
+                let guard = Guard::new(&details.allowed_hosts);
+                let (details, tokens) = (details.clone(), Mutex::new(BTreeMap::new()));
+                (Protocol::Guarded(guard.clone()), Provider::WebPush { key, details, guard, tokens })
+            }
+            (Key::Apns(_) | Key::Fcm(_) | Key::Webhook(_) | Key::WebPush(_), _) => return None,
         };
         let extra_ca_pem = loaded.details.extra_ca_pem().map(str::to_owned);
-        let client = Mutex::new(Client { made_at: now.mono, client: build(protocol, extra_ca_pem.as_deref()) });
+        let client = Mutex::new(Client { made_at: now.mono, client: build(&protocol, extra_ca_pem.as_deref()) });
         Some(Self { protocol, extra_ca_pem, client, provider })
     }
 
@@ -83,20 +98,20 @@ impl Line {
     pub(super) fn provider_token(&self) -> Option<KeptToken> {
         match &self.provider {
             Provider::Apns { token, .. } => token.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            Provider::Fcm { .. } | Provider::Webhook { .. } => None,
+            Provider::Fcm { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } => None,
         }
     }
 
     /// A client of its own, with no connection; for the live check.
     pub(super) fn new_client(&self) -> Result<reqwest::Client, SendError> {
-        build(self.protocol, self.extra_ca_pem.as_deref()).map_err(SendError)
+        build(&self.protocol, self.extra_ca_pem.as_deref()).map_err(SendError)
     }
 
     fn client(&self, connection: Connection, now: Moment) -> Result<reqwest::Client, String> {
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         match connection {
             Connection::Fresh if now.since(client.made_at) >= RECENT => {
-                *client = Client { made_at: now, client: build(self.protocol, self.extra_ca_pem.as_deref()) };
+                *client = Client { made_at: now, client: build(&self.protocol, self.extra_ca_pem.as_deref()) };
             }
             Connection::Fresh | Connection::Usual => {}
         }
@@ -150,6 +165,10 @@ impl Line {
                 let reply = webhook::send(&client, &details.url, key, message, now.wall).await;
                 Sent { outcome: outcome(reply, webhook::classify), minted: None }
             }
+            Provider::WebPush { key, details, guard, tokens } => {
+                let outcome = push_web(&client, (key, details, guard, tokens), &attempt, now.wall).await;
+                Sent { outcome, minted: None }
+            }
         }
     }
 
@@ -180,8 +199,10 @@ impl Line {
                 };
                 Upkeep { minted: None, failure, fetched }
             }
-            // Its signature is made anew for each request.
-            Provider::Webhook { .. } => Upkeep { minted: None, failure: None, fetched: false },
+            // Their signatures are made when they are needed.
+            Provider::Webhook { .. } | Provider::WebPush { .. } => {
+                Upkeep { minted: None, failure: None, fetched: false }
+            }
         }
     }
 
@@ -209,14 +230,14 @@ impl Line {
                     minted,
                 }))
             }
-            Provider::Fcm { .. } | Provider::Webhook { .. } => None,
+            Provider::Fcm { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } => None,
         }
     }
 
     /// The pieces the live check of a service account needs; `None` for APNs.
     pub(super) fn fcm_parts(&self) -> Option<(&FcmAccount, &FcmDetails)> {
         match &self.provider {
-            Provider::Apns { .. } | Provider::Webhook { .. } => None,
+            Provider::Apns { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } => None,
             Provider::Fcm { account, details, .. } => Some((account, details)),
         }
     }
@@ -224,8 +245,16 @@ impl Line {
     /// The pieces the live check of a webhook needs; `None` for the others.
     pub(super) fn webhook_parts(&self) -> Option<(&WebhookKey, &WebhookDetails)> {
         match &self.provider {
-            Provider::Apns { .. } | Provider::Fcm { .. } => None,
+            Provider::Apns { .. } | Provider::Fcm { .. } | Provider::WebPush { .. } => None,
             Provider::Webhook { key, details } => Some((key, details)),
+        }
+    }
+
+    /// The key and the contact of Web Push; `None` for the others.
+    pub(super) fn vapid_parts(&self) -> Option<(&VapidKey, &WebPushDetails)> {
+        match &self.provider {
+            Provider::Apns { .. } | Provider::Fcm { .. } | Provider::Webhook { .. } => None,
+            Provider::WebPush { key, details, .. } => Some((key, details)),
         }
     }
 }
@@ -269,6 +298,52 @@ fn outcome(reply: Result<Reply, SendError>, classify: impl FnOnce(&Reply) -> Ans
         Ok(reply) => Outcome::Answered(classify(&reply)),
         Err(SendError(why)) => Outcome::Unreachable { why },
     }
+}
+
+/// One attempt by Web Push.
+async fn push_web(
+    client: &reqwest::Client,
+    (key, details, guard, tokens): (&VapidKey, &WebPushDetails, &Guard, &Mutex<BTreeMap<String, VapidToken>>),
+    attempt: &Attempt,
+    now: UnixMillis,
+) -> Outcome {
+    let unsigned = |what: &str| {
+        let (code, what) = ("webpush_key".to_owned(), what.to_owned());
+        Outcome::Answered(Answer::is_final(Verdict::Misconfigured { code, what }))
+    };
+    let Some(fresh) = Fresh::draw() else { return unsigned("the operating system gave no random bytes") };
+    let message = match webpush::build(&attempt.request, &fresh, now) {
+        Ok(message) => message,
+        Err(refusal) => return refused(refusal).outcome,
+    };
+    let Some(token) = vapid_token((key, details), tokens, &audience(&message.url), (now, attempt.renew_token)) else {
+        return unsigned("the key for Web Push cannot sign; please report this");
+    };
+    match webpush::send(client, guard, message, &token).await {
+        Ok(reply) => Outcome::Answered(webpush::classify(&reply)),
+        Err(WebPushError::Blocked(why)) => Outcome::Answered(webpush::blocked(&why)),
+        Err(WebPushError::Unreachable(SendError(why))) => Outcome::Unreachable { why },
+    }
+}
+
+/// The signature for one push service: kept for hours (RFC 8292 section 2 advises it), made anew when it was refused.
+fn vapid_token(
+    (key, details): (&VapidKey, &WebPushDetails),
+    tokens: &Mutex<BTreeMap<String, VapidToken>>,
+    audience: &str,
+    (now, refused): (UnixMillis, bool),
+) -> Option<VapidToken> {
+    let mut tokens = tokens.lock().unwrap_or_else(PoisonError::into_inner);
+    let lasting = now.seconds() + RENEW_SECONDS..=now.seconds() + TOKEN_SECONDS;
+    if let Some(token) = tokens.get(audience).filter(|token| !refused && lasting.contains(&token.ends_at)) {
+        return Some(token.clone());
+    }
+    let token = key.token(audience, &details.contact, now.seconds() + TOKEN_SECONDS)?;
+    if tokens.len() >= AUDIENCES {
+        tokens.clear();
+    }
+    tokens.insert(audience.to_owned(), token.clone());
+    Some(token)
 }
 
 /// The provider token to use now, and the same once more when it was made just now.
@@ -324,14 +399,14 @@ impl Line {
                 let older = key.provider_token(issued_at).map(|token| KeptToken { token, issued_at });
                 token.is_some() && std::mem::replace(&mut *token, older).is_some()
             }
-            Provider::Fcm { .. } | Provider::Webhook { .. } => false,
+            Provider::Fcm { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } => false,
         }
     }
 
     /// As if the access token had been fetched a minute ago.
     pub(super) async fn backdate_access_token(&self) {
         match &self.provider {
-            Provider::Apns { .. } | Provider::Webhook { .. } => {}
+            Provider::Apns { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } => {}
             Provider::Fcm { access, .. } => {
                 if let Some(access) = access.lock().await.as_mut() {
                     access.fetched_at = access.fetched_at - Duration::from_secs(60);
@@ -343,7 +418,7 @@ impl Line {
     /// As after a restart.
     pub(super) async fn forget_access_token(&self) {
         match &self.provider {
-            Provider::Apns { .. } | Provider::Webhook { .. } => {}
+            Provider::Apns { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } => {}
             Provider::Fcm { access, .. } => *access.lock().await = None,
         }
     }

@@ -13,6 +13,10 @@ use crate::egress::{EgressPlace, EgressResult, NetworkCheck, ProxySettings, Step
 /// Asked when there is no credential yet: what most installations will need.
 const USUAL: [(&str, bool); 3] = [(APNS_PRODUCTION, true), (FCM_BASE, false), ("https://oauth2.googleapis.com", false)];
 
+/// Asked for Web Push: the services of the common browsers; phones may name others.
+const WEB_PUSH: [&str; 3] =
+    ["https://fcm.googleapis.com", "https://updates.push.services.mozilla.com", "https://web.push.apple.com"];
+
 impl Gateway {
     /// Begins a check unless one is under way; [`Gateway::network_check`] follows it. Over within half a minute.
     pub fn start_network_check(&self) {
@@ -95,7 +99,12 @@ impl Shared {
                 Some(ApnsEnvironment::Both) | None => true,
             };
             let needs_http2 = summary.provider == CredentialKind::Apns;
-            let urls = summary.endpoints.iter().enumerate().filter(|(index, _)| of_environment(*index));
+            let endpoints = match summary.provider {
+                CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::Webhook => summary.endpoints,
+                // Its endpoints are exceptions for hosts of one's own; the phones name the services.
+                CredentialKind::WebPush => WEB_PUSH.map(str::to_owned).to_vec(),
+            };
+            let urls = endpoints.iter().enumerate().filter(|(index, _)| of_environment(*index));
             for place in urls.filter_map(|(_, url)| place(url, needs_http2)) {
                 let extra = entry.details.extra_ca_pem().map(str::to_owned);
                 let known = places.entry((place.host.clone(), place.port)).or_insert(place);

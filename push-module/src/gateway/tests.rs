@@ -12,4 +12,7 @@ mod log;
 mod office;
 #[cfg(feature = "standin")]
 mod rotation;
+#[cfg(feature = "standin")]
 mod webhook;
+#[cfg(feature = "standin")]
+mod webpush;

@@ -352,3 +352,153 @@ mod apns {
         }
     }
 }
+
+/// RFC 8030 (headers), RFC 8291 (body), docs/web-push.md (text).
+#[cfg(feature = "standin")]
+mod webpush {
+    use aws_lc_rs::agreement::{ECDH_P256, PrivateKey};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+    use crate::credential::VapidKey;
+    use crate::provider::webpush::build;
+    use crate::provider::webpush::encryption::{BODY_BYTES, Fresh, decrypt};
+
+    /// The phone of RFC 8291 appendix A.
+    const SUBSCRIPTION: &str = "https://push.example.net:8443/p/abc#p256dh=BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4&auth=BTBZMqHH6r4Tts7J_aSIgg";
+    const OWN_KEY: &str = "q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94";
+
+    fn browser(token: &str) -> WakeTarget {
+        WakeTarget {
+            provider: PushProvider::WebPush,
+            app_id: "push.example.net:8443".into(),
+            ..target(Some(token), None)
+        }
+    }
+
+    fn read(body: &[u8]) -> Value {
+        let own = PrivateKey::from_private_key(&ECDH_P256, &URL_SAFE_NO_PAD.decode(OWN_KEY).unwrap()).unwrap();
+        let auth = URL_SAFE_NO_PAD.decode("BTBZMqHH6r4Tts7J_aSIgg").unwrap().try_into().unwrap();
+        serde_json::from_slice(&decrypt(body, &own, auth).unwrap()).unwrap()
+    }
+
+    /// Every header by name, in order.
+    fn headers(map: &http::HeaderMap) -> Vec<(&str, &str)> {
+        let mut all: Vec<_> = map.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        all.sort_unstable();
+        all
+    }
+
+    #[test]
+    fn a_browser_gets_the_call_at_once_and_can_show_it() {
+        let push = build(&request(WakeKind::Call, browser(SUBSCRIPTION)), &Fresh::draw().unwrap(), NOW).unwrap();
+        assert_eq!(push.url.as_str(), "https://push.example.net:8443/p/abc", "the keys stay here");
+        assert_eq!(
+            headers(&push.headers),
+            [
+                ("content-encoding", "aes128gcm"),
+                ("content-type", "application/octet-stream"),
+                ("topic", "a6e4EZ2tEdGAtADAT9QwyA"),
+                ("ttl", "30"),
+                ("urgency", "high"),
+            ]
+        );
+        assert_eq!(
+            read(&push.body),
+            json!({
+                "t": "call",
+                "call": "6ba7b811-9dad-11d1-80b4-00c04fd430c8",
+                "ext": "101",
+                "caller": "0301234567",
+                "name": "Alice Ärger",
+                "tag": "call-6ba7b811-9dad-11d1-80b4-00c04fd430c8",
+                "exp": 1_795_293_281_i64,
+                "ringing_url": "https://pbx.example.com/api/v1/calls/6ba7b811-9dad-11d1-80b4-00c04fd430c8/ringing",
+            })
+        );
+    }
+
+    /// `tests/web_push_independent` has this push read by programs that others wrote.
+    #[test]
+    fn a_push_and_its_signature_hold_all_that_another_program_needs_to_read_them() {
+        let wake = request(WakeKind::Call, browser(SUBSCRIPTION));
+        let push = build(&wake, &Fresh::draw().unwrap(), NOW).unwrap();
+        let key = VapidKey::parse(VapidKey::generate().unwrap().reveal()).unwrap();
+        let audience = crate::provider::webpush::audience(&push.url);
+        assert_eq!(audience, "https://push.example.net:8443", "with the port (RFC 8292 section 2)");
+        let ends_at = 4_102_444_800;
+        let token = key.token(&audience, "mailto:admin@example.com", ends_at).unwrap();
+        let sample = json!({
+            "own_key": OWN_KEY,
+            "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+            "body": URL_SAFE_NO_PAD.encode(&push.body),
+            "text": read(&push.body),
+            "authorization": token.authorization(),
+            "audience": audience,
+        });
+        if let Some(file) = std::env::var_os("NIGHTBELL_WEB_PUSH_SAMPLE") {
+            std::fs::write(file, sample.to_string()).unwrap();
+        }
+        assert_eq!(sample["text"]["t"], "call");
+    }
+
+    #[test]
+    fn what_follows_a_call_replaces_it_and_the_rest_stands_alone() {
+        for (kind, topic) in [
+            (WakeKind::MissedCall, "a6e4EZ2tEdGAtADAT9QwyA"),
+            (WakeKind::AnsweredElsewhere, "a6e4EZ2tEdGAtADAT9QwyA"),
+            (WakeKind::Test, "test"),
+            (WakeKind::Refresh, "refresh"),
+        ] {
+            let push = build(&request(kind, browser(SUBSCRIPTION)), &Fresh::draw().unwrap(), NOW).unwrap();
+            let all = headers(&push.headers);
+            assert!(all.contains(&("topic", topic)) && all.contains(&("urgency", "normal")), "{kind:?}: {all:?}");
+            let about_a_call = topic.len() > 10;
+            let mut expected = json!({ "t": kind.as_str(), "ext": "101", "at": 1_795_293_251_i64 });
+            if about_a_call {
+                expected["call"] = "6ba7b811-9dad-11d1-80b4-00c04fd430c8".into();
+                expected["tag"] = "call-6ba7b811-9dad-11d1-80b4-00c04fd430c8".into();
+                expected["caller"] = "0301234567".into();
+                expected["name"] = "Alice Ärger".into();
+            }
+            assert_eq!(read(&push.body), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_keys_gets_a_push_without_a_body() {
+        let bare = "https://push.example.net/p/abc";
+        let push = build(&request(WakeKind::Call, browser(bare)), &Fresh::draw().unwrap(), NOW).unwrap();
+        assert!(push.body.is_empty());
+        assert_eq!(headers(&push.headers), [("topic", "a6e4EZ2tEdGAtADAT9QwyA"), ("ttl", "30"), ("urgency", "high")]);
+        for broken in ["", "x", "http://push.example.net/", "https://push.example.net/#auth=x"] {
+            let refused = build(&request(WakeKind::Call, browser(broken)), &Fresh::draw().unwrap(), NOW).err().unwrap();
+            assert_eq!(refused.code, "bad_token", "{broken}");
+        }
+    }
+
+    #[test]
+    fn the_time_to_live_is_what_is_left_of_the_ringing() {
+        let wake = request(WakeKind::Call, browser(SUBSCRIPTION));
+        for (seconds, ttl) in [(0, "30"), (12, "18"), (30, "0"), (99, "0")] {
+            let push = build(&wake, &Fresh::draw().unwrap(), NOW + Duration::from_secs(seconds)).unwrap();
+            assert!(headers(&push.headers).contains(&("ttl", ttl)), "after {seconds} s");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_caller_breaks_the_text_or_the_limit(number in "\\PC{0,300}", name in ".{0,300}") {
+            for kind in [WakeKind::Call, WakeKind::MissedCall, WakeKind::AnsweredElsewhere] {
+                let mut request = request(kind, browser(SUBSCRIPTION));
+                request.caller_number.clone_from(&number);
+                request.caller_name.clone_from(&name);
+                let push = build(&request, &Fresh::draw().unwrap(), NOW).unwrap();
+                prop_assert!(push.body.len() <= BODY_BYTES);
+                prop_assert_eq!(&read(&push.body)["t"], kind.as_str());
+                prop_assert_eq!(headers(&push.headers).len(), 5, "no header comes from a caller");
+            }
+        }
+    }
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 
+use super::guard::Guard;
 use crate::credential::roots;
 
 /// Between PINGs on an idle connection; Apple's other large users take 15 to 60 s, and NAT entries live longer.
@@ -16,17 +17,22 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(2500);
 /// The delivery abandons an attempt after 3 s; this only ends what nobody waits for any more.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Phones name as many push services as they like; a connection that none of them used for so long is closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+
 /// How the providers are spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Protocol {
     /// HTTP/2 without asking (APNs).
     Http2Only,
     /// Whatever TLS agrees on (FCM).
     Negotiated,
+    /// Whatever TLS agrees on, with hosts that phones name (Web Push).
+    Guarded(Guard),
 }
 
 /// A new client with no open connection; the error is for an admin.
-pub fn build(protocol: Protocol, extra_ca_pem: Option<&str>) -> Result<reqwest::Client, String> {
+pub fn build(protocol: &Protocol, extra_ca_pem: Option<&str>) -> Result<reqwest::Client, String> {
     // `main` installs it first thing; a library user or a test may not have.
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // It fails only when somebody else was faster, which is as good.
@@ -45,6 +51,14 @@ pub fn build(protocol: Protocol, extra_ca_pem: Option<&str>) -> Result<reqwest::
     match protocol {
         Protocol::Http2Only => builder = builder.http2_prior_knowledge(),
         Protocol::Negotiated => {}
+        Protocol::Guarded(guard) => {
+            builder = builder
+                .dns_resolver(guard.clone())
+                .no_proxy()
+                .https_only(true)
+                .pool_idle_timeout(IDLE_TIMEOUT)
+                .pool_max_idle_per_host(1);
+        }
     }
     if let Some(pem) = extra_ca_pem {
         builder = builder.tls_certs_merge(roots(pem)?);

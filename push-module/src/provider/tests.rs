@@ -7,7 +7,7 @@ use pbx_core::model::{Environment, UnixMillis, Verdict};
 use serde::Deserialize;
 
 use super::token::{AccessStep, TokenStep, access_step, apns_step};
-use super::{Reply, apns, fcm, webhook};
+use super::{Reply, apns, fcm, webhook, webpush};
 use crate::delivery::{Answer, Remedy};
 
 macro_rules! fixture {
@@ -128,6 +128,15 @@ fn every_answer_of_a_relay_is_understood_by_its_reason() {
     assert!(cases.len() > 12, "{}", cases.len());
     for case in &cases {
         assert_means(case, &webhook::classify(&reply(case)));
+    }
+}
+
+#[test]
+fn every_answer_of_a_web_push_service_is_understood() {
+    let cases = cases(fixture!("webpush_answers.json"));
+    assert!(cases.len() > 15, "{}", cases.len());
+    for case in &cases {
+        assert_means(case, &webpush::classify(&reply(case)));
     }
 }
 

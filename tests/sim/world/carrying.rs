@@ -33,8 +33,13 @@ impl World {
     pub(super) fn drain(&mut self) {
         loop {
             let Some(server) = &mut self.server else { return };
-            if let Some(output) = server.switchboard.poll_output() {
-                self.carry(output);
+            let outputs: Vec<_> = std::iter::from_fn(|| server.switchboard.poll_output()).collect();
+            // A push may leave in front of the save that says which call it is for.
+            for change in outputs.iter().filter_map(saved).flatten() {
+                self.reference.wants_saved(self.now, change);
+            }
+            if !outputs.is_empty() {
+                outputs.into_iter().for_each(|output| self.carry(output));
                 continue;
             }
             let Some(output) = server.delivery.poll_output() else { return };
@@ -95,9 +100,6 @@ impl World {
     }
 
     fn save(&mut self, job: SaveJob) {
-        for change in &job.changes {
-            self.reference.wants_saved(self.now, change);
-        }
         let ok = !self.chance.percent(self.store.failing) || job.ticket.is_none();
         let at = if Disk::is_journal(&job) {
             self.now + JOURNAL
@@ -236,4 +238,8 @@ impl World {
 fn owner(token: &str) -> u8 {
     let digits: String = token.chars().skip(1).take_while(char::is_ascii_digit).collect();
     digits.parse().unwrap_or(u8::MAX)
+}
+
+fn saved(output: &Output) -> Option<&[Change]> {
+    if let Output::Save { changes, .. } = output { Some(changes) } else { None }
 }

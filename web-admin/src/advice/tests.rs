@@ -32,6 +32,8 @@ fn credential(app: &str, state: CredentialState) -> CredentialSummary {
         team_id: None,
         project_id: None,
         client_email: None,
+        contact: None,
+        public_key: None,
         fingerprint: "00".into(),
         environment: Some(ApnsEnvironment::Production),
         endpoints: Vec::new(),
@@ -142,4 +144,29 @@ fn every_finding_names_a_cause_a_fix_and_a_page() {
     for finding in findings(&bad) {
         assert!(!finding.text.is_empty() && !finding.fix.is_empty() && finding.link.starts_with('/'), "{finding:?}");
     }
+}
+
+#[test]
+fn a_browser_without_web_push_leads_to_the_page_that_enables_it() {
+    let browser = WakeTarget { provider: PushProvider::WebPush, ..target("push.example.net") };
+    let relay = CredentialSummary {
+        provider: CredentialKind::Webhook,
+        app_ids: Vec::new(),
+        ..credential("", CredentialState::Working)
+    };
+    let facts = Facts {
+        devices: vec![DeviceSummary { wake_target: Some(browser), ..device("") }],
+        credentials: vec![relay],
+        ..facts()
+    };
+    let found = findings(&facts);
+    let lacking = found.iter().find(|finding| finding.code == "no_credential").unwrap();
+    assert_eq!(lacking.link, "/push/webpush", "a relay does not help: {lacking:?}");
+    let enabled = CredentialSummary {
+        provider: CredentialKind::WebPush,
+        app_ids: Vec::new(),
+        ..credential("", CredentialState::Working)
+    };
+    let facts = Facts { credentials: vec![enabled], ..facts };
+    assert!(findings(&facts).iter().all(|finding| finding.code != "no_credential"));
 }

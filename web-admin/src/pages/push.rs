@@ -2,7 +2,9 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use push_module::{ApnsEnvironment, CheckOutcome, CredentialError, CredentialId, CredentialSummary, ProviderHealth};
+use push_module::{
+    ApnsEnvironment, CheckOutcome, CredentialError, CredentialId, CredentialKind, CredentialSummary, ProviderHealth,
+};
 
 use super::confirm::Confirm;
 use super::push_health::{AlarmView, alarm_view, circuit_badge, percent};
@@ -62,10 +64,17 @@ fn card(credential: CredentialSummary, health: &[ProviderHealth]) -> CredentialC
         ("Team id", credential.team_id),
         ("Project", credential.project_id),
         ("Service account", credential.client_email),
+        ("Contact", credential.contact),
+        ("Public key for apps (applicationServerKey)", credential.public_key),
         ("Environment", credential.environment.map(|environment| environment_words(environment).to_owned())),
     ];
     facts.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
-    facts.push(("Reached at", credential.endpoints.join(", ")));
+    let endpoints = credential.endpoints.join(", ");
+    match credential.provider {
+        CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::Webhook => facts.push(("Reached at", endpoints)),
+        CredentialKind::WebPush if endpoints.is_empty() => {}
+        CredentialKind::WebPush => facts.push(("Hosts that may be in a private network", endpoints)),
+    }
     CredentialCard {
         id: credential.id.0,
         label: credential.label,
@@ -116,7 +125,15 @@ pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame
         layout: frame.layout("Remove this push credential?", Menu::Push),
         lines: vec![
             format!("Phones that use “{}” can no longer be woken; pushes on their way are given up.", credential.label),
-            "The key itself is deleted here. To use it again, upload it again.".into(),
+            match credential.provider {
+                CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::Webhook => {
+                    "The key itself is deleted here. To use it again, upload it again."
+                }
+                CredentialKind::WebPush => {
+                    "The key for Web Push is kept, so that apps stay subscribed if you enable Web Push again."
+                }
+            }
+            .into(),
         ],
         action: format!("/push/{id}/remove"),
         button: "Remove the credential",

@@ -1,11 +1,12 @@
-//! `/push/apns`, `/push/fcm`, `/push/webhook`: adding a credential of each kind.
+//! `/push/apns`, `/push/fcm`, `/push/webhook`, `/push/webpush`: adding a credential of each kind.
 
 use askama::Template;
 use axum::extract::{Multipart, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use push_module::{
-    ApnsEnvironment, CredentialError, CredentialKind, Endpoint, NewApnsKey, NewCredential, NewFcmAccount, NewWebhook,
+    ApnsEnvironment, CredentialError, CredentialKind, Endpoint, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush,
+    NewWebhook,
 };
 
 use super::{Page, go};
@@ -24,8 +25,8 @@ struct FormPage {
     origin: &'static str,
     /// The file field; a webhook has none.
     file: Option<FileField>,
-    /// The key as text.
-    paste: Input,
+    /// The key as text; Web Push makes its own.
+    paste: Option<Input>,
     /// The usual fields, in order.
     inputs: Vec<Input>,
     advanced: Vec<Input>,
@@ -48,6 +49,7 @@ const fn title(kind: CredentialKind) -> &'static str {
         CredentialKind::Apns => "Add an APNs key",
         CredentialKind::Fcm => "Add a Firebase account",
         CredentialKind::Webhook => "Add a push relay",
+        CredentialKind::WebPush => "Enable Web Push",
     }
 }
 
@@ -56,6 +58,7 @@ fn page(kind: CredentialKind, layout: Layout, parts: &Parts, errors: &Errors) ->
         CredentialKind::Apns => apns_page(layout, parts, errors),
         CredentialKind::Fcm => fcm_page(layout, parts, errors),
         CredentialKind::Webhook => webhook_page(layout, parts, errors),
+        CredentialKind::WebPush => web_push_page(layout, parts, errors),
     }
 }
 
@@ -87,9 +90,7 @@ fn apns_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
             ]),
         ],
         file: Some(FileField { label: "The .p8 file", accept: ".p8,.pem,.txt", error: errors.of("p8") }),
-        paste: Input::new("p8", "or paste its text", "", &Errors::default())
-            .rows(5)
-            .more(KEY_TEXT),
+        paste: Some(Input::new("p8", "or paste its text", "", &Errors::default()).rows(5).more(KEY_TEXT)),
         advanced_open: advanced_errors(errors),
         advanced,
         layout,
@@ -113,9 +114,7 @@ fn fcm_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
                 .more("inputmode=numeric autocomplete=off"),
         ],
         file: Some(FileField { label: "The JSON file", accept: ".json,application/json", error: errors.of("service_account_json") }),
-        paste: Input::new("service_account_json", "or paste its text", "", &Errors::default())
-            .rows(5)
-            .more(KEY_TEXT),
+        paste: Some(Input::new("service_account_json", "or paste its text", "", &Errors::default()).rows(5).more(KEY_TEXT)),
         advanced_open: advanced_errors(errors),
         advanced,
         layout,
@@ -138,18 +137,47 @@ fn webhook_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
                 .more("autocomplete=off autocapitalize=none spellcheck=false"),
         ],
         file: None,
-        paste: Input::new("secret", "Shared secret", "", errors)
-            .hint("whsec_ and 24 to 64 random bytes in base64, the same at the relay.")
-            .kind("password")
-            .more("required autocomplete=off"),
+        paste: Some(
+            Input::new("secret", "Shared secret", "", errors)
+                .hint("whsec_ and 24 to 64 random bytes in base64, the same at the relay.")
+                .kind("password")
+                .more("required autocomplete=off"),
+        ),
         advanced_open: advanced_errors(errors),
         advanced: vec![text("extra_ca_pem", "Additional trusted root").hint(CA_HINT).rows(4).more("spellcheck=false")],
         layout,
     }
 }
 
+fn web_push_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
+    let text = |name, label| Input::new(name, label, parts.text(name), errors);
+    FormPage {
+        action: "/push/webpush",
+        origin: "Browsers, and Android phones without Google (UnifiedPush), are woken through a push service that each phone chooses itself. That needs no account: Nightbell makes its own key, once, and shows its public half for app authors. docs/web-push.md describes what an app does.",
+        problem: errors.of(""),
+        inputs: vec![
+            text("label", "Name (optional)").hint("For this page.").more("maxlength=60 autocomplete=off"),
+            text("contact", "Contact")
+                .hint("A mail address or an https page. Push services write there before they block an installation that makes trouble.")
+                .more("required autocomplete=off autocapitalize=none spellcheck=false"),
+        ],
+        file: None,
+        paste: None,
+        advanced_open: advanced_errors(errors),
+        advanced: vec![
+            text("allowed_hosts", "Push services of your own")
+                .hint("Host names or addresses, separated by blanks or commas. Phones name their push service themselves, so Nightbell asks none in a private network unless it stands here.")
+                .more("autocomplete=off autocapitalize=none spellcheck=false"),
+            text("extra_ca_pem", "Additional trusted root").hint("PEM. Only for a push service of your own.").rows(4).more("spellcheck=false"),
+        ],
+        layout,
+    }
+}
+
 fn advanced_errors(errors: &Errors) -> bool {
-    ["production_url", "sandbox_url", "base_url", "extra_ca_pem"].iter().any(|field| !errors.of(field).is_empty())
+    ["production_url", "sandbox_url", "base_url", "allowed_hosts", "extra_ca_pem"]
+        .iter()
+        .any(|field| !errors.of(field).is_empty())
 }
 
 /// The empty form.
@@ -204,6 +232,12 @@ fn given(kind: CredentialKind, parts: &Parts) -> NewCredential {
             url: parts.text("url").to_owned(),
             app_ids: list(parts.text("app_ids")),
             secret: parts.file_or_text("file", "secret"),
+            extra_ca_pem: parts.given("extra_ca_pem"),
+        }),
+        CredentialKind::WebPush => NewCredential::WebPush(NewWebPush {
+            label,
+            contact: parts.text("contact").to_owned(),
+            allowed_hosts: list(parts.text("allowed_hosts")),
             extra_ca_pem: parts.given("extra_ca_pem"),
         }),
     }

@@ -13,6 +13,8 @@ fn credential(id: i64, provider: CredentialKind, apps: &[&str]) -> CredentialSum
         team_id: None,
         project_id: None,
         client_email: None,
+        contact: None,
+        public_key: None,
         fingerprint: "00".into(),
         environment: (provider == CredentialKind::Apns).then_some(ApnsEnvironment::Production),
         endpoints: Vec::new(),

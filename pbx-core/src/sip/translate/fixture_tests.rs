@@ -94,7 +94,7 @@ fn rfc_8599_to_the_letter() {
         ("rfc8599_refresh", "3b2a for 7200, wants renewals, apns org.example.phone Production call - notice 00fc"),
         ("rfc8599_query_all", "3b2a for 7200, which providers?"),
         ("rfc8599_query_one", "3b2a for 7200, fcm?"),
-        ("rfc8599_webpush", "3b2a for 7200, not webpush"),
+        ("rfc8599_webpush", "3b2a for 7200, webpush push.example.net Production call http notice -"),
     ] {
         assert_eq!(made_of(name).as_deref(), Ok(expected), "{name}");
     }

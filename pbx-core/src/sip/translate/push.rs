@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Refused, bad};
-use crate::model::{Environment, PushProvider, Redacted};
+use crate::model::{Environment, PushProvider, Redacted, SUBSCRIPTION_BYTES, WebPushSubscription};
 use crate::registrar::{OfferedPush, OfferedTarget};
 use crate::sip::uri::{NameAddr, Params, Uri, around_params, percent_decoded, unquoted};
 
@@ -55,13 +55,18 @@ pub(super) fn offered(uri: &Uri<'_>, address: &NameAddr<'_>) -> Result<Option<Of
             None => return Ok(Some(OfferedPush::Unsupported(name.into()))),
         },
     };
-    let Some(prid) = source.get("pn-prid", MAX_TOKEN)?.filter(|prid| !prid.is_empty()) else {
+    let longest = match provider {
+        PushProvider::Apns | PushProvider::Fcm => MAX_TOKEN,
+        PushProvider::WebPush => SUBSCRIPTION_BYTES,
+    };
+    let Some(prid) = source.get("pn-prid", longest)?.filter(|prid| !prid.is_empty()) else {
         return Ok(Some(OfferedPush::Query(Some(provider))));
     };
     let app = source.get("pn-param", MAX_APP_ID)?.unwrap_or(Cow::Borrowed(""));
     let target = match provider {
         PushProvider::Apns => apns(&app, &prid, environment)?,
         PushProvider::Fcm => fcm(&app, &prid)?,
+        PushProvider::WebPush => web_push(&prid)?,
     };
     Ok(Some(OfferedPush::Target(target)))
 }
@@ -123,6 +128,19 @@ fn fcm(app: &str, token: &str) -> Result<OfferedTarget, Refused> {
         app_id: app.into(),
         environment: Environment::Production,
         call_token: Some(Redacted::new(token.to_owned())),
+        notice_token: None,
+    })
+}
+
+/// The subscription's address (RFC 8599 section 12), with its keys if the app wants to read its pushes. `pn-param` must not
+/// be used with it, so what stands there is not looked at.
+fn web_push(prid: &str) -> Result<OfferedTarget, Refused> {
+    let subscription = WebPushSubscription::parse(prid).map_err(|_| bad("pn-prid is not a Web Push subscription"))?;
+    Ok(OfferedTarget {
+        provider: PushProvider::WebPush,
+        app_id: subscription.host().into(),
+        environment: Environment::Production,
+        call_token: Some(Redacted::new(subscription.to_text())),
         notice_token: None,
     })
 }

@@ -192,7 +192,7 @@ fn a_provider_without_token_only_asks() {
     assert_eq!(push("pn-provider="), Some(OfferedPush::Query(None)));
     assert_eq!(push("pn-provider=APNS"), Some(OfferedPush::Query(Some(PushProvider::Apns))));
     assert_eq!(push("pn-provider=fcm;pn-prid="), Some(OfferedPush::Query(Some(PushProvider::Fcm))));
-    assert_eq!(push("pn-provider=webpush;pn-prid=x"), Some(OfferedPush::Unsupported("webpush".into())));
+    assert_eq!(push("pn-provider=hms;pn-prid=x"), Some(OfferedPush::Unsupported("hms".into())));
     assert_eq!(push("pn-prid=x"), None);
 }
 
@@ -265,5 +265,34 @@ proptest! {
         let uri = format!("sip:a@b{params}");
         let stripped = strip_push_params(&uri).into_owned();
         prop_assert!(!stripped.contains(";pn-") && !stripped.contains(";app-id"), "{}", stripped);
+    }
+}
+
+const SUBSCRIBED: &str = "https://push.example.net/p/abc?x=1#p256dh=BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4&auth=BTBZMqHH6r4Tts7J_aSIgg";
+
+#[test]
+fn web_push_as_the_rfc_writes_it_and_with_the_keys_of_the_subscription() {
+    let escaped = SUBSCRIBED.replace('?', "%3F").replace('=', "%3D").replace('#', "%23");
+    for (prid, token) in [("https://push.example.net/p/abc", "https://push.example.net/p/abc"), (&escaped, SUBSCRIBED)]
+    {
+        let target = target(&format!("<sip:a@b;pn-provider=webpush;pn-prid={prid}>"));
+        assert_eq!((target.provider, target.environment), (PushProvider::WebPush, Environment::Production));
+        assert_eq!(parts(&target), ("push.example.net", Some(token), None));
+    }
+    let asked = one("<sip:a@b;pn-provider=webpush>").push;
+    assert_eq!(asked, Some(OfferedPush::Query(Some(PushProvider::WebPush))));
+}
+
+#[test]
+fn what_is_no_web_push_subscription_is_refused() {
+    for prid in [
+        "http://push.example.net/a",
+        "abc",
+        "https://a@b/c",
+        "https://b/%23auth%3Dx",
+        "https://b/%22",
+        "https://b/%0d%0aX",
+    ] {
+        assert_eq!(status(with_contact(&format!("<sip:a@b;pn-provider=webpush;pn-prid={prid}>"))), 400, "{prid}");
     }
 }

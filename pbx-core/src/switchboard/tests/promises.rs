@@ -1,6 +1,6 @@
 //! What the 200 to a REGISTER promises: Path, flows, push providers. And what is refused instead.
 
-use crate::model::{PushPolicy, PushProvider};
+use crate::model::{PushOffer, PushPolicy, PushProvider};
 use crate::switchboard::command::Command;
 
 use super::world::{self, APP, DESK, World};
@@ -15,7 +15,7 @@ fn with_lines(text: &str, more: &str) -> String {
 
 fn world_with_apns() -> World {
     let mut world = World::new();
-    world.ask(Command::SetPushProviders(vec![PushProvider::Apns]));
+    world.ask(Command::SetPushOffer(vec![PushProvider::Apns].into()));
     world
 }
 
@@ -26,7 +26,7 @@ fn the_provider_that_has_a_credential_is_named_and_another_is_not() {
     let caps = lines(&ok, "Feature-Caps");
     assert_eq!(caps.len(), 1, "{ok}");
     assert!(caps[0].starts_with("*;+sip.pns=\"apns\";+sip.pnspurr=\""), "{caps:?}");
-    world.ask(Command::SetPushProviders(Vec::new()));
+    world.ask(Command::SetPushOffer(Vec::new().into()));
     let ok = world.register_as(APP, |text| text);
     assert_eq!(lines(&ok, "Feature-Caps"), [] as [&str; 0]);
     let none = world.register_as(DESK, |text| text);
@@ -34,9 +34,21 @@ fn the_provider_that_has_a_credential_is_named_and_another_is_not() {
 }
 
 #[test]
+fn an_app_that_asks_for_web_push_gets_the_key_to_subscribe_with() {
+    let mut world = World::new();
+    let providers = vec![PushProvider::Apns, PushProvider::WebPush];
+    world.ask(Command::SetPushOffer(PushOffer { providers, vapid_key: Some("BCVx".into()) }));
+    let ask = |text: String| text.replace("pn-provider=apns", "pn-provider=webpush").replace("pn-prid", "pn-other");
+    let ok = world.register_as(APP, ask);
+    assert_eq!(lines(&ok, "Feature-Caps"), ["*;+sip.pns=\"webpush\";+sip.vapid=\"BCVx\""], "{ok}");
+    let ok = world.register_as(APP, |text| text);
+    assert!(!ok.contains("vapid"), "an app of Apple's has no use for it: {ok}");
+}
+
+#[test]
 fn a_question_lists_all_providers_and_teaches_no_token() {
     let mut world = World::new();
-    world.ask(Command::SetPushProviders(vec![PushProvider::Apns, PushProvider::Fcm]));
+    world.ask(Command::SetPushOffer(vec![PushProvider::Apns, PushProvider::Fcm].into()));
     let ask = |text: String| {
         text.replace(";pn-provider=apns;pn-param=TEAM123456.com.example.app.voip;pn-prid=abcd1234", ";pn-provider")
     };
@@ -48,7 +60,7 @@ fn a_question_lists_all_providers_and_teaches_no_token() {
 #[test]
 fn an_unknown_provider_is_refused_with_555_and_nothing_is_bound() {
     let mut world = world_with_apns();
-    let refused = world.register_as(APP, |text| text.replace("pn-provider=apns", "pn-provider=webpush"));
+    let refused = world.register_as(APP, |text| text.replace("pn-provider=apns", "pn-provider=hms"));
     assert!(refused.starts_with("SIP/2.0 555 Push Notification Service Not Supported"), "{refused}");
     assert!(world.devices().is_empty());
 }

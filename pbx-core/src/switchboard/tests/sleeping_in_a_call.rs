@@ -104,7 +104,7 @@ fn a_phone_that_changed_network_in_a_call_is_hung_up_over_its_new_connection() {
 /// connections and the desk puts the call on hold.
 fn held_after_a_call_of_the_app(names_itself: bool) -> World {
     let mut world = World::new();
-    world.ask(Command::SetPushProviders(vec![PushProvider::Apns]));
+    world.ask(Command::SetPushOffer(vec![PushProvider::Apns].into()));
     world.register(DESK, 3600);
     let ok = world.register_as(APP, |text| text);
     let purr = ok.split("+sip.pnspurr=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
