@@ -40,6 +40,7 @@ use pbx_core::model::{CallId, Environment, Verdict, WakeId, WakeReport, WakeRequ
 
 use crate::credential::CredentialId;
 
+#[cfg(feature = "providers")]
 pub(crate) use answer::KEY_ENVIRONMENT;
 pub use answer::{Answer, Remedy};
 pub use lane::{CALLS_WAITING, NOTICES_SENDING, NOTICES_WAITING, SENDING};

@@ -83,6 +83,11 @@ pub(crate) async fn change(
     Ok(Json(DeviceView::new(show(&state, device).await?, &credentials)))
 }
 
+pub(crate) async fn test_push(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<StatusCode> {
+    state.switchboard.ask(Command::TestPushDevice(DeviceId(id))).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
 pub(crate) async fn remove(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<StatusCode> {
     state.switchboard.ask(Command::RemoveDevice(DeviceId(id))).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -136,6 +136,15 @@ impl World {
                 let gone = self.devices.remove(place);
                 (Ok(Reply::Done), Some(Notice::Extension(gone.extension)))
             }
+            Command::TestPushDevice(id) => {
+                let found =
+                    self.devices.iter().find(|it| it.id == id).map(|it| (it.extension, it.wake_target.is_some()));
+                match found {
+                    None => (Err(CommandError::NoSuchDevice(id)), None),
+                    Some((number, false)) => (Err(CommandError::NothingToPush(number)), None),
+                    Some((number, true)) => (Ok(Reply::TestPushes(vec![id])), Some(Notice::Extension(number))),
+                }
+            }
             Command::TestPush(number) => {
                 let of = |it: &&DeviceSummary| it.extension == number && it.wake_target.is_some();
                 let devices: Vec<_> = self.devices.iter().filter(of).map(|it| it.id).collect();

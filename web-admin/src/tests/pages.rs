@@ -337,3 +337,23 @@ async fn only_known_words_appear_after_a_redirect() {
     let page = bench.get("/settings?done=You+have+been+hacked", &cookie).await.body;
     assert!(!page.contains("hacked"));
 }
+
+#[tokio::test]
+async fn a_test_push_to_one_phone_asks_whether_the_phone_showed_it() {
+    let (bench, cookie) = Bench::signed_in().await;
+    bench.add("101", "Anna").await;
+    bench.give_device(sleeping(1, "101", "com.example.app"));
+    let answer = bench.post("/devices/1/test-push", &cookie, "").await;
+    assert_eq!(answer.header(header::LOCATION), "/devices/1/test-push");
+    let page = bench.get("/devices/1/test-push", &cookie).await.body;
+    assert!(page.contains("Did the phone show it?") && !page.contains("You said"), "{page}");
+    let answer = bench.post("/devices/1/test-push/shown", &cookie, "shown=false").await;
+    assert_eq!(answer.header(header::LOCATION), "/push/help?symptom=only_this_device&device=1");
+    let help = bench.get("/push/help?symptom=only_this_device&device=1", &cookie).await.body;
+    assert!(help.contains("annot be pushed: no credential for com.example.app"), "{help}");
+    bench.post("/devices/1/test-push/shown", &cookie, "shown=true").await;
+    assert!(bench.get("/devices/1/test-push", &cookie).await.body.contains("Push to this phone works"));
+    bench.post("/devices/1/test-push", &cookie, "").await;
+    assert!(!bench.get("/devices/1/test-push", &cookie).await.body.contains("You said"), "a new test asks anew");
+    assert_eq!(bench.post("/devices/7/test-push", &cookie, "").await.status, StatusCode::NOT_FOUND);
+}
