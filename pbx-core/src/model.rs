@@ -11,6 +11,7 @@
 //!
 //! Only std, serde, thiserror, uuid and base64 are used here. Values are parsed at the edge; the inside cannot hold bad ones.
 
+mod acrobits;
 mod call_log;
 mod credential;
 mod device;
@@ -25,6 +26,7 @@ mod subscription;
 mod time;
 mod wake;
 
+pub use acrobits::{AcrobitsToken, AcrobitsTokenError};
 pub use call_log::{CallEnding, CallRecord, TimelineEntry, TimelineStep};
 pub use credential::{CredentialError, Ha1Md5, Ha1Sha256, SipCredential, SipUsername};
 pub use device::{BindingState, DeviceKey, DeviceSummary, LiveBindingSummary, Presence, PushPolicy};

@@ -48,6 +48,7 @@ mod extensions;
 mod index;
 mod live_binding;
 mod registration;
+mod reported;
 mod restore;
 mod wake_target;
 
@@ -68,6 +69,7 @@ pub use event::{Bound, BoundContact, Refusal, RegisterOutcome, RegistrarEvent, S
 pub use extensions::{Counts, MAX_EXTENSIONS};
 pub use live_binding::{BindingFailure, GoneReason, LiveBinding};
 pub use registration::{Contacts, OfferedContact, OfferedPush, OfferedTarget, Registration};
+pub use reported::PushReport;
 
 use change_set::Rules;
 use device::Device;
@@ -412,6 +414,8 @@ struct Books {
     last_version: u32,
     /// Push providers with a credential.
     providers: Vec<PushProvider>,
+    /// Tokens that were reported for accounts of which no device has registered yet.
+    reported: BTreeMap<SipUsername, OfferedTarget>,
 }
 
 impl Books {

@@ -35,7 +35,7 @@ pub use apns_key::ApnsKey;
 #[cfg(feature = "providers")]
 pub(crate) use endpoint::roots;
 #[cfg(feature = "providers")]
-pub use endpoint::{APNS_PRODUCTION, APNS_SANDBOX, BaseUrl, FCM_BASE};
+pub use endpoint::{ACROBITS_MEDIATOR, APNS_PRODUCTION, APNS_SANDBOX, BaseUrl, FCM_BASE};
 #[cfg(feature = "providers")]
 pub use error::CredentialError;
 #[cfg(feature = "providers")]
@@ -43,7 +43,9 @@ pub use fcm_account::FcmAccount;
 #[cfg(feature = "providers")]
 pub(crate) use sealed::{CredentialStore, KeptToken, Loaded};
 #[cfg(feature = "providers")]
-pub(crate) use validate::{ApnsDetails, Details, FcmDetails, Key, WebPushDetails, WebhookDetails, validate};
+pub(crate) use validate::{
+    AcrobitsDetails, ApnsDetails, Details, FcmDetails, Key, WebPushDetails, WebhookDetails, validate,
+};
 #[cfg(feature = "providers")]
 pub use webhook::WebhookKey;
 #[cfg(feature = "providers")]
@@ -68,6 +70,8 @@ pub enum NewCredential {
     /// Web Push, with a key that is made here.
     #[serde(rename = "webpush")]
     WebPush(NewWebPush),
+    /// Acrobits' push mediator.
+    Acrobits(NewAcrobits),
 }
 
 /// An APNs token signing key (`AuthKey_XXXXXXXXXX.p8`) and what it may be used for.
@@ -162,6 +166,24 @@ pub struct NewWebPush {
     #[serde(default)]
     pub allowed_hosts: Vec<String>,
     /// An additional trusted root in PEM, for a push service of the admin's own.
+    #[serde(default)]
+    pub extra_ca_pem: Option<String>,
+}
+
+/// Enables Acrobits' push mediator for Groundwire and Cloud Softphone; see docs/acrobits.md. It asks for no key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewAcrobits {
+    /// A name for pages; empty means "Acrobits".
+    #[serde(default)]
+    pub label: String,
+    /// The apps (`AppId` for calls) that are woken; empty means any.
+    #[serde(default)]
+    pub app_ids: Vec<String>,
+    /// Instead of `https://pnm.cloudsoftphone.com/pnm2/send`.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// An additional trusted root in PEM, for a proxy that opens TLS or a stand-in.
     #[serde(default)]
     pub extra_ca_pem: Option<String>,
 }

@@ -147,7 +147,9 @@ impl Gateway {
         let now = self.shared.clock.now().wall;
         let vapid = match new {
             NewCredential::WebPush(_) => Some(self.shared.store.vapid_key(now).await?),
-            NewCredential::Apns(_) | NewCredential::Fcm(_) | NewCredential::Webhook(_) => None,
+            NewCredential::Apns(_) | NewCredential::Fcm(_) | NewCredential::Webhook(_) | NewCredential::Acrobits(_) => {
+                None
+            }
         };
         let new = validate(new, vapid)?;
         let stored = self.shared.store.insert(new, now).await?;

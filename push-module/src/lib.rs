@@ -23,8 +23,8 @@ pub mod standin;
 #[cfg(feature = "providers")]
 pub use credential::{
     ApnsEnvironment, Candidate, CheckOutcome, Choice, CredentialError, CredentialId, CredentialKind, CredentialState,
-    CredentialSummary, Endpoint, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush, NewWebhook, Obstacle, choose,
-    obstacle,
+    CredentialSummary, Endpoint, NewAcrobits, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush, NewWebhook,
+    Obstacle, choose, obstacle,
 };
 #[cfg(feature = "providers")]
 pub use egress::{

@@ -7,6 +7,7 @@
 //! - Names and numbers come from strangers: control and direction characters are dropped, the rest is cut on character
 //!   boundaries, so that no body reaches a provider's limit.
 
+pub mod acrobits;
 #[cfg(feature = "providers")]
 pub mod apns;
 pub mod fcm;

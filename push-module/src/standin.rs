@@ -1,9 +1,10 @@
-//! Strict local stand-ins for APNs, FCM, Web Push and a push relay, so that tests and the demo need no account and no internet.
+//! Strict local stand-ins for APNs, FCM, Web Push, Acrobits and a push relay, so that tests and the demo need no account and no internet.
 //!
 //! They are stricter than the real services: what they take, the real ones take. They check every rule the vendors
 //! document, record every request, play any fault on demand, and tell a subscriber about each accepted push, so that a
 //! fake phone can wake on it.
 
+mod acrobits;
 mod apns;
 mod fcm;
 mod jwt;
@@ -14,6 +15,7 @@ mod tls;
 mod webhook;
 mod webpush;
 
+pub use acrobits::{AcrobitsFault, AcrobitsRequest, AcrobitsStandin};
 pub use apns::{ApnsFault, ApnsRequest, ApnsStandin};
 pub use fcm::{FcmFault, FcmRequest, FcmStandin};
 pub use key::{TestApnsKey, TestServiceAccount};

@@ -1,4 +1,4 @@
-//! `nightbell push credential`: APNs keys, Firebase service accounts, push relays and Web Push.
+//! `nightbell push credential`: APNs keys, Firebase service accounts, push relays, Web Push and Acrobits.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use pbx_core::model::Redacted;
 use push_module::credential::{
-    ApnsEnvironment, CredentialKind, Endpoint, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush, NewWebhook,
+    ApnsEnvironment, CredentialKind, Endpoint, NewAcrobits, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush,
+    NewWebhook,
 };
 use push_module::credential::{CheckOutcome, CredentialState, CredentialSummary};
 use serde::Deserialize;
@@ -50,6 +51,8 @@ pub(super) enum AddCommand {
     Webhook(WebhookArgs),
     /// Web Push for browsers and UnifiedPush; the key is made here (docs/web-push.md)
     Webpush(WebPushArgs),
+    /// Acrobits' push mediator, for Groundwire and Cloud Softphone (docs/acrobits.md)
+    Acrobits(AcrobitsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -122,6 +125,22 @@ pub(super) struct WebPushArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct AcrobitsArgs {
+    /// An app it may wake, as phones report it; repeat it for several; none means any
+    #[arg(long, value_name = "ID")]
+    app_id: Vec<String>,
+    /// A name for pages and lists
+    #[arg(long, default_value = "", hide_default_value = true)]
+    name: String,
+    /// Ask here instead of https://pnm.cloudsoftphone.com/pnm2/send
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// One more trusted root certificate (PEM), for a proxy that opens TLS
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct WebhookArgs {
     /// Where the relay takes requests
     #[arg(long)]
@@ -146,6 +165,7 @@ pub(super) async fn run(client: &Client, command: CredentialCommand) -> Result<R
         CredentialCommand::Add(AddCommand::Fcm(args)) => add(client, fcm(args)?).await,
         CredentialCommand::Add(AddCommand::Webhook(args)) => add(client, webhook(args)?).await,
         CredentialCommand::Add(AddCommand::Webpush(args)) => add(client, web_push(args)?).await,
+        CredentialCommand::Add(AddCommand::Acrobits(args)) => add(client, acrobits(args)?).await,
         CredentialCommand::List => list(client).await,
         CredentialCommand::Check { id } => check(client, id).await,
         CredentialCommand::Remove { id } => {
@@ -217,6 +237,11 @@ fn web_push(args: WebPushArgs) -> Result<NewCredential, Failure> {
     }))
 }
 
+fn acrobits(args: AcrobitsArgs) -> Result<NewCredential, Failure> {
+    let extra_ca_pem = args.ca.map(|ca| read("the root certificate", &ca)).transpose()?.map(Redacted::into_inner);
+    Ok(NewCredential::Acrobits(NewAcrobits { label: args.name, app_ids: args.app_id, url: args.url, extra_ca_pem }))
+}
+
 /// A file as text; what is not text (a .p12, a picture) goes to the server with replacement characters, which then says
 /// what kind of file is needed.
 fn read(what: &'static str, path: &Path) -> Result<Redacted<String>, Failure> {
@@ -263,6 +288,7 @@ async fn list(client: &Client) -> Result<Report, Failure> {
             CredentialKind::Fcm => "FCM",
             CredentialKind::Webhook => "relay",
             CredentialKind::WebPush => "Web Push",
+            CredentialKind::Acrobits => "Acrobits",
         };
         let state = match &credential.state {
             CredentialState::Untried | CredentialState::Working => credential.state.as_str().to_owned(),

@@ -82,7 +82,7 @@ async fn an_admin_sees_a_phone_register_fall_asleep_and_be_woken_without_touchin
 }
 
 /// Every page that needs no more than an extension and a call.
-const PAGES: [&str; 21] = [
+const PAGES: [&str; 22] = [
     "/",
     "/extensions",
     "/extensions/import",
@@ -100,6 +100,7 @@ const PAGES: [&str; 21] = [
     "/push/fcm",
     "/push/webhook",
     "/push/webpush",
+    "/push/acrobits",
     "/calls",
     "/settings",
     "/system",

@@ -61,6 +61,7 @@ impl From<CommandError> for Refusal {
             E::NoSuchExtension(_) | E::NoSuchCredential(_) | E::NoSuchDevice(_) | E::NoSuchCall(_) => {
                 (StatusCode::NOT_FOUND, None)
             }
+            E::WrongSecret => (StatusCode::UNAUTHORIZED, None),
             E::NotBlocked(_) => (StatusCode::NOT_FOUND, Some("address")),
             E::NothingToPush(_) | E::Full(_) => (StatusCode::CONFLICT, None),
             E::RealmInUse => (StatusCode::CONFLICT, Some("realm")),

@@ -9,10 +9,10 @@ use axum::routing::{MethodRouter, delete, get, patch, post};
 use axum::{Router, middleware};
 use push_module::CredentialKind;
 
+use crate::api::{acrobits as api_acrobits, push as api_push, settings as api_settings, system as api_system};
 use crate::api::{
     blocklist, calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import,
 };
-use crate::api::{push as api_push, settings as api_settings, system as api_system};
 use crate::error::{ErrorPage, Problem, Refusal};
 use crate::headers::{self, OPEN_LIMIT, UPLOAD_LIMIT};
 use crate::pages::{
@@ -34,6 +34,9 @@ pub(crate) fn open() -> Routes {
         ("/sign-in", get(sign_in::form).post(sign_in::submit).layer(DefaultBodyLimit::max(OPEN_LIMIT))),
         // Asked by apps that got a push: the 128-bit id in it is the key.
         ("/api/v1/calls/{id}/ringing", get(api_calls::ringing)),
+        // Reported by apps at their start: the secret of their SIP account is the key.
+        ("/api/v1/acrobits/push-token", post(api_acrobits::report).layer(DefaultBodyLimit::max(OPEN_LIMIT))),
+        ("/api/v1/acrobits/logged-out", post(api_acrobits::logged_out).layer(DefaultBodyLimit::max(OPEN_LIMIT))),
     ]
 }
 
@@ -68,6 +71,7 @@ pub(crate) fn pages() -> Routes {
         ("/push/fcm", adding(CredentialKind::Fcm)),
         ("/push/webhook", adding(CredentialKind::Webhook)),
         ("/push/webpush", adding(CredentialKind::WebPush)),
+        ("/push/acrobits", adding(CredentialKind::Acrobits)),
         ("/push/{id}/check", post(push::check)),
         ("/push/{id}/remove", get(push::confirm_remove).post(push::remove)),
         ("/calls", get(calls::page)),

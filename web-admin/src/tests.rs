@@ -3,6 +3,7 @@
 mod fake;
 
 mod access;
+mod acrobits;
 mod api;
 mod pages;
 mod signing_in;

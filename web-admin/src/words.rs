@@ -186,6 +186,7 @@ pub(crate) const fn credential_kind(kind: CredentialKind) -> &'static str {
         CredentialKind::Fcm => provider(PushProvider::Fcm),
         CredentialKind::Webhook => "Push relay",
         CredentialKind::WebPush => provider(PushProvider::WebPush),
+        CredentialKind::Acrobits => provider(PushProvider::Acrobits),
     }
 }
 
@@ -194,6 +195,7 @@ pub(crate) const fn provider(provider: PushProvider) -> &'static str {
         PushProvider::Apns => "Apple (APNs)",
         PushProvider::Fcm => "Google (FCM)",
         PushProvider::WebPush => "Web Push",
+        PushProvider::Acrobits => "Acrobits",
     }
 }
 
@@ -203,6 +205,7 @@ pub(crate) const fn platform(provider: PushProvider) -> &'static str {
         PushProvider::Apns => "iPhone",
         PushProvider::Fcm => "Android",
         PushProvider::WebPush => "Browser, UnifiedPush",
+        PushProvider::Acrobits => "Groundwire, Cloud Softphone",
     }
 }
 

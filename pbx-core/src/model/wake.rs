@@ -19,6 +19,8 @@ pub enum PushProvider {
     /// Web Push (RFC 8030): browsers, and UnifiedPush for phones without Google.
     #[serde(rename = "webpush")]
     WebPush,
+    /// Acrobits' push mediator, for Groundwire and Cloud Softphone; its tokens are reported over HTTPS.
+    Acrobits,
 }
 
 impl PushProvider {
@@ -28,12 +30,15 @@ impl PushProvider {
             Self::Apns => "apns",
             Self::Fcm => "fcm",
             Self::WebPush => "webpush",
+            Self::Acrobits => "acrobits",
         }
     }
 
     /// From a stored or received name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Apns, Self::Fcm, Self::WebPush].into_iter().find(|provider| provider.as_str().eq_ignore_ascii_case(name))
+        [Self::Apns, Self::Fcm, Self::WebPush, Self::Acrobits]
+            .into_iter()
+            .find(|provider| provider.as_str().eq_ignore_ascii_case(name))
     }
 }
 
@@ -114,9 +119,11 @@ pub struct WakeTarget {
     pub app_id: String,
     /// Production or sandbox.
     pub environment: Environment,
-    /// The token for calls (APNs: the PushKit token; FCM: the only token; Web Push: the subscription).
+    /// The token for calls (APNs: the PushKit token; FCM: the only token; Web Push: the subscription; Acrobits: app id, device
+    /// token and selector).
     pub call_token: Option<Redacted<String>>,
-    /// The token for notices (APNs: the remote-notification token; else none, the call token serves).
+    /// The token for notices (APNs: the remote-notification token; Acrobits: the same in their form; else none,
+    /// the call token serves).
     pub notice_token: Option<Redacted<String>>,
     /// When this very token was first seen; a provider's "gone" that is older does not count.
     pub learned_at: UnixMillis,

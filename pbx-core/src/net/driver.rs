@@ -191,7 +191,7 @@ impl Plan {
             }
         };
         let clock = Clock::start();
-        let lane = Lane { machine: machine(clock.now()), outbox };
+        let lane = Lane { machine: machine(clock.now()), outbox, later: Vec::new() };
         let _ = ready.send(Ok(()));
         let running = Running { clock, lane, sources, batch: Batch::new(), drain, draining_until: None };
         runtime.block_on(running.run());
@@ -214,12 +214,40 @@ struct Sources {
 struct Lane<M> {
     machine: M,
     outbox: Outbox,
+    /// Empty between inputs; kept for its room.
+    later: Vec<Output>,
+}
+
+/// Whether a phone, an app or a page waits for it; their order among each other is kept, and that of the rest.
+fn is_awaited(output: &Output) -> bool {
+    match output {
+        Output::Send { .. } | Output::CloseFlow(_) | Output::Wake(_) | Output::StopWakes(_) | Output::Answer { .. } => {
+            true
+        }
+        Output::Save { .. }
+        | Output::OpenRelay { .. }
+        | Output::AimRelay { .. }
+        | Output::CloseRelay(_)
+        | Output::WantRelayPorts(_)
+        | Output::ApplySettings(_)
+        | Output::Security(_)
+        | Output::Notice(_) => false,
+    }
 }
 
 impl<M: Machine> Lane<M> {
+    /// What somebody waits for goes out first. Handing over the rest wakes other threads, which on a small machine take
+    /// the place of the thread that sends the push.
     fn give(&mut self, input: Input, now: Now) {
         self.machine.handle(input, now);
         while let Some(output) = self.machine.poll_output() {
+            if is_awaited(&output) {
+                self.outbox.carry(output, now);
+            } else {
+                self.later.push(output);
+            }
+        }
+        for output in self.later.drain(..) {
             self.outbox.carry(output, now);
         }
     }

@@ -275,7 +275,12 @@ impl Work<'_> {
         match push {
             Some(OfferedPush::Target(offered)) => wake_target::learn(&mut found.target, offered, self.asked.now.wall),
             Some(OfferedPush::Query(_) | OfferedPush::Unsupported(_)) => false,
-            None => wake_target::switch_off_by_device(&mut found.target),
+            None => match self.books.reported.remove(&self.asked.username) {
+                Some(reported) if found.target.is_none() => {
+                    wake_target::learn(&mut found.target, &reported, self.asked.now.wall)
+                }
+                Some(_) | None => wake_target::switch_off_by_device(&mut found.target),
+            },
         }
     }
 

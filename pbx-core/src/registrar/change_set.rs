@@ -9,6 +9,7 @@ use super::device::{Device, KeyKind};
 use super::event::Refusal;
 use super::live_binding::{GoneReason, LiveBinding};
 use super::registration::{Contacts, OfferedContact, OfferedPush, OfferedTarget, Registration};
+use super::reported::is_sleeping_app;
 use super::{Entry, MAX_DEVICES};
 
 /// Contact URI with parameters: Linphone's have about 600 bytes; room for the longest token.
@@ -340,6 +341,10 @@ fn find<'a>(
         .find(|device| device.key == *key)
         .or_else(|| devices.iter().find(holds_token))
         .or_else(|| devices.iter().find(|device| is_same_place(device, registration, contact, KeyKind::of(key))))
+        .or_else(|| {
+            let is_it = |device: &&Device| is_sleeping_app(device, &registration.username, &registration.user_agent);
+            devices.iter().find(is_it).filter(|_| KeyKind::of(key) == KeyKind::Contact)
+        })
 }
 
 /// Whether a Contact comes over the very flow of a live binding and has the same address, so that it is the same phone:

@@ -6,6 +6,7 @@ mod keys;
 mod policy;
 mod random;
 mod register;
+mod reported;
 mod restart;
 mod support;
 mod table;

@@ -10,6 +10,7 @@ use crate::model::{
 };
 
 use super::registration::OfferedTarget;
+use super::reported::is_reported;
 
 /// Bytes of SHA-256 that name a token: 64 bits of work for an accident among one extension's dozen devices.
 const FINGERPRINT_BYTES: usize = 16;
@@ -132,7 +133,7 @@ fn from_offer(offered: &OfferedTarget, at: UnixMillis) -> WakeTarget {
 /// The device registered without its token: it wants no pushes (RFC 8599 section 4.1.2). True when that is new.
 pub(super) fn switch_off_by_device(slot: &mut Option<Arc<WakeTarget>>) -> bool {
     match slot {
-        Some(target) if target.switched_off.is_none() => {
+        Some(target) if target.switched_off.is_none() && !is_reported(target.provider) => {
             Arc::make_mut(target).switched_off = Some(SwitchedOffBy::Device);
             true
         }
@@ -169,6 +170,8 @@ pub(super) fn can_be_refreshed(target: &WakeTarget) -> bool {
     match target.provider {
         PushProvider::Apns => target.notice_token.is_some(),
         PushProvider::Fcm | PushProvider::WebPush => true,
+        // The mediator knows no push that only makes an app register.
+        PushProvider::Acrobits => false,
     }
 }
 

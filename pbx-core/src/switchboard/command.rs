@@ -12,6 +12,8 @@ use crate::model::{
     UnixMillis,
 };
 
+use crate::registrar::PushReport;
+
 /// A wish.
 #[derive(Debug, Clone)]
 pub enum Command {
@@ -46,6 +48,15 @@ pub enum Command {
     },
     /// Say which push providers have a credential; phones are told (RFC 8599 `Feature-Caps`).
     SetPushOffer(PushOffer),
+    /// Learn how an app can be woken that says so outside of SIP; it proves itself with the secret of its account.
+    ReportPush {
+        /// The account.
+        username: SipUsername,
+        /// Its SIP secret.
+        secret: Redacted<String>,
+        /// What it says.
+        report: PushReport,
+    },
     /// Forget a device and both its records.
     RemoveDevice(DeviceId),
     /// Push a test notice (never a VoIP push) to every device of an extension that has a wake target.
@@ -229,6 +240,9 @@ pub enum CommandError {
     /// There is no such account.
     #[error("there is no account {0}")]
     NoSuchCredential(SipUsername),
+    /// The secret is not that of the account, or there is no such account: both look the same.
+    #[error("the user name or the secret of the SIP account is wrong")]
+    WrongSecret,
     /// There is no such device.
     #[error("there is no device {0}")]
     NoSuchDevice(DeviceId),
@@ -280,6 +294,7 @@ impl CommandError {
             Self::UsernameTaken(_) => "username_taken",
             Self::NoSuchExtension(_) => "no_such_extension",
             Self::NoSuchCredential(_) => "no_such_account",
+            Self::WrongSecret => "wrong_secret",
             Self::NoSuchDevice(_) => "no_such_device",
             Self::NoSuchCall(_) => "no_such_call",
             Self::NotBlocked(_) => "not_blocked",

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use subtle::ConstantTimeEq as _;
+
 use crate::call::CallInput;
-use crate::model::{CallEnding, DeviceId, ExtensionNumber, Now, Settings, SipCredential, SipUsername};
+use crate::model::{CallEnding, DeviceId, ExtensionNumber, Now, Redacted, Settings, SipCredential, SipUsername};
 
 use super::command::{
     ActiveCall, Command, CommandError, ExtensionChange, ExtensionDetail, ExtensionLine, ExtensionPage, NewAccount,
@@ -12,8 +14,8 @@ use super::command::{
 use super::held::Holding;
 use super::output::{Change, CommandToken, Notice, Output};
 use super::{Switchboard, draw_seed};
-use crate::registrar::MAX_EXTENSIONS;
-use crate::sip::digest::Authenticator;
+use crate::registrar::{MAX_EXTENSIONS, PushReport};
+use crate::sip::digest::{Authenticator, ha1};
 
 /// Lines of one page of a list.
 const MAX_PAGE: usize = 1000;
@@ -53,6 +55,7 @@ impl Switchboard {
                 self.config.push = offer;
                 Ok(Outcome::Now(Reply::Done))
             }
+            Command::ReportPush { username, secret, report } => self.report_push(&username, &secret, report, now),
             Command::RemoveDevice(device) => self.remove_device(device),
             Command::TestPush(number) => self.test_push_command(number, None, now),
             Command::TestPushDevice(device) => {
@@ -182,6 +185,24 @@ impl Switchboard {
     fn set_device_push(&mut self, device: DeviceId, enabled: bool) -> Result<Outcome, CommandError> {
         let change = self.registrar.set_device_push(device, enabled)?;
         Ok(Outcome::WhenSaved(Reply::Done, change.into_iter().collect()))
+    }
+
+    /// A report of a push token outside of SIP; the secret is compared as in a REGISTER, with equal work for unknown accounts.
+    fn report_push(
+        &mut self,
+        username: &SipUsername,
+        secret: &Redacted<String>,
+        report: PushReport,
+        now: Now,
+    ) -> Result<Outcome, CommandError> {
+        let (_, given) = ha1(username.as_str(), &self.settings.realm, secret.reveal());
+        let credential = self.credentials.get(username.as_str());
+        let known = credential.map_or([0; 32], |credential| credential.sha256.0);
+        let extension = credential.filter(|_| bool::from(given.0.ct_eq(&known))).map(|credential| credential.extension);
+        let extension = extension.ok_or(CommandError::WrongSecret)?;
+        let changes = self.registrar.report_push((extension, username), report, now);
+        self.notice(Notice::Extension(extension));
+        Ok(Outcome::WhenSaved(Reply::Done, changes))
     }
 
     fn remove_device(&mut self, device: DeviceId) -> Result<Outcome, CommandError> {

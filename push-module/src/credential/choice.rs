@@ -137,6 +137,13 @@ fn no_credential(target: &WakeTarget) -> Obstacle {
     let (provider, secret) = match target.provider {
         PushProvider::Apns => ("APNs", "APNs key"),
         PushProvider::Fcm => ("FCM", "Firebase service account"),
+        PushProvider::Acrobits => {
+            return Obstacle {
+                code: "no_credential",
+                text: format!("cannot be pushed: no credential for {app} (Acrobits)"),
+                fix: "add Acrobits under Push; it needs no account anywhere".to_owned(),
+            };
+        }
         PushProvider::WebPush => {
             return Obstacle {
                 code: "no_credential",

@@ -14,6 +14,8 @@ pub const APNS_PRODUCTION: &str = "https://api.push.apple.com";
 pub const APNS_SANDBOX: &str = "https://api.sandbox.push.apple.com";
 /// Google's host for sending.
 pub const FCM_BASE: &str = "https://fcm.googleapis.com";
+/// Acrobits' push mediator.
+pub const ACROBITS_MEDIATOR: &str = "https://pnm.cloudsoftphone.com/pnm2/send";
 
 /// A handful of roots has 10 kB; a whole bundle of a system has 200 kB and is not what is meant.
 const CA_BYTES: usize = 64 * 1024;

@@ -37,15 +37,26 @@ pub fn fit<T: AsRef<str>>(kind: CredentialKind, app_ids: &[T], target: &WakeTarg
             app_ids.is_empty().then_some(Fit::AnyRelay)
         }
         (CredentialKind::WebPush, PushProvider::WebPush) => Some(Fit::Named),
+        (CredentialKind::Acrobits, PushProvider::Acrobits) if named => Some(Fit::Named),
+        (CredentialKind::Acrobits, PushProvider::Acrobits) => app_ids.is_empty().then_some(Fit::Unnamed),
         // A subscription for Web Push is bound to the key it was made with.
-        (CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::Webhook | CredentialKind::WebPush, _) => None,
+        (
+            CredentialKind::Apns
+            | CredentialKind::Fcm
+            | CredentialKind::Webhook
+            | CredentialKind::WebPush
+            | CredentialKind::Acrobits,
+            _,
+        ) => None,
     }
 }
 
 /// Whether it is a key of our own for phones of this provider.
 pub(crate) const fn is_key_for(kind: CredentialKind, provider: PushProvider) -> bool {
     match kind {
-        CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::WebPush => kind.serves(provider),
+        CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::WebPush | CredentialKind::Acrobits => {
+            kind.serves(provider)
+        }
         CredentialKind::Webhook => false,
     }
 }

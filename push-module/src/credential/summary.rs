@@ -29,6 +29,8 @@ pub enum CredentialKind {
     /// This installation's own key for Web Push.
     #[serde(rename = "webpush")]
     WebPush,
+    /// Acrobits' push mediator.
+    Acrobits,
 }
 
 impl CredentialKind {
@@ -39,6 +41,7 @@ impl CredentialKind {
             Self::Fcm => "fcm",
             Self::Webhook => "webhook",
             Self::WebPush => "webpush",
+            Self::Acrobits => "acrobits",
         }
     }
 
@@ -48,8 +51,9 @@ impl CredentialKind {
             (Self::Apns, PushProvider::Apns)
             | (Self::Fcm, PushProvider::Fcm)
             | (Self::WebPush, PushProvider::WebPush)
+            | (Self::Acrobits, PushProvider::Acrobits)
             | (Self::Webhook, PushProvider::Apns | PushProvider::Fcm) => true,
-            (Self::Apns | Self::Fcm | Self::Webhook | Self::WebPush, _) => false,
+            (Self::Apns | Self::Fcm | Self::Webhook | Self::WebPush | Self::Acrobits, _) => false,
         }
     }
 }

@@ -3,11 +3,12 @@
 use pbx_core::model::Redacted;
 use serde::{Deserialize, Serialize};
 
-use super::apns_key::shortened;
+use super::apns_key::{fingerprint, shortened};
 use super::endpoint::check_ca;
 use super::{
-    APNS_PRODUCTION, APNS_SANDBOX, ApnsEnvironment, ApnsKey, BaseUrl, CredentialError, CredentialKind, FCM_BASE,
-    FcmAccount, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush, NewWebhook, VapidKey, WebhookKey, webpush,
+    ACROBITS_MEDIATOR, APNS_PRODUCTION, APNS_SANDBOX, ApnsEnvironment, ApnsKey, BaseUrl, CredentialError,
+    CredentialKind, FCM_BASE, FcmAccount, NewAcrobits, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush,
+    NewWebhook, VapidKey, WebhookKey, webpush,
 };
 
 /// Longer names break every table on a phone.
@@ -24,6 +25,7 @@ pub(crate) enum Details {
     Webhook(WebhookDetails),
     #[serde(rename = "webpush")]
     WebPush(WebPushDetails),
+    Acrobits(AcrobitsDetails),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,12 +65,19 @@ pub(crate) struct WebPushDetails {
     pub(crate) extra_ca_pem: Option<String>,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AcrobitsDetails {
+    pub(crate) url: BaseUrl,
+    pub(crate) app_ids: Vec<String>,
+    pub(crate) extra_ca_pem: Option<String>,
+}
+
 impl Details {
     /// What a provider counts new provider tokens for, if it counts them: Apple's key, whatever row it is stored in.
     pub(crate) fn token_identity(&self, fingerprint: &str) -> Option<String> {
         match self {
             Self::Apns(apns) => Some(format!("{fingerprint}:{}:{}", apns.key_id, apns.team_id)),
-            Self::Fcm(_) | Self::Webhook(_) | Self::WebPush(_) => None,
+            Self::Fcm(_) | Self::Webhook(_) | Self::WebPush(_) | Self::Acrobits(_) => None,
         }
     }
 
@@ -78,6 +87,7 @@ impl Details {
             Self::Fcm(_) => CredentialKind::Fcm,
             Self::Webhook(_) => CredentialKind::Webhook,
             Self::WebPush(_) => CredentialKind::WebPush,
+            Self::Acrobits(_) => CredentialKind::Acrobits,
         }
     }
 
@@ -89,6 +99,7 @@ impl Details {
             Self::Webhook(webhook) => webhook.app_ids.iter().map(String::as_str).collect(),
             // Every app of every push service.
             Self::WebPush(_) => Vec::new(),
+            Self::Acrobits(acrobits) => acrobits.app_ids.iter().map(String::as_str).collect(),
         }
     }
 
@@ -98,6 +109,7 @@ impl Details {
             Self::Fcm(fcm) => fcm.extra_ca_pem.as_deref(),
             Self::Webhook(webhook) => webhook.extra_ca_pem.as_deref(),
             Self::WebPush(web_push) => web_push.extra_ca_pem.as_deref(),
+            Self::Acrobits(acrobits) => acrobits.extra_ca_pem.as_deref(),
         }
     }
 }
@@ -109,6 +121,8 @@ pub(crate) enum Key {
     Fcm(FcmAccount),
     Webhook(WebhookKey),
     WebPush(VapidKey),
+    /// The mediator asks for none; this is the fingerprint of its address.
+    Acrobits(String),
 }
 
 impl Key {
@@ -118,6 +132,7 @@ impl Key {
             Self::Fcm(account) => account.fingerprint(),
             Self::Webhook(key) => key.fingerprint(),
             Self::WebPush(key) => key.fingerprint(),
+            Self::Acrobits(fingerprint) => fingerprint,
         }
     }
 
@@ -128,6 +143,7 @@ impl Key {
             Details::Fcm(_) => FcmAccount::parse(secret).map(Self::Fcm),
             Details::Webhook(_) => WebhookKey::parse(secret).map(Self::Webhook),
             Details::WebPush(_) => VapidKey::parse(secret).map(Self::WebPush),
+            Details::Acrobits(acrobits) => Ok(Self::Acrobits(fingerprint(acrobits.url.as_str().as_bytes()))),
         }
     }
 }
@@ -148,6 +164,7 @@ pub(crate) fn validate(new: NewCredential, vapid: Option<Redacted<String>>) -> R
         NewCredential::Apns(new) => validate_apns(new),
         NewCredential::Fcm(new) => validate_fcm(new),
         NewCredential::Webhook(new) => validate_webhook(new),
+        NewCredential::Acrobits(new) => validate_acrobits(new),
         NewCredential::WebPush(new) => validate_web_push(new, vapid.ok_or(CredentialError::VapidKey)?),
     }
 }
@@ -221,6 +238,19 @@ fn validate_web_push(new: NewWebPush, secret: Redacted<String>) -> Result<Valida
         secret,
         key: Key::WebPush(key),
     })
+}
+
+fn validate_acrobits(new: NewAcrobits) -> Result<Validated, CredentialError> {
+    let app_ids = new.app_ids.iter().map(|it| app_id(it)).collect::<Result<Vec<_>, _>>()?;
+    let details = AcrobitsDetails {
+        url: BaseUrl::parse("url", new.url.as_deref(), ACROBITS_MEDIATOR)?,
+        app_ids: app_ids.into_iter().flatten().collect(),
+        extra_ca_pem: check_ca(new.extra_ca_pem.as_deref())?,
+    };
+    let secret = Redacted::new(String::new());
+    let details = Details::Acrobits(details);
+    let key = Key::parse(&details, secret.reveal())?;
+    Ok(Validated { label: label(&new.label, || "Acrobits".to_owned())?, details, secret, key })
 }
 
 fn label(given: &str, otherwise: impl FnOnce() -> String) -> Result<String, CredentialError> {

@@ -86,6 +86,12 @@ pub const FIREWALL: &[FirewallRule] = &[
     },
     FirewallRule {
         from: Where::Server,
+        to: "pnm.cloudsoftphone.com",
+        ports: "TCP 443",
+        why: "wakes Groundwire and Cloud Softphone; only if Acrobits is added",
+    },
+    FirewallRule {
+        from: Where::Server,
         to: "your time server",
         ports: "UDP 123",
         why: "Apple and Google refuse pushes when the clock is wrong",

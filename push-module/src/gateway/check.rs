@@ -6,7 +6,7 @@ use super::line::{Line, age, apns_base};
 use crate::credential::{CheckOutcome, KeptToken, TOKEN_SECONDS};
 use crate::delivery::{Answer, KEY_ENVIRONMENT};
 use crate::provider::fcm::AccessError;
-use crate::provider::{SendError, apns, fcm, webhook};
+use crate::provider::{SendError, acrobits, apns, fcm, webhook};
 
 /// Apps of one key that are checked; more than a few share one answer anyway.
 const TOPICS: usize = 5;
@@ -19,6 +19,8 @@ const RELAY_GOOD: &str = "the relay accepts our signature; phones of its apps ca
 
 const KEY_GOOD: &str =
     "the key signs; each phone has a push service of its own, so a test push to a phone shows the rest";
+
+const MEDIATOR_GOOD: &str = "Acrobits' mediator answers; a test push to a phone shows the rest";
 
 /// A finished check.
 #[derive(Debug)]
@@ -48,6 +50,10 @@ pub(super) async fn check(line: &Line, id: WakeId, now: Now) -> Checked {
         }
         (None, None) if line.vapid_parts().is_some() => {
             Checked { outcome: outcome_of(&check_web_push(line, now.wall), KEY_GOOD, now.wall), minted: None }
+        }
+        (None, None) if line.acrobits_parts().is_some() => {
+            let finding = check_acrobits(line).await;
+            Checked { outcome: outcome_of(&finding, MEDIATOR_GOOD, now.wall), minted: None }
         }
         (None, None) => {
             let finding = check_webhook(line, &id.to_string(), now.wall).await;
@@ -195,6 +201,26 @@ fn check_web_push(line: &Line, now: UnixMillis) -> Finding {
         (Some(_), Err(error)) => unreachable(error),
         (None, _) => {
             Finding::Bad { code: "webpush_key".to_owned(), text: "the key cannot sign; please report this".to_owned() }
+        }
+    }
+}
+
+async fn check_acrobits(line: &Line) -> Finding {
+    let Some(details) = line.acrobits_parts() else {
+        return Finding::Bad { code: "unreadable".to_owned(), text: "add it again".to_owned() };
+    };
+    let client = match line.new_client() {
+        Ok(client) => client,
+        Err(error) => return unreachable(error),
+    };
+    let Ok(message) = acrobits::build_check() else {
+        return Finding::Bad { code: "push_unbuildable".to_owned(), text: "please report this".to_owned() };
+    };
+    match acrobits::send(&client, &details.url, message).await {
+        Err(error) => unreachable(error),
+        Ok(reply) => {
+            let answer = acrobits::classify(&reply);
+            if acrobits::is_mediator(&answer) { Finding::Good } else { bad(&answer) }
         }
     }
 }

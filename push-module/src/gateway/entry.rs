@@ -86,6 +86,9 @@ impl Entry {
             Details::Webhook(webhook) => {
                 summary.endpoints = vec![webhook.url.to_string()];
             }
+            Details::Acrobits(acrobits) => {
+                summary.endpoints = vec![acrobits.url.to_string()];
+            }
             Details::WebPush(web_push) => {
                 summary.contact = Some(web_push.contact.clone());
                 summary.public_key = Some(web_push.public_key.clone());
@@ -99,7 +102,7 @@ impl Entry {
     pub(super) fn candidate(&self) -> Candidate<'_> {
         let environment = match &self.details {
             Details::Apns(apns) => Some(apns.environment),
-            Details::Fcm(_) | Details::Webhook(_) | Details::WebPush(_) => None,
+            Details::Fcm(_) | Details::Webhook(_) | Details::WebPush(_) | Details::Acrobits(_) => None,
         };
         Candidate {
             id: self.id,

@@ -8,8 +8,8 @@ use pbx_core::model::{Moment, Now, Redacted, UnixMillis, Verdict};
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::credential::{
-    ApnsDetails, ApnsKey, BaseUrl, Details, FcmAccount, FcmDetails, KeptToken, Key, Loaded, TOKEN_SECONDS, VapidKey,
-    VapidToken, WebPushDetails, WebhookDetails, WebhookKey,
+    AcrobitsDetails, ApnsDetails, ApnsKey, BaseUrl, Details, FcmAccount, FcmDetails, KeptToken, Key, Loaded,
+    TOKEN_SECONDS, VapidKey, VapidToken, WebPushDetails, WebhookDetails, WebhookKey,
 };
 use crate::delivery::{Answer, Attempt, Connection, Outcome, Refusal};
 use crate::provider::client::{Protocol, build};
@@ -18,7 +18,7 @@ use crate::provider::guard::Guard;
 use crate::provider::token::{AccessStep, TokenStep, access_step, apns_step};
 use crate::provider::webpush::encryption::Fresh;
 use crate::provider::webpush::{WebPushError, audience};
-use crate::provider::{Reply, SendError, apns, fcm, webhook, webpush};
+use crate::provider::{Reply, SendError, acrobits, apns, fcm, webhook, webpush};
 
 /// A connection made less than this ago was made for another wake that failed in the same moment; it is used as well.
 const RECENT: Duration = Duration::from_secs(1);
@@ -51,6 +51,7 @@ enum Provider {
     Fcm { account: FcmAccount, details: FcmDetails, access: AsyncMutex<Option<Access>> },
     Webhook { key: WebhookKey, details: WebhookDetails },
     WebPush { key: VapidKey, details: WebPushDetails, guard: Guard, tokens: Mutex<BTreeMap<String, VapidToken>> },
+    Acrobits { details: AcrobitsDetails },
 }
 
 #[derive(Debug, Clone)]
@@ -87,7 +88,10 @@ impl Line {
                 let (details, tokens) = (details.clone(), Mutex::new(BTreeMap::new()));
                 (Protocol::Guarded(guard.clone()), Provider::WebPush { key, details, guard, tokens })
             }
-            (Key::Apns(_) | Key::Fcm(_) | Key::Webhook(_) | Key::WebPush(_), _) => return None,
+            (Key::Acrobits(_), Details::Acrobits(details)) => {
+                (Protocol::Negotiated, Provider::Acrobits { details: details.clone() })
+            }
+            (Key::Apns(_) | Key::Fcm(_) | Key::Webhook(_) | Key::WebPush(_) | Key::Acrobits(_), _) => return None,
         };
         let extra_ca_pem = loaded.details.extra_ca_pem().map(str::to_owned);
         let client = Mutex::new(Client { made_at: now.mono, client: build(&protocol, extra_ca_pem.as_deref()) });
@@ -98,7 +102,9 @@ impl Line {
     pub(super) fn provider_token(&self) -> Option<KeptToken> {
         match &self.provider {
             Provider::Apns { token, .. } => token.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            Provider::Fcm { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } => None,
+            Provider::Fcm { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } | Provider::Acrobits { .. } => {
+                None
+            }
         }
     }
 
@@ -169,6 +175,14 @@ impl Line {
                 let outcome = push_web(&client, (key, details, guard, tokens), &attempt, now.wall).await;
                 Sent { outcome, minted: None }
             }
+            Provider::Acrobits { details } => {
+                let message = match acrobits::build(&attempt.request) {
+                    Ok(message) => message,
+                    Err(refusal) => return refused(refusal),
+                };
+                let reply = acrobits::send(&client, &details.url, message).await;
+                Sent { outcome: outcome(reply, acrobits::classify), minted: None }
+            }
         }
     }
 
@@ -200,7 +214,7 @@ impl Line {
                 Upkeep { minted: None, failure, fetched }
             }
             // Their signatures are made when they are needed.
-            Provider::Webhook { .. } | Provider::WebPush { .. } => {
+            Provider::Webhook { .. } | Provider::WebPush { .. } | Provider::Acrobits { .. } => {
                 Upkeep { minted: None, failure: None, fetched: false }
             }
         }
@@ -230,14 +244,18 @@ impl Line {
                     minted,
                 }))
             }
-            Provider::Fcm { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } => None,
+            Provider::Fcm { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } | Provider::Acrobits { .. } => {
+                None
+            }
         }
     }
 
     /// The pieces the live check of a service account needs; `None` for APNs.
     pub(super) fn fcm_parts(&self) -> Option<(&FcmAccount, &FcmDetails)> {
         match &self.provider {
-            Provider::Apns { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } => None,
+            Provider::Apns { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } | Provider::Acrobits { .. } => {
+                None
+            }
             Provider::Fcm { account, details, .. } => Some((account, details)),
         }
     }
@@ -245,7 +263,7 @@ impl Line {
     /// The pieces the live check of a webhook needs; `None` for the others.
     pub(super) fn webhook_parts(&self) -> Option<(&WebhookKey, &WebhookDetails)> {
         match &self.provider {
-            Provider::Apns { .. } | Provider::Fcm { .. } | Provider::WebPush { .. } => None,
+            Provider::Apns { .. } | Provider::Fcm { .. } | Provider::WebPush { .. } | Provider::Acrobits { .. } => None,
             Provider::Webhook { key, details } => Some((key, details)),
         }
     }
@@ -253,8 +271,16 @@ impl Line {
     /// The key and the contact of Web Push; `None` for the others.
     pub(super) fn vapid_parts(&self) -> Option<(&VapidKey, &WebPushDetails)> {
         match &self.provider {
-            Provider::Apns { .. } | Provider::Fcm { .. } | Provider::Webhook { .. } => None,
+            Provider::Apns { .. } | Provider::Fcm { .. } | Provider::Webhook { .. } | Provider::Acrobits { .. } => None,
             Provider::WebPush { key, details, .. } => Some((key, details)),
+        }
+    }
+
+    /// Where Acrobits' mediator is; `None` for the others.
+    pub(super) fn acrobits_parts(&self) -> Option<&AcrobitsDetails> {
+        match &self.provider {
+            Provider::Apns { .. } | Provider::Fcm { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } => None,
+            Provider::Acrobits { details } => Some(details),
         }
     }
 }
@@ -399,14 +425,17 @@ impl Line {
                 let older = key.provider_token(issued_at).map(|token| KeptToken { token, issued_at });
                 token.is_some() && std::mem::replace(&mut *token, older).is_some()
             }
-            Provider::Fcm { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } => false,
+            Provider::Fcm { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } | Provider::Acrobits { .. } => {
+                false
+            }
         }
     }
 
     /// As if the access token had been fetched a minute ago.
     pub(super) async fn backdate_access_token(&self) {
         match &self.provider {
-            Provider::Apns { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } => {}
+            Provider::Apns { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } | Provider::Acrobits { .. } => {
+            }
             Provider::Fcm { access, .. } => {
                 if let Some(access) = access.lock().await.as_mut() {
                     access.fetched_at = access.fetched_at - Duration::from_secs(60);
@@ -418,7 +447,8 @@ impl Line {
     /// As after a restart.
     pub(super) async fn forget_access_token(&self) {
         match &self.provider {
-            Provider::Apns { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } => {}
+            Provider::Apns { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } | Provider::Acrobits { .. } => {
+            }
             Provider::Fcm { access, .. } => *access.lock().await = None,
         }
     }

@@ -4,6 +4,7 @@ use pbx_core::model::{PushProvider, WakeRequest};
 
 use crate::credential::{Candidate, choose};
 use crate::delivery::{Refusal, Route};
+use crate::payload::acrobits::acrobits_token;
 use crate::payload::{apns_token, fcm_token};
 use crate::provider::webpush::subscription;
 
@@ -14,6 +15,7 @@ pub(super) fn route(request: &WakeRequest, candidates: &[Candidate<'_>]) -> Resu
         PushProvider::Apns => apns_token(request.kind, target).map(|_| ())?,
         PushProvider::Fcm => fcm_token(target).map(|_| ())?,
         PushProvider::WebPush => subscription(request.kind, target).map(|_| ())?,
+        PushProvider::Acrobits => acrobits_token(request.kind, target).map(|_| ())?,
     }
     let choice = choose(candidates, target).map_err(|it| Refusal { code: it.code, why: it.line() })?;
     Ok(Route {

@@ -1,6 +1,8 @@
 //! The gateway against the stand-ins: real sockets, real TLS, real HTTP/2.
 
 #[cfg(feature = "standin")]
+mod acrobits;
+#[cfg(feature = "standin")]
 mod apns;
 #[cfg(feature = "standin")]
 mod credentials;

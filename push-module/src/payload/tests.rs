@@ -502,3 +502,84 @@ mod webpush {
         }
     }
 }
+
+/// doc.acrobits.net, "Push Notifications over HTTP" and "SIPIS-less push calls".
+#[cfg(feature = "providers")]
+mod acrobits {
+    use super::*;
+    use crate::provider::acrobits::build;
+
+    fn groundwire() -> WakeTarget {
+        let call = "cz.acrobits.groundwire.voip ab+/c= 12869E:7C3A";
+        let notice = "cz.acrobits.groundwire de+/f= 12869E:7C3A";
+        WakeTarget { provider: PushProvider::Acrobits, ..target(Some(call), Some(notice)) }
+    }
+
+    fn built(kind: WakeKind) -> Value {
+        serde_json::from_slice(&build(&request(kind, groundwire())).unwrap().body).unwrap()
+    }
+
+    #[test]
+    fn groundwire_is_told_of_the_call_by_the_call_id_of_its_invite() {
+        assert_eq!(
+            built(WakeKind::Call),
+            json!({
+                "verb": "NotifyIncomingCall",
+                "AppId": "cz.acrobits.groundwire.voip",
+                "DeviceToken": "ab+/c=",
+                "Selector": "12869E:7C3A",
+                "Id": "6ba7b811-9dad-11d1-80b4-00c04fd430c8",
+                "UserName": "0301234567",
+                "UserDisplayName": "Alice Ärger",
+            })
+        );
+    }
+
+    #[test]
+    fn what_follows_goes_to_the_other_token_and_a_test_is_a_text() {
+        for (kind, verb) in [
+            (WakeKind::MissedCall, "NotifyIncomingCallMissed"),
+            (WakeKind::AnsweredElsewhere, "NotifyIncomingCallAnsweredElsewhere"),
+        ] {
+            assert_eq!(
+                built(kind),
+                json!({
+                    "verb": verb,
+                    "AppId": "cz.acrobits.groundwire",
+                    "DeviceToken": "de+/f=",
+                    "Selector": "12869E:7C3A",
+                    "Id": "6ba7b811-9dad-11d1-80b4-00c04fd430c8",
+                    "UserName": "0301234567",
+                    "UserDisplayName": "Alice Ärger",
+                })
+            );
+        }
+        assert_eq!(
+            built(WakeKind::Test),
+            json!({
+                "verb": "NotifyGenericTextMessage",
+                "AppId": "cz.acrobits.groundwire",
+                "DeviceToken": "de+/f=",
+                "Message": "Push works: Nightbell can wake this app.",
+            })
+        );
+        let broken = target(Some("one two"), None);
+        let broken = WakeTarget { provider: PushProvider::Acrobits, ..broken };
+        assert_eq!(build(&request(WakeKind::Call, broken)).err().unwrap().code, "bad_token");
+    }
+
+    proptest! {
+        #[test]
+        fn no_caller_breaks_the_json_or_makes_it_large(number in "\\PC{0,300}", name in ".{0,300}") {
+            for kind in [WakeKind::Call, WakeKind::MissedCall, WakeKind::AnsweredElsewhere] {
+                let mut request = request(kind, groundwire());
+                request.caller_number.clone_from(&number);
+                request.caller_name.clone_from(&name);
+                let body = build(&request).unwrap().body;
+                prop_assert!(body.len() <= 1024, "{} bytes", body.len());
+                let body: Value = serde_json::from_slice(&body).unwrap();
+                prop_assert_eq!(&body["DeviceToken"], if kind == WakeKind::Call { "ab+/c=" } else { "de+/f=" });
+            }
+        }
+    }
+}

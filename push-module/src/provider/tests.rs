@@ -7,7 +7,7 @@ use pbx_core::model::{Environment, UnixMillis, Verdict};
 use serde::Deserialize;
 
 use super::token::{AccessStep, TokenStep, access_step, apns_step};
-use super::{Reply, apns, fcm, webhook, webpush};
+use super::{Reply, acrobits, apns, fcm, webhook, webpush};
 use crate::delivery::{Answer, Remedy};
 
 macro_rules! fixture {
@@ -137,6 +137,15 @@ fn every_answer_of_a_web_push_service_is_understood() {
     assert!(cases.len() > 15, "{}", cases.len());
     for case in &cases {
         assert_means(case, &webpush::classify(&reply(case)));
+    }
+}
+
+#[test]
+fn every_answer_of_acrobits_is_understood_by_its_code() {
+    let cases = cases(fixture!("acrobits_answers.json"));
+    assert!(cases.len() > 10, "{}", cases.len());
+    for case in &cases {
+        assert_means(case, &acrobits::classify(&reply(case)));
     }
 }
 

@@ -1,12 +1,12 @@
-//! `/push/apns`, `/push/fcm`, `/push/webhook`, `/push/webpush`: adding a credential of each kind.
+//! `/push/apns`, `/push/fcm`, `/push/webhook`, `/push/webpush`, `/push/acrobits`: adding a credential of each kind.
 
 use askama::Template;
 use axum::extract::{Multipart, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use push_module::{
-    ApnsEnvironment, CredentialError, CredentialKind, Endpoint, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush,
-    NewWebhook,
+    ApnsEnvironment, CredentialError, CredentialKind, Endpoint, NewAcrobits, NewApnsKey, NewCredential, NewFcmAccount,
+    NewWebPush, NewWebhook,
 };
 
 use super::{Page, go};
@@ -50,6 +50,7 @@ const fn title(kind: CredentialKind) -> &'static str {
         CredentialKind::Fcm => "Add a Firebase account",
         CredentialKind::Webhook => "Add a push relay",
         CredentialKind::WebPush => "Enable Web Push",
+        CredentialKind::Acrobits => "Add Acrobits",
     }
 }
 
@@ -59,6 +60,7 @@ fn page(kind: CredentialKind, layout: Layout, parts: &Parts, errors: &Errors) ->
         CredentialKind::Fcm => fcm_page(layout, parts, errors),
         CredentialKind::Webhook => webhook_page(layout, parts, errors),
         CredentialKind::WebPush => web_push_page(layout, parts, errors),
+        CredentialKind::Acrobits => acrobits_page(layout, parts, errors),
     }
 }
 
@@ -174,6 +176,29 @@ fn web_push_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
     }
 }
 
+fn acrobits_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
+    let text = |name, label| Input::new(name, label, parts.text(name), errors);
+    FormPage {
+        action: "/push/acrobits",
+        origin: "Groundwire and Cloud Softphone are woken by the push mediator of Acrobits, who alone holds the keys of these apps. It asks for no key. The mediator learns that a phone is called and by whom, and never a SIP secret. docs/acrobits.md says what to put into the account of the app.",
+        problem: errors.of(""),
+        inputs: vec![
+            text("label", "Name (optional)").hint("For this page.").more("maxlength=60 autocomplete=off"),
+            text("app_ids", "Apps")
+                .hint("App ids as the phones report them, separated by blanks or commas. Empty means any app.")
+                .more("autocomplete=off autocapitalize=none spellcheck=false"),
+        ],
+        file: None,
+        paste: None,
+        advanced_open: advanced_errors(errors) || !errors.of("url").is_empty(),
+        advanced: vec![
+            text("url", "Address of the mediator").hint("Empty means https://pnm.cloudsoftphone.com/pnm2/send."),
+            text("extra_ca_pem", "Additional trusted root").hint(CA_HINT).rows(4).more("spellcheck=false"),
+        ],
+        layout,
+    }
+}
+
 fn advanced_errors(errors: &Errors) -> bool {
     ["production_url", "sandbox_url", "base_url", "allowed_hosts", "extra_ca_pem"]
         .iter()
@@ -232,6 +257,12 @@ fn given(kind: CredentialKind, parts: &Parts) -> NewCredential {
             url: parts.text("url").to_owned(),
             app_ids: list(parts.text("app_ids")),
             secret: parts.file_or_text("file", "secret"),
+            extra_ca_pem: parts.given("extra_ca_pem"),
+        }),
+        CredentialKind::Acrobits => NewCredential::Acrobits(NewAcrobits {
+            label,
+            app_ids: list(parts.text("app_ids")),
+            url: parts.given("url"),
             extra_ca_pem: parts.given("extra_ca_pem"),
         }),
         CredentialKind::WebPush => NewCredential::WebPush(NewWebPush {

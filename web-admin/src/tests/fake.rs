@@ -22,6 +22,7 @@ pub(super) struct World {
     pub(super) devices: Vec<DeviceSummary>,
     pub(super) calls: Vec<ActiveCall>,
     pub(super) tests: Vec<ExtensionNumber>,
+    pub(super) reported: Vec<pbx_core::registrar::PushReport>,
     pub(super) blocked: Vec<pbx_core::defence::BlockedAddress>,
 }
 
@@ -121,6 +122,14 @@ impl World {
                     found.wake_state = Some(if enabled { WakeState::Armed } else { WakeState::SwitchedOff });
                 }
                 (Ok(Reply::Done), Some(Notice::Extension(found.extension)))
+            }
+            Command::ReportPush { username, secret, report } => {
+                let (_, given) = pbx_core::sip::digest::ha1(username.as_str(), "nightbell", secret.reveal());
+                if self.accounts.get(&username).is_none_or(|account| account.sha256 != given) {
+                    return (Err(CommandError::WrongSecret), None);
+                }
+                self.reported.push(report);
+                (Ok(Reply::Done), None)
             }
             Command::SetPushPolicy { device, policy } => {
                 let Some(found) = self.devices.iter_mut().find(|it| it.id == device) else {

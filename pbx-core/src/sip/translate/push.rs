@@ -51,12 +51,15 @@ pub(super) fn offered(uri: &Uri<'_>, address: &NameAddr<'_>) -> Result<Option<Of
         "" => return Ok(Some(OfferedPush::Query(None))),
         name if name.eq_ignore_ascii_case("apns.dev") => (PushProvider::Apns, Environment::Sandbox),
         name => match PushProvider::from_name(name) {
-            Some(provider) => (provider, Environment::Production),
-            None => return Ok(Some(OfferedPush::Unsupported(name.into()))),
+            Some(provider @ (PushProvider::Apns | PushProvider::Fcm | PushProvider::WebPush)) => {
+                (provider, Environment::Production)
+            }
+            // Their apps report their tokens over HTTPS.
+            Some(PushProvider::Acrobits) | None => return Ok(Some(OfferedPush::Unsupported(name.into()))),
         },
     };
     let longest = match provider {
-        PushProvider::Apns | PushProvider::Fcm => MAX_TOKEN,
+        PushProvider::Apns | PushProvider::Fcm | PushProvider::Acrobits => MAX_TOKEN,
         PushProvider::WebPush => SUBSCRIPTION_BYTES,
     };
     let Some(prid) = source.get("pn-prid", longest)?.filter(|prid| !prid.is_empty()) else {
@@ -67,6 +70,7 @@ pub(super) fn offered(uri: &Uri<'_>, address: &NameAddr<'_>) -> Result<Option<Of
         PushProvider::Apns => apns(&app, &prid, environment)?,
         PushProvider::Fcm => fcm(&app, &prid)?,
         PushProvider::WebPush => web_push(&prid)?,
+        PushProvider::Acrobits => return Ok(Some(OfferedPush::Unsupported(name.into()))),
     };
     Ok(Some(OfferedPush::Target(target)))
 }
