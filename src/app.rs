@@ -149,6 +149,7 @@ impl App {
             certificate: certificate.clone(),
             version: env!("CARGO_PKG_VERSION"),
             started_at: wall_clock(),
+            counters: bound.counters.clone(),
         };
         let state = AdminState::new(switchboard.clone(), store.clone(), push.clone(), enrolments.clone(), site);
         let (web_stop, stopping) = watch::channel(false);

@@ -22,6 +22,8 @@ mod healthcheck;
 mod import;
 mod output;
 mod push;
+mod push_health;
+mod push_network;
 mod registrations;
 mod serve;
 mod setup_link;

@@ -37,6 +37,7 @@ mod machine;
 mod outbox;
 mod overload;
 mod stream;
+mod tally;
 mod tcp;
 mod tls;
 mod udp;
@@ -47,6 +48,7 @@ mod tests;
 pub use driver::{Driver, Machine};
 pub use gate::StreamLimits;
 pub use listen::raise_open_files;
+pub use tally::{Calls, Histogram, Tally, WAKE_STEPS_MS, WakeTimes};
 pub use tls::{TlsIdentity, TlsIdentityError};
 
 /// Wakes that may wait for the push side; beyond it a branch fails at once and the call goes on.
@@ -139,6 +141,12 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub struct Counters {
             $($(#[$doc])* pub $name: Counter,)+
+            /// Messages the guard refused, by reason.
+            pub refusals: Tally,
+            /// How long phones took to wake.
+            pub wakes: WakeTimes,
+            /// Calls, by how they ended.
+            pub calls: Calls,
         }
     };
 }

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "providers")]
 mod apns_key;
+mod choice;
 #[cfg(feature = "providers")]
 mod der;
 #[cfg(feature = "providers")]
@@ -50,9 +51,10 @@ pub use webhook::WebhookKey;
 #[cfg(feature = "providers")]
 pub use webpush::{TOKEN_SECONDS, VapidKey, VapidToken};
 
+pub use choice::{Candidate, Choice, Obstacle, choose, obstacle};
 #[cfg(feature = "providers")]
-pub(crate) use fit::is_key_for;
-pub use fit::{Fit, fit, reaches};
+pub(crate) use choice::{UNREADABLE, is_refused};
+pub use fit::{Fit, fit};
 pub use summary::{ApnsEnvironment, CheckOutcome, CredentialId, CredentialKind, CredentialState, CredentialSummary};
 
 /// A credential as an admin gives it.

@@ -19,6 +19,8 @@
 //!   follows the first and gets the same reports.
 //! - Every wake ends exactly once: with an accepting answer or with one `GaveUp`.
 //! - No attempt starts at or after the end of the wake's time, and none for a call that is over.
+//! - A credential that is removed or refused while another one serves the same app loses no wake: what waits moves on at
+//!   once, what is on the wire moves on unless it is accepted.
 //! - Each credential is a bulkhead (a lane) with its own queue and its own attempts on the wire, so a slow one delays
 //!   nobody else; within a lane calls go before notices.
 //! - Pure: no clock, no randomness, no I/O. The driver brings `now` and the outcomes and carries out the outputs in order.
@@ -30,6 +32,7 @@ mod machine;
 mod tests;
 mod wake;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +40,8 @@ use pbx_core::model::{CallId, Environment, Verdict, WakeId, WakeReport, WakeRequ
 
 use crate::credential::CredentialId;
 
+#[cfg(feature = "providers")]
+pub(crate) use answer::KEY_ENVIRONMENT;
 pub use answer::{Answer, Remedy};
 pub use lane::{CALLS_WAITING, NOTICES_SENDING, NOTICES_WAITING, SENDING};
 pub use machine::{Delivery, FOLLOWERS, PENDING, PENDING_NOTICES, REMEMBERED};
@@ -51,6 +56,8 @@ pub struct Route {
     pub environment: Environment,
     /// Where to try once when the provider says that the token is not of this environment.
     pub other: Option<(CredentialId, Environment)>,
+    /// Another credential for the same app and environment, for when the provider refuses the first or it is removed.
+    pub second: Option<CredentialId>,
 }
 
 /// Why a wake cannot even be tried.
@@ -84,7 +91,12 @@ pub enum Input {
         outcome: Outcome,
     },
     /// The admin removed a credential.
-    Removed(CredentialId),
+    Removed {
+        /// Which.
+        credential: CredentialId,
+        /// New routes for its wakes (see [`Delivery::wakes_of`]); those without one give up.
+        routes: BTreeMap<WakeId, Route>,
+    },
 }
 
 /// How an attempt ended.
@@ -138,6 +150,9 @@ pub struct Attempt {
     pub connection: Connection,
     /// Get a new provider token first: the last one was refused as expired.
     pub renew_token: bool,
+    /// It tries whether the token belongs to the provider's other environment, so a refusal of that environment says
+    /// nothing against the credential.
+    pub elsewhere: bool,
     /// When the attempt will be abandoned, from now.
     pub timeout: Duration,
 }

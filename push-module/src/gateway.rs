@@ -3,36 +3,41 @@
 //! The core sends [`GatewayInput`]s into a bounded queue and gets [`WakeReport`]s back through another; pages and the CLI
 //! hold a [`Gateway`] for the credentials. A stored credential is in use at once; nothing is ever restarted.
 
+mod alarm;
 mod board;
 mod check;
 mod clock;
 mod driver;
+mod entry;
+mod health;
 mod line;
+mod network;
 mod route;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use pbx_core::model::{CallId, PushOffer, PushProvider, UnixMillis, WakeId, WakeReport, WakeRequest};
+use pbx_core::model::{CallId, PushOffer, PushProvider, WakeId, WakeReport, WakeRequest};
 use pbx_core::store::{Store, StoreError};
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::credential::{
-    CheckOutcome, CredentialError, CredentialId, CredentialKind, CredentialState, CredentialStore, CredentialSummary,
-    Details, Loaded, NewCredential, validate,
+    Candidate, CheckOutcome, CredentialError, CredentialId, CredentialKind, CredentialStore, CredentialSummary,
+    NewCredential, validate,
 };
 use crate::delivery::{Refusal, Route};
-use board::Board;
+use crate::egress::NetworkCheck;
 use clock::Clock;
 use driver::{CONTROLS, Control, Driver};
-use line::Line;
-use route::Candidate;
+use entry::Entry;
+
+pub use alarm::{Alarm, AlarmCode};
+pub use health::{Attempts, Circuit, OPEN_AFTER, ProviderFailure, ProviderHealth};
 
 /// What the core tells the push side.
 #[derive(Debug, Clone)]
@@ -51,58 +56,16 @@ pub enum GatewayError {
     Store(#[from] StoreError),
 }
 
-/// How one credential is doing, as pages show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProviderHealth {
-    /// Which credential.
-    pub id: CredentialId,
-    /// What kind.
-    pub provider: CredentialKind,
-    /// Its name on pages.
-    pub label: String,
-    /// How it is doing.
-    #[serde(flatten)]
-    pub state: CredentialState,
-    /// When the provider last accepted it, since this process started.
-    pub last_success: Option<UnixMillis>,
-    /// What went wrong last, since this process started.
-    pub last_failure: Option<ProviderFailure>,
-    /// Wakes waiting for their turn.
-    pub waiting: usize,
-    /// Attempts on the wire.
-    pub sending: usize,
-}
-
-/// What went wrong with a credential, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProviderFailure {
-    /// When.
-    pub at: UnixMillis,
-    /// A stable code.
-    pub code: String,
-    /// Cause and fix in plain words.
-    pub text: String,
-}
-
-/// One credential in use.
-#[derive(Debug)]
-struct Entry {
-    id: CredentialId,
-    label: String,
-    fingerprint: String,
-    details: Details,
-    uploaded_at: UnixMillis,
-    /// `None` when the secret does not open with this installation's master key.
-    line: Option<Line>,
-    board: Mutex<Board>,
-}
-
 /// What the handle and the driver share.
 #[derive(Debug)]
 struct Shared {
     store: CredentialStore,
     clock: Clock,
     entries: RwLock<BTreeMap<CredentialId, Arc<Entry>>>,
+    /// What came of every attempt since the start, by kind of credential; also of those that were removed.
+    attempts: Mutex<BTreeMap<CredentialKind, Attempts>>,
+    /// The last check of the way to the providers, or the one under way.
+    network: Mutex<Option<NetworkCheck>>,
     /// What phones may be told that they can be woken with.
     offer: watch::Sender<PushOffer>,
 }
@@ -117,92 +80,6 @@ pub struct Gateway {
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Gateway({} credentials)", self.shared.entries().len())
-    }
-}
-
-impl Entry {
-    fn new(shared: &Clock, loaded: Loaded) -> Self {
-        let line = Line::new(&loaded, shared.now());
-        let mut board = Board::new(loaded.last_check);
-        if line.is_none() {
-            let error = CredentialError::Unreadable { label: loaded.label.clone() };
-            board.note_failure(error.code(), &error.to_string(), shared.now().wall);
-        }
-        Self {
-            id: loaded.id,
-            label: loaded.label,
-            fingerprint: loaded.fingerprint,
-            details: loaded.details,
-            uploaded_at: loaded.uploaded_at,
-            line,
-            board: Mutex::new(board),
-        }
-    }
-
-    fn board(&self) -> MutexGuard<'_, Board> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn summary(&self) -> CredentialSummary {
-        let board = self.board().clone();
-        let mut summary = CredentialSummary {
-            id: self.id,
-            provider: self.details.kind(),
-            label: self.label.clone(),
-            app_ids: self.details.app_ids().into_iter().map(str::to_owned).collect(),
-            key_id: None,
-            team_id: None,
-            project_id: None,
-            client_email: None,
-            contact: None,
-            public_key: None,
-            fingerprint: self.fingerprint.clone(),
-            environment: None,
-            endpoints: Vec::new(),
-            uploaded_at: self.uploaded_at,
-            state: board.state,
-            last_check: board.last_check,
-        };
-        match &self.details {
-            Details::Apns(apns) => {
-                summary.key_id = Some(apns.key_id.clone());
-                summary.team_id = Some(apns.team_id.clone());
-                summary.environment = Some(apns.environment);
-                summary.endpoints = vec![apns.production_url.to_string(), apns.sandbox_url.to_string()];
-            }
-            Details::Fcm(fcm) => {
-                summary.key_id.clone_from(&fcm.key_id);
-                summary.project_id = Some(fcm.project_id.clone());
-                summary.client_email = Some(fcm.client_email.clone());
-                summary.endpoints = vec![fcm.base_url.to_string(), fcm.token_uri.clone()];
-            }
-            Details::Webhook(webhook) => {
-                summary.endpoints = vec![webhook.url.to_string()];
-            }
-            Details::Acrobits(acrobits) => {
-                summary.endpoints = vec![acrobits.url.to_string()];
-            }
-            Details::WebPush(web_push) => {
-                summary.contact = Some(web_push.contact.clone());
-                summary.public_key = Some(web_push.public_key.clone());
-                summary.endpoints.clone_from(&web_push.allowed_hosts);
-            }
-        }
-        summary
-    }
-
-    fn health(&self) -> ProviderHealth {
-        let board = self.board().clone();
-        ProviderHealth {
-            id: self.id,
-            provider: self.details.kind(),
-            label: self.label.clone(),
-            state: board.state,
-            last_success: board.last_success,
-            last_failure: board.last_failure,
-            waiting: board.waiting,
-            sending: board.sending,
-        }
     }
 }
 
@@ -239,10 +116,7 @@ impl Shared {
 
     fn route(&self, request: &WakeRequest) -> Result<Route, Refusal> {
         let entries = self.entries();
-        let candidates: Vec<Candidate<'_>> = entries
-            .iter()
-            .map(|it| Candidate { id: it.id, label: &it.label, details: &it.details, usable: it.line.is_some() })
-            .collect();
+        let candidates: Vec<Candidate<'_>> = entries.iter().map(|entry| entry.candidate()).collect();
         route::route(request, &candidates)
     }
 }
@@ -259,7 +133,9 @@ impl Gateway {
         let store = CredentialStore::new(store);
         let clock = Clock::start();
         let entries = store.load().await?.into_iter().map(|it| (it.id, Arc::new(Entry::new(&clock, it)))).collect();
-        let shared = Arc::new(Shared { store, clock, entries: RwLock::new(entries), offer: watch::Sender::default() });
+        let entries = RwLock::new(entries);
+        let (attempts, network, offer) = (Mutex::default(), Mutex::default(), watch::Sender::default());
+        let shared = Arc::new(Shared { store, clock, entries, attempts, network, offer });
         shared.announce_offer();
         let (controls, received) = mpsc::channel(CONTROLS);
         let driver = Driver::new(Arc::clone(&shared), requests, reports, received);
@@ -308,12 +184,16 @@ impl Gateway {
         let outcome = CheckOutcome { at: self.shared.clock.now().wall, ..checked.outcome };
         self.shared.store.put_check(id, &outcome).await?;
         entry.board().note_check(outcome.clone());
+        entry.log_alarms(outcome.at);
         Ok(outcome)
     }
 
     /// Removes the credential; its pending wakes give up.
     pub async fn remove_credential(&self, id: CredentialId) -> Result<(), CredentialError> {
-        if !self.shared.store.delete(id).await? {
+        let entry = self.shared.entry(id);
+        let token = entry.as_ref().and_then(|entry| Some((entry.identity()?, entry.line.as_ref()?.provider_token()?)));
+        let minted = token.as_ref().map(|(identity, token)| (identity.as_str(), token));
+        if !self.shared.store.delete(id, minted).await? {
             return Err(CredentialError::NotFound(id));
         }
         self.shared.remove(id);
@@ -329,7 +209,13 @@ impl Gateway {
 
     /// How each credential is doing, oldest first.
     pub fn health(&self) -> Vec<ProviderHealth> {
-        self.shared.entries().iter().map(|entry| entry.health()).collect()
+        let now = self.shared.clock.now().wall;
+        self.shared.entries().iter().map(|entry| entry.health(now)).collect()
+    }
+
+    /// What came of every attempt since the start, by kind of credential; also of credentials that were removed.
+    pub fn attempts(&self) -> BTreeMap<CredentialKind, Attempts> {
+        self.shared.attempts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn tell(&self, control: Control) -> Result<(), CredentialError> {

@@ -12,6 +12,8 @@ pub mod delivery;
 pub mod payload;
 
 #[cfg(feature = "providers")]
+pub mod egress;
+#[cfg(feature = "providers")]
 pub mod gateway;
 #[cfg(feature = "providers")]
 pub mod provider;
@@ -20,8 +22,16 @@ pub mod standin;
 
 #[cfg(feature = "providers")]
 pub use credential::{
-    ApnsEnvironment, CheckOutcome, CredentialError, CredentialId, CredentialKind, CredentialState, CredentialSummary,
-    Endpoint, NewAcrobits, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush, NewWebhook, reaches,
+    ApnsEnvironment, Candidate, CheckOutcome, Choice, CredentialError, CredentialId, CredentialKind, CredentialState,
+    CredentialSummary, Endpoint, NewAcrobits, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush, NewWebhook,
+    Obstacle, choose, obstacle,
 };
 #[cfg(feature = "providers")]
-pub use gateway::{Gateway, GatewayError, GatewayInput, ProviderFailure, ProviderHealth};
+pub use egress::{
+    EgressPlace, EgressResult, EgressStep, FIREWALL, FirewallRule, NO_LONGER_NEEDED, NetworkCheck, StepResult, Where,
+    firewall_text,
+};
+#[cfg(feature = "providers")]
+pub use gateway::{
+    Alarm, AlarmCode, Attempts, Circuit, Gateway, GatewayError, GatewayInput, ProviderFailure, ProviderHealth,
+};

@@ -14,6 +14,8 @@ use super::credential;
 use super::device::Device;
 use super::failure::Failure;
 use super::output::{Report, clean};
+use super::push_health;
+use super::push_network;
 
 /// How long an outcome is waited for; a provider that does not answer is tried again for longer than anybody watches.
 const OUTCOME_WITHIN: Duration = Duration::from_secs(10);
@@ -43,6 +45,12 @@ pub(super) enum PushCommand {
         #[arg(value_parser = ["app", "rfc8599"])]
         policy: String,
     },
+    /// Which apps can be pushed, and if not, why and what to do
+    Matrix,
+    /// How each credential is doing, with every alarm
+    Health,
+    /// Whether this machine reaches its push providers, step by step, and the list for the firewall admin
+    CheckNetwork,
     /// Push a test notice to every phone of an extension, and wait for the provider's answers
     Test {
         /// Its number
@@ -56,6 +64,9 @@ pub(super) async fn run(client: Client, command: PushCommand) -> Result<Report, 
         PushCommand::Enable { extension } => switch(&client, &extension, true).await,
         PushCommand::Disable { extension } => switch(&client, &extension, false).await,
         PushCommand::Policy { phone, policy } => choose_policy(&client, phone, &policy).await,
+        PushCommand::Matrix => push_health::matrix(&client).await,
+        PushCommand::Health => push_health::health(&client).await,
+        PushCommand::CheckNetwork => push_network::check(&client).await,
         PushCommand::Test { extension } => test(&client, &extension).await,
     }
 }

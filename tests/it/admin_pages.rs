@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::support::SOON;
 use crate::support::browser::{Browser, DESKTOP, Look};
-use crate::support::server::TestServer;
+use crate::support::server::{TestApns, TestServer};
 
 const PASSWORD: &str = "otter lantern gravel violin";
 
@@ -82,7 +82,7 @@ async fn an_admin_sees_a_phone_register_fall_asleep_and_be_woken_without_touchin
 }
 
 /// Every page that needs no more than an extension and a call.
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 22] = [
     "/",
     "/extensions",
     "/extensions/import",
@@ -90,6 +90,12 @@ const PAGES: [&str; 16] = [
     "/extensions/101/secret",
     "/extensions/101/remove",
     "/push",
+    "/push/apps",
+    "/push/health",
+    "/push/network",
+    "/push/help",
+    "/push/help?symptom=all_phones",
+    "/push/help?symptom=only_this_device",
     "/push/apns",
     "/push/fcm",
     "/push/webhook",
@@ -101,12 +107,49 @@ const PAGES: [&str; 16] = [
     "/account",
 ];
 
+/// Two apps of 101 that sleep: one that can be pushed, and one whose app has no credential.
+async fn sleeping_apps(server: &TestServer, apns: &TestApns) -> (Phone, Phone) {
+    let params = [apns.tokens().params(), "pn-provider=fcm;pn-param=acme-phone;pn-prid=token".to_owned()];
+    let app = |params: &str| {
+        Phone::builder(server.tcp())
+            .extension("101")
+            .secret("secret-of-101")
+            .transport(Transport::Tcp)
+            .instance(Uuid::new_v4())
+            .push_params(format!(";{params}"))
+            .build()
+            .unwrap()
+    };
+    let (one, other) = (app(&params[0]), app(&params[1]));
+    for phone in [&one, &other] {
+        phone.register(3600, SOON).await.unwrap();
+        phone.unregister(SOON).await.unwrap();
+        phone.background().await;
+    }
+    (one, other)
+}
+
 #[tokio::test]
 async fn every_page_fits_a_small_phone_in_the_dark() {
     let server = TestServer::start().await;
     let browser = Browser::open(&server.app.base_url, Look { width: 360, dark: true, ..DESKTOP }).await;
     set_up(&server, &browser).await;
     add_extension(&browser, "101", "Front desk").await;
+    let mut apns = server.apns().await;
+    server.add_extension("102", "Anna").await;
+    let desk = server.phone("102").build().unwrap();
+    desk.register(3600, SOON).await.unwrap();
+    let (app, stranger) = sleeping_apps(&server, &apns).await;
+    let call = desk.call("101", SOON).await.unwrap();
+    apns.push(SOON).await;
+    app.wake(3600, SOON).await.unwrap();
+    app.incoming(SOON).await.unwrap().answer().unwrap();
+    call.answered(SOON).await.unwrap();
+    drop(stranger);
+    browser.go("/push/network").await;
+    browser.click("#check-network").await;
+    browser.shows("Checked").await;
+    browser.shows("The provider speaks HTTP/2").await;
     for page in PAGES {
         browser.go(page).await;
         let wide = browser.run("return document.documentElement.scrollWidth").await;
@@ -135,6 +178,11 @@ async fn the_pages_work_without_scripts() {
     browser.shows("Push is off").await;
     browser.click("form[action$='/pair'] button").await;
     browser.shows("scan QR code").await;
+    let _apns = server.apns().await;
+    browser.go("/push/network").await;
+    browser.click("#check-network").await;
+    browser.shows("Reached").await;
+    browser.shows("Checked").await;
     browser.go("/push/webhook").await;
     browser.fill("[name=url]", "http://push.example.com").await;
     browser.fill("[name=secret]", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await;

@@ -34,6 +34,8 @@ mod moving_phones;
 #[cfg(test)]
 mod outbound_flows;
 #[cfg(test)]
+mod push_apps;
+#[cfg(test)]
 mod push_policy;
 #[cfg(test)]
 mod real_phones;

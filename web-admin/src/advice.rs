@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use pbx_core::model::{DeviceSummary, PushProvider, TargetHealth, UnixMillis, WakeState};
 use pbx_core::switchboard::command::{Command, Reply, Status};
-use push_module::{CredentialState, CredentialSummary, reaches};
+use push_module::{CredentialState, CredentialSummary, ProviderHealth, obstacle};
 use serde::Serialize;
 
 use crate::adding::unexpected;
 use crate::api::devices;
 use crate::clock;
+use crate::diagnosis;
 use crate::error::Refusal;
 use crate::state::AdminState;
 use crate::tls::CertificateInfo;
+use crate::words;
 
 /// Devices looked at; beyond it the counts would be right but the page slow.
 const MAX_DEVICES: usize = 5000;
@@ -68,7 +70,7 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    fn new(
+    pub(crate) fn new(
         level: Level,
         code: &'static str,
         text: impl Into<String>,
@@ -85,6 +87,8 @@ impl Finding {
         match self.link {
             "/extensions" => "Open Extensions",
             "/push" => "Open Push",
+            "/push/apps" => "See all apps",
+            "/push/network" => "Check the network",
             "/push/apns" => "Add the key",
             "/push/fcm" => "Add the account",
             "/system" => "Open System",
@@ -97,6 +101,7 @@ impl Finding {
 pub(crate) struct Facts {
     pub(crate) status: Status,
     pub(crate) credentials: Vec<CredentialSummary>,
+    pub(crate) health: Vec<ProviderHealth>,
     pub(crate) devices: Vec<DeviceSummary>,
     pub(crate) certificate: CertificateInfo,
     pub(crate) public_url: String,
@@ -120,6 +125,7 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
     Ok(Facts {
         status,
         credentials,
+        health: state.push.health(),
         devices: found,
         certificate: site.certificate.info(),
         public_url: site.public_url.clone(),
@@ -184,7 +190,8 @@ fn push(facts: &Facts, findings: &mut Vec<Finding>) {
     }
     for credential in &facts.credentials {
         match &credential.state {
-            CredentialState::Working => {}
+            // What is wrong with it is an alarm.
+            CredentialState::Working | CredentialState::Failing { .. } => {}
             CredentialState::Untried => findings.push(Finding::new(
                 Level::Warn,
                 "push_credential_untried",
@@ -192,19 +199,13 @@ fn push(facts: &Facts, findings: &mut Vec<Finding>) {
                 "Check it now; that reaches no phone.",
                 "/push",
             )),
-            CredentialState::Failing { text, .. } => findings.push(Finding::new(
-                Level::Fail,
-                "push_credential_failing",
-                format!("The push credential “{}” does not work: {text}", credential.label),
-                "Correct the cause, then check it again.",
-                "/push",
-            )),
         }
     }
+    findings.extend(facts.health.iter().flat_map(diagnosis::alarms));
 }
 
 fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
-    let mut lacking: BTreeMap<(PushProvider, &str), usize> = BTreeMap::new();
+    let mut lacking: BTreeMap<(PushProvider, &'static str, String), (usize, String)> = BTreeMap::new();
     let (mut revoked, mut suspect) = (0usize, 0usize);
     for target in facts.devices.iter().filter_map(|device| Some((device.wake_target.as_ref()?, device.wake_state))) {
         let (target, state) = target;
@@ -212,8 +213,8 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
             continue;
         }
         let gone = matches!(target.health, TargetHealth::Revoked { .. });
-        if !gone && !reaches(&facts.credentials, target) {
-            *lacking.entry((target.provider, target.app_id.as_str())).or_default() += 1;
+        if !gone && let Some(obstacle) = obstacle(&facts.credentials, target) {
+            lacking.entry((target.provider, obstacle.code, obstacle.text)).or_insert((0, obstacle.fix)).0 += 1;
         }
         match target.health {
             TargetHealth::Good => {}
@@ -221,22 +222,15 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
             TargetHealth::Revoked { .. } => revoked += 1,
         }
     }
-    for ((provider, app), count) in lacking {
-        let (what, name, link) = match provider {
-            PushProvider::Apns => ("APNs key", "Apple", "/push/apns"),
-            PushProvider::Fcm => ("Firebase service account", "Google", "/push/fcm"),
-            PushProvider::WebPush | PushProvider::Acrobits => {
-                findings.push(without_account(provider, app, count));
-                continue;
-            }
+    for ((provider, code, text), (count, fix)) in lacking {
+        let link = match provider {
+            PushProvider::Apns => "/push/apns",
+            PushProvider::Fcm => "/push/fcm",
+            PushProvider::WebPush => "/push/webpush",
+            PushProvider::Acrobits => "/push/acrobits",
         };
-        findings.push(Finding::new(
-            Level::Fail,
-            "app_without_credential",
-            format!("{} cannot be woken through {name}: there is no credential for {app}.", phones(count)),
-            format!("Ask the publisher of the app for its {what} and add it, add the relay that pushes for him, or use an app whose key you have."),
-            link,
-        ));
+        let text = format!("{} {text}.", phones(count));
+        findings.push(Finding::new(Level::Fail, code, text, words::sentence(&fix), link));
     }
     if revoked > 0 {
         findings.push(Finding::new(
@@ -256,24 +250,6 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
             "/extensions",
         ));
     }
-}
-
-/// Apps that need no credential of somebody else, only that an admin wants them to be woken.
-fn without_account(provider: PushProvider, app: &str, count: usize) -> Finding {
-    let (what, fix, link) = match provider {
-        PushProvider::Acrobits => (
-            "through Acrobits: its mediator may not be asked for this app",
-            "Add Acrobits under Push; its mediator asks for no key.",
-            "/push/acrobits",
-        ),
-        PushProvider::WebPush | PushProvider::Apns | PushProvider::Fcm => (
-            "by Web Push: it is not enabled",
-            "Enable Web Push; it needs no account anywhere, only a contact.",
-            "/push/webpush",
-        ),
-    };
-    let text = format!("{} ({app}) cannot be woken {what}.", phones(count));
-    Finding::new(Level::Fail, "app_without_credential", text, fix, link)
 }
 
 fn phones(count: usize) -> String {

@@ -16,7 +16,8 @@ use crate::api::{
 use crate::error::{ErrorPage, Problem, Refusal};
 use crate::headers::{self, OPEN_LIMIT, UPLOAD_LIMIT};
 use crate::pages::{
-    account, calls, dashboard, device, extension, extensions, health, import, pairing, push, push_form,
+    account, calls, dashboard, device, extension, extensions, health, import, pairing, push, push_apps, push_form,
+    push_health, push_help, push_network,
 };
 use crate::pages::{security, settings, setup, sign_in, system};
 use crate::state::AdminState;
@@ -57,9 +58,15 @@ pub(crate) fn pages() -> Routes {
         ("/extensions/{number}/links/{id}", get(pairing::page)),
         ("/extensions/{number}/links/{id}/revoke", get(pairing::confirm_revoke).post(pairing::revoke)),
         ("/devices/{id}/push", post(device::switch_push)),
+        ("/devices/{id}/test-push", get(device::tested).post(device::test_push)),
+        ("/devices/{id}/test-push/shown", post(device::confirm_shown)),
         ("/devices/{id}/push-policy", post(device::choose_policy)),
         ("/devices/{id}/forget", get(device::confirm_forget).post(device::forget)),
         ("/push", get(push::page)),
+        ("/push/apps", get(push_apps::page)),
+        ("/push/health", get(push_health::page)),
+        ("/push/network", get(push_network::page).post(push_network::start)),
+        ("/push/help", get(push_help::page)),
         ("/push/apns", adding(CredentialKind::Apns)),
         ("/push/fcm", adding(CredentialKind::Fcm)),
         ("/push/webhook", adding(CredentialKind::Webhook)),
@@ -95,7 +102,11 @@ pub(crate) fn api() -> Routes {
         ("/enrolments", get(enrolments::list)),
         ("/enrolments/{id}", delete(enrolments::revoke)),
         ("/registrations", get(devices::registrations)),
+        ("/devices/{id}/test-push", post(devices::test_push)),
         ("/devices/{id}", patch(devices::change).delete(devices::remove)),
+        ("/push/matrix", get(api_push::matrix)),
+        ("/push/network-check", get(api_push::network_check).post(api_push::start_network_check)),
+        ("/push/diagnosis", get(api_push::diagnosis)),
         ("/push/credentials", get(api_push::list).post(api_push::add)),
         ("/push/credentials/{id}/check", post(api_push::check)),
         ("/push/credentials/{id}", delete(api_push::remove)),
@@ -108,6 +119,7 @@ pub(crate) fn api() -> Routes {
         ("/settings", get(api_settings::get).put(api_settings::put)),
         ("/status", get(api_system::status)),
         ("/doctor", get(api_system::doctor)),
+        ("/metrics", get(api_system::metrics)),
         ("/tokens", get(api_system::tokens).post(api_system::add_token)),
         ("/tokens/{id}", delete(api_system::remove_token)),
     ]

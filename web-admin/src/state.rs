@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pbx_core::handle::SwitchboardHandle;
-use pbx_core::model::UnixMillis;
+use pbx_core::model::{DeviceId, UnixMillis};
+use pbx_core::net::Counters;
 use pbx_core::store::Store;
 
 use crate::password::Passwords;
@@ -25,6 +26,8 @@ pub struct Site {
     pub version: &'static str,
     /// When it was started.
     pub started_at: UnixMillis,
+    /// Running totals of the SIP side.
+    pub counters: Arc<Counters>,
 }
 
 /// Everything the admin pages and the API need; cheap to clone.
@@ -38,6 +41,7 @@ pub struct AdminState {
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) streams: Streams,
+    pub(crate) confirmations: Confirmations,
 }
 
 impl std::fmt::Debug for AdminState {
@@ -64,7 +68,36 @@ impl AdminState {
             passwords: Passwords::new(),
             throttle: Arc::default(),
             streams: Streams::default(),
+            confirmations: Confirmations::default(),
         }
+    }
+}
+
+/// What admins said about the last test push of each phone: whether it was shown. Kept until the next test or restart.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Confirmations {
+    shown: Arc<Mutex<BTreeMap<DeviceId, bool>>>,
+}
+
+impl Confirmations {
+    /// Somebody clicks for each of them, so more is no office.
+    const MAX: usize = 10_000;
+
+    pub(crate) fn put(&self, device: DeviceId, shown: bool) {
+        let mut all = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(device, shown);
+        if all.len() > Self::MAX {
+            all.pop_first();
+        }
+    }
+
+    pub(crate) fn get(&self, device: DeviceId) -> Option<bool> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).get(&device).copied()
+    }
+
+    /// A new test asks anew.
+    pub(crate) fn forget(&self, device: DeviceId) {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).remove(&device);
     }
 }
 

@@ -85,6 +85,7 @@ impl Bench {
             certificate: tls::load_or_make(dir.path(), "pbx.example.com").unwrap(),
             version: "0.1.0",
             started_at: UnixMillis(0),
+            counters: std::sync::Arc::default(),
         };
         let state = AdminState::new(fake.handle.clone(), store.clone(), gateway, enrolments, site);
         let (router, local) = (router(state.clone()), local_router(state.clone()));

@@ -199,6 +199,16 @@ pub(crate) const fn provider(provider: PushProvider) -> &'static str {
     }
 }
 
+/// The phones a provider wakes.
+pub(crate) const fn platform(provider: PushProvider) -> &'static str {
+    match provider {
+        PushProvider::Apns => "iPhone",
+        PushProvider::Fcm => "Android",
+        PushProvider::WebPush => "Browser, UnifiedPush",
+        PushProvider::Acrobits => "Groundwire, Cloud Softphone",
+    }
+}
+
 pub(crate) const fn environment(environment: Environment) -> &'static str {
     match environment {
         Environment::Production => "production",

@@ -288,6 +288,7 @@ impl<M: Machine> Lane<M> {
             }
             Err(refusal) => {
                 counters.messages_refused.add(1);
+                counters.refusals.add(refusal.reason);
                 debug!(?flow, refusal.reason, "message refused");
                 self.give(Input::Refused { flow, reply: refusal.reply }, now);
             }

@@ -93,6 +93,7 @@ impl Outbox {
                 if let (WakeKind::Call, Some(call)) = (request.kind, request.call) {
                     self.parts.ringing.rings(call, request.call_uuid, request.expires_at);
                 }
+                self.counters.wakes.order(&request);
                 self.wake(request, now);
             }
             Output::StopWakes(call) => {
@@ -182,6 +183,9 @@ impl Outbox {
     }
 
     fn save(&mut self, changes: Vec<Change>, ticket: Option<SaveTicket>) {
+        for change in &changes {
+            self.count(change);
+        }
         if self.parts.saves.try_send(SaveJob { changes, ticket }).is_err() {
             match ticket {
                 Some(ticket) => self.feedback.push_back(Input::NotSaved(ticket)),
@@ -190,6 +194,30 @@ impl Outbox {
                 }
                 None => {}
             }
+        }
+    }
+
+    fn count(&self, change: &Change) {
+        match change {
+            Change::PutLastWake { device, last_wake } => self.counters.wakes.note(*device, last_wake),
+            Change::PutCall(record) => self.counters.calls.note(record),
+            Change::PutExtension(_)
+            | Change::DeleteExtension(_)
+            | Change::PutCredential(_)
+            | Change::DeleteCredential(_)
+            | Change::PutDevice(_)
+            | Change::DeleteDevice(_)
+            | Change::PutUdpBinding(_)
+            | Change::DeleteUdpBinding(_)
+            | Change::AppendTimeline(_)
+            | Change::PutParked(_)
+            | Change::PutRinging(_)
+            | Change::DeleteParked(_)
+            | Change::PutSettings(_)
+            | Change::PutBlock(_)
+            | Change::DeleteBlock { .. }
+            | Change::PutKnownNetwork { .. }
+            | Change::DeleteKnownNetwork(_) => {}
         }
     }
 

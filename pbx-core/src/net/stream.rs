@@ -268,6 +268,7 @@ impl<'a, S: AsyncRead> Reading<'a, S> {
                 }
                 Err(FrameError { reply, reason }) => {
                     self.shared.counters.messages_refused.add(1);
+                    self.shared.counters.refusals.add(reason);
                     self.reply(reply)?;
                     return ControlFlow::Break(reason);
                 }
@@ -298,6 +299,7 @@ impl<'a, S: AsyncRead> Reading<'a, S> {
             }
             Err(refusal) => {
                 self.shared.counters.messages_refused.add(1);
+                self.shared.counters.refusals.add(refusal.reason);
                 debug!(flow = ?self.flow, refusal.reason, "message refused");
                 self.reply(refusal.reply)?;
                 self.refused += 1;

@@ -61,6 +61,8 @@ pub enum Command {
     RemoveDevice(DeviceId),
     /// Push a test notice (never a VoIP push) to every device of an extension that has a wake target.
     TestPush(ExtensionNumber),
+    /// The same to one device.
+    TestPushDevice(DeviceId),
     /// Replace the live settings.
     ChangeSettings(Settings),
     /// The live settings.

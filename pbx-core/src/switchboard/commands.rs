@@ -57,7 +57,11 @@ impl Switchboard {
             }
             Command::ReportPush { username, secret, report } => self.report_push(&username, &secret, report, now),
             Command::RemoveDevice(device) => self.remove_device(device),
-            Command::TestPush(number) => self.test_push_command(number, now),
+            Command::TestPush(number) => self.test_push_command(number, None, now),
+            Command::TestPushDevice(device) => {
+                let found = self.registrar.device(device).ok_or(CommandError::NoSuchDevice(device))?;
+                self.test_push_command(found.extension(), Some(device), now)
+            }
             Command::ChangeSettings(settings) => self.change_settings(settings, now),
             Command::HangUp(call) => {
                 if self.calls.get(&call).is_none_or(|live| live.call.is_ended()) {
@@ -206,11 +210,16 @@ impl Switchboard {
         Ok(Outcome::WhenSaved(Reply::Done, vec![change]))
     }
 
-    fn test_push_command(&mut self, number: ExtensionNumber, now: Now) -> Result<Outcome, CommandError> {
+    fn test_push_command(
+        &mut self,
+        number: ExtensionNumber,
+        only: Option<DeviceId>,
+        now: Now,
+    ) -> Result<Outcome, CommandError> {
         if self.registrar.extension(number).is_none() {
             return Err(CommandError::NoSuchExtension(number));
         }
-        let pushed = self.test_push(number, now);
+        let pushed = self.test_push(number, only, now);
         if pushed.is_empty() {
             return Err(CommandError::NothingToPush(number));
         }

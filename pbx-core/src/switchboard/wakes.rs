@@ -254,11 +254,12 @@ impl Switchboard {
         text
     }
 
-    /// Pushes a test notice to every device of an extension that can be pushed.
-    pub(super) fn test_push(&mut self, extension: ExtensionNumber, now: Now) -> Vec<DeviceId> {
+    /// Pushes a test notice to every device of an extension that can be pushed, or to one of them.
+    pub(super) fn test_push(&mut self, extension: ExtensionNumber, only: Option<DeviceId>, now: Now) -> Vec<DeviceId> {
         let targets: Vec<_> = self
             .registrar
             .devices_of(extension)
+            .filter(|device| only.is_none_or(|only| device.id() == only))
             .filter_map(|device| Some((device.id(), device.usable_target()?.clone())))
             .collect();
         let mut pushed = Vec::new();

@@ -1,9 +1,8 @@
-//! Which apps a credential is for: one rule for the choice of the credential that wakes a phone and for every page that
-//! says whether a phone can be woken. Pure.
+//! Which apps a credential is for. Pure.
 
 use pbx_core::model::{PushProvider, WakeTarget};
 
-use super::{CredentialKind, CredentialSummary};
+use super::CredentialKind;
 
 /// How well a credential fits an app, best first: with a key of our own nobody else stands between us and the phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,16 +49,6 @@ pub fn fit<T: AsRef<str>>(kind: CredentialKind, app_ids: &[T], target: &WakeTarg
             _,
         ) => None,
     }
-}
-
-/// Whether one of these credentials is for the target's app and environment.
-pub fn reaches(credentials: &[CredentialSummary], target: &WakeTarget) -> bool {
-    let of_its_kind = |one: &&CredentialSummary| is_key_for(one.provider, target.provider);
-    let only_one = credentials.iter().filter(of_its_kind).count() == 1;
-    credentials.iter().any(|one| {
-        one.environment.is_none_or(|covered| covered.covers(target.environment))
-            && fit(one.provider, &one.app_ids, target, only_one).is_some()
-    })
 }
 
 /// Whether it is a key of our own for phones of this provider.

@@ -10,6 +10,8 @@ use super::{CheckOutcome, CredentialError, CredentialId, VapidKey};
 
 /// A business has one or two apps; more is a mistake of a script.
 const CREDENTIALS: usize = 32;
+/// Apple refuses provider tokens older than an hour.
+const TOKEN_SECONDS: i64 = 3600;
 
 /// A provider token that outlived a restart.
 #[derive(Debug, Clone)]
@@ -48,6 +50,10 @@ const VAPID_PLACE: &str = "vapid_key.secret";
 
 fn token_place(id: CredentialId) -> String {
     format!("push_provider_token.token:{id}")
+}
+
+fn removed_place(identity: &str) -> String {
+    format!("push_token_of_removed.token:{identity}")
 }
 
 impl CredentialStore {
@@ -154,7 +160,14 @@ impl CredentialStore {
             .execute(&mut *change)
             .await
             .map_err(StoreError::doing(doing))?;
+        let kept_token = match new.details.token_identity(&fingerprint) {
+            Some(identity) => self.take_token_of_removed(&mut change, &identity, now).await?,
+            None => None,
+        };
         change.commit().await.map_err(StoreError::doing(doing))?;
+        if let Some(kept) = &kept_token {
+            self.put_token(id, kept).await?;
+        }
         Ok(Loaded {
             id,
             label: new.label,
@@ -163,8 +176,33 @@ impl CredentialStore {
             key: Some(new.key),
             uploaded_at: now,
             last_check: None,
-            kept_token: None,
+            kept_token,
         })
+    }
+
+    /// The provider token that a removed credential with the same key left behind, unless Apple would refuse it by now.
+    async fn take_token_of_removed(
+        &self,
+        change: &mut sqlx::Transaction<'static, sqlx::Sqlite>,
+        identity: &str,
+        now: UnixMillis,
+    ) -> Result<Option<KeptToken>, StoreError> {
+        let doing = "looking for the provider token of a removed credential";
+        sqlx::query("DELETE FROM push_token_of_removed WHERE issued_at < $1")
+            .bind(now.seconds() - TOKEN_SECONDS)
+            .execute(&mut **change)
+            .await
+            .map_err(StoreError::doing(doing))?;
+        let found: Option<(Vec<u8>, i64)> =
+            sqlx::query_as("DELETE FROM push_token_of_removed WHERE identity = $1 RETURNING token, issued_at")
+                .bind(identity)
+                .fetch_optional(&mut **change)
+                .await
+                .map_err(StoreError::doing(doing))?;
+        let Some((sealed, issued_at)) = found else { return Ok(None) };
+        let Ok(opened) = self.store.sealer().open(&removed_place(identity), &sealed) else { return Ok(None) };
+        let Ok(token) = std::str::from_utf8(&opened) else { return Ok(None) };
+        Ok(Some(KeptToken { token: Redacted::new(token.to_owned()), issued_at }))
     }
 
     /// This installation's key for Web Push, made when it is asked for the first time.
@@ -202,8 +240,9 @@ impl CredentialStore {
         Ok(secret)
     }
 
-    /// Deletes a credential with its kept token; says whether it was there.
-    pub(crate) async fn delete(&self, id: CredentialId) -> Result<bool, StoreError> {
+    /// Deletes a credential; says whether it was there. Its provider token stays, sealed, for the case that the same key is
+    /// added again before Apple takes another one.
+    pub(crate) async fn delete(&self, id: CredentialId, token: Option<(&str, &KeptToken)>) -> Result<bool, StoreError> {
         let doing = "removing a push credential";
         let mut change = self.store.begin().await?;
         let done = sqlx::query("DELETE FROM push_credential WHERE id = $1")
@@ -211,6 +250,19 @@ impl CredentialStore {
             .execute(&mut *change)
             .await
             .map_err(StoreError::doing(doing))?;
+        if let Some((identity, kept)) = token {
+            let sealed = self.store.sealer().seal(&removed_place(identity), kept.token.reveal().as_bytes())?;
+            sqlx::query(
+                "INSERT INTO push_token_of_removed (identity, token, issued_at) VALUES ($1, $2, $3) \
+                 ON CONFLICT (identity) DO UPDATE SET token = excluded.token, issued_at = excluded.issued_at",
+            )
+            .bind(identity)
+            .bind(sealed)
+            .bind(kept.issued_at)
+            .execute(&mut *change)
+            .await
+            .map_err(StoreError::doing(doing))?;
+        }
         change.commit().await.map_err(StoreError::doing(doing))?;
         Ok(done.rows_affected() > 0)
     }

@@ -73,6 +73,14 @@ pub(crate) struct AcrobitsDetails {
 }
 
 impl Details {
+    /// What a provider counts new provider tokens for, if it counts them: Apple's key, whatever row it is stored in.
+    pub(crate) fn token_identity(&self, fingerprint: &str) -> Option<String> {
+        match self {
+            Self::Apns(apns) => Some(format!("{fingerprint}:{}:{}", apns.key_id, apns.team_id)),
+            Self::Fcm(_) | Self::Webhook(_) | Self::WebPush(_) | Self::Acrobits(_) => None,
+        }
+    }
+
     pub(crate) fn kind(&self) -> CredentialKind {
         match self {
             Self::Apns(_) => CredentialKind::Apns,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pbx_core::model::Verdict;
+use pbx_core::model::{Environment, Verdict};
 
 /// A provider's answer, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,9 +51,40 @@ impl Answer {
         Self { verdict, remedy, provider_id: None }
     }
 
+    /// The same answer when it ended a try in the provider's other environment: a key that is not for that environment is
+    /// no fault of the key then. The phone's token belongs there, and the key does not reach it.
+    pub(super) fn about_the_phone(self, tried: Environment) -> Self {
+        match &self.verdict {
+            Verdict::Misconfigured { code, .. } if code == KEY_ENVIRONMENT => {
+                let why = of_the_other_environment(tried).to_owned();
+                Self { verdict: Verdict::TokenWrong { why, accepted_in: None }, remedy: Remedy::Nothing, ..self }
+            }
+            Verdict::Misconfigured { .. }
+            | Verdict::Accepted
+            | Verdict::RetryAfter { .. }
+            | Verdict::TokenGone { .. }
+            | Verdict::TokenWrong { .. }
+            | Verdict::Refused { .. } => self,
+        }
+    }
+
     /// The verdict's words.
     pub fn why(&self) -> &str {
         why(&self.verdict)
+    }
+}
+
+/// The code of a key that is not valid in the environment it was used in.
+pub(crate) const KEY_ENVIRONMENT: &str = "apns_key_environment";
+
+fn of_the_other_environment(tried: Environment) -> &'static str {
+    match tried {
+        Environment::Sandbox => {
+            "Apple does not know this phone's token in production, and the push key is for production only; this phone probably runs a test build of the app, so install it from the store or TestFlight, or add a key for the sandbox under Push"
+        }
+        Environment::Production => {
+            "Apple does not know this phone's token in its sandbox, and the push key is for the sandbox only; this phone probably runs the app from the store, so add a key for production under Push"
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pbx_core::model::{CallId, Moment, Now, Verdict, WakeEvent, WakeId, WakeReport, WakeRequest, WakeTarget};
 
 use super::lane::{Class, Lane};
-use super::wake::{ATTEMPT_TIMEOUT, Follower, Sameness, State, Step, Wake};
+use super::wake::{ATTEMPT_TIMEOUT, ATTEMPTS, Follower, Sameness, State, Step, Wake};
 use super::{Answer, Attempt, Connection, Input, Outcome, Output, Refusal, Route, answer};
 use crate::credential::CredentialId;
 
@@ -61,7 +61,7 @@ impl Delivery {
             Input::Wake { request, route } => self.accept_order(request, route, now),
             Input::StopWakes(call) => self.stop(call, now),
             Input::Ended { wake_id, attempt, outcome } => self.ended(wake_id, attempt, outcome, now),
-            Input::Removed(credential) => self.removed(credential, now),
+            Input::Removed { credential, routes } => self.removed(credential, &routes, now),
         }
     }
 
@@ -231,7 +231,11 @@ impl Delivery {
             );
             return self.accept(wake_id, attempt, answer.provider_id, now);
         }
-        let step = wake.after_answer(answer.remedy, now.mono);
+        let answer = if wake.is_elsewhere() { answer.about_the_phone(wake.environment) } else { answer };
+        let step = match wake.after_answer(answer.remedy, now.mono) {
+            Step::GiveUp => wake.with_the_second(&answer.verdict),
+            step @ (Step::AgainFresh | Step::AgainRenewed | Step::AgainElsewhere(..) | Step::After(_)) => step,
+        };
         let verdict = match step {
             Step::GiveUp => answer.verdict.clone(),
             Step::AgainFresh | Step::AgainRenewed | Step::AgainElsewhere(..) => {
@@ -263,6 +267,13 @@ impl Delivery {
                 format!("the caller stopped ringing before it worked; {}", because.why),
                 now,
             );
+        }
+        if let Some(route) = wake.moved.take()
+            && wake.attempts < ATTEMPTS
+            && !ENDS_WITH_THE_TOKEN.contains(&because.code)
+        {
+            self.move_on(wake_id, route, now);
+            return self.pump_all(now);
         }
         match step {
             Step::GiveUp => self.give_up(wake_id, because.code, because.why.to_owned(), now),
@@ -308,20 +319,43 @@ impl Delivery {
         self.pump_all(now);
     }
 
-    fn removed(&mut self, credential: CredentialId, now: Now) {
+    fn removed(&mut self, credential: CredentialId, routes: &BTreeMap<WakeId, Route>, now: Now) {
         let gone: Vec<WakeId> =
             self.wakes.iter().filter(|(_, wake)| wake.credential == credential).map(|(id, _)| *id).collect();
         for wake_id in gone {
-            let Some(wake) = self.wakes.get(&wake_id) else { continue };
-            match wake.state {
-                State::Sending { .. } => {
-                    self.outputs.push_back(Output::Abandon { wake_id, attempt: wake.attempts });
+            let Some(wake) = self.wakes.get_mut(&wake_id) else { continue };
+            let route = routes.get(&wake_id).copied().filter(|route| route.credential != credential);
+            match (wake.state, route) {
+                // A provider goes on to take what was signed with the old key, and only one push may ring.
+                (State::Sending { .. }, Some(route)) => wake.moved = Some(route),
+                (State::Queued | State::WaitingToRetry { .. }, Some(route)) => self.move_on(wake_id, route, now),
+                (State::Sending { .. }, None) => {
+                    let attempt = wake.attempts;
+                    self.outputs.push_back(Output::Abandon { wake_id, attempt });
+                    self.give_up(wake_id, "no_credential", REMOVED.into(), now);
                 }
-                State::Queued | State::WaitingToRetry { .. } => {}
+                (State::Queued | State::WaitingToRetry { .. }, None) => {
+                    self.give_up(wake_id, "no_credential", REMOVED.into(), now);
+                }
             }
-            self.give_up(wake_id, "no_credential", "the push credential was removed meanwhile".into(), now);
         }
         self.lanes.remove(&credential);
+        self.pump_all(now);
+    }
+
+    /// The wakes that depend on a credential, for new routes before it is removed.
+    pub fn wakes_of(&self, credential: CredentialId) -> Vec<(WakeId, Arc<WakeRequest>)> {
+        let its = self.wakes.iter().filter(|(_, wake)| wake.credential == credential);
+        its.map(|(wake_id, wake)| (*wake_id, Arc::clone(&wake.request))).collect()
+    }
+
+    /// Goes on with another credential.
+    fn move_on(&mut self, wake_id: WakeId, route: Route, now: Now) {
+        self.free_slot(wake_id);
+        if let Some(wake) = self.wakes.get_mut(&wake_id) {
+            wake.take_route(route);
+        }
+        self.queue_again(wake_id, now);
     }
 
     fn queue_again(&mut self, wake_id: WakeId, now: Now) {
@@ -366,6 +400,7 @@ impl Delivery {
             environment: wake.environment,
             connection: if std::mem::take(&mut wake.fresh) { Connection::Fresh } else { Connection::Usual },
             renew_token: std::mem::take(&mut wake.renew),
+            elsewhere: wake.is_elsewhere(),
             timeout,
         };
         let number = wake.attempts;
@@ -449,6 +484,9 @@ fn same_tokens(one: &WakeTarget, other: &WakeTarget) -> bool {
 }
 
 const STOPPED: &str = "the call was over";
+const REMOVED: &str = "the push credential was removed meanwhile";
+/// Codes after which no other credential helps.
+const ENDS_WITH_THE_TOKEN: [&str; 2] = ["token_gone", "refused"];
 
 fn report_of(
     request: &WakeRequest,

@@ -61,7 +61,12 @@ fn request(number: u64, kind: WakeKind, call: i64, device: i64, now: Now) -> Wak
 }
 
 fn route(credential: CredentialId) -> Result<Route, Refusal> {
-    Ok(Route { credential, environment: Environment::Production, other: Some((credential, Environment::Sandbox)) })
+    Ok(Route {
+        credential,
+        environment: Environment::Production,
+        other: Some((credential, Environment::Sandbox)),
+        second: None,
+    })
 }
 
 /// The machine with its outputs sorted.
@@ -328,8 +333,12 @@ fn a_token_wrong_in_both_environments_is_wrong() {
 #[test]
 fn another_key_can_serve_the_other_environment() {
     let mut bench = Bench::default();
-    let both =
-        Route { credential: FIRST, environment: Environment::Production, other: Some((SECOND, Environment::Sandbox)) };
+    let both = Route {
+        credential: FIRST,
+        environment: Environment::Production,
+        other: Some((SECOND, Environment::Sandbox)),
+        second: None,
+    };
     let call = request(1, WakeKind::Call, 1, 1, at(0));
     bench.handle(Input::Wake { request: call, route: Ok(both) }, at(0));
     bench.answer(1, 1, elsewhere(), at(50));
@@ -467,10 +476,70 @@ fn a_removed_credential_ends_its_wakes() {
     bench.call(1, at(0));
     let other = request(2, WakeKind::Call, 2, 1, at(0));
     bench.handle(Input::Wake { request: other, route: route(SECOND) }, at(0));
-    bench.handle(Input::Removed(FIRST), at(10));
+    bench.handle(Input::Removed { credential: FIRST, routes: BTreeMap::new() }, at(10));
     assert_eq!(bench.gave_up(1), Some("no_credential"));
     assert_eq!(bench.abandoned, [(wake_id(1), 1)]);
     assert_eq!(bench.gave_up(2), None);
+}
+
+/// The first credential is removed; all its wakes may go through the second.
+fn replace_first(bench: &mut Bench, now: Now) {
+    let its = bench.machine.wakes_of(FIRST).into_iter();
+    let routes = its.map(|(wake_id, _)| (wake_id, route(SECOND).unwrap())).collect();
+    bench.handle(Input::Removed { credential: FIRST, routes }, now);
+}
+
+#[test]
+fn wakes_of_a_replaced_credential_go_through_the_new_one() {
+    let mut bench = Bench::default();
+    for number in 1..=SENDING as u64 + 2 {
+        let call = request(number, WakeKind::Call, 1, i64::try_from(number).unwrap(), at(0));
+        bench.handle(Input::Wake { request: call, route: route(FIRST) }, at(0));
+    }
+    assert_eq!(bench.attempts.len(), SENDING);
+    replace_first(&mut bench, at(10));
+    let moved: Vec<_> = bench.attempts[SENDING..].iter().map(|it| (it.wake_id, it.credential)).collect();
+    let (one, other) = (wake_id(SENDING as u64 + 1), wake_id(SENDING as u64 + 2));
+    assert_eq!(moved, [(one, SECOND), (other, SECOND)], "what waited goes on at once");
+    assert!(bench.abandoned.is_empty(), "what is on the wire may still be accepted");
+    bench.answer(1, 1, accepted(), at(20));
+    assert_eq!(bench.attempts.len(), SENDING + 2, "an accepted push is not sent again");
+    let revoked = Answer::is_final(Verdict::Misconfigured { code: "apns_key".into(), what: "revoked".into() });
+    bench.answer(2, 1, revoked, at(30));
+    let again = bench.attempts.last().unwrap();
+    assert_eq!((again.wake_id, again.number, again.credential), (wake_id(2), 2, SECOND));
+    bench.answer(2, 2, accepted(), at(40));
+    let gone = Answer::is_final(Verdict::TokenGone { since: None, why: "gone".into() });
+    bench.answer(3, 1, gone, at(50));
+    assert_eq!((bench.gave_up(2), bench.gave_up(3)), (None, Some("token_gone")));
+    assert_eq!(bench.machine.load(FIRST), (0, 0));
+}
+
+#[test]
+fn a_key_that_the_provider_refuses_is_stood_in_for_once_by_the_second() {
+    let mut bench = Bench::default();
+    let call = request(1, WakeKind::Call, 1, 1, at(0));
+    let route = route(FIRST).map(|route| Route { second: Some(SECOND), ..route });
+    bench.handle(Input::Wake { request: call, route }, at(0));
+    let revoked = || Answer::is_final(Verdict::Misconfigured { code: "apns_key".into(), what: "revoked".into() });
+    bench.answer(1, 1, revoked(), at(10));
+    let credentials: Vec<_> = bench.attempts.iter().map(|it| it.credential).collect();
+    assert_eq!(credentials, [FIRST, SECOND]);
+    bench.answer(1, 2, revoked(), at(20));
+    assert_eq!((bench.attempts.len(), bench.gave_up(1)), (2, Some("apns_key")));
+}
+
+#[test]
+fn a_key_that_is_not_for_the_environment_a_token_was_tried_in_is_no_fault_of_the_key() {
+    let mut bench = Bench::default();
+    bench.call(1, at(0));
+    bench.answer(1, 1, elsewhere(), at(10));
+    assert!(bench.attempts[1].elsewhere);
+    let bound = Verdict::Misconfigured { code: KEY_ENVIRONMENT.into(), what: "not in sandbox".into() };
+    bench.answer(1, 2, Answer::is_final(bound), at(20));
+    let Some(WakeEvent::GaveUp { code, why }) = bench.events(1).last() else { panic!("{:?}", bench.events(1)) };
+    assert_eq!(code, "token_wrong");
+    assert!(why.contains("test build"), "{why}");
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pbx_core::model::{CallId, DeviceId, Environment, Moment, WakeId, WakeKind, WakeRequest, WakeTarget};
+use pbx_core::model::{CallId, DeviceId, Environment, Moment, Verdict, WakeId, WakeKind, WakeRequest, WakeTarget};
 
-use super::Remedy;
 use super::lane::Class;
+use super::{Remedy, Route};
 use crate::credential::CredentialId;
 
 /// One attempt; both providers answer within 0.3 s, and a caller must not lose more than this to a dead connection.
@@ -105,6 +105,9 @@ pub(super) struct Wake {
     pub(super) credential: CredentialId,
     pub(super) environment: Environment,
     other: Option<(CredentialId, Environment)>,
+    second: Option<CredentialId>,
+    /// Its credential was removed while an attempt was on the wire: where to go on unless that is accepted.
+    pub(super) moved: Option<Route>,
     pub(super) state: State,
     pub(super) attempts: u32,
     pub(super) expires: Moment,
@@ -117,13 +120,15 @@ pub(super) struct Wake {
 }
 
 impl Wake {
-    pub(super) fn new(request: WakeRequest, route: super::Route, expires: Moment) -> Self {
+    pub(super) fn new(request: WakeRequest, route: Route, expires: Moment) -> Self {
         Self {
             request: Arc::new(request),
             followers: Vec::new(),
             credential: route.credential,
             environment: route.environment,
             other: route.other,
+            second: route.second,
+            moved: None,
             state: State::Queued,
             attempts: 0,
             expires,
@@ -206,6 +211,33 @@ impl Wake {
                 }
                 None => Step::GiveUp,
             },
+        }
+    }
+
+    /// What to do after an answer that only another credential can cure; asked when nothing else is left.
+    pub(super) fn with_the_second(&mut self, verdict: &Verdict) -> Step {
+        match verdict {
+            Verdict::Misconfigured { .. } if self.may_go_on() => match self.second.take() {
+                Some(second) => Step::AgainElsewhere(second, self.environment),
+                None => Step::GiveUp,
+            },
+            Verdict::Misconfigured { .. }
+            | Verdict::Accepted
+            | Verdict::RetryAfter { .. }
+            | Verdict::TokenGone { .. }
+            | Verdict::TokenWrong { .. }
+            | Verdict::Refused { .. } => Step::GiveUp,
+        }
+    }
+
+    /// From now on by another route.
+    pub(super) fn take_route(&mut self, route: Route) {
+        self.credential = route.credential;
+        self.second = route.second;
+        // The other environment is tried once, whatever the route.
+        if !self.spent.elsewhere {
+            self.environment = route.environment;
+            self.other = route.other;
         }
     }
 

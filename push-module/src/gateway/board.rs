@@ -1,19 +1,41 @@
 //! How one credential is doing: written by the driver and the live check, read by pages.
 
-use pbx_core::model::{UnixMillis, Verdict};
+use std::collections::{BTreeSet, VecDeque};
 
-use super::ProviderFailure;
+use pbx_core::model::{Environment, UnixMillis, Verdict};
+
+use super::alarm::{Alarm, AlarmCode};
+use super::health::{Attempts, Circuit, OPEN_AFTER, ProviderFailure};
 use crate::credential::{CheckOutcome, CredentialState};
-use crate::delivery::{Outcome, Remedy};
+use crate::delivery::{KEY_ENVIRONMENT, Outcome, Remedy};
+
+/// Attempts the success rate is drawn from: a small office's day, a large one's minutes.
+const RECENT: usize = 100;
 
 #[derive(Debug, Clone)]
 pub(super) struct Board {
     pub(super) state: CredentialState,
     pub(super) last_success: Option<UnixMillis>,
     pub(super) last_failure: Option<ProviderFailure>,
+    pub(super) last_quota: Option<ProviderFailure>,
     pub(super) last_check: Option<CheckOutcome>,
+    pub(super) refused_environment: Option<(Environment, UnixMillis)>,
     pub(super) waiting: usize,
     pub(super) sending: usize,
+    pub(super) attempts: Attempts,
+    pub(super) unanswered_in_a_row: u32,
+    /// Whether each of the last attempts was taken.
+    recent: VecDeque<bool>,
+    /// Alarms that stand in the log as raised.
+    raised: BTreeSet<AlarmCode>,
+}
+
+/// Which attempt an outcome is of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tried {
+    pub(super) environment: Environment,
+    /// A try whether the token belongs to the other environment.
+    pub(super) elsewhere: bool,
 }
 
 impl Board {
@@ -23,7 +45,20 @@ impl Board {
             None => CredentialState::Untried,
             Some(check) => state_of(check),
         };
-        Self { state, last_success: None, last_failure: None, last_check, waiting: 0, sending: 0 }
+        Self {
+            state,
+            last_success: None,
+            last_failure: None,
+            last_quota: None,
+            last_check,
+            refused_environment: None,
+            waiting: 0,
+            sending: 0,
+            attempts: Attempts::default(),
+            unanswered_in_a_row: 0,
+            recent: VecDeque::new(),
+            raised: BTreeSet::new(),
+        }
     }
 
     pub(super) fn note_check(&mut self, check: CheckOutcome) {
@@ -35,23 +70,59 @@ impl Board {
         self.last_check = Some(check);
     }
 
-    /// What an attempt says about the credential; a refusal of one phone or one push says nothing against it.
-    pub(super) fn note_outcome(&mut self, outcome: &Outcome, at: UnixMillis) {
+    /// Counts an attempt and notes what it says about the credential.
+    pub(super) fn note_attempt(&mut self, outcome: &Outcome, tried: Tried, at: UnixMillis) {
+        if let Some(taken) = self.attempts.count(outcome, tried.elsewhere) {
+            if self.recent.len() >= RECENT {
+                self.recent.pop_front();
+            }
+            self.recent.push_back(taken);
+        }
+        self.note_outcome(outcome, tried, at);
+    }
+
+    /// What an outcome says about the credential; a refusal of one phone or one push says nothing against it.
+    pub(super) fn note_outcome(&mut self, outcome: &Outcome, tried: Tried, at: UnixMillis) {
         match outcome {
-            Outcome::Unreachable { why } => self.note_failure("unreachable", why, at),
-            Outcome::Answered(answer) => match &answer.verdict {
-                Verdict::Accepted | Verdict::TokenGone { .. } | Verdict::TokenWrong { .. } => self.note_success(at),
-                Verdict::Misconfigured { code, what } => self.note_failure(code, what, at),
-                Verdict::RetryAfter { why, .. } if is_trouble(answer.remedy) => {
-                    self.note_failure("provider_busy", why, at);
+            Outcome::Unreachable { why } => {
+                self.unanswered_in_a_row = self.unanswered_in_a_row.saturating_add(1);
+                self.note_failure("unreachable", why, at);
+            }
+            Outcome::Answered(answer) => {
+                self.unanswered_in_a_row = 0;
+                match &answer.verdict {
+                    Verdict::Accepted => {
+                        self.refused_environment = self.refused_environment.filter(|(it, _)| *it != tried.environment);
+                        self.note_success(at);
+                    }
+                    Verdict::TokenGone { .. } | Verdict::TokenWrong { .. } => self.note_success(at),
+                    // The key is good for the other environment as far as this tells; only phones of this one suffer.
+                    Verdict::Misconfigured { code, .. } if code == KEY_ENVIRONMENT => {
+                        self.refused_environment = Some((tried.environment, at));
+                    }
+                    Verdict::Misconfigured { code, what } => self.note_failure(code, what, at),
+                    Verdict::RetryAfter { why, .. } => self.note_delay(answer.remedy, why, at),
+                    Verdict::Refused { .. } => {}
                 }
-                Verdict::RetryAfter { .. } | Verdict::Refused { .. } => {}
-            },
+            }
+        }
+    }
+
+    /// Trouble of the provider itself is a failure; too many pushes for one phone are that phone's affair, but worth telling.
+    fn note_delay(&mut self, remedy: Remedy, why: &str, at: UnixMillis) {
+        match remedy {
+            Remedy::TrySoon { .. } => self.note_failure("provider_busy", why, at),
+            Remedy::Wait(_) => {
+                let code = AlarmCode::Quota.as_str().to_owned();
+                self.last_quota = Some(ProviderFailure { at, code, text: why.to_owned() });
+            }
+            Remedy::Nothing | Remedy::RenewToken | Remedy::NewConnection | Remedy::OtherEnvironment => {}
         }
     }
 
     pub(super) fn note_success(&mut self, at: UnixMillis) {
         self.last_success = Some(at);
+        self.unanswered_in_a_row = 0;
         self.state = CredentialState::Working;
     }
 
@@ -63,15 +134,23 @@ impl Board {
         };
         self.state = CredentialState::Failing { code: code.to_owned(), text: text.to_owned(), since };
     }
-}
 
-/// Whether the provider itself is in trouble; too many pushes for one phone are that phone's affair.
-fn is_trouble(remedy: Remedy) -> bool {
-    match remedy {
-        Remedy::TrySoon { .. } => true,
-        Remedy::Nothing | Remedy::Wait(_) | Remedy::RenewToken | Remedy::NewConnection | Remedy::OtherEnvironment => {
-            false
-        }
+    pub(super) fn circuit(&self) -> Circuit {
+        if self.unanswered_in_a_row >= OPEN_AFTER { Circuit::Open } else { Circuit::Closed }
+    }
+
+    pub(super) fn success_percent(&self) -> Option<u8> {
+        let taken = self.recent.iter().filter(|taken| **taken).count();
+        u8::try_from((taken * 100).checked_div(self.recent.len())?).ok()
+    }
+
+    /// Notes what is in the log now; gives the codes that were raised and those that were lifted since.
+    pub(super) fn log(&mut self, alarms: &[Alarm]) -> (BTreeSet<AlarmCode>, BTreeSet<AlarmCode>) {
+        let now: BTreeSet<AlarmCode> = alarms.iter().map(|alarm| alarm.code).collect();
+        let raised = now.difference(&self.raised).copied().collect();
+        let lifted = self.raised.difference(&now).copied().collect();
+        self.raised = now;
+        (raised, lifted)
     }
 }
 

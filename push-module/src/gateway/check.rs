@@ -4,7 +4,7 @@ use pbx_core::model::{Environment, Now, UnixMillis, Verdict, WakeId};
 
 use super::line::{Line, age, apns_base};
 use crate::credential::{CheckOutcome, KeptToken, TOKEN_SECONDS};
-use crate::delivery::Answer;
+use crate::delivery::{Answer, KEY_ENVIRONMENT};
 use crate::provider::fcm::AccessError;
 use crate::provider::{SendError, acrobits, apns, fcm, webhook};
 
@@ -119,8 +119,7 @@ fn apns_outcome(findings: &[(Environment, Finding)], at: UnixMillis) -> CheckOut
     let asked = |environment: Environment| findings.iter().any(|(it, _)| *it == environment);
     let production = bad_in(Environment::Production);
     let sandbox = bad_in(Environment::Sandbox);
-    let of_environment =
-        |finding: &Finding| matches!(finding, Finding::Bad { code, .. } if code == "apns_key_environment");
+    let of_environment = |finding: &Finding| matches!(finding, Finding::Bad { code, .. } if code == KEY_ENVIRONMENT);
     match (production, sandbox) {
         (None, None) => CheckOutcome {
             at,

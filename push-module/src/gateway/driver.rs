@@ -1,16 +1,18 @@
 //! The loop around the machine: reads the clock, brings inputs, carries out outputs in order.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use pbx_core::model::{Now, UnixMillis, WakeId, WakeReport};
+use pbx_core::model::{Environment, Now, UnixMillis, WakeId, WakeReport};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::board::Tried;
+use super::entry::Entry;
 use super::line::{Sent, Upkeep};
-use super::{Entry, GatewayInput, Shared};
+use super::{GatewayInput, Shared};
 use crate::credential::{CredentialId, CredentialKind, KeptToken};
 use crate::delivery::{ATTEMPT_TIMEOUT, Attempt, Delivery, Input, Outcome, Output};
 
@@ -35,7 +37,7 @@ pub(super) enum Control {
 /// What a task of the driver brought.
 #[derive(Debug)]
 enum Done {
-    Attempt { wake_id: WakeId, number: u32, credential: CredentialId, sent: Sent },
+    Attempt { wake_id: WakeId, number: u32, credential: CredentialId, tried: Tried, sent: Sent },
     Upkeep { credential: CredentialId, upkeep: Upkeep },
     Kept,
 }
@@ -45,6 +47,7 @@ enum Done {
 struct OnTheWire {
     number: u32,
     credential: CredentialId,
+    tried: Tried,
     task: AbortHandle,
 }
 
@@ -142,7 +145,7 @@ impl Driver {
                         on_the_wire.task.abort();
                         let why = "the provider did not answer in time".to_owned();
                         let at = self.now().wall;
-                        self.note(on_the_wire.credential, &Outcome::Unreachable { why }, at);
+                        self.note(on_the_wire.credential, &Outcome::Unreachable { why }, on_the_wire.tried, at);
                     }
                 }
             }
@@ -155,10 +158,10 @@ impl Driver {
         let (wake_id, number, credential) = (attempt.wake_id, attempt.number, attempt.credential);
         let Some(entry) = self.shared.entry(credential) else {
             // Removed between the choice and the attempt.
-            let now = self.now();
-            return self.machine.handle(Input::Removed(credential), now);
+            return self.removed(credential);
         };
         let now = self.now();
+        let tried = Tried { environment: attempt.environment, elsewhere: attempt.elsewhere };
         let task = self.tasks.spawn(async move {
             let sent = match &entry.line {
                 Some(line) => line.attempt(attempt, now).await,
@@ -167,33 +170,33 @@ impl Driver {
                     minted: None,
                 },
             };
-            Done::Attempt { wake_id, number, credential, sent }
+            Done::Attempt { wake_id, number, credential, tried, sent }
         });
-        self.on_the_wire.insert(wake_id, OnTheWire { number, credential, task });
+        self.on_the_wire.insert(wake_id, OnTheWire { number, credential, tried, task });
     }
 
     fn done(&mut self, done: Done) {
         let now = self.now();
         match done {
-            Done::Attempt { wake_id, number, credential, sent } => {
+            Done::Attempt { wake_id, number, credential, tried, sent } => {
                 if self.on_the_wire.get(&wake_id).is_some_and(|it| it.number == number) {
                     self.on_the_wire.remove(&wake_id);
                 }
-                self.note(credential, &sent.outcome, now.wall);
+                self.note(credential, &sent.outcome, tried, now.wall);
                 self.keep(credential, sent.minted);
                 self.machine.handle(Input::Ended { wake_id, attempt: number, outcome: sent.outcome }, now);
             }
             Done::Upkeep { credential, upkeep } => {
                 self.keep(credential, upkeep.minted);
+                let Some(entry) = self.shared.entry(credential) else { return };
+                // A token is fetched or made for all environments alike.
+                let tried = Tried { environment: Environment::Production, elsewhere: false };
                 match upkeep.failure {
-                    Some(failure) => self.note(credential, &failure, now.wall),
-                    None if upkeep.fetched => {
-                        if let Some(entry) = self.shared.entry(credential) {
-                            entry.board().note_success(now.wall);
-                        }
-                    }
+                    Some(failure) => entry.board().note_outcome(&failure, tried, now.wall),
+                    None if upkeep.fetched => entry.board().note_success(now.wall),
                     None => {}
                 }
+                entry.log_alarms(now.wall);
             }
             Done::Kept => {}
         }
@@ -206,12 +209,17 @@ impl Driver {
                     self.upkeep(entry);
                 }
             }
-            Control::Removed(credential) => {
-                let now = self.now();
-                self.machine.handle(Input::Removed(credential), now);
-            }
+            Control::Removed(credential) => self.removed(credential),
             Control::Keep(credential, token) => self.keep(credential, Some(token)),
         }
+    }
+
+    /// Its wakes go on with another credential of the same app, if there is one.
+    fn removed(&mut self, credential: CredentialId) {
+        let pending = self.machine.wakes_of(credential);
+        let routes = pending.into_iter().filter_map(|(id, wake)| Some((id, self.shared.route(&wake).ok()?))).collect();
+        let now = self.now();
+        self.machine.handle(Input::Removed { credential, routes }, now);
     }
 
     fn upkeep_all(&mut self) {
@@ -231,13 +239,29 @@ impl Driver {
         });
     }
 
-    fn note(&self, credential: CredentialId, outcome: &Outcome, at: UnixMillis) {
+    fn note(&self, credential: CredentialId, outcome: &Outcome, tried: Tried, at: UnixMillis) {
         let Some(entry) = self.shared.entry(credential) else { return };
+        self.shared
+            .attempts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(entry.details.kind())
+            .or_default()
+            .count(outcome, tried.elsewhere);
         // With Web Push each phone brings its own push service, whose troubles are no fault of our key.
         if entry.details.kind() == CredentialKind::WebPush && !outcome.is_about_the_key() {
             return;
         }
-        entry.board().note_outcome(outcome, at);
+        let doubtful = {
+            let mut board = entry.board();
+            let before = board.state.as_str();
+            board.note_attempt(outcome, tried, at);
+            before != "working" || board.state.as_str() != before || !matches!(outcome, Outcome::Answered(_))
+        };
+        // A credential that goes on working is the usual case, at thousands of pushes in a second.
+        if doubtful {
+            entry.log_alarms(at);
+        }
     }
 
     fn show_load(&self) {

@@ -98,6 +98,16 @@ impl Line {
         Some(Self { protocol, extra_ca_pem, client, provider })
     }
 
+    /// The provider token in use; only APNs has one that is worth keeping.
+    pub(super) fn provider_token(&self) -> Option<KeptToken> {
+        match &self.provider {
+            Provider::Apns { token, .. } => token.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Provider::Fcm { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } | Provider::Acrobits { .. } => {
+                None
+            }
+        }
+    }
+
     /// A client of its own, with no connection; for the live check.
     pub(super) fn new_client(&self) -> Result<reqwest::Client, SendError> {
         build(&self.protocol, self.extra_ca_pem.as_deref()).map_err(SendError)

@@ -13,6 +13,8 @@ mod log;
 #[cfg(feature = "standin")]
 mod office;
 #[cfg(feature = "standin")]
+mod rotation;
+#[cfg(feature = "standin")]
 mod webhook;
 #[cfg(feature = "standin")]
 mod webpush;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::token::MINIMUM_AGE;
 use super::{Reply, SendError};
 use crate::credential::BaseUrl;
-use crate::delivery::{Answer, Refusal, Remedy};
+use crate::delivery::{Answer, KEY_ENVIRONMENT, Refusal, Remedy};
 use crate::payload::apns::{alert, background, voip};
 use crate::payload::{ApnsStyle, apns_token};
 
@@ -265,7 +265,7 @@ fn of_credential(reason: &ErrorReason, host: &str, token_age: Duration) -> Answe
             "Apple does not accept the push key (InvalidProviderToken): key id, team id and file do not belong together, the key was revoked, or this machine's clock is ahead; compare them with Apple's page Keys and upload the key again under Push".to_owned(),
         ),
         R::BadEnvironmentKeyIdInToken => fault(
-            "apns_key_environment",
+            KEY_ENVIRONMENT,
             format!("Apple does not accept this push key in its {host} environment (BadEnvironmentKeyIdInToken); set the key's environment under Push, or make a key for both at Apple"),
         ),
         R::UnrelatedKeyIdInToken => Answer::with_remedy(

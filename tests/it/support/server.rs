@@ -65,6 +65,11 @@ impl TestServer {
         Self { app, folder, realm }
     }
 
+    /// The admin socket, at which everybody is the owner.
+    pub(crate) fn socket(&self) -> std::path::PathBuf {
+        self.folder.path().join("data/admin.sock")
+    }
+
     /// Adds an extension whose SIP user name is its number; gives the secret.
     pub(crate) async fn add_extension(&self, number: &str, name: &str) -> String {
         let secret = format!("secret-of-{number}");

@@ -37,7 +37,9 @@ pub(crate) async fn registrations(
     let limit = limit(params.limit, USUAL_LIMIT)?;
     let devices = page(&state, params.after.map(DeviceId), limit).await?;
     let next = if devices.len() < limit { None } else { devices.last().map(|device| device.id) };
-    Ok(Json(ListView { devices: devices.into_iter().map(DeviceView::from).collect(), next }))
+    let credentials = state.push.list_credentials().await?;
+    let devices = devices.into_iter().map(|device| DeviceView::new(device, &credentials)).collect();
+    Ok(Json(ListView { devices, next }))
 }
 
 /// A page of devices in order of their rows.
@@ -77,7 +79,13 @@ pub(crate) async fn change(
     if let Some(enabled) = body.push_enabled {
         state.switchboard.ask(Command::SetDevicePush { device, enabled }).await?;
     }
-    Ok(Json(show(&state, device).await?.into()))
+    let credentials = state.push.list_credentials().await?;
+    Ok(Json(DeviceView::new(show(&state, device).await?, &credentials)))
+}
+
+pub(crate) async fn test_push(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<StatusCode> {
+    state.switchboard.ask(Command::TestPushDevice(DeviceId(id))).await?;
+    Ok(StatusCode::ACCEPTED)
 }
 
 pub(crate) async fn remove(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<StatusCode> {

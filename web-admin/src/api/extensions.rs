@@ -124,7 +124,12 @@ pub(crate) async fn show(
 }
 
 pub(crate) async fn get(State(state): State<AdminState>, Path(text): Path<String>) -> Answer<Json<DetailView>> {
-    Ok(Json(show(&state, number(&text)?).await?.into()))
+    detail(&state, number(&text)?).await
+}
+
+async fn detail(state: &AdminState, number: ExtensionNumber) -> Answer<Json<DetailView>> {
+    let credentials = state.push.list_credentials().await?;
+    Ok(Json(DetailView::new(show(state, number).await?, &credentials)))
 }
 
 /// A field that may be absent (leave it), `null` (clear it) or a value.
@@ -153,7 +158,7 @@ pub(crate) async fn change(
         push_enabled: body.push_enabled,
     };
     state.switchboard.ask(Command::ChangeExtension { number, change }).await?;
-    Ok(Json(show(&state, number).await?.into()))
+    detail(&state, number).await
 }
 
 pub(crate) async fn remove(State(state): State<AdminState>, Path(text): Path<String>) -> Answer<StatusCode> {
@@ -176,7 +181,7 @@ pub(crate) async fn switch_push(
     let number = number(&text)?;
     let change = ExtensionChange { push_enabled: Some(body.enabled), ..ExtensionChange::default() };
     state.switchboard.ask(Command::ChangeExtension { number, change }).await?;
-    Ok(Json(show(&state, number).await?.into()))
+    detail(&state, number).await
 }
 
 #[derive(Debug, Serialize)]

@@ -1,8 +1,10 @@
 //! `/status`, `/doctor`, `/tokens` and, at the Unix socket, `/setup-link`.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode, header};
 use pbx_core::model::{Redacted, UnixMillis};
 use pbx_core::switchboard::command::{Command, Reply, Status};
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,7 @@ use crate::adding::unexpected;
 use crate::advice::{self, Finding, Level};
 use crate::clock;
 use crate::error::{Problem, Refusal};
+use crate::metrics;
 use crate::session::API_TOKEN_PREFIX;
 use crate::setup::{self, SetupError};
 use crate::state::AdminState;
@@ -55,6 +58,21 @@ pub(crate) struct DoctorView {
 pub(crate) async fn doctor(State(state): State<AdminState>) -> Answer<Json<DoctorView>> {
     let findings = advice::findings(&advice::facts(&state).await?);
     Ok(Json(DoctorView { level: advice::worst(&findings), findings }))
+}
+
+/// The numbers of this installation, for Prometheus.
+pub(crate) async fn metrics(State(state): State<AdminState>) -> Answer<([(HeaderName, &'static str); 1], String)> {
+    let Reply::Status(status) = state.switchboard.ask(Command::Status).await? else { return Err(unexpected().into()) };
+    let snapshot = metrics::Snapshot {
+        version: state.site.version,
+        started_seconds: state.site.started_at.seconds(),
+        status,
+        health: state.push.health(),
+        attempts: state.push.attempts(),
+        counters: Arc::clone(&state.site.counters),
+    };
+    let text = metrics::page(snapshot).map_err(|failure| Refusal::internal(&failure))?;
+    Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text))
 }
 
 #[derive(Debug, Serialize)]

@@ -5,8 +5,10 @@ use pbx_core::model::{
     PushPolicy, PushProvider, SwitchedOffBy, TargetHealth, Transport, UnixMillis, WakeState, WakeTarget,
 };
 use pbx_core::switchboard::command::{ExtensionDetail, ExtensionLine};
+use push_module::{CredentialSummary, Obstacle, obstacle};
 use serde::Serialize;
 
+use crate::reach::honest;
 use crate::token::fingerprint;
 
 /// An extension with its devices.
@@ -18,11 +20,12 @@ pub(crate) struct DetailView {
     accounts: Vec<String>,
 }
 
-impl From<ExtensionDetail> for DetailView {
-    fn from(detail: ExtensionDetail) -> Self {
+impl DetailView {
+    pub(crate) fn new(detail: ExtensionDetail, credentials: &[CredentialSummary]) -> Self {
+        let view = |device| DeviceView::new(device, credentials);
         Self {
             line: detail.line,
-            device_list: detail.device_list.into_iter().map(DeviceView::from).collect(),
+            device_list: detail.device_list.into_iter().map(view).collect(),
             accounts: detail.accounts.into_iter().map(String::from).collect(),
         }
     }
@@ -70,6 +73,8 @@ struct TargetView {
     call_token: Option<String>,
     notice_token: Option<String>,
     learned_at: UnixMillis,
+    /// Why no credential can push it; `null` when one can.
+    obstacle: Option<Obstacle>,
     why: String,
     switched_off: Option<SwitchedOffBy>,
 }
@@ -108,7 +113,7 @@ impl From<LiveBindingSummary> for BindingView {
 }
 
 impl TargetView {
-    fn new(target: WakeTarget, state: Option<WakeState>) -> Self {
+    fn new(target: WakeTarget, state: Option<WakeState>, credentials: &[CredentialSummary]) -> Self {
         let shown = |token: &pbx_core::model::Redacted<String>| fingerprint(token.reveal());
         Self {
             state,
@@ -117,6 +122,7 @@ impl TargetView {
             call_token: target.call_token.as_ref().map(shown),
             notice_token: target.notice_token.as_ref().map(shown),
             learned_at: target.learned_at,
+            obstacle: obstacle(credentials, &target),
             why: complaint(&target.health).to_owned(),
             switched_off: target.switched_off,
             app_id: target.app_id,
@@ -124,8 +130,9 @@ impl TargetView {
     }
 }
 
-impl From<DeviceSummary> for DeviceView {
-    fn from(device: DeviceSummary) -> Self {
+impl DeviceView {
+    pub(crate) fn new(device: DeviceSummary, credentials: &[CredentialSummary]) -> Self {
+        let device = honest(device, credentials);
         let state = device.wake_state;
         Self {
             id: device.id,
@@ -137,7 +144,7 @@ impl From<DeviceSummary> for DeviceView {
             presence: device.presence,
             reason: device.reason,
             live_binding: device.live_binding.map(BindingView::from),
-            wake_target: device.wake_target.map(|target| TargetView::new(target, state)),
+            wake_target: device.wake_target.map(|target| TargetView::new(target, state, credentials)),
             push_policy: device.push_policy,
             last_wake: device.last_wake,
         }

@@ -1,7 +1,8 @@
-//! `/devices/{id}/…`: push for one device, how long it lasts, and forgetting it.
+//! `/devices/{id}/…`: push for one device, how long it lasts, a test of it, and forgetting it.
 
+use askama::Template;
 use axum::extract::{Form, Path, State};
-use pbx_core::model::{DeviceId, PushPolicy};
+use pbx_core::model::{DeviceId, PushPolicy, WakeKind};
 use pbx_core::switchboard::command::Command;
 
 use serde::Deserialize;
@@ -10,9 +11,11 @@ use super::confirm::Confirm;
 use super::extension::SwitchForm;
 use super::{Page, go};
 use crate::api::devices::show;
-use crate::layout::{Frame, Menu};
+use crate::clock;
+use crate::error::render;
+use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
-use crate::words;
+use crate::words::{self, Badge, When};
 
 pub(crate) async fn switch_push(
     State(state): State<AdminState>,
@@ -38,6 +41,64 @@ pub(crate) async fn choose_policy(
     let device = show(&state, DeviceId(id)).await?;
     state.switchboard.ask(Command::SetPushPolicy { device: device.id, policy: form.policy }).await?;
     go(&format!("/extensions/{}?done=saved", device.extension))
+}
+
+/// A test push and what became of it.
+#[derive(Template)]
+#[template(path = "test_push.html")]
+struct TestedPage {
+    layout: Layout,
+    id: i64,
+    name: String,
+    extension: String,
+    /// When the last test was ordered, and the provider's answer; `None` before it came.
+    outcome: Option<(When, Badge, String)>,
+    /// What the admin said about the last test.
+    shown: Option<bool>,
+}
+
+pub(crate) async fn test_push(State(state): State<AdminState>, Path(id): Path<i64>) -> Page {
+    state.switchboard.ask(Command::TestPushDevice(DeviceId(id))).await?;
+    state.confirmations.forget(DeviceId(id));
+    go(&format!("/devices/{id}/test-push"))
+}
+
+pub(crate) async fn tested(State(state): State<AdminState>, frame: Frame, Path(id): Path<i64>) -> Page {
+    let device = show(&state, DeviceId(id)).await?;
+    let wake = device.last_wake.filter(|wake| wake.kind == WakeKind::Test);
+    let outcome = wake.map(|wake| {
+        let badge =
+            if wake.accepted { Badge::new("ok", "✓", "Accepted") } else { Badge::new("bad", "✕", "Not accepted") };
+        (When::relative(wake.at, clock::now()), badge, words::sentence(&wake.outcome))
+    });
+    Ok(render(&TestedPage {
+        layout: frame.layout("Test push", Menu::Extensions),
+        id,
+        name: words::device_name(&device.user_agent, device.id),
+        extension: device.extension.to_string(),
+        outcome,
+        shown: state.confirmations.get(device.id),
+    }))
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct ShownForm {
+    shown: bool,
+}
+
+/// The admin says whether the phone showed the test: only a person can know, for a provider's acceptance is no delivery.
+pub(crate) async fn confirm_shown(
+    State(state): State<AdminState>,
+    Path(id): Path<i64>,
+    Form(form): Form<ShownForm>,
+) -> Page {
+    let device = show(&state, DeviceId(id)).await?;
+    state.confirmations.put(device.id, form.shown);
+    if form.shown {
+        go(&format!("/devices/{id}/test-push"))
+    } else {
+        go(&format!("/push/help?symptom=only_this_device&device={id}"))
+    }
 }
 
 pub(crate) async fn confirm_forget(State(state): State<AdminState>, frame: Frame, Path(id): Path<i64>) -> Page {

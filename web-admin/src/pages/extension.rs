@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use pbx_core::model::{DeviceSummary, ExtensionNumber, LastWake, LiveBindingSummary, PushPolicy, WakeTarget};
 use pbx_core::switchboard::command::{Command, CommandError, ExtensionChange, ExtensionDetail};
 use provisioning::{Enrolment, EnrolmentState};
-use push_module::{CredentialSummary, reaches};
+use push_module::{CredentialSummary, obstacle};
 use serde::Deserialize;
 
 use super::confirm::Confirm;
@@ -20,6 +20,7 @@ use crate::clock;
 use crate::error::{Refusal, render};
 use crate::form::{Errors, Input};
 use crate::layout::{Frame, Layout, Menu};
+use crate::reach::honest;
 use crate::state::AdminState;
 use crate::token::fingerprint;
 use crate::words::{self, Badge, When};
@@ -102,8 +103,8 @@ struct TargetCard {
     /// Who switched it off; empty when it is on.
     switched_off: &'static str,
     on: bool,
-    /// No push credential covers this app.
-    lacks_credential: bool,
+    /// Why it cannot be pushed, with the fix; empty when a credential covers it.
+    obstacle: String,
 }
 
 struct WakeCard {
@@ -152,7 +153,7 @@ fn target_card(target: &WakeTarget, state: Badge, credentials: &[CredentialSumma
         why: words::sentence(complaint(&target.health)),
         switched_off: target.switched_off.map_or("", words::switched_off),
         on: target.switched_off.is_none(),
-        lacks_credential: !reaches(credentials, target),
+        obstacle: obstacle(credentials, target).map(|it| words::sentence(&it.line())).unwrap_or_default(),
     }
 }
 
@@ -168,6 +169,7 @@ fn wake_card(wake: LastWake, now: pbx_core::model::UnixMillis) -> WakeCard {
 
 fn device_card(device: DeviceSummary, credentials: &[CredentialSummary]) -> DeviceCard {
     let now = clock::now();
+    let device = honest(device, credentials);
     let state = words::wake(device.wake_state);
     DeviceCard {
         id: device.id.0,

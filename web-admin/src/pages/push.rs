@@ -3,11 +3,11 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use push_module::{
-    ApnsEnvironment, CheckOutcome, CredentialError, CredentialId, CredentialKind, CredentialState, CredentialSummary,
-    ProviderHealth,
+    ApnsEnvironment, CheckOutcome, CredentialError, CredentialId, CredentialKind, CredentialSummary, ProviderHealth,
 };
 
 use super::confirm::Confirm;
+use super::push_health::{AlarmView, alarm_view, circuit_badge, percent};
 use super::{Page, go};
 use crate::advice::{self, Finding};
 use crate::clock;
@@ -20,6 +20,7 @@ use crate::words::{self, Badge, When};
 #[template(path = "push.html")]
 struct PushPage {
     layout: Layout,
+    tab: &'static str,
     cards: Vec<CredentialCard>,
     /// Findings that a credential would cure.
     lacking: Vec<Finding>,
@@ -30,14 +31,17 @@ struct CredentialCard {
     label: String,
     provider: &'static str,
     badge: Badge,
-    /// Why it fails; empty otherwise.
-    failing: String,
     facts: Vec<(&'static str, String)>,
     fingerprint: String,
     uploaded: When,
     check: Option<CheckCard>,
     last_success: Option<When>,
+    last_failure: Option<When>,
+    success: String,
+    circuit: Badge,
+    ends: Option<When>,
     waiting: usize,
+    alarms: Vec<AlarmView>,
 }
 
 struct CheckCard {
@@ -78,16 +82,19 @@ fn card(credential: CredentialSummary, health: &[ProviderHealth]) -> CredentialC
         label: credential.label,
         provider: words::credential_kind(credential.provider),
         badge: words::credential(&credential.state),
-        failing: match credential.state {
-            CredentialState::Failing { text, .. } => words::sentence(&text),
-            CredentialState::Untried | CredentialState::Working => String::new(),
-        },
         facts,
         fingerprint: credential.fingerprint,
         uploaded: When::exact(credential.uploaded_at),
         check: credential.last_check.as_ref().map(check_card),
         last_success: health.and_then(|health| health.last_success).map(|at| When::relative(at, clock::now())),
+        last_failure: health
+            .and_then(|health| health.last_failure.as_ref())
+            .map(|failure| When::relative(failure.at, clock::now())),
+        success: percent(health.and_then(|health| health.success_percent).map(u64::from)),
+        circuit: circuit_badge(health.map(|health| health.circuit).unwrap_or_default()),
+        ends: health.and_then(|health| health.expires_at).map(When::exact),
         waiting: health.map_or(0, |health| health.waiting + health.sending),
+        alarms: health.map(|health| health.alarms.iter().map(alarm_view).collect()).unwrap_or_default(),
     }
 }
 
@@ -102,10 +109,10 @@ const fn environment_words(environment: ApnsEnvironment) -> &'static str {
 pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page {
     let facts = advice::facts(&state).await?;
     let mut lacking = advice::findings(&facts);
-    lacking.retain(|finding| finding.code == "app_without_credential");
+    lacking.retain(|finding| finding.code.starts_with("no_credential") || finding.code == "credential_unreadable");
     let health = state.push.health();
     let cards = facts.credentials.into_iter().map(|credential| card(credential, &health)).collect();
-    Ok(render(&PushPage { layout: frame.layout("Push", Menu::Push), cards, lacking }))
+    Ok(render(&PushPage { layout: frame.layout("Push", Menu::Push), tab: "credentials", cards, lacking }))
 }
 
 pub(crate) async fn check(State(state): State<AdminState>, Path(id): Path<i64>) -> Page {

@@ -244,3 +244,24 @@ async fn an_app_may_ask_whether_its_call_still_rings_and_learns_nothing_else() {
         assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, silent), "{id}");
     }
 }
+
+#[tokio::test]
+async fn the_metrics_are_for_whoever_has_a_token_and_hold_no_secret() {
+    let (bench, cookie) = Bench::signed_in().await;
+    assert_eq!(bench.get("/api/v1/metrics", "").await.status, StatusCode::UNAUTHORIZED);
+    bench.give_device(sleeping(1, "101", "com.example.app"));
+    let answer = bench.get("/api/v1/metrics", &cookie).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert!(answer.header(header::CONTENT_TYPE).starts_with("application/openmetrics-text"));
+    for line in [
+        "# TYPE nightbell_push_attempts counter",
+        "# TYPE nightbell_wake_seconds histogram",
+        "nightbell_build{version=\"0.1.0\"} 1",
+        "nightbell_calls_active 0",
+        "nightbell_sip_dropped_total{reason=\"busy\"} 0",
+        "# EOF",
+    ] {
+        assert!(answer.body.lines().any(|it| it == line), "{line} is not in:\n{}", answer.body);
+    }
+    assert!(!answer.body.contains(CALL_TOKEN));
+}

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use pbx_core::handle::{RingingCalls, SwitchboardEnd, SwitchboardHandle, connect};
 use pbx_core::model::{
-    DeviceSummary, Extension, ExtensionNumber, Presence, Settings, SipCredential, SipUsername, SwitchedOffBy,
+    DeviceId, DeviceSummary, Extension, ExtensionNumber, Presence, Settings, SipCredential, SipUsername, SwitchedOffBy,
     UnixMillis, WakeState,
 };
 use pbx_core::switchboard::command::{
@@ -111,6 +111,14 @@ impl World {
         }
     }
 
+    fn test_one(&self, id: DeviceId) -> (CommandResult, Option<Notice>) {
+        match self.devices.iter().find(|it| it.id == id) {
+            None => (Err(CommandError::NoSuchDevice(id)), None),
+            Some(it) if it.wake_target.is_none() => (Err(CommandError::NothingToPush(it.extension)), None),
+            Some(it) => (Ok(Reply::TestPushes(vec![id])), Some(Notice::Extension(it.extension))),
+        }
+    }
+
     fn answer_more(&mut self, command: Command) -> (CommandResult, Option<Notice>) {
         match command {
             Command::SetDevicePush { device, enabled } => {
@@ -145,6 +153,7 @@ impl World {
                 let gone = self.devices.remove(place);
                 (Ok(Reply::Done), Some(Notice::Extension(gone.extension)))
             }
+            Command::TestPushDevice(id) => self.test_one(id),
             Command::TestPush(number) => {
                 let of = |it: &&DeviceSummary| it.extension == number && it.wake_target.is_some();
                 let devices: Vec<_> = self.devices.iter().filter(of).map(|it| it.id).collect();

@@ -125,11 +125,18 @@ async fn an_extension_shows_both_records_of_each_device_and_no_token() {
     bench.add("101", "Anna").await;
     bench.give_device(sleeping(1, "101", "com.example.app"));
     let page = bench.get("/extensions/101", &cookie).await.body;
-    for part in ["Live binding", "Connection lost", "Wake target", "Armed: the next call wakes it", "Reachable by push"]
-    {
+    for part in ["Live binding", "Connection lost", "Wake target", "Armed: the next call wakes it", "Unreachable"] {
         assert!(page.contains(part), "{part}");
     }
-    assert!(page.contains("there is no credential for <b>com.example.app</b>"));
+    let text = "annot be pushed: no credential for com.example.app (APNs)";
+    assert!(page.contains(text), "{page}");
+    let apps = bench.get("/push/apps", &cookie).await.body;
+    assert!(apps.contains(text) && apps.contains("iPhone"), "the same text on both pages: {apps}");
+    let matrix = bench.get("/api/v1/push/matrix", &cookie).await.json();
+    assert_eq!((&matrix["apps"][0]["code"], &matrix["apps"][0]["devices"]), (&"no_credential".into(), &1.into()));
+    let device = &bench.get("/api/v1/extensions/101", &cookie).await.json()["device_list"][0];
+    assert_eq!(device["wake_target"]["obstacle"]["text"], matrix["apps"][0]["text"]);
+    assert_eq!(device["presence"], "unreachable");
     assert!(!page.contains(CALL_TOKEN));
     assert!(page.contains(&crate::token::fingerprint(CALL_TOKEN)));
 }
@@ -329,4 +336,24 @@ async fn only_known_words_appear_after_a_redirect() {
     assert!(bench.get("/settings?done=saved", &cookie).await.body.contains("The change is in force now"));
     let page = bench.get("/settings?done=You+have+been+hacked", &cookie).await.body;
     assert!(!page.contains("hacked"));
+}
+
+#[tokio::test]
+async fn a_test_push_to_one_phone_asks_whether_the_phone_showed_it() {
+    let (bench, cookie) = Bench::signed_in().await;
+    bench.add("101", "Anna").await;
+    bench.give_device(sleeping(1, "101", "com.example.app"));
+    let answer = bench.post("/devices/1/test-push", &cookie, "").await;
+    assert_eq!(answer.header(header::LOCATION), "/devices/1/test-push");
+    let page = bench.get("/devices/1/test-push", &cookie).await.body;
+    assert!(page.contains("Did the phone show it?") && !page.contains("You said"), "{page}");
+    let answer = bench.post("/devices/1/test-push/shown", &cookie, "shown=false").await;
+    assert_eq!(answer.header(header::LOCATION), "/push/help?symptom=only_this_device&device=1");
+    let help = bench.get("/push/help?symptom=only_this_device&device=1", &cookie).await.body;
+    assert!(help.contains("annot be pushed: no credential for com.example.app"), "{help}");
+    bench.post("/devices/1/test-push/shown", &cookie, "shown=true").await;
+    assert!(bench.get("/devices/1/test-push", &cookie).await.body.contains("Push to this phone works"));
+    bench.post("/devices/1/test-push", &cookie, "").await;
+    assert!(!bench.get("/devices/1/test-push", &cookie).await.body.contains("You said"), "a new test asks anew");
+    assert_eq!(bench.post("/devices/7/test-push", &cookie, "").await.status, StatusCode::NOT_FOUND);
 }

@@ -24,8 +24,10 @@ enum Event {
         which: usize,
         how: How,
     },
+    /// With another credential for the same app, or without one.
     Remove {
         credential: CredentialId,
+        instead: Option<CredentialId>,
     },
     Pass {
         millis: u64,
@@ -39,6 +41,7 @@ enum How {
     Busy(Option<u64>),
     Elsewhere,
     Renew,
+    Key,
     Gone,
     Unreachable,
 }
@@ -50,6 +53,7 @@ fn how() -> impl Strategy<Value = How> {
         proptest::option::of(0u64..40_000).prop_map(How::Busy),
         Just(How::Elsewhere),
         Just(How::Renew),
+        Just(How::Key),
         Just(How::Gone),
         Just(How::Unreachable),
     ]
@@ -71,7 +75,9 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         1 => (0i64..4).prop_map(|call| Event::Stop { call }),
         6 => (0usize..6, how()).prop_map(|(which, how)| Event::End { which, how }),
-        1 => (1i64..4).prop_map(|credential| Event::Remove { credential: CredentialId(credential) }),
+        1 => (1i64..4, proptest::option::of(1i64..4)).prop_map(|(credential, instead)| {
+            Event::Remove { credential: CredentialId(credential), instead: instead.map(CredentialId) }
+        }),
         4 => (1u64..5_000).prop_map(|millis| Event::Pass { millis }),
     ]
 }
@@ -84,6 +90,7 @@ fn outcome(how: How) -> Outcome {
         How::Busy(wait) => busy(wait.map(Duration::from_millis)),
         How::Elsewhere => elsewhere(),
         How::Renew => Answer::with_remedy(renew, Remedy::RenewToken),
+        How::Key => Answer::is_final(Verdict::Misconfigured { code: "apns_key".into(), what: "revoked".into() }),
         How::Gone => Answer::is_final(Verdict::TokenGone { since: None, why: "gone".into() }),
         How::Unreachable => return Outcome::Unreachable { why: "no route".into() },
     })
@@ -177,7 +184,9 @@ impl World {
                 if let (WakeKind::Call, Some(call)) = (kind, request.call) {
                     self.calls.insert(request.wake_id, call);
                 }
-                self.input(Input::Wake { request, route: route(credential) });
+                let second = Some(CredentialId(credential.0 % 3 + 1));
+                let route = route(credential).map(|route| Route { second, ..route });
+                self.input(Input::Wake { request, route });
             }
             Event::Stop { call } => {
                 for (wake_id, of) in &self.calls {
@@ -197,7 +206,11 @@ impl World {
                 }
                 self.input(Input::Ended { wake_id, attempt, outcome: outcome(how) });
             }
-            Event::Remove { credential } => self.input(Input::Removed(credential)),
+            Event::Remove { credential, instead } => {
+                let its = self.machine.wakes_of(credential).into_iter();
+                let routes = its.filter_map(|(id, _)| Some((id, route(instead?).ok()?))).collect();
+                self.input(Input::Removed { credential, routes });
+            }
             Event::Pass { millis } => {
                 self.millis += millis;
                 self.machine.handle_timeout(self.now());

@@ -1,10 +1,14 @@
 use std::sync::Arc;
 
-use pbx_core::model::{CallId, CallUuid, DeviceId, Redacted, TargetHealth, UnixMillis, WakeId, WakeKind, WakeTarget};
+use pbx_core::model::{
+    CallId, CallUuid, DeviceId, Environment, Redacted, TargetHealth, UnixMillis, WakeId, WakeKind, WakeTarget,
+};
 use uuid::Uuid;
 
 use super::*;
-use crate::credential::{APNS_PRODUCTION, APNS_SANDBOX, ApnsDetails, ApnsEnvironment, BaseUrl, FCM_BASE, FcmDetails};
+use crate::credential::{
+    APNS_PRODUCTION, APNS_SANDBOX, ApnsDetails, ApnsEnvironment, BaseUrl, CredentialId, Details, FCM_BASE, FcmDetails,
+};
 
 fn url(default: &'static str) -> BaseUrl {
     BaseUrl::parse("url", None, default).unwrap()
@@ -61,12 +65,25 @@ fn request(provider: PushProvider, app_id: &str, environment: Environment) -> Wa
     }
 }
 
+fn candidate(id: i64, details: &Details) -> Candidate<'_> {
+    let environment = match details {
+        Details::Apns(apns) => Some(apns.environment),
+        Details::Fcm(_) | Details::Webhook(_) | Details::WebPush(_) | Details::Acrobits(_) => None,
+    };
+    Candidate {
+        id: CredentialId(id),
+        label: "Key",
+        kind: details.kind(),
+        app_ids: details.app_ids(),
+        environment,
+        usable: true,
+        refused: false,
+    }
+}
+
 /// The route through these credentials, numbered from 1.
 fn through(request: &WakeRequest, details: &[Details]) -> Result<Route, Refusal> {
-    let candidates: Vec<_> = (1..)
-        .zip(details)
-        .map(|(id, details)| Candidate { id: CredentialId(id), label: "Key", details, usable: true })
-        .collect();
+    let candidates: Vec<_> = (1..).zip(details).map(|(id, details)| candidate(id, details)).collect();
     route(request, &candidates)
 }
 
@@ -88,7 +105,10 @@ fn an_app_that_no_key_names_has_no_route() {
     let keys = [apns(&["com.example.a"], ApnsEnvironment::Both), fcm("example", None)];
     let refused = through(&request(PushProvider::Apns, "com.example.b", P), &keys).unwrap_err();
     assert_eq!(refused.code, "no_credential");
-    assert_eq!(refused.why, "cannot be pushed: no credential for com.example.b (APNs); add one under Push");
+    assert_eq!(
+        refused.why,
+        "cannot be pushed: no credential for com.example.b (APNs); ask the publisher of the app for its APNs key and add it under Push, or add the relay that pushes for him"
+    );
 }
 
 #[test]
@@ -105,7 +125,7 @@ fn two_keys_share_the_environments() {
 fn a_key_of_the_wrong_environment_is_named() {
     let keys = [apns(&[], ApnsEnvironment::Production)];
     let refused = through(&request(PushProvider::Apns, "com.example.a", S), &keys).unwrap_err();
-    assert_eq!(refused.code, "no_credential");
+    assert_eq!(refused.code, "no_credential_for_environment");
     assert!(refused.why.contains("“Key” is for production only"), "{}", refused.why);
     let production = through(&request(PushProvider::Apns, "com.example.a", P), &keys).unwrap();
     assert_eq!(production.other, None);
@@ -136,7 +156,20 @@ fn a_lone_account_without_a_number_serves_phones_that_name_one() {
 #[test]
 fn a_credential_that_does_not_open_is_named() {
     let details = apns(&[], ApnsEnvironment::Both);
-    let candidate = Candidate { id: CredentialId(1), label: "Key", details: &details, usable: false };
+    let candidate = Candidate { usable: false, ..candidate(1, &details) };
     let refused = route(&request(PushProvider::Apns, "com.example.a", P), &[candidate]).unwrap_err();
     assert_eq!(refused.code, "credential_unreadable");
+}
+
+#[test]
+fn of_two_keys_for_one_app_the_newest_that_is_not_refused_goes_first_and_the_other_stands_in() {
+    let app = "com.example.a";
+    let keys = [apns(&[app], ApnsEnvironment::Both), apns(&[app], ApnsEnvironment::Both)];
+    let wake = request(PushProvider::Apns, app, P);
+    let found = through(&wake, &keys).unwrap();
+    assert_eq!((found.credential, found.second), (CredentialId(2), Some(CredentialId(1))));
+    let mut candidates: Vec<_> = (1..).zip(&keys).map(|(id, details)| candidate(id, details)).collect();
+    candidates[1].refused = true;
+    let found = route(&wake, &candidates).unwrap();
+    assert_eq!((found.credential, found.second), (CredentialId(1), Some(CredentialId(2))));
 }

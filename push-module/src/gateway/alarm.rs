@@ -1,0 +1,200 @@
+//! What an admin must know about a credential: one code and one text for each trouble, the same on pages, in the API, in
+//! `doctor`, in the log and in the metrics. Pure.
+
+use std::time::Duration;
+
+use pbx_core::model::{Environment, UnixMillis};
+use serde::Serialize;
+
+use super::health::{Circuit, ProviderHealth};
+use crate::credential::{CredentialId, CredentialState, UNREADABLE};
+
+/// How long "too many pushes" is shown: two of the provider's usual waits.
+const QUOTA_SHOWN: Duration = Duration::from_secs(10 * 60);
+/// How long before its end a certificate is announced: a company's proxy administration is asked in time.
+const ENDS_SOON: Duration = Duration::from_secs(30 * 86_400);
+/// How long a phone of the other environment is remembered.
+const ENVIRONMENT_SHOWN: Duration = Duration::from_secs(24 * 3600);
+
+/// The troubles of a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AlarmCode {
+    /// The provider refuses the key: revoked, deleted, or key, id and team do not belong together.
+    KeyRefused,
+    /// This machine's clock is wrong.
+    ClockSkew,
+    /// Another program uses the same APNs key.
+    TokenUpdates,
+    /// The credential works, but not for this app or project, or a permission is missing.
+    CredentialRefused,
+    /// The secret does not open with this installation's master key.
+    Unreadable,
+    /// Attempts get no answer.
+    Unreachable,
+    /// The provider answers that it has a problem of its own.
+    ProviderBusy,
+    /// The provider got too many pushes.
+    Quota,
+    /// A phone's app is of the environment the key is not for.
+    KeyEnvironment,
+    /// The additional root certificate has ended.
+    Ended,
+    /// The additional root certificate ends soon.
+    EndsSoon,
+}
+
+impl AlarmCode {
+    /// Every code, for metrics and documents.
+    pub const ALL: [Self; 11] = [
+        Self::KeyRefused,
+        Self::ClockSkew,
+        Self::TokenUpdates,
+        Self::CredentialRefused,
+        Self::Unreadable,
+        Self::Unreachable,
+        Self::ProviderBusy,
+        Self::Quota,
+        Self::KeyEnvironment,
+        Self::Ended,
+        Self::EndsSoon,
+    ];
+
+    /// The stable word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::KeyRefused => "push_key_refused",
+            Self::ClockSkew => "push_clock_skew",
+            Self::TokenUpdates => "push_token_updates",
+            Self::CredentialRefused => "push_credential_refused",
+            Self::Unreadable => "push_credential_unreadable",
+            Self::Unreachable => "push_provider_unreachable",
+            Self::ProviderBusy => "push_provider_busy",
+            Self::Quota => "push_quota",
+            Self::KeyEnvironment => "push_key_environment",
+            Self::Ended => "push_certificate_ended",
+            Self::EndsSoon => "push_certificate_ends_soon",
+        }
+    }
+
+    /// Whether phones cannot be woken because of it; else it is a warning.
+    pub const fn is_failure(self) -> bool {
+        match self {
+            Self::KeyRefused
+            | Self::ClockSkew
+            | Self::TokenUpdates
+            | Self::CredentialRefused
+            | Self::Unreadable
+            | Self::Unreachable
+            | Self::Ended => true,
+            Self::ProviderBusy | Self::Quota | Self::KeyEnvironment | Self::EndsSoon => false,
+        }
+    }
+
+    /// What to do.
+    const fn fix(self) -> &'static str {
+        match self {
+            Self::KeyRefused => {
+                "Compare it with the provider's page, make a new key there if it was revoked, and upload it under Push."
+            }
+            Self::ClockSkew => {
+                "Set this machine's clock by NTP (timedatectl set-ntp true), then check the credential again."
+            }
+            Self::TokenUpdates => "Make a key of its own for Nightbell at Apple and upload it under Push.",
+            Self::CredentialRefused => "Correct it at the provider, then check the credential again.",
+            Self::Unreadable => {
+                "Put the right master.key back, or remove the credential and upload it again under Push."
+            }
+            Self::Unreachable => "Run the network check under Push; it says which step fails.",
+            Self::ProviderBusy => "Wait; the provider repairs this. Pushes are tried again meanwhile.",
+            Self::Quota => "Look for a loop of calls, or for another program that pushes with the same credential.",
+            Self::KeyEnvironment => {
+                "Install the app from the store or TestFlight on that phone, or add a key for both environments under Push."
+            }
+            Self::Ended | Self::EndsSoon => {
+                "Ask whoever runs the proxy for its new root certificate and add the credential anew with it."
+            }
+        }
+    }
+}
+
+impl Serialize for AlarmCode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// One trouble of one credential.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Alarm {
+    /// A stable code.
+    pub code: AlarmCode,
+    /// Which credential.
+    pub credential: CredentialId,
+    /// What, in telephone words.
+    pub text: String,
+    /// What to do.
+    pub fix: &'static str,
+}
+
+/// Every trouble of a credential now, the worst first.
+pub(super) fn alarms(health: &ProviderHealth, now: UnixMillis) -> Vec<Alarm> {
+    let label = &health.label;
+    let mut found: Vec<(AlarmCode, String)> = Vec::new();
+    if let CredentialState::Failing { code, text, .. } = &health.state {
+        let (alarm, said) = of_failure(code);
+        found.push((alarm, format!("The push credential “{label}” {said}: {}.", text.trim_end_matches('.'))));
+    }
+    if health.circuit == Circuit::Open && !found.iter().any(|(code, _)| *code == AlarmCode::Unreachable) {
+        let times = health.unanswered_in_a_row;
+        found.push((
+            AlarmCode::Unreachable,
+            format!("The push credential “{label}” gets no answer from its provider: {times} attempts in a row."),
+        ));
+    }
+    if let Some(quota) = &health.last_quota
+        && now.since(quota.at) < QUOTA_SHOWN
+    {
+        found.push((AlarmCode::Quota, format!("The push credential “{label}” is slowed down: {}.", quota.text)));
+    }
+    if let Some((environment, at)) = health.refused_environment
+        && now.since(at) < ENVIRONMENT_SHOWN
+    {
+        found.push((AlarmCode::KeyEnvironment, of_environment(label, environment)));
+    }
+    if let Some(ends) = health.expires_at {
+        if ends <= now {
+            found.push((AlarmCode::Ended, format!("The root certificate of the push credential “{label}” has ended.")));
+        } else if ends.since(now) < ENDS_SOON {
+            let days = ends.since(now).as_secs() / 86_400;
+            let text = format!("The root certificate of the push credential “{label}” ends in {days} days.");
+            found.push((AlarmCode::EndsSoon, text));
+        }
+    }
+    found.sort_by_key(|(code, _)| *code);
+    let alarm = |(code, text): (AlarmCode, String)| Alarm { code, credential: health.id, text, fix: code.fix() };
+    found.into_iter().map(alarm).collect()
+}
+
+/// The alarm of a failing state, by the code of the failure.
+fn of_failure(code: &str) -> (AlarmCode, &'static str) {
+    match code {
+        "apns_key" | "apns_forbidden" | "fcm_key" | "fcm_unauthenticated" => (AlarmCode::KeyRefused, "is refused"),
+        "apns_clock" | "fcm_clock" => (AlarmCode::ClockSkew, "is refused because of the time"),
+        "apns_token_updates" => (AlarmCode::TokenUpdates, "is used by another program"),
+        "unreachable" => (AlarmCode::Unreachable, "gets no answer from its provider"),
+        "provider_busy" => (AlarmCode::ProviderBusy, "waits for its provider"),
+        UNREADABLE => (AlarmCode::Unreadable, "cannot be used"),
+        _ => (AlarmCode::CredentialRefused, "does not work"),
+    }
+}
+
+fn of_environment(label: &str, environment: Environment) -> String {
+    match environment {
+        Environment::Sandbox => format!(
+            "The push credential “{label}” is for production only, but a phone with a test build of the app was to be pushed; that phone cannot be woken with it."
+        ),
+        Environment::Production => format!(
+            "The push credential “{label}” is for the sandbox only, but a phone with the app from the store was to be pushed; that phone cannot be woken with it."
+        ),
+    }
+}

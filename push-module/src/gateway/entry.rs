@@ -1,0 +1,171 @@
+//! One credential in use: what it is, how its provider is asked, and how it is doing.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pbx_core::model::UnixMillis;
+
+use super::alarm::alarms;
+use super::board::Board;
+use super::clock::Clock;
+use super::health::ProviderHealth;
+use super::line::Line;
+use crate::credential::{Candidate, CredentialError, CredentialId, CredentialSummary, Details, Loaded, is_refused};
+
+/// One credential in use.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) id: CredentialId,
+    pub(super) label: String,
+    fingerprint: String,
+    pub(super) details: Details,
+    uploaded_at: UnixMillis,
+    /// `None` when the secret does not open with this installation's master key.
+    pub(super) line: Option<Line>,
+    /// When the additional root certificate ends.
+    expires_at: Option<UnixMillis>,
+    board: Mutex<Board>,
+}
+
+impl Entry {
+    pub(super) fn new(shared: &Clock, loaded: Loaded) -> Self {
+        let line = Line::new(&loaded, shared.now());
+        let mut board = Board::new(loaded.last_check);
+        if line.is_none() {
+            let error = CredentialError::Unreadable { label: loaded.label.clone() };
+            board.note_failure(error.code(), &error.to_string(), shared.now().wall);
+        }
+        Self {
+            id: loaded.id,
+            label: loaded.label,
+            fingerprint: loaded.fingerprint,
+            expires_at: loaded.details.extra_ca_pem().and_then(roots_end),
+            details: loaded.details,
+            uploaded_at: loaded.uploaded_at,
+            line,
+            board: Mutex::new(board),
+        }
+    }
+
+    pub(super) fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn summary(&self) -> CredentialSummary {
+        let board = self.board().clone();
+        let mut summary = CredentialSummary {
+            id: self.id,
+            provider: self.details.kind(),
+            label: self.label.clone(),
+            app_ids: self.details.app_ids().into_iter().map(str::to_owned).collect(),
+            key_id: None,
+            team_id: None,
+            project_id: None,
+            client_email: None,
+            contact: None,
+            public_key: None,
+            fingerprint: self.fingerprint.clone(),
+            environment: None,
+            endpoints: Vec::new(),
+            uploaded_at: self.uploaded_at,
+            state: board.state,
+            last_check: board.last_check,
+        };
+        match &self.details {
+            Details::Apns(apns) => {
+                summary.key_id = Some(apns.key_id.clone());
+                summary.team_id = Some(apns.team_id.clone());
+                summary.environment = Some(apns.environment);
+                summary.endpoints = vec![apns.production_url.to_string(), apns.sandbox_url.to_string()];
+            }
+            Details::Fcm(fcm) => {
+                summary.key_id.clone_from(&fcm.key_id);
+                summary.project_id = Some(fcm.project_id.clone());
+                summary.client_email = Some(fcm.client_email.clone());
+                summary.endpoints = vec![fcm.base_url.to_string(), fcm.token_uri.clone()];
+            }
+            Details::Webhook(webhook) => {
+                summary.endpoints = vec![webhook.url.to_string()];
+            }
+            Details::Acrobits(acrobits) => {
+                summary.endpoints = vec![acrobits.url.to_string()];
+            }
+            Details::WebPush(web_push) => {
+                summary.contact = Some(web_push.contact.clone());
+                summary.public_key = Some(web_push.public_key.clone());
+                summary.endpoints.clone_from(&web_push.allowed_hosts);
+            }
+        }
+        summary
+    }
+
+    /// As the choice of a credential sees it.
+    pub(super) fn candidate(&self) -> Candidate<'_> {
+        let environment = match &self.details {
+            Details::Apns(apns) => Some(apns.environment),
+            Details::Fcm(_) | Details::Webhook(_) | Details::WebPush(_) | Details::Acrobits(_) => None,
+        };
+        Candidate {
+            id: self.id,
+            label: &self.label,
+            kind: self.details.kind(),
+            app_ids: self.details.app_ids(),
+            environment,
+            usable: self.line.is_some(),
+            refused: is_refused(&self.board().state),
+        }
+    }
+
+    /// What Apple counts new provider tokens for.
+    pub(super) fn identity(&self) -> Option<String> {
+        self.details.token_identity(&self.fingerprint)
+    }
+
+    pub(super) fn health(&self, now: UnixMillis) -> ProviderHealth {
+        let board = self.board().clone();
+        let mut health = ProviderHealth {
+            id: self.id,
+            provider: self.details.kind(),
+            label: self.label.clone(),
+            last_success: board.last_success,
+            last_failure: board.last_failure.clone(),
+            last_quota: board.last_quota.clone(),
+            waiting: board.waiting,
+            sending: board.sending,
+            attempts: board.attempts,
+            success_percent: board.success_percent(),
+            circuit: board.circuit(),
+            unanswered_in_a_row: board.unanswered_in_a_row,
+            refused_environment: board.refused_environment,
+            expires_at: self.expires_at,
+            state: board.state,
+            alarms: Vec::new(),
+        };
+        health.alarms = alarms(&health, now);
+        health
+    }
+
+    /// One line in the log for each alarm that was raised or lifted since the last time.
+    pub(super) fn log_alarms(&self, now: UnixMillis) {
+        let alarms = self.health(now).alarms;
+        let (raised, lifted) = self.board().log(&alarms);
+        for alarm in alarms.iter().filter(|alarm| raised.contains(&alarm.code)) {
+            let (code, credential) = (alarm.code.as_str(), self.id);
+            tracing::warn!(code, %credential, text = alarm.text, fix = alarm.fix, "push alarm");
+        }
+        for code in lifted {
+            tracing::info!(code = code.as_str(), credential = %self.id, "push alarm is over");
+        }
+    }
+}
+
+/// The earliest end of the certificates in a PEM text.
+fn roots_end(pem: &str) -> Option<UnixMillis> {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject as _;
+    let ends = CertificateDer::pem_slice_iter(pem.as_bytes()).filter_map(|der| {
+        let der = der.ok()?;
+        let (_, certificate) = x509_parser::parse_x509_certificate(&der).ok()?;
+        Some(UnixMillis(certificate.validity().not_after.timestamp().saturating_mul(1000)))
+    });
+    ends.min()
+}

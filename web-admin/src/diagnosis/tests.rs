@@ -1,0 +1,91 @@
+use pbx_core::model::{DeviceKey, Environment, LastWake, PushPolicy, UnixMillis, WakeKind, WakeState, WakeTarget};
+use pbx_core::switchboard::command::Status;
+
+use super::*;
+use crate::tls::CertificateInfo;
+
+fn device(id: i64, provider: PushProvider) -> DeviceSummary {
+    DeviceSummary {
+        id: DeviceId(id),
+        extension: "101".parse().unwrap(),
+        key: DeviceKey::from_instance("x"),
+        user_agent: String::new(),
+        first_seen_at: UnixMillis(0),
+        last_seen_at: UnixMillis(0),
+        live_binding: None,
+        wake_target: Some(WakeTarget {
+            provider,
+            app_id: "com.example.app".into(),
+            environment: Environment::Production,
+            call_token: None,
+            notice_token: None,
+            learned_at: UnixMillis(0),
+            health: TargetHealth::Good,
+            switched_off: None,
+        }),
+        wake_state: Some(WakeState::Armed),
+        push_policy: PushPolicy::App,
+        last_wake: None,
+        presence: Presence::ReachableByPush,
+        reason: String::new(),
+    }
+}
+
+fn facts(devices: Vec<DeviceSummary>) -> Facts {
+    Facts {
+        status: Status { extensions: 1, ..Status::default() },
+        credentials: Vec::new(),
+        health: Vec::new(),
+        devices,
+        certificate: CertificateInfo {
+            fingerprint: String::new(),
+            self_made: true,
+            not_after: UnixMillis(i64::MAX),
+            names: Vec::new(),
+        },
+        public_url: "https://pbx.example.com".into(),
+        now: UnixMillis(0),
+    }
+}
+
+fn codes(symptom: Symptom, facts: &Facts, device: i64) -> Vec<&'static str> {
+    findings(symptom, facts, None, Some(DeviceId(device))).iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn each_symptom_shows_only_what_can_cause_it() {
+    let facts = facts(vec![device(1, PushProvider::Apns), device(2, PushProvider::Apns)]);
+    assert_eq!(codes(Symptom::OnlyIos, &facts, 1), ["no_credential", "network_not_checked"]);
+    assert_eq!(codes(Symptom::OnlyAndroid, &facts, 1), ["network_not_checked"]);
+    assert_eq!(codes(Symptom::OnlyThisDevice, &facts, 1), ["no_credential"]);
+    let all = codes(Symptom::AllPhones, &facts, 1);
+    assert_eq!(
+        all,
+        ["no_credential", "no_push_credential", "network_not_checked"],
+        "a certificate is no matter of push"
+    );
+}
+
+#[test]
+fn a_phone_that_did_not_come_after_an_accepted_push_is_told_apart_from_one_without_a_token() {
+    let mut slept_on = device(1, PushProvider::Fcm);
+    slept_on.last_wake = Some(LastWake {
+        at: UnixMillis(0),
+        kind: WakeKind::Call,
+        outcome: "accepted by fcm".into(),
+        woke_after_ms: None,
+        accepted: true,
+    });
+    let desk = DeviceSummary { wake_target: None, ..device(2, PushProvider::Fcm) };
+    let facts = facts(vec![slept_on, desk]);
+    assert_eq!(codes(Symptom::OnlyThisDevice, &facts, 1), ["no_credential", "accepted_but_not_woken"]);
+    assert_eq!(codes(Symptom::OnlyThisDevice, &facts, 2), ["no_push_token"]);
+    assert!(codes(Symptom::OnlyThisDevice, &facts, 3).is_empty());
+}
+
+#[test]
+fn every_symptom_has_something_to_check() {
+    for symptom in Symptom::ALL {
+        assert!(to_check(symptom).len() >= 3 && !symptom.words().is_empty(), "{symptom}");
+    }
+}

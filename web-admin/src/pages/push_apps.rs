@@ -1,0 +1,80 @@
+//! `/push/apps`: which apps can be pushed, and if not, why and what to do.
+
+use askama::Template;
+use axum::extract::State;
+use pbx_core::model::{Environment, PushProvider};
+
+use super::Page;
+use crate::advice;
+use crate::error::render;
+use crate::layout::{Frame, Layout, Menu};
+use crate::reach::{Row, Verdict, matrix};
+use crate::state::AdminState;
+use crate::words::{self, Badge};
+
+#[derive(Template)]
+#[template(path = "push_apps.html")]
+struct AppsPage {
+    layout: Layout,
+    tab: &'static str,
+    rows: Vec<RowView>,
+}
+
+struct RowView {
+    app_id: String,
+    platform: &'static str,
+    /// Only worth a word when it is Apple's sandbox.
+    environment: &'static str,
+    devices: usize,
+    remark: String,
+    badge: Badge,
+    credential: String,
+    text: String,
+    fix: String,
+    link: &'static str,
+    link_words: &'static str,
+}
+
+pub(crate) const fn badge(verdict: Verdict) -> Badge {
+    match verdict {
+        Verdict::Yes => Badge::new("ok", "✓", "Yes"),
+        Verdict::Untried => Badge::new("off", "○", "Not tried yet"),
+        Verdict::Troubled => Badge::new("bad", "▲", "Not now"),
+        Verdict::No => Badge::new("bad", "✕", "No"),
+    }
+}
+
+fn view(row: Row) -> RowView {
+    let (link, link_words) = match (row.can_be_pushed, row.provider) {
+        (Verdict::No, PushProvider::Apns) => ("/push/apns", "Add the key"),
+        (Verdict::No, PushProvider::Fcm) => ("/push/fcm", "Add the account"),
+        (Verdict::No, PushProvider::Acrobits) => ("/push/acrobits", "Add Acrobits"),
+        (Verdict::No, PushProvider::WebPush) => ("/push/webpush", "Enable Web Push"),
+        (Verdict::Yes | Verdict::Untried | Verdict::Troubled, _) => ("/push", "Open the credential"),
+    };
+    let counts = [(row.registered, "registered"), (row.switched_off, "switched off"), (row.token_gone, "token gone")];
+    let remarks: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    RowView {
+        app_id: row.app_id,
+        platform: row.platform,
+        environment: match row.environment {
+            Environment::Production => "",
+            Environment::Sandbox => words::environment(Environment::Sandbox),
+        },
+        devices: row.devices,
+        remark: remarks.join(", "),
+        badge: badge(row.can_be_pushed),
+        credential: row.credential_label.unwrap_or_default(),
+        text: words::sentence(&row.text),
+        fix: words::sentence(&row.fix),
+        link,
+        link_words,
+    }
+}
+
+pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page {
+    let facts = advice::facts(&state).await?;
+    let rows = matrix(&facts.devices, &facts.credentials, &facts.health).into_iter().map(view).collect();
+    Ok(render(&AppsPage { layout: frame.layout("Push: apps", Menu::Push), tab: "apps", rows }))
+}
