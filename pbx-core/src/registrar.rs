@@ -56,6 +56,7 @@ mod wake_target;
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use crate::model::{
     DeviceId, DeviceSummary, Extension, ExtensionNumber, Flow, LastWake, Moment, Now, PushPolicy, PushProvider,
@@ -217,6 +218,7 @@ impl Registrar {
     /// Otherwise a slow device that believes itself registered would be unreachable until it registers anew.
     pub fn binding_answered(&mut self, device: DeviceId, flow: Flow, now: Now) {
         self.set_suspect(device, flow, false);
+        self.note_answer(device, flow, now);
         let limit = self.rules.devices;
         let Some((entry, books)) = self.parts(device) else { return };
         if entry.devices.iter().filter(|device| device.is_live()).count() >= limit {
@@ -234,6 +236,21 @@ impl Registrar {
         books.save(stored.map(Change::PutUdpBinding).into_iter().collect());
         books.events.push_back(RegistrarEvent::Revived { extension, device, flow });
         books.events.push_back(RegistrarEvent::DeviceChanged { extension, device });
+    }
+
+    fn note_answer(&mut self, device: DeviceId, flow: Flow, now: Now) {
+        let found = self.parts(device).and_then(|(entry, _)| entry.device_mut(device));
+        if let Some(binding) = found.and_then(|found| found.binding.as_mut()).filter(|binding| binding.flow == flow) {
+            binding.answered_at = Some(now.mono);
+        }
+    }
+
+    /// Whether a device answered anything on this flow within that time: what it leaves unanswered now, it does not leave
+    /// for being gone.
+    pub fn has_answered(&self, device: DeviceId, flow: Flow, (within, now): (Duration, Now)) -> bool {
+        let binding = self.device(device).and_then(|view| view.device.binding.as_deref());
+        let answered_at = binding.filter(|binding| binding.flow == flow).and_then(|binding| binding.answered_at);
+        answered_at.is_some_and(|at| at + within > now.mono)
     }
 
     /// What a provider's answer means for the target it was given for.

@@ -121,7 +121,7 @@ impl Reference {
                     let device = facts.phone(phone);
                     device.server_got_ok.get_or_insert(at);
                     // Who crashed or left after it answered need not be connected.
-                    let removed = removed || device.forgot.is_some();
+                    let removed = removed || device.has_forgotten;
                     self.answering = (facts.is_open() && !removed).then_some(name);
                 }
             }
@@ -440,12 +440,12 @@ impl Reference {
 
     /// Killed while the end of a call that was decided then went into the journal: the next run cannot know of it.
     pub(crate) fn killed_in_the_journal(&self, decided: Moment) -> bool {
-        self.kills.iter().any(|(down, _)| *down >= decided && down.since(decided) < JOURNAL)
+        self.kills.iter().any(|(down, _)| *down >= decided && down.since(decided) <= JOURNAL)
     }
 
     /// The park journal could not take this call.
     pub(crate) fn not_journalled(&mut self, call: CallId) {
-        if let Some(facts) = self.calls.values_mut().find(|facts| facts.id == Some(call)) {
+        if let Some(facts) = self.by_id.get(&call).and_then(|name| self.calls.get_mut(name)) {
             facts.unwritten = true;
         }
     }

@@ -88,6 +88,8 @@ pub struct LiveBinding {
     pub(super) renewed_at: Moment,
     pub(super) expires: Moment,
     pub(super) expires_at: UnixMillis,
+    /// Its last answer to anything.
+    pub(super) answered_at: Option<Moment>,
     /// It left a question unanswered since its last sign.
     pub(super) suspect: bool,
 }
@@ -119,6 +121,7 @@ impl LiveBinding {
             renewed_at: terms.now,
             expires: terms.expires,
             expires_at: terms.expires_at,
+            answered_at: None,
             suspect: false,
         }
     }

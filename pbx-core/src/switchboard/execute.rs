@@ -1,6 +1,7 @@
 //! How a call's wishes become SIP, sound and log lines.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::call::{BranchEnd, CallInput, CallOutput};
 use crate::media::sdp;
@@ -265,7 +266,10 @@ impl Switchboard {
 
     fn flow_silent(&mut self, id: CallId, branch: BranchId, device: DeviceId, now: Now) {
         let flow = self.calls.get(&id).and_then(|live| live.callees.get(&branch)).map(|leg| leg.flow);
-        if let Some(flow) = flow {
+        let Some(flow) = flow else { return };
+        // It was asked the grace time ago. A phone that speaks of another call meanwhile is there, only slow with this one.
+        let grace = Duration::from_millis(u64::from(self.settings.grace_ms));
+        if !self.registrar.has_answered(device, flow, (grace, now)) {
             self.registrar.binding_failed(device, flow, crate::registrar::BindingFailure::NoAnswer, now);
         }
     }

@@ -218,7 +218,7 @@ impl Phone {
     pub(super) fn confirmed(&mut self, text: &str) {
         let (call, number) = (message::header(text, "Call-ID"), message::cseq(text).0);
         let tag = message::tag(message::header(text, "From")).unwrap_or("");
-        let branch = message::branch(text);
+        let (branch, ours) = (message::branch(text), own_tag(text));
         let refusal = self.incoming.get_mut(branch);
         if let Some(Incoming { state: State::Refused { confirmed, .. }, .. }) = refusal {
             *confirmed = true;
@@ -226,7 +226,10 @@ impl Phone {
         }
         let mut hangs_up = Vec::new();
         for (branch, one) in &mut self.incoming {
-            let same = one.call == call && one.from_tag == tag && message::cseq(&one.invite).0 == number;
+            let same = one.call == call
+                && one.from_tag == tag
+                && own_tag(&one.last) == ours
+                && message::cseq(&one.invite).0 == number;
             if let (true, State::Answered { confirmed: confirmed @ false }) = (same, &mut one.state) {
                 *confirmed = true;
                 self.out.seen.push(Seen::Confirmed { call: call.to_owned() });
@@ -244,7 +247,9 @@ impl Phone {
         let call = message::header(text, "Call-ID");
         let tag = message::tag(message::header(text, "From")).unwrap_or("");
         let mut known = self.own_call_hung_up(call);
-        for one in self.incoming.values_mut().filter(|one| one.call == call && one.from_tag == tag) {
+        let ours = own_tag(text);
+        let of_dialog = |one: &&mut Incoming| one.call == call && one.from_tag == tag && own_tag(&one.last) == ours;
+        for one in self.incoming.values_mut().filter(of_dialog) {
             if matches!(one.state, State::Answered { .. }) {
                 one.state = State::Over;
                 self.out.seen.push(Seen::HungUp { call: call.to_owned() });
@@ -316,4 +321,9 @@ impl Phone {
             }
         }
     }
+}
+
+/// The tag by which a phone that is called knows its side.
+fn own_tag(text: &str) -> Option<&str> {
+    message::tag(message::header(text, "To"))
 }

@@ -65,6 +65,10 @@ pub(super) struct DeviceFacts {
     /// Every time it answered, also after a crash.
     pub(super) answers: Vec<Moment>,
     pub(super) said_no: Option<(Moment, u16)>,
+    /// It forgot the call at some time: an answer from before means nothing any more.
+    pub(super) has_forgotten: bool,
+    /// Every refusal; one may arrive when the phone has the call anew.
+    pub(super) refusals: Vec<(Moment, u16)>,
     pub(super) cancelled: Option<(Moment, String)>,
     pub(super) confirmed: Option<Moment>,
     pub(super) hung_up: Option<Moment>,

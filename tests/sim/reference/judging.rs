@@ -48,7 +48,10 @@ impl Reference {
                 || (*down <= call.placed && up.is_none_or(|up| up >= call.placed))
         });
         let was_cut = !self.cut_of(call.caller, call.placed).is_zero();
-        if call.heard.is_empty() && !gone && !killed && !was_cut {
+        // A phone whose account was removed is asked for its proof again and again, until the network has lost enough.
+        let caller = self.phones.get(usize::from(call.caller));
+        let removed = caller.is_some_and(|one| !one.removals.is_empty() || self.removed.contains(&one.plan.extension));
+        if call.heard.is_empty() && !gone && !killed && !was_cut && !removed {
             wrong.push(("every caller hears an end", format!("nothing, {:?}", call.heard_nothing)));
         }
         if call.heard.len() > 1 {
@@ -122,7 +125,8 @@ impl Reference {
         let began = call.began?;
         let meddled = self.meddled.iter().any(|at| *at >= began && *at <= decided);
         let refused = |codes: &dyn Fn(u16) -> bool| {
-            call.phones.values().any(|device| device.said_no.is_some_and(|(at, code)| codes(code) && at <= decided))
+            let mut all = call.phones.values().flat_map(|device| &device.refusals);
+            all.any(|(at, code)| codes(*code) && *at <= decided)
         };
         let fits = match status {
             200 => call.phones.values().any(|device| device.answers.iter().any(|at| *at <= decided)),

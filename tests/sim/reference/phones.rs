@@ -83,7 +83,10 @@ impl Reference {
                 device.said_ok = Some(at);
                 device.answers.push(at);
             }
-            Seen::SaidNo { status, .. } => device.said_no = Some((at, *status)),
+            Seen::SaidNo { status, .. } => {
+                device.said_no = Some((at, *status));
+                device.refusals.push((at, *status));
+            }
             Seen::Cancelled { reason, .. } => {
                 device.cancelled = Some((at, reason.clone()));
                 if !is_right(reason, status) && !removed && !forgotten {
@@ -92,7 +95,10 @@ impl Reference {
             }
             Seen::Confirmed { .. } => device.confirmed = Some(at),
             Seen::HungUp { .. } => device.hung_up = Some(at),
-            Seen::Forgot { .. } => device.forgot = Some(at),
+            Seen::Forgot { .. } => {
+                device.forgot = Some(at);
+                device.has_forgotten = true;
+            }
             Seen::Unconfirmed { .. } => device.unconfirmed = Some(at),
             Seen::Registered { .. }
             | Seen::Away

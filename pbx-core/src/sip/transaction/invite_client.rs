@@ -1,7 +1,13 @@
 //! A sent INVITE (RFC 3261 section 17.1.1 with the Accepted state of RFC 6026) and its CANCEL (section 9.1).
 //!
-//! Invariant: a CANCEL leaves only after a provisional answer, and only while no final one has come. What crosses it is
-//! the user's: a 200 is delivered like any other.
+//! Invariants: once the user wants no answer, the INVITE is not sent any more, or a phone that hears it only then would ring
+//! for a call that is over. A CANCEL leaves only while no final answer has come. What crosses it is the user's: a 200 is
+//! delivered like any other.
+//!
+//! One step beyond the RFC: section 9.1 wants a CANCEL to wait for a provisional answer, because it could overtake the
+//! INVITE, and wants the INVITE repeated until then. On datagrams we wait for T1 only. A phone that has the INVITE, and
+//! whose answers are lost, stops ringing; one that has not says 481; and if the INVITE comes after that, its first
+//! provisional answer brings another CANCEL.
 
 use std::time::Duration;
 
@@ -18,7 +24,7 @@ use crate::sip::message::{HeaderName, Headers, Method, Request, Response};
 enum State {
     /// No answer yet (timers A, B).
     Calling,
-    /// No answer yet, and the CANCEL waits for the first.
+    /// No answer yet, and the CANCEL waits for the first, on datagrams for T1 at most.
     Unwanted,
     /// A provisional answer came.
     Proceeding,
@@ -53,6 +59,8 @@ pub(super) struct InviteClient {
     head: Box<Request>,
     /// The Reason of a CANCEL that waits for its provisional.
     reason: Option<Box<str>>,
+    /// The peer knew no INVITE when the CANCEL came.
+    missed: bool,
     gap: Duration,
     repeat_at: Option<Moment>,
     end_at: Moment,
@@ -69,6 +77,7 @@ impl InviteClient {
             message,
             head: Box::new(head_of(request)),
             reason: None,
+            missed: false,
             gap: T1,
             repeat_at: (!flow.transport.is_reliable()).then(|| now + T1),
             end_at: now + GIVE_UP,
@@ -83,6 +92,7 @@ impl InviteClient {
             message: Bytes::new(),
             head: Box::new(head),
             reason: None,
+            missed: false,
             gap: T1,
             repeat_at: None,
             end_at: now,
@@ -136,7 +146,14 @@ impl InviteClient {
                 self.send_cancel(now, out);
                 Fate::User
             }
-            (State::Cancelling, Class::Provisional) => Fate::User,
+            (State::Cancelling, Class::Provisional) => {
+                if std::mem::take(&mut self.missed) {
+                    out.send(self.flow, &self.message);
+                    self.gap = T1;
+                    self.repeat_at = Some(now + T1);
+                }
+                Fate::User
+            }
             (State::Calling | State::Unwanted | State::Proceeding | State::Cancelling, Class::Success) => {
                 self.repeat_at = None;
                 self.message = Bytes::new();
@@ -170,7 +187,11 @@ impl InviteClient {
     /// An answer to the CANCEL: a final one ends its repetition, whatever it says.
     pub(super) fn cancel_answered(&mut self, status: u16) {
         match (self.state, Class::of(status)) {
-            (State::Cancelling, Class::Success | Class::Failure) => self.repeat_at = None,
+            (State::Cancelling, Class::Success) => self.repeat_at = None,
+            (State::Cancelling, Class::Failure) => {
+                self.repeat_at = None;
+                self.missed = !self.flow.transport.is_reliable();
+            }
             (State::Cancelling, Class::Provisional) => self.gap = T2,
             (
                 State::Calling | State::Unwanted | State::Proceeding | State::Completed | State::Accepted | State::Over,
@@ -184,6 +205,7 @@ impl InviteClient {
         match self.state {
             State::Calling => {
                 self.reason = reason.map(Box::from);
+                self.repeat_at = (!self.flow.transport.is_reliable()).then(|| now + T1);
                 self.enter(State::Unwanted, self.end_at);
             }
             State::Proceeding => {
@@ -226,6 +248,13 @@ impl InviteClient {
                 State::Completed | State::Accepted | State::Over => self.close(tx, now, out),
             }
         } else if self.repeat_at.is_some_and(|repeat_at| repeat_at <= now) {
+            if self.state == State::Unwanted {
+                // Nothing was heard yet: timer B goes on.
+                let end_at = self.end_at;
+                self.send_cancel(now, out);
+                self.end_at = end_at;
+                return;
+            }
             out.send(self.flow, &self.message);
             // Timer A doubles without a cap, timer E of the CANCEL stops at T2.
             let cap = if self.state == State::Cancelling { T2 } else { GIVE_UP };

@@ -148,6 +148,12 @@ impl Bench {
         sent.into_iter().map(|(at, _)| at).collect()
     }
 
+    /// The moments at which messages with this gist have gone out so far.
+    fn sent_times(&mut self, wanted: &str) -> Vec<u64> {
+        self.drain();
+        self.sent.iter().filter(|(_, _, bytes)| gist(bytes) == wanted).map(|(at, ..)| *at).collect()
+    }
+
     fn last_sent(&mut self) -> Bytes {
         self.drain();
         self.sent.last().unwrap().2.clone()

@@ -187,8 +187,8 @@ fn a_cancel_waits_for_the_first_provisional_and_copies_the_invite() {
     let mut bench = Bench::new();
     let (tx, sent) = bench.request(udp(), Method::Invite);
     bench.all.cancel(tx, Some("SIP;cause=200;text=\"Call completed elsewhere\""), bench.now);
-    bench.pass_millis(600);
-    assert_eq!(bench.times_of("INVITE"), [0, 500]);
+    bench.pass_millis(400);
+    assert_eq!(bench.times_of("INVITE"), [0]);
     assert!(is_response(&bench.answer(&sent, 180, "theirs"), tx, 180));
     let cancel = bench.last_sent();
     assert!(cancel.starts_with(b"CANCEL sip:20@10.0.0.5:5060;ob SIP/2.0\r\n"));
@@ -199,7 +199,7 @@ fn a_cancel_waits_for_the_first_provisional_and_copies_the_invite() {
     assert_eq!(header(&cancel, HeaderName::Reason), "SIP;cause=200;text=\"Call completed elsewhere\"");
     bench.all.cancel(tx, None, bench.now);
     bench.pass_millis(2000);
-    assert_eq!(bench.times_of("CANCEL"), [600, 1100, 2100]);
+    assert_eq!(bench.times_of("CANCEL"), [400, 900, 1900]);
 }
 
 #[test]
@@ -246,14 +246,44 @@ fn a_2xx_or_a_failure_before_the_waiting_cancel_could_leave_makes_it_needless() 
 }
 
 #[test]
-fn a_cancelled_invite_that_nobody_answers_is_repeated_and_times_out_as_usual() {
+fn a_cancelled_invite_that_nobody_answers_is_not_sent_again_and_its_cancel_leaves_after_t1() {
     let mut bench = Bench::new();
     let (tx, _) = bench.request(udp(), Method::Invite);
     bench.pass_millis(1000);
     bench.all.cancel(tx, None, bench.now);
     bench.pass_millis(40_000);
-    assert_eq!(bench.times_of("INVITE"), INVITE_TIMES);
+    assert_eq!(bench.sent_times("INVITE"), [0, 500]);
+    assert_eq!(bench.sent_times("CANCEL")[..4], [1500, 2000, 3000, 5000]);
     assert_eq!(bench.told, [(32_000, TxEvent::TimedOut { tx })]);
+}
+
+#[test]
+fn a_cancelled_invite_that_nobody_answers_on_a_stream_waits_for_its_provisional() {
+    let mut bench = Bench::new();
+    let (tx, sent) = bench.request(tcp(), Method::Invite);
+    bench.all.cancel(tx, None, bench.now);
+    bench.pass_millis(10_000);
+    assert!(bench.sent_times("CANCEL").is_empty());
+    bench.answer(&sent, 100, "");
+    assert_eq!(bench.sent_times("CANCEL"), [10_000]);
+}
+
+#[test]
+fn a_cancel_that_overtook_its_invite_is_sent_again_when_the_phone_has_it() {
+    let mut bench = Bench::new();
+    let (tx, sent) = bench.request(udp(), Method::Invite);
+    bench.all.cancel(tx, None, bench.now);
+    bench.pass_millis(500);
+    let Message::Request(cancel) = parsed(&bench.last_sent()) else { panic!("no CANCEL") };
+    assert_eq!(bench.answer(&cancel, 481, "other"), Incoming::Absorbed);
+    bench.pass_millis(3000);
+    assert_eq!(bench.sent_times("CANCEL"), [500]);
+    bench.answer(&sent, 180, "theirs");
+    assert_eq!(bench.sent_times("CANCEL"), [500, 3500]);
+    bench.answer(&cancel, 200, "theirs");
+    bench.answer(&sent, 487, "theirs");
+    bench.pass_millis(40_000);
+    assert_eq!((bench.sent_times("CANCEL").len(), bench.all.live()), (2, 0));
 }
 
 #[test]
