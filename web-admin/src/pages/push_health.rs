@@ -85,8 +85,8 @@ pub(crate) fn alarm_view(alarm: &Alarm) -> AlarmView {
 
 pub(crate) const fn circuit_badge(circuit: Circuit) -> Badge {
     match circuit {
-        Circuit::Closed => Badge::new("ok", "●", "Closed: it answers"),
-        Circuit::Open => Badge::new("bad", "✕", "Open: no answer"),
+        Circuit::Closed => Badge::new("ok", "●", "Answers"),
+        Circuit::Open => Badge::new("bad", "✕", "Does not answer"),
     }
 }
 
@@ -109,7 +109,7 @@ fn credential_view(health: ProviderHealth) -> CredentialView {
         last_failure: health
             .last_failure
             .map(|failure| (When::relative(failure.at, now), format!("{word}{}", words::sentence(&failure.text)))),
-        ends: health.expires_at.map(|at| When::relative(at, now)),
+        ends: health.expires_at.map(When::exact),
         waiting: health.waiting + health.sending,
         label: health.label,
     }
