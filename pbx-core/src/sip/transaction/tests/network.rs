@@ -300,8 +300,9 @@ proptest! {
         let outcome = Network::run(plan, weather);
         prop_assert_eq!(outcome.caller.first().copied(), outcome.answered);
         prop_assert!(outcome.answered != Some(200) || outcome.acknowledged);
-        prop_assert_eq!(outcome.calls, 1);
-        prop_assert_eq!(outcome.told, []);
+        prop_assert!(outcome.calls <= 1);
+        // An INVITE that was lost before it was taken back is not sent again: nobody heard of it, and its time runs out.
+        prop_assert_eq!(outcome.told.len(), 1 - outcome.calls);
     }
 
     #[test]
