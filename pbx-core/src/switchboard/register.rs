@@ -7,7 +7,7 @@
 //! the push providers that can wake it (RFC 8599: `Feature-Caps`).
 
 use crate::model::{ExtensionNumber, Flow, Now, PushProvider, Transport};
-use crate::registrar::{Bound, RegisterOutcome, RegistrarEvent, Registration};
+use crate::registrar::{Bound, DeviceView, RegisterOutcome, RegistrarEvent, Registration};
 use crate::sip::digest::Verification;
 use crate::sip::message::{HeaderName, Request, Response};
 use crate::sip::{cseq, translate};
@@ -85,6 +85,18 @@ impl Switchboard {
         }
         let outcome = self.registrar.register(registration, now);
         self.answer_register(flow, request, outcome, outbound);
+        if repeated {
+            self.ring_again(credential.extension, flow, now);
+        }
+    }
+
+    /// A phone that repeats its REGISTER has not heard us for a while: calls that wait for its first word are sent again.
+    fn ring_again(&mut self, extension: ExtensionNumber, flow: Flow, now: Now) {
+        let here = |device: &DeviceView<'_>| device.live_flows().any(|own| own == flow);
+        let devices = self.registrar.callable_devices(extension).into_iter().filter(here);
+        for device in devices.map(|device| device.id()).collect::<Vec<_>>() {
+            self.release_parked(extension, device, (flow, false), now);
+        }
     }
 
     /// A Path that the phone does not know of is refused (RFC 3327 section 5.3): whoever put it there decides where its

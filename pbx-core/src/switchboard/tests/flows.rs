@@ -124,3 +124,22 @@ fn a_caller_whose_connection_dies_before_its_ack_does_not_hold_a_call_for_ever()
     assert_eq!(world.status().calls, 0);
     world.take_request(DESK, "BYE");
 }
+
+#[test]
+fn a_phone_that_repeats_its_register_is_sent_the_invite_that_it_has_not_answered() {
+    let mut world = World::new();
+    let challenge = world.send(DESK, &world.register_text(DESK, 3600));
+    let register = world.with_digest(DESK, "REGISTER", &world.register_text(DESK, 3600), &challenge);
+    world.deliver(DESK, &register);
+    assert_eq!(world::status(&world.take(DESK)), 200);
+    world.register(APP, 3600);
+    world.call(APP, DESK);
+    let first = world.take_request(DESK, "INVITE");
+    world.deliver(DESK, &register);
+    assert_eq!(world::status(&world.take(DESK)), 200);
+    assert_eq!(world.take_request(DESK, "INVITE"), first, "the same once more");
+    world.answer(DESK, &first, 180, "");
+    world.deliver(DESK, &register);
+    assert_eq!(world::status(&world.take(DESK)), 200);
+    assert_eq!(world.try_take(DESK), None, "who rings needs no INVITE");
+}
