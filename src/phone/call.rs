@@ -48,6 +48,11 @@ impl OutgoingCall {
         Self(leg)
     }
 
+    /// Waits until the caller hears anything (100 included): from then on it does not repeat its INVITE.
+    pub async fn taken_care_of(&self, within: Duration) -> Result<(), PhoneError> {
+        self.wait("a first answer", within, |view| !view.provisional.is_empty() || view.answered).await.map(drop)
+    }
+
     /// Waits until the caller hears ringing (180 or 183); the first such status.
     pub async fn ringing(&self, within: Duration) -> Result<u16, PhoneError> {
         let rings = |status: &u16| matches!(*status, 180 | 183);

@@ -275,6 +275,10 @@ impl Hand {
                     break;
                 }
             }
+            // The push leaves at once; a caller who has heard nothing yet repeats its INVITE after the restart.
+            if call.taken_care_of(SOON).await.is_err() {
+                return std::future::pending().await;
+            }
             self.book.count();
             if draw.below(3) == 0 {
                 caller.waits(Some(call));
