@@ -52,6 +52,8 @@ const SHARE: usize = 64;
 const MAX_ANSWERS: usize = 1024;
 /// Relay events that may wait; the relay waits beyond it, its packets do not.
 const RELAY_EVENTS: usize = 1024;
+/// How long the start waits for the first sound ports: a hundred times what binding them takes.
+const FIRST_PORTS: Duration = Duration::from_secs(1);
 /// How long the end waits for connections to write their last answers.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Inputs that arise from outputs (a send that failed) in one turn; the rest comes in the next, so that a machine that
@@ -359,6 +361,7 @@ impl<M: Machine> Running<M> {
         // Whatever the machine found in what it was restored from is carried out first.
         let now = self.clock.now();
         self.lane.give(Input::Tick, now);
+        self.first_ports().await;
         loop {
             let busy = self.turn();
             if self.stop_or_go().is_break() {
@@ -373,6 +376,17 @@ impl<M: Machine> Running<M> {
             }
         }
         self.farewell().await;
+    }
+
+    /// Waits for the sound ports that the machine ordered at its start: callers who have waited for a restart come at once,
+    /// and wait these milliseconds in the kernel's buffer instead of being refused.
+    async fn first_ports(&mut self) {
+        if !self.lane.outbox.has_ordered_ports() {
+            return;
+        }
+        if let Ok(Some(event)) = tokio::time::timeout(FIRST_PORTS, self.sources.relay.recv()).await {
+            self.lane.relay(event, self.clock.now());
+        }
     }
 
     /// Lets the last answers out: connections write what is queued for them once nobody can queue more.

@@ -47,6 +47,7 @@ pub(super) struct Outbox {
     next_token: u64,
     parts: OutboxParts,
     relay_backlog: VecDeque<RelayOrder>,
+    has_ordered_ports: bool,
 }
 
 impl Outbox {
@@ -60,6 +61,7 @@ impl Outbox {
             next_token: 0,
             parts,
             relay_backlog: VecDeque::new(),
+            has_ordered_ports: false,
         }
     }
 
@@ -110,7 +112,10 @@ impl Outbox {
                 self.relay(RelayOrder::Aim { relay, aim: Aim { side, announced, signalled_from, rtcp_mux } });
             }
             Output::CloseRelay(relay) => self.relay(RelayOrder::Close(relay)),
-            Output::WantRelayPorts(count) => self.relay(RelayOrder::WantPorts(count)),
+            Output::WantRelayPorts(count) => {
+                self.has_ordered_ports = true;
+                self.relay(RelayOrder::WantPorts(count));
+            }
             Output::ApplySettings(settings) => self.relay(RelayOrder::Settings {
                 ports: settings.rtp_ports,
                 silence: Duration::from_secs(settings.rtp_silence_seconds.into()),
@@ -241,6 +246,11 @@ impl Outbox {
                 Err(TrySendError::Closed(_)) => self.relay_backlog.clear(),
             }
         }
+    }
+
+    /// Whether sound ports were ever ordered.
+    pub(super) fn has_ordered_ports(&self) -> bool {
+        self.has_ordered_ports
     }
 
     /// Whether orders wait for the relay.
