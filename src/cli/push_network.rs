@@ -46,12 +46,13 @@ struct Step {
 pub(super) async fn check(client: &Client) -> Result<Report, Failure> {
     client.post_nothing::<Answer>("/push/network-check").await?;
     let looking = async {
+        let mut next_look = tokio::time::interval(LOOK_EVERY);
         loop {
+            next_look.tick().await;
             let answer = client.get::<Answer>("/push/network-check").await?;
             if answer.known.ok.is_some() {
                 return Ok::<_, Failure>(answer);
             }
-            tokio::time::sleep(LOOK_EVERY).await;
         }
     };
     let answer = match tokio::time::timeout(OVER_WITHIN, looking).await {
