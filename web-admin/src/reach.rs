@@ -164,4 +164,4 @@ pub(crate) fn honest(mut device: DeviceSummary, credentials: &[CredentialSummary
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

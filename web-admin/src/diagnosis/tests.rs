@@ -1,34 +1,11 @@
-use pbx_core::model::{DeviceKey, Environment, LastWake, PushPolicy, UnixMillis, WakeKind, WakeState, WakeTarget};
+use pbx_core::model::{LastWake, UnixMillis, WakeKind};
 use pbx_core::switchboard::command::Status;
 
 use super::*;
 use crate::tls::CertificateInfo;
 
 fn device(id: i64, provider: PushProvider) -> DeviceSummary {
-    DeviceSummary {
-        id: DeviceId(id),
-        extension: "101".parse().unwrap(),
-        key: DeviceKey::from_instance("x"),
-        user_agent: String::new(),
-        first_seen_at: UnixMillis(0),
-        last_seen_at: UnixMillis(0),
-        live_binding: None,
-        wake_target: Some(WakeTarget {
-            provider,
-            app_id: "com.example.app".into(),
-            environment: Environment::Production,
-            call_token: None,
-            notice_token: None,
-            learned_at: UnixMillis(0),
-            health: TargetHealth::Good,
-            switched_off: None,
-        }),
-        wake_state: Some(WakeState::Armed),
-        push_policy: PushPolicy::App,
-        last_wake: None,
-        presence: Presence::ReachableByPush,
-        reason: String::new(),
-    }
+    crate::reach::tests::device(id, provider, "com.example.app", Presence::ReachableByPush)
 }
 
 fn facts(devices: Vec<DeviceSummary>) -> Facts {

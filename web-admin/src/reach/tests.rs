@@ -24,7 +24,7 @@ fn credential(id: i64, provider: CredentialKind, apps: &[&str]) -> CredentialSum
     }
 }
 
-fn device(id: i64, provider: PushProvider, app: &str, presence: Presence) -> DeviceSummary {
+pub(crate) fn device(id: i64, provider: PushProvider, app: &str, presence: Presence) -> DeviceSummary {
     DeviceSummary {
         id: DeviceId(id),
         extension: "101".parse().unwrap(),
