@@ -1,7 +1,7 @@
 //! SQL: open, migrate, seal, group commit. One file per table family.
 //!
-//! SQLite in WAL mode with one writer and several readers; every write transaction is `BEGIN IMMEDIATE`, so no reader is
-//! ever upgraded into a deadlock. Tables of other crates are written by those crates through [`Store::begin`].
+//! SQLite in WAL mode or a PostgreSQL server, both with one writer and several readers; a write transaction of SQLite is
+//! `BEGIN IMMEDIATE`, so no reader is ever upgraded into a deadlock. One SQL text serves both ([`sql`]). Tables of other crates are written by those crates through [`Store::begin`].
 //!
 //! Invariants: one process at a time holds a data directory; the files are readable by their owner only; a database and a
 //! master key that do not belong together are refused at start; what a newer version wrote is never touched.
@@ -20,29 +20,33 @@ mod open;
 mod parked_call;
 mod seal;
 mod setting;
+pub mod sql;
 mod udp_binding;
+mod url;
 mod writer;
 
 use std::fs::File;
 use std::sync::Arc;
 
-use sqlx::sqlite::SqlitePool;
-use sqlx::{Sqlite, Transaction};
-
 pub use call_log::CallFilter;
 pub use error::StoreError;
 pub use inspect::{Inspection, inspect};
 pub use seal::{SealError, Sealer};
+pub use url::DatabaseUrl;
 pub use writer::Writer;
+
+use sql::{Pool, Transaction};
 
 /// Every migration of every crate: one database has one history.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
+/// The same steps for PostgreSQL, with the same numbers.
+pub static POSTGRES_MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/postgres");
 
 /// The database of one installation; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    readers: SqlitePool,
-    writer: SqlitePool,
+    readers: Pool,
+    writer: Pool,
     sealer: Sealer,
     journal: Arc<parked_call::ParkJournal>,
     /// Held open for its lock; the lock goes with the last clone, or with the process.
@@ -51,15 +55,15 @@ pub struct Store {
 
 impl Store {
     /// Connections for reading.
-    pub fn reader(&self) -> &SqlitePool {
+    pub fn reader(&self) -> &Pool {
         &self.readers
     }
 
     /// The one write transaction; others wait until it is committed or dropped.
     ///
     /// Nobody may wait for the switchboard while holding it: the switchboard's own saves queue behind it.
-    pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::Begin)
+    pub async fn begin(&self) -> Result<Transaction, StoreError> {
+        self.writer.begin().await.map_err(StoreError::Begin)
     }
 
     /// Seals and unseals secrets under the installation's master key.

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::sql::{Transaction, query, query_as};
 use super::{Store, StoreError};
 use crate::model::{
     CallEnding, CallId, CallRecord, CallUuid, DeviceId, ExtensionNumber, TimelineEntry, TimelineStep, UnixMillis,
@@ -48,7 +49,7 @@ pub async fn page(
 ) -> Result<Vec<CallRecord>, StoreError> {
     let search = filter.search.trim();
     let pattern = if search.is_empty() { String::new() } else { format!("%{}%", escaped_for_like(search)) };
-    let rows: Vec<CallRow> = sqlx::query_as(
+    let rows: Vec<CallRow> = query_as(
         "SELECT id, uuid, caller, caller_name, callee, started_at, answered_at, ended_at, ending, reason, answered_by, \
          packets_from_caller, packets_from_callee FROM call \
          WHERE id < $1 \
@@ -74,7 +75,7 @@ pub async fn page(
 
 /// One call, if it is still kept.
 pub async fn one(store: &Store, id: CallId) -> Result<Option<CallRecord>, StoreError> {
-    let row: Option<CallRow> = sqlx::query_as(
+    let row: Option<CallRow> = query_as(
         "SELECT id, uuid, caller, caller_name, callee, started_at, answered_at, ended_at, ending, reason, answered_by, \
          packets_from_caller, packets_from_callee FROM call WHERE id = $1",
     )
@@ -87,7 +88,7 @@ pub async fn one(store: &Store, id: CallId) -> Result<Option<CallRecord>, StoreE
 
 /// A call's timeline in the order in which things happened.
 pub async fn timeline(store: &Store, id: CallId) -> Result<Vec<TimelineEntry>, StoreError> {
-    let rows: Vec<EventRow> = sqlx::query_as(
+    let rows: Vec<EventRow> = query_as(
         "SELECT call_id, at, step, device_id, detail FROM call_event WHERE call_id = $1 ORDER BY seq LIMIT $2",
     )
     .bind(id.0)
@@ -99,8 +100,8 @@ pub async fn timeline(store: &Store, id: CallId) -> Result<Vec<TimelineEntry>, S
 }
 
 /// Inserts or replaces a call.
-pub(super) async fn put(db: &mut SqliteConnection, call: &CallRecord) -> Result<(), StoreError> {
-    sqlx::query(
+pub(super) async fn put(db: &mut Transaction, call: &CallRecord) -> Result<(), StoreError> {
+    query(
         "INSERT INTO call (id, uuid, caller, caller_name, callee, started_at, answered_at, ended_at, ending, reason, \
          answered_by, packets_from_caller, packets_from_callee) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
@@ -130,8 +131,8 @@ pub(super) async fn put(db: &mut SqliteConnection, call: &CallRecord) -> Result<
 }
 
 /// Appends a line to a call's timeline.
-pub(super) async fn append(db: &mut SqliteConnection, entry: &TimelineEntry) -> Result<(), StoreError> {
-    sqlx::query(
+pub(super) async fn append(db: &mut Transaction, entry: &TimelineEntry) -> Result<(), StoreError> {
+    query(
         "INSERT INTO call_event (call_id, seq, at, step, device_id, detail) \
          SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4, $5 FROM call_event WHERE call_id = $1",
     )
@@ -147,8 +148,8 @@ pub(super) async fn append(db: &mut SqliteConnection, entry: &TimelineEntry) -> 
 }
 
 /// Ends every call that lived when the last run stopped, at the time of the last thing known about it.
-pub(super) async fn end_all_open(db: &mut SqliteConnection) -> Result<u64, StoreError> {
-    let done = sqlx::query(
+pub(super) async fn end_all_open(db: &mut Transaction) -> Result<u64, StoreError> {
+    let done = query(
         "UPDATE call SET ending = $1, reason = $2, ended_at = COALESCE( \
          (SELECT MAX(call_event.at) FROM call_event WHERE call_event.call_id = call.id), answered_at, started_at) \
          WHERE ended_at IS NULL",
@@ -162,9 +163,9 @@ pub(super) async fn end_all_open(db: &mut SqliteConnection) -> Result<u64, Store
 }
 
 /// Removes calls beyond both limits, at most [`PRUNE_AT_ONCE`]; gives back how many were removed.
-pub(super) async fn prune(db: &mut SqliteConnection, newest: CallId, now: UnixMillis) -> Result<u64, StoreError> {
+pub(super) async fn prune(db: &mut Transaction, newest: CallId, now: UnixMillis) -> Result<u64, StoreError> {
     const DOING: &str = "removing old calls from the call log";
-    let removed: Vec<(i64,)> = sqlx::query_as(
+    let removed: Vec<(i64,)> = query_as(
         "DELETE FROM call WHERE id IN (SELECT id FROM call WHERE id <= $1 OR started_at < $2 ORDER BY id LIMIT $3) \
          RETURNING id",
     )
@@ -175,7 +176,7 @@ pub(super) async fn prune(db: &mut SqliteConnection, newest: CallId, now: UnixMi
     .await
     .map_err(StoreError::doing(DOING))?;
     for (id,) in &removed {
-        sqlx::query("DELETE FROM call_event WHERE call_id = $1")
+        query("DELETE FROM call_event WHERE call_id = $1")
             .bind(id)
             .execute(&mut *db)
             .await

@@ -1,14 +1,13 @@
 //! One change of the switchboard becomes the statements of its table family.
 
-use sqlx::SqliteConnection;
-
+use super::sql::Transaction;
 use super::{Store, StoreError, call_log, credential, defence, device, extension, setting, udp_binding};
 use super::{id_high, id_high::Highs};
 use crate::switchboard::output::Change;
 
 /// Applies `changes` in order inside the caller's transaction and remembers the highest ids they gave out.
 pub(super) async fn apply(
-    db: &mut SqliteConnection,
+    db: &mut Transaction,
     store: &Store,
     changes: &[Change],
     highs: &mut Highs,

@@ -1,8 +1,9 @@
 //! SIP accounts: the two digests of each in one sealed value, bound to the account's name.
 
-use sqlx::{FromRow, SqliteConnection, SqlitePool};
+use sqlx::FromRow;
 use zeroize::Zeroizing;
 
+use super::sql::{Pool, Transaction, query, query_as};
 use super::{Sealer, StoreError};
 use crate::model::{Ha1Md5, Ha1Sha256, SipCredential, SipUsername};
 
@@ -11,7 +12,7 @@ const SHA256_BYTES: usize = 32;
 
 /// Inserts or replaces an account.
 pub(super) async fn put(
-    db: &mut SqliteConnection,
+    db: &mut Transaction,
     sealer: &Sealer,
     credential: &SipCredential,
 ) -> Result<(), StoreError> {
@@ -20,7 +21,7 @@ pub(super) async fn put(
     md5.copy_from_slice(&credential.md5.0);
     sha256.copy_from_slice(&credential.sha256.0);
     let sealed = sealer.seal(&place(credential.username.as_str()), digests.as_ref())?;
-    sqlx::query(
+    query(
         "INSERT INTO sip_credential (username, extension, digests) VALUES ($1, $2, $3) \
          ON CONFLICT (username) DO UPDATE SET extension = excluded.extension, digests = excluded.digests",
     )
@@ -34,8 +35,8 @@ pub(super) async fn put(
 }
 
 /// Deletes an account.
-pub(super) async fn delete(db: &mut SqliteConnection, username: &SipUsername) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM sip_credential WHERE username = $1")
+pub(super) async fn delete(db: &mut Transaction, username: &SipUsername) -> Result<(), StoreError> {
+    query("DELETE FROM sip_credential WHERE username = $1")
         .bind(username.as_str())
         .execute(db)
         .await
@@ -44,8 +45,8 @@ pub(super) async fn delete(db: &mut SqliteConnection, username: &SipUsername) ->
 }
 
 /// All accounts.
-pub(super) async fn all(readers: &SqlitePool, sealer: &Sealer) -> Result<Vec<SipCredential>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as("SELECT username, extension, digests FROM sip_credential ORDER BY username")
+pub(super) async fn all(readers: &Pool, sealer: &Sealer) -> Result<Vec<SipCredential>, StoreError> {
+    let rows: Vec<Row> = query_as("SELECT username, extension, digests FROM sip_credential ORDER BY username")
         .fetch_all(readers)
         .await
         .map_err(StoreError::doing("reading the SIP accounts"))?;

@@ -1,14 +1,15 @@
 //! Blocks and known networks, so that neither a restart nor a crash frees a guesser or forgets an office.
 
-use sqlx::{FromRow, SqliteConnection, SqlitePool};
+use sqlx::FromRow;
 
+use super::sql::{Pool, Transaction, query, query_as};
 use super::StoreError;
 use crate::defence::{BlockReason, MAX_KNOWN, StoredBlock};
 use crate::model::{Network, UnixMillis};
 
 /// Inserts or replaces a block.
-pub(super) async fn put_block(db: &mut SqliteConnection, block: &StoredBlock) -> Result<(), StoreError> {
-    sqlx::query(
+pub(super) async fn put_block(db: &mut Transaction, block: &StoredBlock) -> Result<(), StoreError> {
+    query(
         "INSERT INTO blocked_address (network, account, reason, since, until, times) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (network, account) DO UPDATE SET reason = excluded.reason, since = excluded.since, \
          until = excluded.until, times = excluded.times",
@@ -27,11 +28,11 @@ pub(super) async fn put_block(db: &mut SqliteConnection, block: &StoredBlock) ->
 
 /// Deletes a block.
 pub(super) async fn delete_block(
-    db: &mut SqliteConnection,
+    db: &mut Transaction,
     network: Network,
     account: Option<&str>,
 ) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM blocked_address WHERE network = $1 AND account = $2")
+    query("DELETE FROM blocked_address WHERE network = $1 AND account = $2")
         .bind(network.to_string())
         .bind(account.unwrap_or_default())
         .execute(db)
@@ -41,8 +42,8 @@ pub(super) async fn delete_block(
 }
 
 /// Notes that somebody is known behind a network.
-pub(super) async fn put_known(db: &mut SqliteConnection, network: Network, at: UnixMillis) -> Result<(), StoreError> {
-    sqlx::query(
+pub(super) async fn put_known(db: &mut Transaction, network: Network, at: UnixMillis) -> Result<(), StoreError> {
+    query(
         "INSERT INTO known_network (network, proved_at) VALUES ($1, $2) \
          ON CONFLICT (network) DO UPDATE SET proved_at = excluded.proved_at",
     )
@@ -55,8 +56,8 @@ pub(super) async fn put_known(db: &mut SqliteConnection, network: Network, at: U
 }
 
 /// Nobody is known behind a network any more.
-pub(super) async fn delete_known(db: &mut SqliteConnection, network: Network) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM known_network WHERE network = $1")
+pub(super) async fn delete_known(db: &mut Transaction, network: Network) -> Result<(), StoreError> {
+    query("DELETE FROM known_network WHERE network = $1")
         .bind(network.to_string())
         .execute(db)
         .await
@@ -65,8 +66,8 @@ pub(super) async fn delete_known(db: &mut SqliteConnection, network: Network) ->
 }
 
 /// Every block.
-pub(super) async fn blocks(readers: &SqlitePool) -> Result<Vec<StoredBlock>, StoreError> {
-    let rows: Vec<BlockRow> = sqlx::query_as(
+pub(super) async fn blocks(readers: &Pool) -> Result<Vec<StoredBlock>, StoreError> {
+    let rows: Vec<BlockRow> = query_as(
         "SELECT network, account, reason, since, until, times FROM blocked_address ORDER BY network, account",
     )
     .fetch_all(readers)
@@ -76,9 +77,9 @@ pub(super) async fn blocks(readers: &SqlitePool) -> Result<Vec<StoredBlock>, Sto
 }
 
 /// The known networks that were proved last.
-pub(super) async fn known(readers: &SqlitePool) -> Result<Vec<(Network, UnixMillis)>, StoreError> {
+pub(super) async fn known(readers: &Pool) -> Result<Vec<(Network, UnixMillis)>, StoreError> {
     let rows: Vec<(String, i64)> =
-        sqlx::query_as("SELECT network, proved_at FROM known_network ORDER BY proved_at DESC LIMIT $1")
+        query_as("SELECT network, proved_at FROM known_network ORDER BY proved_at DESC LIMIT $1")
             .bind(i64::try_from(MAX_KNOWN).unwrap_or(i64::MAX))
             .fetch_all(readers)
             .await

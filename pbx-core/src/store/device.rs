@@ -1,8 +1,9 @@
 //! Devices and record 2. Both tokens of a wake target are one sealed value, bound to the device's id.
 
-use sqlx::{FromRow, SqliteConnection, SqlitePool};
+use sqlx::FromRow;
 use zeroize::Zeroizing;
 
+use super::sql::{Pool, Transaction, query, query_as};
 use super::{Sealer, StoreError};
 use crate::model::{
     DeviceId, DeviceKey, Environment, LastWake, PushPolicy, PushProvider, Redacted, SwitchedOffBy, TargetHealth,
@@ -11,8 +12,8 @@ use crate::model::{
 use crate::switchboard::output::StoredDevice;
 
 /// Inserts or replaces a device; a wake target it no longer has is deleted.
-pub(super) async fn put(db: &mut SqliteConnection, sealer: &Sealer, device: &StoredDevice) -> Result<(), StoreError> {
-    sqlx::query(
+pub(super) async fn put(db: &mut Transaction, sealer: &Sealer, device: &StoredDevice) -> Result<(), StoreError> {
+    query(
         "INSERT INTO device (id, extension, device_key, username, user_agent, first_seen_at, last_seen_at, last_wake, \
          push_policy, registered_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
          ON CONFLICT (id) DO UPDATE SET extension = excluded.extension, device_key = excluded.device_key, \
@@ -40,14 +41,14 @@ pub(super) async fn put(db: &mut SqliteConnection, sealer: &Sealer, device: &Sto
 }
 
 async fn put_target(
-    db: &mut SqliteConnection,
+    db: &mut Transaction,
     sealer: &Sealer,
     device: DeviceId,
     target: &WakeTarget,
 ) -> Result<(), StoreError> {
     let tokens = (target.call_token.as_ref(), target.notice_token.as_ref());
     let tokens = Zeroizing::new(to_json(&tokens)?);
-    sqlx::query(
+    query(
         "INSERT INTO wake_target (device_id, provider, app_id, environment, tokens, learned_at, health, switched_off) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
          ON CONFLICT (device_id) DO UPDATE SET provider = excluded.provider, app_id = excluded.app_id, \
@@ -68,8 +69,8 @@ async fn put_target(
     Ok(())
 }
 
-async fn delete_target(db: &mut SqliteConnection, device: DeviceId) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM wake_target WHERE device_id = $1")
+async fn delete_target(db: &mut Transaction, device: DeviceId) -> Result<(), StoreError> {
+    query("DELETE FROM wake_target WHERE device_id = $1")
         .bind(device.0)
         .execute(db)
         .await
@@ -79,11 +80,11 @@ async fn delete_target(db: &mut SqliteConnection, device: DeviceId) -> Result<()
 
 /// Notes the outcome of a device's last wake; nothing happens when the device is gone.
 pub(super) async fn put_last_wake(
-    db: &mut SqliteConnection,
+    db: &mut Transaction,
     device: DeviceId,
     last_wake: &LastWake,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE device SET last_wake = $2 WHERE id = $1")
+    query("UPDATE device SET last_wake = $2 WHERE id = $1")
         .bind(device.0)
         .bind(to_json(last_wake)?)
         .execute(db)
@@ -93,8 +94,8 @@ pub(super) async fn put_last_wake(
 }
 
 /// Deletes a device with both its records.
-pub(super) async fn delete(db: &mut SqliteConnection, device: DeviceId) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM device WHERE id = $1")
+pub(super) async fn delete(db: &mut Transaction, device: DeviceId) -> Result<(), StoreError> {
+    query("DELETE FROM device WHERE id = $1")
         .bind(device.0)
         .execute(db)
         .await
@@ -103,8 +104,8 @@ pub(super) async fn delete(db: &mut SqliteConnection, device: DeviceId) -> Resul
 }
 
 /// All devices with their wake targets, in order of id.
-pub(super) async fn all(readers: &SqlitePool, sealer: &Sealer) -> Result<Vec<StoredDevice>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
+pub(super) async fn all(readers: &Pool, sealer: &Sealer) -> Result<Vec<StoredDevice>, StoreError> {
+    let rows: Vec<Row> = query_as(
         "SELECT device.id, extension, device_key, username, user_agent, first_seen_at, last_seen_at, last_wake, \
          push_policy, registered_until, provider, app_id, environment, tokens, learned_at, health, switched_off \
          FROM device LEFT JOIN wake_target ON wake_target.device_id = device.id ORDER BY device.id",

@@ -22,29 +22,32 @@ pub enum StoreError {
         "the data directory {0} is in use by another Nightbell; stop that one first, or give this one a data directory of its own"
     )]
     InUse(PathBuf),
-    /// Opening or creating the file.
-    #[error("the database {path} cannot be opened: {source}{}", sql_advice(.source))]
+    /// Another process writes to the database on a server.
+    #[error("the database {0} is in use by another Nightbell; stop that one first, or give this one a database of its own")]
+    DatabaseInUse(String),
+    /// Opening or creating the file, or connecting to the server.
+    #[error("the database {database} cannot be opened: {source}{}", sql_advice(.source))]
     Open {
-        /// Which file.
-        path: PathBuf,
+        /// Which file or server.
+        database: String,
         /// Why.
         source: sqlx::Error,
     },
     /// The database was written by a newer version.
     #[error(
-        "the database {path} was written by a newer Nightbell (it knows migration {version}); install that version again or restore a backup made by this one"
+        "the database {database} was written by a newer Nightbell (it knows migration {version}); install that version again or restore a backup made by this one"
     )]
     Newer {
-        /// Which file.
-        path: PathBuf,
+        /// Which file or server.
+        database: String,
         /// A migration in it that this version does not know.
         version: i64,
     },
     /// Bringing the tables to this version.
-    #[error("the database {path} cannot be brought to this version: {source}")]
+    #[error("the database {database} cannot be brought to this version: {source}")]
     Migrate {
-        /// Which file.
-        path: PathBuf,
+        /// Which file or server.
+        database: String,
         /// Why.
         source: sqlx::migrate::MigrateError,
     },
@@ -83,6 +86,14 @@ impl StoreError {
         move |source| Self::Query { doing, source }
     }
 
+    /// Why the tables could not be brought to this version.
+    pub(super) fn migrate(database: String, source: sqlx::migrate::MigrateError) -> Self {
+        if let sqlx::migrate::MigrateError::VersionMissing(version) = source {
+            return Self::Newer { database, version };
+        }
+        Self::Migrate { database, source }
+    }
+
     /// Names the stored value that makes no sense.
     pub fn inconsistent(table: &'static str, column: &'static str, row: impl std::fmt::Display) -> Self {
         Self::Inconsistent { table, column, row: row.to_string() }
@@ -100,16 +111,45 @@ pub(super) fn io_advice(failure: &std::io::Error) -> &'static str {
     }
 }
 
-/// The fix for a failure of SQLite, by its primary result code (sqlite.org/rescode.html).
+/// The fix for a failure of the database.
 fn sql_advice(failure: &sqlx::Error) -> &'static str {
-    let code = failure.as_database_error().and_then(|database| database.code()?.parse::<u32>().ok());
-    match code.map(|extended| extended & 0xff) {
-        Some(5 | 6) => "; another program holds the database: end it (for example an open sqlite3 console)",
-        Some(8) => "; the file is read-only: give the user that runs Nightbell the right to write it and its directory",
-        Some(10) => "; the disk does not read or write as it should: look at the system's log",
-        Some(11 | 26) => "; the file is damaged or no database: restore it from your backup",
-        Some(13) => "; the disk is full: free some space",
-        Some(14) => "; give the user that runs Nightbell the right to write in its directory",
-        Some(_) | None => "",
+    if let sqlx::Error::PoolTimedOut = failure {
+        return "; the database does not answer in time: see whether another program holds it or the server is down";
+    }
+    if let sqlx::Error::Io(_) = failure {
+        return "; the database server cannot be reached: start it, and check the address and the network";
+    }
+    let Some(database) = failure.as_database_error() else { return "" };
+    if database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+        return database.code().map_or("", |state| postgres_advice(&state));
+    }
+    database.code().and_then(|code| code.parse::<u32>().ok()).map_or("", sqlite_advice)
+}
+
+/// By SQLite's primary result code (sqlite.org/rescode.html).
+fn sqlite_advice(extended: u32) -> &'static str {
+    match extended & 0xff {
+        5 | 6 => "; another program holds the database: end it (for example an open sqlite3 console)",
+        8 => "; the file is read-only: give the user that runs Nightbell the right to write it and its directory",
+        10 => "; the disk does not read or write as it should: look at the system's log",
+        11 | 26 => "; the file is damaged or no database: restore it from your backup",
+        13 => "; the disk is full: free some space",
+        14 => "; give the user that runs Nightbell the right to write in its directory",
+        _ => "",
+    }
+}
+
+/// By SQLSTATE (PostgreSQL manual, appendix A).
+fn postgres_advice(state: &str) -> &'static str {
+    match state {
+        "28P01" | "28000" => "; check user and password in database_url",
+        "3D000" => "; there is no such database on the server: make it (createdb)",
+        "42501" => "; give the user of database_url the right to create tables in the database (make it its owner)",
+        "53100" => "; the disk of the database server is full: free some space there",
+        "53300" => "; the database server has no connection left: raise max_connections there",
+        "55P03" => "; another program holds the tables: end it (for example an open psql console)",
+        "25006" => "; the database server only lets us read: connect to the primary server",
+        "57P01" | "57P02" | "57P03" => "; the database server is starting or stopping: wait until it runs",
+        _ => "",
     }
 }

@@ -1,13 +1,14 @@
 //! Extensions: an internal number and its owner.
 
-use sqlx::{FromRow, SqliteConnection, SqlitePool};
+use sqlx::FromRow;
 
+use super::sql::{Pool, Transaction, query, query_as};
 use super::StoreError;
 use crate::model::{DisplayName, EmailAddress, Extension, ExtensionNumber, UnixMillis};
 
 /// Inserts or replaces an extension; its accounts and devices stay.
-pub(super) async fn put(db: &mut SqliteConnection, extension: &Extension) -> Result<(), StoreError> {
-    sqlx::query(
+pub(super) async fn put(db: &mut Transaction, extension: &Extension) -> Result<(), StoreError> {
+    query(
         "INSERT INTO extension (number, name, email, push_enabled, created_at) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (number) DO UPDATE SET name = excluded.name, email = excluded.email, \
          push_enabled = excluded.push_enabled, created_at = excluded.created_at",
@@ -24,8 +25,8 @@ pub(super) async fn put(db: &mut SqliteConnection, extension: &Extension) -> Res
 }
 
 /// Deletes an extension with its accounts, devices and enrolment links.
-pub(super) async fn delete(db: &mut SqliteConnection, number: ExtensionNumber) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM extension WHERE number = $1")
+pub(super) async fn delete(db: &mut Transaction, number: ExtensionNumber) -> Result<(), StoreError> {
+    query("DELETE FROM extension WHERE number = $1")
         .bind(number.to_string())
         .execute(db)
         .await
@@ -34,9 +35,9 @@ pub(super) async fn delete(db: &mut SqliteConnection, number: ExtensionNumber) -
 }
 
 /// All extensions.
-pub(super) async fn all(readers: &SqlitePool) -> Result<Vec<Extension>, StoreError> {
+pub(super) async fn all(readers: &Pool) -> Result<Vec<Extension>, StoreError> {
     let rows: Vec<Row> =
-        sqlx::query_as("SELECT number, name, email, push_enabled, created_at FROM extension ORDER BY number")
+        query_as("SELECT number, name, email, push_enabled, created_at FROM extension ORDER BY number")
             .fetch_all(readers)
             .await
             .map_err(StoreError::doing("reading the extensions"))?;

@@ -1,7 +1,7 @@
 //! The highest id ever given to a device and to a call, so that a deleted row's id never comes back to mean another.
 
-use sqlx::{SqliteConnection, SqlitePool};
 
+use super::sql::{Pool, Transaction, query, query_as};
 use super::StoreError;
 use crate::model::{CallId, DeviceId};
 
@@ -26,10 +26,10 @@ impl Highs {
 }
 
 /// Raises the stored values to what the transaction has seen; never lowers them.
-pub(super) async fn put(db: &mut SqliteConnection, highs: &Highs) -> Result<(), StoreError> {
+pub(super) async fn put(db: &mut Transaction, highs: &Highs) -> Result<(), StoreError> {
     for (name, value) in [(DEVICE, highs.device), (CALL, highs.call)] {
         if value > 0 {
-            sqlx::query(
+            query(
                 "INSERT INTO id_high (name, value) VALUES ($1, $2) \
                  ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > id_high.value",
             )
@@ -44,8 +44,8 @@ pub(super) async fn put(db: &mut SqliteConnection, highs: &Highs) -> Result<(), 
 }
 
 /// The highest call id and the highest device id ever used.
-pub(super) async fn load(readers: &SqlitePool) -> Result<(CallId, DeviceId), StoreError> {
-    let rows: Vec<(String, i64)> = sqlx::query_as("SELECT name, value FROM id_high")
+pub(super) async fn load(readers: &Pool) -> Result<(CallId, DeviceId), StoreError> {
+    let rows: Vec<(String, i64)> = query_as("SELECT name, value FROM id_high")
         .fetch_all(readers)
         .await
         .map_err(StoreError::doing("reading the highest ids"))?;

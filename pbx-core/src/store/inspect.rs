@@ -44,7 +44,7 @@ pub async fn inspect(data_dir: &Path) -> Result<Inspection, StoreError> {
     }
     // Immutable: SQLite makes neither a journal nor its index beside the file.
     let options = SqliteConnectOptions::new().filename(&path).read_only(true).immutable(true);
-    let open = |source| StoreError::Open { path: path.clone(), source };
+    let open = |source| StoreError::Open { database: path.display().to_string(), source };
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(open)?;
     let looked = look(&mut connection, &sealer, &path).await;
     // It was read only; nothing can be lost.
@@ -56,9 +56,9 @@ async fn look(connection: &mut SqliteConnection, sealer: &Sealer, path: &Path) -
     let done: Vec<(i64,)> = sqlx::query_as("SELECT version FROM _sqlx_migrations ORDER BY version")
         .fetch_all(&mut *connection)
         .await
-        .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        .map_err(|source| StoreError::Open { database: path.display().to_string(), source })?;
     if let Some((version,)) = done.iter().find(|(version,)| !MIGRATOR.version_exists(*version)) {
-        return Err(StoreError::Newer { path: path.to_owned(), version: *version });
+        return Err(StoreError::Newer { database: path.display().to_string(), version: *version });
     }
     let check: Option<(Vec<u8>,)> = sqlx::query_as("SELECT sealed FROM seal_check WHERE id = 1")
         .fetch_optional(&mut *connection)
@@ -75,8 +75,9 @@ async fn look(connection: &mut SqliteConnection, sealer: &Sealer, path: &Path) -
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::tests::open;
+    use super::super::sql::query;
     use super::*;
+    use crate::store::Store;
 
     /// Every file with its size and the time it was changed.
     fn listing(folder: &Path) -> BTreeMap<String, (u64, std::time::SystemTime)> {
@@ -93,7 +94,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(inspect(folder.path()).await.unwrap(), Inspection::Nothing);
         assert!(listing(folder.path()).is_empty());
-        let store = open(&folder).await;
+        let store = Store::open(folder.path()).await.unwrap();
         assert!(matches!(inspect(folder.path()).await, Err(StoreError::InUse(_))));
         store.close().await;
         drop(store);
@@ -105,9 +106,9 @@ mod tests {
     #[tokio::test]
     async fn a_killed_run_an_older_and_a_newer_version_are_told_apart() {
         let folder = tempfile::tempdir().unwrap();
-        let store = open(&folder).await;
+        let store = Store::open(folder.path()).await.unwrap();
         let latest = "DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
-        sqlx::query(latest).execute(&store.writer).await.unwrap();
+        query(latest).execute(&store.writer).await.unwrap();
         store.close().await;
         drop(store);
         assert_eq!(inspect(folder.path()).await.unwrap(), Inspection::Older(1));
@@ -118,7 +119,7 @@ mod tests {
     #[tokio::test]
     async fn a_database_without_its_key_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let store = open(&folder).await;
+        let store = Store::open(folder.path()).await.unwrap();
         store.close().await;
         drop(store);
         fs::remove_file(folder.path().join("master.key")).unwrap();

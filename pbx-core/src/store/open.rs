@@ -11,12 +11,19 @@ use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use super::parked_call::ParkJournal;
-use super::{MIGRATOR, SealError, Sealer, Store, StoreError};
+use super::sql::{Pool, query, query_scalar};
+use super::{DatabaseUrl, MIGRATOR, SealError, Sealer, Store, StoreError};
+
+mod postgres;
+#[cfg(any(test, feature = "test-store"))]
+mod testing;
 
 /// Readers at work at once; pages and the API are short, so a handful keeps them apart.
 const READERS: u32 = 4;
 /// How long a statement waits for a lock held by another process (a backup, `sqlite3` on the console).
-const BUSY: Duration = Duration::from_secs(5);
+const BUSY: Duration = WAIT;
+/// How long anybody waits for the right to write: a page says so then, instead of hanging.
+const WAIT: Duration = Duration::from_secs(5);
 /// Rows a reader fetches ahead; the start reads hundreds of thousands, and each hand-over between threads costs.
 const ROWS_AHEAD: usize = 1024;
 /// A journal that once grew (a long backup) is cut back to this at the next checkpoint.
@@ -40,6 +47,26 @@ impl Store {
         let sealer = if fresh { Sealer::load_or_create(data_dir)? } else { Sealer::load(data_dir)? };
         make_private(&path).map_err(|source| StoreError::DataDir { path: path.clone(), source })?;
         let (writer, readers) = connect(&path).await?;
+        Self::finish(data_dir, lock, sealer, (Pool::Sqlite(writer), Pool::Sqlite(readers))).await
+    }
+
+    /// The same with the tables on a PostgreSQL server, when `url` names one. Key, journal and socket stay in the directory.
+    pub async fn open_at(data_dir: &Path, url: Option<&DatabaseUrl>) -> Result<Self, StoreError> {
+        let Some(url) = url else { return Self::open(data_dir).await };
+        let lock = lock(data_dir)?;
+        let (writer, filled) = postgres::writer(url).await?;
+        let sealer = if filled { Sealer::load(data_dir)? } else { Sealer::load_or_create(data_dir)? };
+        postgres::migrate(&writer, url).await?;
+        let readers = postgres::readers(url).await?;
+        Self::finish(data_dir, lock, sealer, (Pool::Postgres(writer), readers)).await
+    }
+
+    async fn finish(
+        data_dir: &Path,
+        lock: File,
+        sealer: Sealer,
+        (writer, readers): (Pool, Pool),
+    ) -> Result<Self, StoreError> {
         check_key(&writer, &sealer).await?;
         let journal = Arc::new(ParkJournal::open(data_dir)?);
         Ok(Self { readers, writer, sealer, journal, _lock: Arc::new(lock) })
@@ -84,7 +111,7 @@ fn make_private(database: &Path) -> io::Result<()> {
 }
 
 async fn connect(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
-    let open = |source| StoreError::Open { path: path.to_owned(), source };
+    let open = |source| StoreError::Open { database: path.display().to_string(), source };
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
@@ -96,35 +123,27 @@ async fn connect(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
         .row_buffer_size(ROWS_AHEAD)
         // The start reads everything there is, which sqlx would call slow; a page says itself when it had to wait.
         .disable_statement_logging();
-    let pool = || SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None);
+    let pool = || SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None).acquire_timeout(WAIT);
     let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(open)?;
-    if let Err(source) = MIGRATOR.run(&writer).await {
-        let path = path.to_owned();
-        let newer =
-            if let sqlx::migrate::MigrateError::VersionMissing(version) = source { Some(version) } else { None };
-        return Err(match newer {
-            Some(version) => StoreError::Newer { path, version },
-            None => StoreError::Migrate { path, source },
-        });
-    }
+    MIGRATOR.run(&writer).await.map_err(|source| StoreError::migrate(path.display().to_string(), source))?;
     let readers = pool().max_connections(READERS).connect_with(options.read_only(true)).await.map_err(open)?;
     Ok((writer, readers))
 }
 
 /// Refuses a key that did not seal this database; a new database gets its check value.
-async fn check_key(writer: &SqlitePool, sealer: &Sealer) -> Result<(), StoreError> {
+async fn check_key(writer: &Pool, sealer: &Sealer) -> Result<(), StoreError> {
     const DOING: &str = "checking the master key";
-    let check: Option<(Vec<u8>,)> = sqlx::query_as("SELECT sealed FROM seal_check WHERE id = 1")
+    let check: Option<Vec<u8>> = query_scalar("SELECT sealed FROM seal_check WHERE id = 1")
         .fetch_optional(writer)
         .await
         .map_err(StoreError::doing(DOING))?;
-    if let Some((sealed,)) = check {
+    if let Some(sealed) = check {
         return match sealer.open(CHECK_PLACE, &sealed) {
             Ok(_) => Ok(()),
             Err(_) => Err(SealError::OtherKey.into()),
         };
     }
-    sqlx::query("INSERT INTO seal_check (id, sealed) VALUES (1, $1)")
+    query("INSERT INTO seal_check (id, sealed) VALUES (1, $1)")
         .bind(sealer.seal(CHECK_PLACE, CHECK_TEXT)?)
         .execute(writer)
         .await

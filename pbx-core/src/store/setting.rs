@@ -1,7 +1,7 @@
 //! Live settings: one JSON value for each area. Fields an older version did not know get their defaults.
 
-use sqlx::{SqliteConnection, SqlitePool};
 
+use super::sql::{Pool, Transaction, query, query_as};
 use super::StoreError;
 use crate::model::Settings;
 
@@ -9,10 +9,10 @@ use crate::model::Settings;
 const SWITCHBOARD: &str = "switchboard";
 
 /// Replaces the live settings.
-pub(super) async fn put(db: &mut SqliteConnection, settings: &Settings) -> Result<(), StoreError> {
+pub(super) async fn put(db: &mut Transaction, settings: &Settings) -> Result<(), StoreError> {
     let value =
         serde_json::to_string(settings).map_err(|_| StoreError::inconsistent("setting", "value", SWITCHBOARD))?;
-    sqlx::query(
+    query(
         "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
     )
     .bind(SWITCHBOARD)
@@ -24,8 +24,8 @@ pub(super) async fn put(db: &mut SqliteConnection, settings: &Settings) -> Resul
 }
 
 /// The live settings, if any were ever saved.
-pub(super) async fn load(readers: &SqlitePool) -> Result<Option<Settings>, StoreError> {
-    let row: Option<(String,)> = sqlx::query_as("SELECT value FROM setting WHERE name = $1")
+pub(super) async fn load(readers: &Pool) -> Result<Option<Settings>, StoreError> {
+    let row: Option<(String,)> = query_as("SELECT value FROM setting WHERE name = $1")
         .bind(SWITCHBOARD)
         .fetch_optional(readers)
         .await

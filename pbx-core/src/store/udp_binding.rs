@@ -2,17 +2,18 @@
 //!
 //! The contact is sealed, because phones put their push token into it.
 
-use sqlx::{FromRow, SqliteConnection, SqlitePool};
+use sqlx::FromRow;
 
+use super::sql::{Pool, Transaction, query, query_as};
 use super::{Sealer, StoreError};
 use crate::model::{DeviceId, UnixMillis};
 use crate::switchboard::output::StoredBinding;
 
 /// Inserts or replaces a binding; nothing happens when the device is gone.
-pub(super) async fn put(db: &mut SqliteConnection, sealer: &Sealer, binding: &StoredBinding) -> Result<(), StoreError> {
+pub(super) async fn put(db: &mut Transaction, sealer: &Sealer, binding: &StoredBinding) -> Result<(), StoreError> {
     let path = serde_json::to_string(&binding.path)
         .map_err(|_| StoreError::inconsistent("udp_binding", "path", binding.device))?;
-    sqlx::query(
+    query(
         "INSERT INTO udp_binding (device_id, contact, remote, local, path, call_id, cseq, since, expires_at) \
          SELECT device.id, $2, $3, $4, $5, $6, $7, $8, $9 FROM device WHERE device.id = $1 \
          ON CONFLICT (device_id) DO UPDATE SET contact = excluded.contact, remote = excluded.remote, \
@@ -35,8 +36,8 @@ pub(super) async fn put(db: &mut SqliteConnection, sealer: &Sealer, binding: &St
 }
 
 /// Forgets a binding.
-pub(super) async fn delete(db: &mut SqliteConnection, device: DeviceId) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM udp_binding WHERE device_id = $1")
+pub(super) async fn delete(db: &mut Transaction, device: DeviceId) -> Result<(), StoreError> {
+    query("DELETE FROM udp_binding WHERE device_id = $1")
         .bind(device.0)
         .execute(db)
         .await
@@ -45,8 +46,8 @@ pub(super) async fn delete(db: &mut SqliteConnection, device: DeviceId) -> Resul
 }
 
 /// All bindings, in order of device.
-pub(super) async fn all(readers: &SqlitePool, sealer: &Sealer) -> Result<Vec<StoredBinding>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
+pub(super) async fn all(readers: &Pool, sealer: &Sealer) -> Result<Vec<StoredBinding>, StoreError> {
+    let rows: Vec<Row> = query_as(
         "SELECT device_id, contact, remote, local, path, call_id, cseq, since, expires_at \
          FROM udp_binding ORDER BY device_id",
     )
