@@ -25,6 +25,8 @@ mod metrics;
 mod pages;
 mod password;
 mod reach;
+mod role;
+mod route;
 mod routes;
 mod secret;
 mod serve;

@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod calls;
 pub(crate) mod confirm;
+pub(crate) mod confirm_self;
 pub(crate) mod dashboard;
 pub(crate) mod device;
 pub(crate) mod extension;
