@@ -21,6 +21,7 @@ pub(crate) enum Menu {
     System,
     Account,
     /// One's own extension.
+    #[expect(dead_code, reason = "the pages for people use it")]
     Me,
     /// Pages outside the menu.
     None,

@@ -42,6 +42,7 @@ impl Role {
     }
 
     /// As pages say it.
+    #[expect(dead_code, reason = "the pages for people use it")]
     pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Owner => "Owner",
@@ -123,6 +124,7 @@ impl Scope {
     }
 
     /// The least role whose holder may give it to a token.
+    #[expect(dead_code, reason = "the pages for people use it")]
     pub(crate) const fn least(self) -> Role {
         match self {
             Self::Users => Role::Owner,
@@ -166,6 +168,7 @@ pub(crate) enum Door {
 
 /// What one method of one route asks of whoever calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(test), expect(dead_code, reason = "the pages for people use it"))]
 pub(crate) enum Need {
     /// Nothing: the open list.
     Nothing,

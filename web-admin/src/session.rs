@@ -34,6 +34,7 @@ pub(crate) struct SignedIn {
     /// Names the session: the hash of its token.
     pub(crate) session: String,
     /// Their row; `None` for the Unix socket and for tokens that belong to nobody.
+    #[expect(dead_code, reason = "the pages for people use it")]
     pub(crate) user: Option<i64>,
     pub(crate) role: Role,
     /// The extension they belong to.
