@@ -14,6 +14,7 @@ pub(crate) mod import;
 pub(crate) mod push;
 pub(crate) mod settings;
 pub(crate) mod system;
+pub(crate) mod users;
 pub(crate) mod view;
 
 use crate::error::Problem;

@@ -20,6 +20,7 @@ pub(crate) enum Menu {
     Settings,
     System,
     Account,
+    Users,
     /// One's own extension.
     #[expect(dead_code, reason = "the pages for people use it")]
     Me,
@@ -38,6 +39,7 @@ impl Menu {
             Self::Settings => "Settings",
             Self::System => "System",
             Self::Account => "Account",
+            Self::Users => "Users",
             Self::Me => "My phones",
             Self::None => "",
         }

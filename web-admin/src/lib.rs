@@ -36,6 +36,7 @@ mod state;
 mod throttle;
 pub mod tls;
 mod token;
+mod users;
 mod words;
 
 pub use routes::{local_router, router};

@@ -10,6 +10,7 @@ pub(crate) mod extension;
 pub(crate) mod extensions;
 pub(crate) mod health;
 pub(crate) mod import;
+pub(crate) mod invitation;
 pub(crate) mod pairing;
 pub(crate) mod push;
 pub(crate) mod push_apps;
@@ -22,6 +23,7 @@ pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod sign_in;
 pub(crate) mod system;
+pub(crate) mod users;
 
 use axum::response::{IntoResponse, Redirect, Response};
 

@@ -42,7 +42,6 @@ impl Role {
     }
 
     /// As pages say it.
-    #[expect(dead_code, reason = "the pages for people use it")]
     pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Owner => "Owner",
@@ -184,8 +183,6 @@ pub(crate) enum Need {
     Secret(Scope),
     /// The owner with a recent proof.
     Owner(Scope),
-    /// The owner, to look.
-    OwnerSees(Scope),
     /// The Unix socket.
     Socket,
 }
@@ -229,7 +226,6 @@ impl Need {
             Self::Change(scope) => (Role::Admin, scope, false),
             Self::Secret(scope) => (Role::Admin, scope, true),
             Self::Owner(scope) => (Role::Owner, scope, true),
-            Self::OwnerSees(scope) => (Role::Owner, scope, false),
         };
         if asking.role < least {
             return Err(Denied::Role);
@@ -269,7 +265,6 @@ mod tests {
         assert_eq!(reach(Need::Change(scope)), [true, true, false, false]);
         assert_eq!(reach(Need::Secret(scope)), [true, true, false, false]);
         assert_eq!(reach(Need::Owner(scope)), [true, false, false, false]);
-        assert_eq!(reach(Need::OwnerSees(scope)), [true, false, false, false]);
         assert_eq!(reach(Need::Socket), [false; 4]);
     }
 

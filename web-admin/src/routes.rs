@@ -9,18 +9,20 @@ use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
 use push_module::CredentialKind;
 
-use crate::api::{acrobits as api_acrobits, push as api_push, settings as api_settings, system as api_system};
+use crate::api::{
+    acrobits as api_acrobits, push as api_push, settings as api_settings, system as api_system, users as api_users,
+};
 use crate::api::{
     blocklist, calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import,
 };
 use crate::error::{ErrorPage, Problem, Refusal};
 use crate::headers::{self, OPEN_LIMIT, UPLOAD_LIMIT};
 use crate::pages::{
-    account, calls, confirm_self, dashboard, device, extension, extensions, health, import, pairing, push, push_apps,
-    push_form, push_health, push_help, push_network,
+    account, calls, confirm_self, dashboard, device, extension, extensions, health, import, invitation, pairing, push,
+    push_apps, push_form, push_health, push_help, push_network,
 };
-use crate::pages::{security, settings, setup, sign_in, system};
-use crate::role::Need::{Change, Nothing, Own, Secret, See, Socket};
+use crate::pages::{security, settings, setup, sign_in, system, users};
+use crate::role::Need::{Change, Nothing, Own, Owner, Secret, See, Socket};
 use crate::role::Scope::{Calls, Devices, Extensions, Metrics, Push, Security, Settings, System, Users};
 use crate::route::Route;
 use crate::state::AdminState;
@@ -35,6 +37,7 @@ pub(crate) fn open() -> Routes {
         Route::at("/static/{name}").get(Nothing, assets::serve),
         Route::at("/setup/{token}").get(Nothing, setup::form).post(Nothing, setup::submit).limit(OPEN_LIMIT),
         Route::at("/sign-in").get(Nothing, sign_in::form).post(Nothing, sign_in::submit).limit(OPEN_LIMIT),
+        Route::at("/invite/{token}").get(Nothing, invitation::form).post(Nothing, invitation::submit).limit(OPEN_LIMIT),
         // Asked by apps that got a push: the 128-bit id in it is the key.
         Route::at("/api/v1/calls/{id}/ringing").get(Nothing, api_calls::ringing),
         // Reported by apps at their start: the secret of their SIP account is the key.
@@ -97,6 +100,12 @@ pub(crate) fn pages() -> Routes {
         Route::at("/security/unblock").post(Change(Security), security::lift),
         Route::at("/settings").get(See(Settings), settings::page).post(Change(Settings), settings::save),
         Route::at("/system").get(See(System), system::page),
+        Route::at("/users").get(See(Users), users::page),
+        Route::at("/users/add").get(Owner(Users), users::add_form).post(Owner(Users), users::add),
+        Route::at("/users/{id}").get(See(Users), users::detail).post(Owner(Users), users::change),
+        Route::at("/users/{id}/disable").post(Owner(Users), users::disable),
+        Route::at("/users/{id}/invite").post(Owner(Users), users::invite),
+        Route::at("/users/{id}/remove").get(Owner(Users), users::confirm_remove).post(Owner(Users), users::remove),
         Route::at("/account").get(Own, account::page),
         Route::at("/account/confirm").get(Own, confirm_self::form).post(Own, confirm_self::submit),
         Route::at("/account/password").post(Own, account::change_password),
@@ -146,6 +155,12 @@ pub(crate) fn api() -> Routes {
         Route::at("/status").get(See(System), api_system::status),
         Route::at("/doctor").get(See(System), api_system::doctor),
         Route::at("/metrics").get(See(Metrics), api_system::metrics),
+        Route::at("/users").get(See(Users), api_users::list).post(Owner(Users), api_users::add),
+        Route::at("/users/{id}")
+            .get(See(Users), api_users::get)
+            .patch(Owner(Users), api_users::change)
+            .delete(Owner(Users), api_users::remove),
+        Route::at("/users/{id}/invitation").post(Owner(Users), api_users::invite),
         Route::at("/tokens").get(See(Users), api_system::tokens).post(Secret(Users), api_system::add_token),
         Route::at("/tokens/{id}").delete(Secret(Users), api_system::remove_token),
     ]

@@ -8,6 +8,7 @@ mod api;
 mod pages;
 mod roles;
 mod signing_in;
+mod users;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};

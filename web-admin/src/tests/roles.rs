@@ -63,7 +63,7 @@ fn expected(role: Role, extension: bool, need: Need) -> Outcome {
         Need::OwnExtension => extension,
         Need::See(_) => role != Role::User,
         Need::Change(_) | Need::Secret(_) => matches!(role, Role::Owner | Role::Admin),
-        Need::Owner(_) | Need::OwnerSees(_) => role == Role::Owner,
+        Need::Owner(_) => role == Role::Owner,
         Need::Socket | Need::Nothing => panic!("{need:?} is not for sessions"),
     };
     if reached { Outcome::Reached } else { Outcome::Denied }
@@ -186,11 +186,7 @@ fn every_scope_is_asked_for_somewhere() {
     let asked: Vec<Scope> = table()
         .into_iter()
         .filter_map(|(_, _, need, _)| match need {
-            Need::See(scope)
-            | Need::Change(scope)
-            | Need::Secret(scope)
-            | Need::Owner(scope)
-            | Need::OwnerSees(scope) => Some(scope),
+            Need::See(scope) | Need::Change(scope) | Need::Secret(scope) | Need::Owner(scope) => Some(scope),
             Need::Nothing | Need::Own | Need::OwnExtension | Need::Socket => None,
         })
         .collect();
