@@ -123,7 +123,7 @@ impl App {
     pub async fn start(config: &Config) -> Result<Self, AppError> {
         install_crypto();
         make_data_dir(config)?;
-        let store = Store::open(&config.data_dir).await?;
+        let store = Store::open_at(&config.data_dir, config.database_url.as_ref()).await?;
         let restored = store.load().await?;
         let certificate = web_admin::tls::load_or_make(&config.data_dir, &config.public_host)?;
         let https = TcpListener::bind(config.https.listen)

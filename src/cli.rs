@@ -86,6 +86,9 @@ struct Place {
     #[arg(long, global = true, value_name = "NAME", env = "NIGHTBELL_PUBLIC_HOST", hide_env_values = true)]
     #[arg(help_heading = EVERYWHERE)]
     public_host: Option<String>,
+    /// A PostgreSQL database instead of the built-in one; it holds a password, so there is no argument for it
+    #[arg(skip = std::env::var("NIGHTBELL_DATABASE_URL").ok())]
+    database_url: Option<String>,
 }
 
 impl Place {
@@ -97,6 +100,10 @@ impl Place {
         }
         if let Some(public_host) = &self.public_host {
             config.public_host.clone_from(public_host);
+        }
+        if let Some(url) = self.database_url.as_ref().filter(|url| !url.is_empty()) {
+            let wrong = |problem| ConfigError::Value { key: "NIGHTBELL_DATABASE_URL", problem };
+            config.database_url = Some(url.parse().map_err(wrong)?);
         }
         Ok(config)
     }

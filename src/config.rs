@@ -18,6 +18,8 @@ pub const DEFAULT_FILE: &str = "/etc/nightbell/config.toml";
 pub struct Config {
     /// Where the database, the master key, certificates and the admin socket live.
     pub data_dir: PathBuf,
+    /// A PostgreSQL database instead of the file in the data directory.
+    pub database_url: Option<pbx_core::store::DatabaseUrl>,
     /// The name or address under which phones and browsers reach this machine.
     pub public_host: String,
     /// Our address as the outside world sees it, when a router translates it.
@@ -66,6 +68,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data_dir: PathBuf::from("/var/lib/nightbell"),
+            database_url: None,
             public_host: "localhost".into(),
             public_ip: None,
             log: "info".into(),
@@ -186,7 +189,10 @@ mod tests {
             .map(|line| line.strip_prefix('#').unwrap_or(line))
             .fold(String::new(), |text, line| text + line + "\n");
         let parsed: Config = toml::from_str(&uncommented).unwrap();
-        assert_eq!(parsed, Config { public_ip: parsed.public_ip, ..Config::default() });
+        assert_eq!(
+            parsed,
+            Config { public_ip: parsed.public_ip, database_url: parsed.database_url.clone(), ..Config::default() }
+        );
     }
 
     #[test]

@@ -141,7 +141,7 @@ impl Fixture {
     pub(crate) async fn reached_as(public: PublicInfo) -> Self {
         LazyLock::force(&LOG);
         let directory = TempDir::new().unwrap();
-        let store = Store::open(directory.path()).await.unwrap();
+        let store = Store::open_for_test(directory.path()).await.unwrap();
         store.apply(&[Change::PutExtension(owner())]).await.unwrap();
         let (handle, SwitchboardEnd { mut commands, notices: _, ringing: _ }) = handle::connect();
         let accounts = Arc::<Accounts>::default();

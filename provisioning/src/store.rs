@@ -1,6 +1,7 @@
 //! The table of links. Whether a link has expired is not stored: it follows from the clock.
 
 use pbx_core::model::{ExtensionNumber, UnixMillis};
+use pbx_core::store::sql::{query, query_as};
 use pbx_core::store::{Store, StoreError};
 use sqlx::FromRow;
 
@@ -20,7 +21,7 @@ const REVOKED: &str = "revoked";
 pub(crate) async fn insert(store: &Store, link: &Enrolment, hash: TokenHash) -> Result<bool, StoreError> {
     const DOING: &str = "saving an enrolment link";
     let mut transaction = store.begin().await?;
-    let done = sqlx::query(
+    let done = query(
         "INSERT INTO enrolment (id, extension, token_hash, label, username, created_at, expires_at, state) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (username) DO NOTHING",
     )
@@ -32,7 +33,7 @@ pub(crate) async fn insert(store: &Store, link: &Enrolment, hash: TokenHash) -> 
     .bind(link.created_at.0)
     .bind(link.expires_at.0)
     .bind(ISSUED)
-    .execute(&mut *transaction)
+    .execute(&mut transaction)
     .await
     .map_err(StoreError::doing(DOING))?;
     transaction.commit().await.map_err(StoreError::doing(DOING))?;
@@ -43,16 +44,15 @@ pub(crate) async fn insert(store: &Store, link: &Enrolment, hash: TokenHash) -> 
 pub(crate) async fn mark_claimed(store: &Store, id: EnrolmentId, now: UnixMillis) -> Result<bool, StoreError> {
     const DOING: &str = "marking an enrolment link as used";
     let mut transaction = store.begin().await?;
-    let done = sqlx::query(
-        "UPDATE enrolment SET state = $3, claimed_at = $2 WHERE id = $1 AND state = $4 AND expires_at > $2",
-    )
-    .bind(id.to_string())
-    .bind(now.0)
-    .bind(CLAIMED)
-    .bind(ISSUED)
-    .execute(&mut *transaction)
-    .await
-    .map_err(StoreError::doing(DOING))?;
+    let done =
+        query("UPDATE enrolment SET state = $3, claimed_at = $2 WHERE id = $1 AND state = $4 AND expires_at > $2")
+            .bind(id.to_string())
+            .bind(now.0)
+            .bind(CLAIMED)
+            .bind(ISSUED)
+            .execute(&mut transaction)
+            .await
+            .map_err(StoreError::doing(DOING))?;
     transaction.commit().await.map_err(StoreError::doing(DOING))?;
     Ok(done.rows_affected() == 1)
 }
@@ -61,11 +61,11 @@ pub(crate) async fn mark_claimed(store: &Store, id: EnrolmentId, now: UnixMillis
 pub(crate) async fn mark_revoked(store: &Store, id: EnrolmentId, now: UnixMillis) -> Result<(), StoreError> {
     const DOING: &str = "marking an enrolment link as revoked";
     let mut transaction = store.begin().await?;
-    sqlx::query("UPDATE enrolment SET state = $3, revoked_at = $2 WHERE id = $1")
+    query("UPDATE enrolment SET state = $3, revoked_at = $2 WHERE id = $1")
         .bind(id.to_string())
         .bind(now.0)
         .bind(REVOKED)
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await
         .map_err(StoreError::doing(DOING))?;
     transaction.commit().await.map_err(StoreError::doing(DOING))
@@ -73,7 +73,7 @@ pub(crate) async fn mark_revoked(store: &Store, id: EnrolmentId, now: UnixMillis
 
 /// Some links that ended before `before`: unclaimed, or revoked.
 pub(crate) async fn ended(store: &Store, before: UnixMillis) -> Result<Vec<Enrolment>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows: Vec<Row> = query_as(
         "SELECT id, extension, label, username, created_at, expires_at, state, claimed_at, revoked_at FROM enrolment \
          WHERE (state = $2 AND expires_at < $1) OR (state = $3 AND revoked_at < $1) ORDER BY created_at LIMIT $4",
     )
@@ -91,9 +91,9 @@ pub(crate) async fn ended(store: &Store, before: UnixMillis) -> Result<Vec<Enrol
 pub(crate) async fn delete(store: &Store, id: EnrolmentId) -> Result<(), StoreError> {
     const DOING: &str = "removing an old enrolment link";
     let mut transaction = store.begin().await?;
-    sqlx::query("DELETE FROM enrolment WHERE id = $1")
+    query("DELETE FROM enrolment WHERE id = $1")
         .bind(id.to_string())
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await
         .map_err(StoreError::doing(DOING))?;
     transaction.commit().await.map_err(StoreError::doing(DOING))
@@ -101,7 +101,7 @@ pub(crate) async fn delete(store: &Store, id: EnrolmentId) -> Result<(), StoreEr
 
 /// The link with this token.
 pub(crate) async fn by_token(store: &Store, hash: TokenHash) -> Result<Option<Enrolment>, StoreError> {
-    let row: Option<Row> = sqlx::query_as(
+    let row: Option<Row> = query_as(
         "SELECT id, extension, label, username, created_at, expires_at, state, claimed_at, revoked_at \
          FROM enrolment WHERE token_hash = $1",
     )
@@ -114,7 +114,7 @@ pub(crate) async fn by_token(store: &Store, hash: TokenHash) -> Result<Option<En
 
 /// The link with this id.
 pub(crate) async fn by_id(store: &Store, id: EnrolmentId) -> Result<Option<Enrolment>, StoreError> {
-    let row: Option<Row> = sqlx::query_as(
+    let row: Option<Row> = query_as(
         "SELECT id, extension, label, username, created_at, expires_at, state, claimed_at, revoked_at \
          FROM enrolment WHERE id = $1",
     )
@@ -127,7 +127,7 @@ pub(crate) async fn by_id(store: &Store, id: EnrolmentId) -> Result<Option<Enrol
 
 /// An extension's links, the newest first.
 pub(crate) async fn list(store: &Store, extension: ExtensionNumber) -> Result<Vec<Enrolment>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows: Vec<Row> = query_as(
         "SELECT id, extension, label, username, created_at, expires_at, state, claimed_at, revoked_at \
          FROM enrolment WHERE extension = $1 ORDER BY created_at DESC, id LIMIT $2",
     )
@@ -142,7 +142,7 @@ pub(crate) async fn list(store: &Store, extension: ExtensionNumber) -> Result<Ve
 /// How many of an extension's links wait for a device.
 pub(crate) async fn count_open(store: &Store, extension: ExtensionNumber, now: UnixMillis) -> Result<i64, StoreError> {
     let (count,): (i64,) =
-        sqlx::query_as("SELECT COUNT(*) FROM enrolment WHERE extension = $1 AND state = $2 AND expires_at > $3")
+        query_as("SELECT COUNT(*) FROM enrolment WHERE extension = $1 AND state = $2 AND expires_at > $3")
             .bind(extension.to_string())
             .bind(ISSUED)
             .bind(now.0)

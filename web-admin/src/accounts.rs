@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pbx_core::model::{ExtensionNumber, UnixMillis};
+use pbx_core::store::sql::query;
 use pbx_core::store::{Store, StoreError};
-use sqlx::Row as _;
 
 use crate::role::Role;
 
@@ -41,7 +41,7 @@ pub(crate) fn key(name: &str) -> String {
 
 /// Whether anybody can sign in.
 pub(crate) async fn any_user(store: &Store) -> Result<bool, StoreError> {
-    sqlx::query("SELECT 1 FROM admin_user LIMIT 1")
+    query("SELECT 1 FROM admin_user LIMIT 1")
         .fetch_optional(store.reader())
         .await
         .map(|row| row.is_some())
@@ -50,7 +50,7 @@ pub(crate) async fn any_user(store: &Store) -> Result<bool, StoreError> {
 
 /// The admin with this name.
 pub(crate) async fn user_by_name(store: &Store, name: &str) -> Result<Option<AdminUser>, StoreError> {
-    sqlx::query("SELECT id, name, password_hash FROM admin_user WHERE name_key = $1 AND disabled_at IS NULL")
+    query("SELECT id, name, password_hash FROM admin_user WHERE name_key = $1 AND disabled_at IS NULL")
         .bind(key(name))
         .fetch_optional(store.reader())
         .await
@@ -75,16 +75,16 @@ pub(crate) async fn change_password(
     now: UnixMillis,
 ) -> Result<(), StoreError> {
     let mut tx = store.begin().await?;
-    sqlx::query("UPDATE admin_user SET password_hash = $1, changed_at = $2 WHERE id = $3")
+    query("UPDATE admin_user SET password_hash = $1, changed_at = $2 WHERE id = $3")
         .bind(password_hash)
         .bind(now.0)
         .bind(user)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .map_err(StoreError::doing("changing a password"))?;
-    sqlx::query("DELETE FROM admin_session WHERE user_id = $1")
+    query("DELETE FROM admin_session WHERE user_id = $1")
         .bind(user)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .map_err(StoreError::doing("ending an admin's sessions"))?;
     tx.commit().await.map_err(StoreError::doing("changing a password"))
@@ -93,13 +93,13 @@ pub(crate) async fn change_password(
 /// Replaces the setup link; the one before stops working.
 pub(crate) async fn put_setup(store: &Store, token_hash: &str, expires_at: UnixMillis) -> Result<(), StoreError> {
     let mut tx = store.begin().await?;
-    sqlx::query(
+    query(
         "INSERT INTO admin_setup (id, token_hash, expires_at) VALUES (1, $1, $2)
          ON CONFLICT (id) DO UPDATE SET token_hash = excluded.token_hash, expires_at = excluded.expires_at",
     )
     .bind(token_hash)
     .bind(expires_at.0)
-    .execute(&mut *tx)
+    .execute(&mut tx)
     .await
     .map_err(StoreError::doing("making a setup link"))?;
     tx.commit().await.map_err(StoreError::doing("making a setup link"))
@@ -107,7 +107,7 @@ pub(crate) async fn put_setup(store: &Store, token_hash: &str, expires_at: UnixM
 
 /// Whether this setup token would work now.
 pub(crate) async fn setup_works(store: &Store, token_hash: &str, now: UnixMillis) -> Result<bool, StoreError> {
-    sqlx::query("SELECT 1 FROM admin_setup WHERE token_hash = $1 AND expires_at > $2")
+    query("SELECT 1 FROM admin_setup WHERE token_hash = $1 AND expires_at > $2")
         .bind(token_hash)
         .bind(now.0)
         .fetch_optional(store.reader())
@@ -126,17 +126,17 @@ pub(crate) async fn use_setup(
 ) -> Result<bool, StoreError> {
     let doing = "setting up an admin";
     let mut tx = store.begin().await?;
-    let used = sqlx::query("DELETE FROM admin_setup WHERE token_hash = $1 AND expires_at > $2")
+    let used = query("DELETE FROM admin_setup WHERE token_hash = $1 AND expires_at > $2")
         .bind(token_hash)
         .bind(now.0)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .map_err(StoreError::doing(doing))?
         .rows_affected();
     if used != 1 {
         return Ok(false);
     }
-    sqlx::query(
+    query(
         "INSERT INTO admin_user (name, name_key, password_hash, role, created_at, changed_at)
          VALUES ($1, $2, $3, 'owner', $4, $4)
          ON CONFLICT (name_key) DO UPDATE SET password_hash = excluded.password_hash, role = excluded.role,
@@ -146,12 +146,12 @@ pub(crate) async fn use_setup(
     .bind(key(name))
     .bind(password_hash)
     .bind(now.0)
-    .execute(&mut *tx)
+    .execute(&mut tx)
     .await
     .map_err(StoreError::doing(doing))?;
-    sqlx::query("DELETE FROM admin_session WHERE user_id = (SELECT id FROM admin_user WHERE name_key = $1)")
+    query("DELETE FROM admin_session WHERE user_id = (SELECT id FROM admin_user WHERE name_key = $1)")
         .bind(key(name))
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .map_err(StoreError::doing(doing))?;
     tx.commit().await.map_err(StoreError::doing(doing))?;
@@ -168,13 +168,13 @@ pub(crate) async fn put_session(
 ) -> Result<(), StoreError> {
     let doing = "signing in";
     let mut tx = store.begin().await?;
-    sqlx::query("DELETE FROM admin_session WHERE seen_at < $1 OR created_at < $2")
+    query("DELETE FROM admin_session WHERE seen_at < $1 OR created_at < $2")
         .bind((now - IDLE).0)
         .bind((now - ABSOLUTE).0)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .map_err(StoreError::doing(doing))?;
-    sqlx::query(
+    query(
         "INSERT INTO admin_session (token_hash, user_id, created_at, seen_at, confirmed_at, address, user_agent)
          VALUES ($1, $2, $3, $3, $3, $4, $5)",
     )
@@ -183,7 +183,7 @@ pub(crate) async fn put_session(
     .bind(now.0)
     .bind(from.0)
     .bind(from.1)
-    .execute(&mut *tx)
+    .execute(&mut tx)
     .await
     .map_err(StoreError::doing(doing))?;
     tx.commit().await.map_err(StoreError::doing(doing))
@@ -196,7 +196,7 @@ pub(crate) async fn session_user(
     now: UnixMillis,
 ) -> Result<Option<SessionUser>, StoreError> {
     let doing = "reading a session";
-    let row = sqlx::query(
+    let row = query(
         "SELECT admin_user.id AS id, admin_user.name AS name, admin_user.role AS role,
                 admin_user.extension AS extension, admin_session.seen_at AS seen_at,
                 admin_session.confirmed_at AS confirmed_at
@@ -225,10 +225,10 @@ pub(crate) async fn session_user(
     let (user, seen_at): (SessionUser, i64) = read().map_err(StoreError::doing(doing))?;
     if now.since(UnixMillis(seen_at)) > TOUCH_EVERY {
         let mut tx = store.begin().await?;
-        sqlx::query("UPDATE admin_session SET seen_at = $1 WHERE token_hash = $2")
+        query("UPDATE admin_session SET seen_at = $1 WHERE token_hash = $2")
             .bind(now.0)
             .bind(token_hash)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .map_err(StoreError::doing(doing))?;
         tx.commit().await.map_err(StoreError::doing(doing))?;
@@ -245,11 +245,11 @@ pub(crate) async fn renew_session(
     let doing = "renewing a session";
     let mut tx = store.begin().await?;
     let renewed =
-        sqlx::query("UPDATE admin_session SET token_hash = $1, confirmed_at = $2, seen_at = $2 WHERE token_hash = $3")
+        query("UPDATE admin_session SET token_hash = $1, confirmed_at = $2, seen_at = $2 WHERE token_hash = $3")
             .bind(new_hash)
             .bind(now.0)
             .bind(old_hash)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .map_err(StoreError::doing(doing))?
             .rows_affected();
@@ -260,9 +260,9 @@ pub(crate) async fn renew_session(
 /// Ends a session.
 pub(crate) async fn drop_session(store: &Store, token_hash: &str) -> Result<(), StoreError> {
     let mut tx = store.begin().await?;
-    sqlx::query("DELETE FROM admin_session WHERE token_hash = $1")
+    query("DELETE FROM admin_session WHERE token_hash = $1")
         .bind(token_hash)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .map_err(StoreError::doing("signing out"))?;
     tx.commit().await.map_err(StoreError::doing("signing out"))

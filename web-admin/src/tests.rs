@@ -20,6 +20,7 @@ use pbx_core::model::{
     PushProvider, Redacted, TargetHealth, Transport, UnixMillis, WakeState, WakeTarget,
 };
 use pbx_core::store::Store;
+use pbx_core::store::sql::query;
 use provisioning::{Enrolments, PublicInfo, SipPorts};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -73,7 +74,7 @@ impl Answer {
 impl Bench {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).await.unwrap();
+        let store = Store::open_for_test(dir.path()).await.unwrap();
         let fake = Fake::start();
         let (wakes, requests) = mpsc::channel(8);
         let (reports, received) = mpsc::channel(8);
@@ -111,20 +112,20 @@ impl Bench {
     /// Somebody of this role who is signed in; gives the cookie.
     async fn session_of(&self, name: &str, role: Role, extension: Option<&str>) -> String {
         let mut tx = self.store.begin().await.unwrap();
-        let row = sqlx::query(
+        let row = query(
             "INSERT INTO admin_user (name, name_key, password_hash, role, extension, created_at, changed_at)
              VALUES ($1, $1, '', $2, $3, 0, 0) RETURNING id",
         )
         .bind(name)
         .bind(role.as_str())
         .bind(extension)
-        .fetch_one(&mut *tx)
+        .fetch_one(&mut tx)
         .await
         .unwrap();
         tx.commit().await.unwrap();
         let minted = crate::token::mint("").unwrap();
         let now = crate::clock::now();
-        let id: i64 = sqlx::Row::get(&row, "id");
+        let id: i64 = row.try_get("id").unwrap();
         crate::accounts::put_session(&self.store, &minted.hash, id, ("192.0.2.9", "tests"), now).await.unwrap();
         format!("__Host-nightbell={}", minted.text)
     }

@@ -11,11 +11,7 @@ const MD5_BYTES: usize = 16;
 const SHA256_BYTES: usize = 32;
 
 /// Inserts or replaces an account.
-pub(super) async fn put(
-    db: &mut Transaction,
-    sealer: &Sealer,
-    credential: &SipCredential,
-) -> Result<(), StoreError> {
+pub(super) async fn put(db: &mut Transaction, sealer: &Sealer, credential: &SipCredential) -> Result<(), StoreError> {
     let mut digests = Zeroizing::new([0u8; MD5_BYTES + SHA256_BYTES]);
     let (md5, sha256) = digests.split_at_mut(MD5_BYTES);
     md5.copy_from_slice(&credential.md5.0);

@@ -2,8 +2,8 @@
 
 use sqlx::FromRow;
 
-use super::sql::{Pool, Transaction, query, query_as};
 use super::StoreError;
+use super::sql::{Pool, Transaction, query, query_as};
 use crate::defence::{BlockReason, MAX_KNOWN, StoredBlock};
 use crate::model::{Network, UnixMillis};
 
@@ -67,12 +67,11 @@ pub(super) async fn delete_known(db: &mut Transaction, network: Network) -> Resu
 
 /// Every block.
 pub(super) async fn blocks(readers: &Pool) -> Result<Vec<StoredBlock>, StoreError> {
-    let rows: Vec<BlockRow> = query_as(
-        "SELECT network, account, reason, since, until, times FROM blocked_address ORDER BY network, account",
-    )
-    .fetch_all(readers)
-    .await
-    .map_err(StoreError::doing("reading who is blocked"))?;
+    let rows: Vec<BlockRow> =
+        query_as("SELECT network, account, reason, since, until, times FROM blocked_address ORDER BY network, account")
+            .fetch_all(readers)
+            .await
+            .map_err(StoreError::doing("reading who is blocked"))?;
     rows.into_iter().map(BlockRow::into_block).collect()
 }
 

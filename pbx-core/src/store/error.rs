@@ -23,7 +23,9 @@ pub enum StoreError {
     )]
     InUse(PathBuf),
     /// Another process writes to the database on a server.
-    #[error("the database {0} is in use by another Nightbell; stop that one first, or give this one a database of its own")]
+    #[error(
+        "the database {0} is in use by another Nightbell; stop that one first, or give this one a database of its own"
+    )]
     DatabaseInUse(String),
     /// Opening or creating the file, or connecting to the server.
     #[error("the database {database} cannot be opened: {source}{}", sql_advice(.source))]

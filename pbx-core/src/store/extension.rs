@@ -2,8 +2,8 @@
 
 use sqlx::FromRow;
 
-use super::sql::{Pool, Transaction, query, query_as};
 use super::StoreError;
+use super::sql::{Pool, Transaction, query, query_as};
 use crate::model::{DisplayName, EmailAddress, Extension, ExtensionNumber, UnixMillis};
 
 /// Inserts or replaces an extension; its accounts and devices stay.

@@ -1,8 +1,7 @@
 //! The highest id ever given to a device and to a call, so that a deleted row's id never comes back to mean another.
 
-
-use super::sql::{Pool, Transaction, query, query_as};
 use super::StoreError;
+use super::sql::{Pool, Transaction, query, query_as};
 use crate::model::{CallId, DeviceId};
 
 const DEVICE: &str = "device";

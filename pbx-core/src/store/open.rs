@@ -152,4 +152,6 @@ async fn check_key(writer: &Pool, sealer: &Sealer) -> Result<(), StoreError> {
 }
 
 #[cfg(test)]
+mod both;
+#[cfg(test)]
 mod tests;

@@ -1,8 +1,7 @@
 //! Live settings: one JSON value for each area. Fields an older version did not know get their defaults.
 
-
-use super::sql::{Pool, Transaction, query, query_as};
 use super::StoreError;
+use super::sql::{Pool, Transaction, query, query_as};
 use crate::model::Settings;
 
 /// The switchboard's area; other crates that keep settings here choose another name.
@@ -12,14 +11,12 @@ const SWITCHBOARD: &str = "switchboard";
 pub(super) async fn put(db: &mut Transaction, settings: &Settings) -> Result<(), StoreError> {
     let value =
         serde_json::to_string(settings).map_err(|_| StoreError::inconsistent("setting", "value", SWITCHBOARD))?;
-    query(
-        "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-    )
-    .bind(SWITCHBOARD)
-    .bind(value)
-    .execute(db)
-    .await
-    .map_err(StoreError::doing("saving the settings"))?;
+    query("INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+        .bind(SWITCHBOARD)
+        .bind(value)
+        .execute(db)
+        .await
+        .map_err(StoreError::doing("saving the settings"))?;
     Ok(())
 }
 

@@ -153,14 +153,16 @@ impl Bind for Value {
 
 /// A row type that both drivers can fill: `#[derive(sqlx::FromRow)]`, or a tuple.
 pub trait FromRow: Send + Unpin + for<'r> sqlx::FromRow<'r, SqliteRow> + for<'r> sqlx::FromRow<'r, PgRow> {}
-impl<T> FromRow for T where
-    T: Send + Unpin + for<'r> sqlx::FromRow<'r, SqliteRow> + for<'r> sqlx::FromRow<'r, PgRow>
-{
-}
+impl<T> FromRow for T where T: Send + Unpin + for<'r> sqlx::FromRow<'r, SqliteRow> + for<'r> sqlx::FromRow<'r, PgRow> {}
 
 /// A value that both drivers can read.
 pub trait Column:
-    Send + Unpin + sqlx::Type<Sqlite> + for<'r> sqlx::Decode<'r, Sqlite> + sqlx::Type<Postgres> + for<'r> sqlx::Decode<'r, Postgres>
+    Send
+    + Unpin
+    + sqlx::Type<Sqlite>
+    + for<'r> sqlx::Decode<'r, Sqlite>
+    + sqlx::Type<Postgres>
+    + for<'r> sqlx::Decode<'r, Postgres>
 {
 }
 impl<T> Column for T where
@@ -276,14 +278,10 @@ impl Query {
 
     /// Every row.
     pub async fn fetch_all<'c>(self, on: impl Into<On<'c>>) -> Result<Vec<Row>, Error> {
-        run!(
-            on,
-            self,
-            sqlx::query_with,
-            fetch_all,
-            |rows| rows.into_iter().map(Row::Sqlite).collect(),
-            |rows| rows.into_iter().map(Row::Postgres).collect()
-        )
+        run!(on, self, sqlx::query_with, fetch_all, |rows| rows.into_iter().map(Row::Sqlite).collect(), |rows| rows
+            .into_iter()
+            .map(Row::Postgres)
+            .collect())
     }
 }
 

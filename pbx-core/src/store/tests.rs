@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use super::sql::query;
 use super::{Store, call_log};
 use crate::model::{
     CallEnding, CallId, CallRecord, CallUuid, ConnectionId, DeviceId, DeviceKey, Environment, Extension, Flow, Ha1Md5,
@@ -18,7 +19,7 @@ pub(super) const TOKEN: &str = "b1946ac92492d2347c6235b4d2611184b1946ac92492d234
 const NOTICE_TOKEN: &str = "591785b794601e212b260e25925636fd591785b794601e212b260e25925636fd";
 
 pub(super) async fn open(directory: &TempDir) -> Store {
-    Store::open(directory.path()).await.unwrap()
+    Store::open_for_test(directory.path()).await.unwrap()
 }
 
 pub(super) fn extension(number: &str) -> Extension {
@@ -121,7 +122,7 @@ fn ringing(call: i64) -> RingingPhone {
 async fn a_journal_line_that_a_crash_cut_short_counts_for_nothing_and_an_ended_call_is_gone() {
     use std::io::Write as _;
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).await.unwrap();
+    let store = Store::open_for_test(folder.path()).await.unwrap();
     store
         .apply(&[Change::PutParked(parked(3)), Change::PutParked(parked(4)), Change::DeleteParked(CallId(3))])
         .await
@@ -133,7 +134,7 @@ async fn a_journal_line_that_a_crash_cut_short_counts_for_nothing_and_an_ended_c
     assert!(!text.contains(TOKEN), "the journal is sealed");
     let mut journal = std::fs::OpenOptions::new().append(true).open(&file).unwrap();
     journal.write_all(b"P 5 c2VhbGVk").unwrap();
-    let store = Store::open(folder.path()).await.unwrap();
+    let store = Store::open_for_test(folder.path()).await.unwrap();
     assert_eq!(store.load().await.unwrap().parked, [parked(4)]);
     store.apply(&[Change::DeleteParked(CallId(4)), Change::PutParked(parked(6))]).await.unwrap();
     assert_eq!(store.load().await.unwrap().parked, [parked(6)], "what follows a line cut short is read");
@@ -142,7 +143,7 @@ async fn a_journal_line_that_a_crash_cut_short_counts_for_nothing_and_an_ended_c
 #[tokio::test]
 async fn phones_that_ring_stand_in_the_journal_until_their_call_is_over() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).await.unwrap();
+    let store = Store::open_for_test(folder.path()).await.unwrap();
     let noted = [parked(3)].map(Change::PutParked).into_iter().chain([ringing(3), ringing(4)].map(Change::PutRinging));
     store.apply(&noted.collect::<Vec<_>>()).await.unwrap();
     let restored = store.load().await.unwrap();
@@ -158,7 +159,7 @@ async fn phones_that_ring_stand_in_the_journal_until_their_call_is_over() {
 #[tokio::test]
 async fn the_journal_is_emptied_when_nobody_is_parked() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).await.unwrap();
+    let store = Store::open_for_test(folder.path()).await.unwrap();
     for id in 1..200 {
         store.apply(&[Change::PutParked(parked(id))]).await.unwrap();
         store.apply(&[Change::DeleteParked(CallId(id))]).await.unwrap();
@@ -470,7 +471,7 @@ async fn old_calls_are_pruned_with_their_timelines_and_young_ones_stay() {
 #[tokio::test]
 async fn secrets_and_tokens_are_not_in_the_files() {
     let directory = TempDir::new().unwrap();
-    let store = open(&directory).await;
+    let store = Store::open(directory.path()).await.unwrap();
     store.apply(&everything()).await.unwrap();
     let hidden = [TOKEN, NOTICE_TOKEN, "MD5-DIGEST-BYTES", "SHA-256-DIGEST"];
     let mut looked_at = 0;
@@ -495,7 +496,7 @@ async fn a_sealed_value_moved_to_another_row_does_not_open() {
     store.apply(&[Change::PutCredential(credential("102", "101"))]).await.unwrap();
     let mut transaction = store.begin().await.unwrap();
     let swap = "UPDATE sip_credential SET digests = (SELECT digests FROM sip_credential WHERE username = '101')";
-    sqlx::query(swap).execute(&mut *transaction).await.unwrap();
+    query(swap).execute(&mut transaction).await.unwrap();
     transaction.commit().await.unwrap();
     let refused = store.load().await.unwrap_err();
     assert!(refused.to_string().contains("sip_credential.digests:102"), "{refused}");
@@ -507,7 +508,7 @@ async fn an_impossible_value_is_named_by_table_column_and_row() {
     let store = open(&directory).await;
     store.apply(&everything()).await.unwrap();
     let mut transaction = store.begin().await.unwrap();
-    sqlx::query("UPDATE wake_target SET environment = 'moon'").execute(&mut *transaction).await.unwrap();
+    query("UPDATE wake_target SET environment = 'moon'").execute(&mut transaction).await.unwrap();
     transaction.commit().await.unwrap();
     let refused = store.load().await.unwrap_err().to_string();
     assert_eq!(refused, "the database holds an impossible value in wake_target.environment, row 7");
@@ -517,7 +518,7 @@ async fn an_impossible_value_is_named_by_table_column_and_row() {
 async fn everything_survives_a_kill() {
     let directory = TempDir::new().unwrap();
     let killed_as = TempDir::new().unwrap();
-    let store = open(&directory).await;
+    let store = Store::open(directory.path()).await.unwrap();
     store.apply(&everything()).await.unwrap();
     // What a killed process leaves behind: the files as they are, journal not written back, nothing closed.
     for file in std::fs::read_dir(directory.path()).unwrap() {
@@ -526,7 +527,7 @@ async fn everything_survives_a_kill() {
             std::fs::copy(file.path(), killed_as.path().join(file.file_name())).unwrap();
         }
     }
-    assert_everything(&open(&killed_as).await.load().await.unwrap());
+    assert_everything(&Store::open(killed_as.path()).await.unwrap().load().await.unwrap());
 }
 
 #[tokio::test]
@@ -543,9 +544,9 @@ async fn a_change_that_was_not_committed_leaves_no_trace() {
 #[tokio::test]
 async fn a_full_database_names_the_fix() {
     let directory = TempDir::new().unwrap();
-    let store = open(&directory).await;
+    let store = Store::open(directory.path()).await.unwrap();
     let mut transaction = store.begin().await.unwrap();
-    sqlx::query("PRAGMA max_page_count = 1").execute(&mut *transaction).await.unwrap();
+    query("PRAGMA max_page_count = 1").execute(&mut transaction).await.unwrap();
     transaction.commit().await.unwrap();
     let many: Vec<Change> = (1000..3000).map(|n| Change::PutExtension(extension(&n.to_string()))).collect();
     let refused = store.apply(&many).await.unwrap_err().to_string();

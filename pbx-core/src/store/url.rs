@@ -74,7 +74,9 @@ mod tests {
 
     #[test]
     fn a_printed_address_has_no_password() {
-        for written in ["postgres://anna:se:cr@et@db.lan:5433/bell?password=secret", "postgresql://anna:secret@db.lan/bell"] {
+        for written in
+            ["postgres://anna:se:cr@et@db.lan:5433/bell?password=secret", "postgresql://anna:secret@db.lan/bell"]
+        {
             let url: DatabaseUrl = written.parse().unwrap();
             for printed in [url.to_string(), format!("{url:?}"), serde_json::to_string(&url).unwrap()] {
                 assert!(printed.contains("://anna@db.lan"), "{printed}");

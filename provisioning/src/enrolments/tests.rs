@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pbx_core::sip::digest::ha1;
+use pbx_core::store::sql::query_as;
 
 use super::*;
 use crate::enrolment::DEFAULT_LIFETIME;
@@ -246,7 +247,7 @@ async fn neither_token_nor_secret_is_stored_or_printed() {
     let printed = format!("{link:?} {profile:?} {:?} {:?}", fixture.enrolments, token_of(&link));
     assert!(!printed.contains(&token) && !printed.contains(profile.secret.reveal()), "{printed}");
     let (path,): (String,) =
-        sqlx::query_as("SELECT file FROM pragma_database_list").fetch_one(fixture.store.reader()).await.unwrap();
+        query_as("SELECT file FROM pragma_database_list").fetch_one(fixture.store.reader()).await.unwrap();
     for file in [path.clone(), format!("{path}-wal")] {
         let bytes = std::fs::read(file).unwrap();
         for secret in [&token, profile.secret.reveal()] {

@@ -1,9 +1,8 @@
 //! Credentials in the database: secrets sealed for their row, everything else as JSON.
 
 use pbx_core::model::{Redacted, UnixMillis};
+use pbx_core::store::sql::{Row, Transaction, query, query_as, query_scalar};
 use pbx_core::store::{Store, StoreError};
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
 use super::validate::{Details, Key, Validated};
 use super::{CheckOutcome, CredentialError, CredentialId, VapidKey};
@@ -64,7 +63,7 @@ impl CredentialStore {
     /// Every credential, oldest first.
     pub(crate) async fn load(&self) -> Result<Vec<Loaded>, StoreError> {
         let doing = "reading the push credentials";
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT c.id, c.label, c.fingerprint, c.details, c.secret, c.uploaded_at, c.last_check, t.token, t.issued_at \
              FROM push_credential c LEFT JOIN push_provider_token t ON t.credential_id = c.id ORDER BY c.id",
         )
@@ -74,7 +73,7 @@ impl CredentialStore {
         rows.iter().map(|row| self.loaded(row)).collect()
     }
 
-    fn loaded(&self, row: &SqliteRow) -> Result<Loaded, StoreError> {
+    fn loaded(&self, row: &Row) -> Result<Loaded, StoreError> {
         let doing = "reading a push credential";
         let id = CredentialId(row.try_get("id").map_err(StoreError::doing(doing))?);
         let details: String = row.try_get("details").map_err(StoreError::doing(doing))?;
@@ -102,7 +101,7 @@ impl CredentialStore {
         Key::parse(details, std::str::from_utf8(&opened).ok()?).ok()
     }
 
-    fn kept_token(&self, id: CredentialId, row: &SqliteRow) -> Result<Option<KeptToken>, StoreError> {
+    fn kept_token(&self, id: CredentialId, row: &Row) -> Result<Option<KeptToken>, StoreError> {
         let doing = "reading a provider token";
         let sealed: Option<Vec<u8>> = row.try_get("token").map_err(StoreError::doing(doing))?;
         let issued_at: Option<i64> = row.try_get("issued_at").map_err(StoreError::doing(doing))?;
@@ -124,18 +123,17 @@ impl CredentialStore {
             row: new.label.clone(),
         })?;
         let mut change = self.store.begin().await?;
-        let there: Vec<(String, String, String)> =
-            sqlx::query_as("SELECT provider, fingerprint, label FROM push_credential")
-                .fetch_all(&mut *change)
-                .await
-                .map_err(StoreError::doing(doing))?;
+        let there: Vec<(String, String, String)> = query_as("SELECT provider, fingerprint, label FROM push_credential")
+            .fetch_all(&mut change)
+            .await
+            .map_err(StoreError::doing(doing))?;
         if let Some((_, _, label)) = there.iter().find(|(p, f, _)| p == kind.as_str() && *f == fingerprint) {
             return Err(CredentialError::Duplicate { label: label.clone() });
         }
         if there.len() >= CREDENTIALS {
             return Err(CredentialError::TooMany { limit: CREDENTIALS });
         }
-        let id: i64 = sqlx::query_scalar(
+        let id: i64 = query_scalar(
             "INSERT INTO push_credential (provider, label, fingerprint, details, secret, uploaded_at) \
              VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
         )
@@ -145,7 +143,7 @@ impl CredentialStore {
         .bind(&details)
         .bind(Vec::<u8>::new())
         .bind(now.0)
-        .fetch_one(&mut *change)
+        .fetch_one(&mut change)
         .await
         .map_err(StoreError::doing(doing))?;
         let id = CredentialId(id);
@@ -154,10 +152,10 @@ impl CredentialStore {
             .sealer()
             .seal(&secret_place(id), new.secret.reveal().as_bytes())
             .map_err(|error| CredentialError::Store(error.into()))?;
-        sqlx::query("UPDATE push_credential SET secret = $1 WHERE id = $2")
+        query("UPDATE push_credential SET secret = $1 WHERE id = $2")
             .bind(sealed)
             .bind(id.0)
-            .execute(&mut *change)
+            .execute(&mut change)
             .await
             .map_err(StoreError::doing(doing))?;
         let kept_token = match new.details.token_identity(&fingerprint) {
@@ -183,20 +181,20 @@ impl CredentialStore {
     /// The provider token that a removed credential with the same key left behind, unless Apple would refuse it by now.
     async fn take_token_of_removed(
         &self,
-        change: &mut sqlx::Transaction<'static, sqlx::Sqlite>,
+        change: &mut Transaction,
         identity: &str,
         now: UnixMillis,
     ) -> Result<Option<KeptToken>, StoreError> {
         let doing = "looking for the provider token of a removed credential";
-        sqlx::query("DELETE FROM push_token_of_removed WHERE issued_at < $1")
+        query("DELETE FROM push_token_of_removed WHERE issued_at < $1")
             .bind(now.seconds() - TOKEN_SECONDS)
-            .execute(&mut **change)
+            .execute(&mut *change)
             .await
             .map_err(StoreError::doing(doing))?;
         let found: Option<(Vec<u8>, i64)> =
-            sqlx::query_as("DELETE FROM push_token_of_removed WHERE identity = $1 RETURNING token, issued_at")
+            query_as("DELETE FROM push_token_of_removed WHERE identity = $1 RETURNING token, issued_at")
                 .bind(identity)
-                .fetch_optional(&mut **change)
+                .fetch_optional(&mut *change)
                 .await
                 .map_err(StoreError::doing(doing))?;
         let Some((sealed, issued_at)) = found else { return Ok(None) };
@@ -209,8 +207,8 @@ impl CredentialStore {
     pub(crate) async fn vapid_key(&self, now: UnixMillis) -> Result<Redacted<String>, CredentialError> {
         let doing = "making the key for Web Push";
         let mut change = self.store.begin().await?;
-        let sealed: Option<Vec<u8>> = sqlx::query_scalar("SELECT secret FROM vapid_key WHERE id = 1")
-            .fetch_optional(&mut *change)
+        let sealed: Option<Vec<u8>> = query_scalar::<Vec<u8>>("SELECT secret FROM vapid_key WHERE id = 1")
+            .fetch_optional(&mut change)
             .await
             .map_err(StoreError::doing(doing))?;
         let kept = sealed.and_then(|sealed| {
@@ -227,13 +225,13 @@ impl CredentialStore {
             .sealer()
             .seal(VAPID_PLACE, secret.reveal().as_bytes())
             .map_err(|error| CredentialError::Store(error.into()))?;
-        sqlx::query(
+        query(
             "INSERT INTO vapid_key (id, secret, made_at) VALUES (1, $1, $2) \
              ON CONFLICT (id) DO UPDATE SET secret = excluded.secret, made_at = excluded.made_at",
         )
         .bind(sealed)
         .bind(now.0)
-        .execute(&mut *change)
+        .execute(&mut change)
         .await
         .map_err(StoreError::doing(doing))?;
         change.commit().await.map_err(StoreError::doing(doing))?;
@@ -245,21 +243,21 @@ impl CredentialStore {
     pub(crate) async fn delete(&self, id: CredentialId, token: Option<(&str, &KeptToken)>) -> Result<bool, StoreError> {
         let doing = "removing a push credential";
         let mut change = self.store.begin().await?;
-        let done = sqlx::query("DELETE FROM push_credential WHERE id = $1")
+        let done = query("DELETE FROM push_credential WHERE id = $1")
             .bind(id.0)
-            .execute(&mut *change)
+            .execute(&mut change)
             .await
             .map_err(StoreError::doing(doing))?;
         if let Some((identity, kept)) = token {
             let sealed = self.store.sealer().seal(&removed_place(identity), kept.token.reveal().as_bytes())?;
-            sqlx::query(
+            query(
                 "INSERT INTO push_token_of_removed (identity, token, issued_at) VALUES ($1, $2, $3) \
                  ON CONFLICT (identity) DO UPDATE SET token = excluded.token, issued_at = excluded.issued_at",
             )
             .bind(identity)
             .bind(sealed)
             .bind(kept.issued_at)
-            .execute(&mut *change)
+            .execute(&mut change)
             .await
             .map_err(StoreError::doing(doing))?;
         }
@@ -276,10 +274,10 @@ impl CredentialStore {
             row: id.to_string(),
         })?;
         let mut change = self.store.begin().await?;
-        sqlx::query("UPDATE push_credential SET last_check = $1 WHERE id = $2")
+        query("UPDATE push_credential SET last_check = $1 WHERE id = $2")
             .bind(json)
             .bind(id.0)
-            .execute(&mut *change)
+            .execute(&mut change)
             .await
             .map_err(StoreError::doing(doing))?;
         change.commit().await.map_err(StoreError::doing(doing))
@@ -291,7 +289,7 @@ impl CredentialStore {
         let sealed = self.store.sealer().seal(&token_place(id), kept.token.reveal().as_bytes())?;
         let mut change = self.store.begin().await?;
         // The credential may have been removed meanwhile; then there is nothing to keep it for.
-        sqlx::query(
+        query(
             "INSERT INTO push_provider_token (credential_id, token, issued_at) \
              SELECT id, $2, $3 FROM push_credential WHERE id = $1 \
              ON CONFLICT (credential_id) DO UPDATE SET token = excluded.token, issued_at = excluded.issued_at",
@@ -299,7 +297,7 @@ impl CredentialStore {
         .bind(id.0)
         .bind(sealed)
         .bind(kept.issued_at)
-        .execute(&mut *change)
+        .execute(&mut change)
         .await
         .map_err(StoreError::doing(doing))?;
         change.commit().await.map_err(StoreError::doing(doing))

@@ -166,6 +166,7 @@ fn data_dir(folder: &TempDir) -> PathBuf {
 fn config(folder: &TempDir, log: &str) -> Config {
     let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Config {
+        database_url: None,
         data_dir: data_dir(folder),
         public_host: "localhost".into(),
         public_ip: None,

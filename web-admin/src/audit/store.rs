@@ -1,11 +1,10 @@
 //! SQL and hashes of the audit log.
 
 use pbx_core::model::UnixMillis;
+use pbx_core::store::sql::{Row, Transaction, query};
 use pbx_core::store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
 use crate::token::hex;
 
@@ -114,7 +113,7 @@ pub(crate) struct Filter {
 
 const COLUMNS: &str = "SELECT seq, at, who, role, door, address, action, target, result, detail, hash FROM admin_audit";
 
-fn read(row: &SqliteRow) -> Result<Line, sqlx::Error> {
+fn read(row: &Row) -> Result<Line, sqlx::Error> {
     Ok(Line {
         seq: row.try_get("seq")?,
         at: UnixMillis(row.try_get("at")?),
@@ -130,7 +129,7 @@ fn read(row: &SqliteRow) -> Result<Line, sqlx::Error> {
     })
 }
 
-fn open_head(store: &Store, row: Option<&SqliteRow>) -> Result<Option<Head>, StoreError> {
+fn open_head(store: &Store, row: Option<&Row>) -> Result<Option<Head>, StoreError> {
     let Some(row) = row else { return Ok(Some(Head::default())) };
     let sealed: Vec<u8> = row.try_get("sealed").map_err(StoreError::doing("reading the audit log"))?;
     let opened = store.sealer().open(HEAD, &sealed).ok();
@@ -141,12 +140,12 @@ fn open_head(store: &Store, row: Option<&SqliteRow>) -> Result<Option<Head>, Sto
 pub(super) async fn append(store: &Store, entry: Entry, at: UnixMillis) -> Result<(), StoreError> {
     let doing = "writing the audit log";
     let mut tx = store.begin().await?;
-    let row = sqlx::query("SELECT sealed FROM admin_audit_head WHERE id = 1")
-        .fetch_optional(&mut *tx)
+    let row = query("SELECT sealed FROM admin_audit_head WHERE id = 1")
+        .fetch_optional(&mut tx)
         .await
         .map_err(StoreError::doing(doing))?;
-    let newest = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} ORDER BY seq DESC LIMIT 1")))
-        .fetch_optional(&mut *tx)
+    let newest = query(sqlx::AssertSqlSafe(format!("{COLUMNS} ORDER BY seq DESC LIMIT 1")))
+        .fetch_optional(&mut tx)
         .await
         .and_then(|row| row.as_ref().map(read).transpose())
         .map_err(StoreError::doing(doing))?;
@@ -162,11 +161,11 @@ pub(super) async fn append(store: &Store, entry: Entry, at: UnixMillis) -> Resul
     }
     let plain = serde_json::to_vec(&head).unwrap_or_default();
     let sealed = store.sealer().seal(HEAD, &plain)?;
-    sqlx::query(
+    query(
         "INSERT INTO admin_audit_head (id, sealed) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed",
     )
     .bind(sealed)
-    .execute(&mut *tx)
+    .execute(&mut tx)
     .await
     .map_err(StoreError::doing(doing))?;
     tx.commit().await.map_err(StoreError::doing(doing))
@@ -188,8 +187,8 @@ fn line(entry: Entry, seq: i64, at: UnixMillis) -> Line {
     }
 }
 
-async fn insert(tx: &mut sqlx::SqliteConnection, line: &Line) -> Result<(), StoreError> {
-    sqlx::query(
+async fn insert(tx: &mut Transaction, line: &Line) -> Result<(), StoreError> {
+    query(
         "INSERT INTO admin_audit (seq, at, who, role, door, address, action, target, result, detail, hash)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
@@ -211,10 +210,10 @@ async fn insert(tx: &mut sqlx::SqliteConnection, line: &Line) -> Result<(), Stor
 }
 
 /// Removes the oldest lines and moves the beginning of the chain behind them.
-async fn prune(tx: &mut sqlx::SqliteConnection, head: &mut Head) -> Result<(), StoreError> {
+async fn prune(tx: &mut Transaction, head: &mut Head) -> Result<(), StoreError> {
     let doing = "shortening the audit log";
     let upto = head.base.0 + PRUNE_AT_ONCE;
-    let row = sqlx::query("SELECT hash FROM admin_audit WHERE seq = $1")
+    let row = query("SELECT hash FROM admin_audit WHERE seq = $1")
         .bind(upto)
         .fetch_optional(&mut *tx)
         .await
@@ -222,7 +221,7 @@ async fn prune(tx: &mut sqlx::SqliteConnection, head: &mut Head) -> Result<(), S
     // A chain with a hole there is evidence and stays as it is.
     let Some(row) = row else { return Ok(()) };
     let hash = row.try_get("hash").map_err(StoreError::doing(doing))?;
-    sqlx::query("DELETE FROM admin_audit WHERE seq <= $1")
+    query("DELETE FROM admin_audit WHERE seq <= $1")
         .bind(upto)
         .execute(&mut *tx)
         .await
@@ -236,7 +235,7 @@ pub(crate) async fn page(store: &Store, filter: &Filter, limit: usize) -> Result
     let search = filter.search.trim().to_lowercase();
     let escaped = search.replace('!', "!!").replace('%', "!%").replace('_', "!_");
     let pattern = if search.is_empty() { String::new() } else { format!("%{escaped}%") };
-    sqlx::query(sqlx::AssertSqlSafe(format!(
+    query(sqlx::AssertSqlSafe(format!(
         "{COLUMNS} WHERE seq < $1 AND (CAST($2 AS TEXT) = '' OR lower(who) LIKE $2 ESCAPE '!'
             OR lower(action) LIKE $2 ESCAPE '!' OR lower(target) LIKE $2 ESCAPE '!'
             OR lower(address) LIKE $2 ESCAPE '!' OR lower(result) LIKE $2 ESCAPE '!'
@@ -254,7 +253,7 @@ pub(crate) async fn page(store: &Store, filter: &Filter, limit: usize) -> Result
 
 /// Lines behind `after`, oldest first.
 pub(crate) async fn behind(store: &Store, after: i64, limit: i64) -> Result<Vec<Line>, StoreError> {
-    sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE seq > $1 ORDER BY seq LIMIT $2")))
+    query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE seq > $1 ORDER BY seq LIMIT $2")))
         .bind(after)
         .bind(limit)
         .fetch_all(store.reader())
@@ -265,7 +264,7 @@ pub(crate) async fn behind(store: &Store, after: i64, limit: i64) -> Result<Vec<
 
 /// Looks at every line and at both ends. The caller lets nobody append meanwhile.
 pub(super) async fn check(store: &Store) -> Result<Verdict, StoreError> {
-    let row = sqlx::query("SELECT sealed FROM admin_audit_head WHERE id = 1")
+    let row = query("SELECT sealed FROM admin_audit_head WHERE id = 1")
         .fetch_optional(store.reader())
         .await
         .map_err(StoreError::doing("reading the audit log"))?;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use pbx_core::store::sql::query;
 
 fn problem(answer: &Answer) -> (u16, String, String) {
     assert_eq!(answer.header(header::CONTENT_TYPE), "application/problem+json", "{}", answer.body);
@@ -166,7 +167,7 @@ async fn an_enrolment_link_is_issued_listed_and_revoked() {
     bench.add("101", "Anna").await;
     let add_to_store = "INSERT INTO extension (number, name, push_enabled, created_at) VALUES ('101', 'Anna', 1, 0)";
     let mut tx = bench.store.begin().await.unwrap();
-    sqlx::query(add_to_store).execute(&mut *tx).await.unwrap();
+    query(add_to_store).execute(&mut tx).await.unwrap();
     tx.commit().await.unwrap();
     let made = bench.api(Method::POST, "/extensions/101/enrolments", r#"{"label":"Anna's phone","hours":2}"#).await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);

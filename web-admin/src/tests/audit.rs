@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use pbx_core::store::sql::query;
 
 async fn lines(bench: &Bench) -> Vec<serde_json::Value> {
     bench.api(Method::GET, "/audit?limit=500", "").await.json()["lines"].as_array().unwrap().clone()
@@ -14,7 +15,7 @@ async fn verdict(bench: &Bench) -> serde_json::Value {
 
 async fn by_hand(bench: &Bench, sql: &'static str) {
     let mut tx = bench.store.begin().await.unwrap();
-    sqlx::query(sql).execute(&mut *tx).await.unwrap();
+    query(sql).execute(&mut tx).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -110,7 +111,7 @@ async fn a_chain_that_somebody_computed_anew_does_not_fit_the_sealed_end() {
     let hash = last.expected(&before.hash);
     let mut tx = bench.store.begin().await.unwrap();
     let sql = "UPDATE admin_audit SET who = 'eve', hash = $1 WHERE seq = 6";
-    sqlx::query(sql).bind(hash).execute(&mut *tx).await.unwrap();
+    query(sql).bind(hash).execute(&mut tx).await.unwrap();
     tx.commit().await.unwrap();
     let found = verdict(&bench).await;
     assert_eq!(found["broken"]["seq"], 6, "{found}");

@@ -1,6 +1,7 @@
 //! The pages: forms keep what was typed, nothing from outside becomes markup, no secret is shown twice.
 
 use pbx_core::model::CallId;
+use pbx_core::store::sql::query;
 
 use super::*;
 
@@ -75,20 +76,20 @@ async fn nothing_from_outside_becomes_markup() {
 
 async fn give_call(bench: &Bench, text: &str) {
     let mut tx = bench.store.begin().await.unwrap();
-    sqlx::query(
+    query(
         "INSERT INTO call (id, uuid, caller, caller_name, callee, started_at, reason, packets_from_caller, packets_from_callee)
          VALUES (5, '00000000-0000-0000-0000-000000000005', $1, $1, $1, 1790000000000, $1, 0, 0)",
     )
     .bind(text)
-    .execute(&mut *tx)
+    .execute(&mut tx)
     .await
     .unwrap();
-    sqlx::query(
+    query(
         "INSERT INTO call_event (call_id, seq, at, step, device_id, detail)
          VALUES (5, 1, 1790000000000, 'invited', NULL, $1), (5, 2, 1790000000012, 'push_sent', 1, '')",
     )
     .bind(text)
-    .execute(&mut *tx)
+    .execute(&mut tx)
     .await
     .unwrap();
     tx.commit().await.unwrap();
@@ -313,8 +314,8 @@ async fn a_qr_code_is_shown_once_and_its_page_waits_for_the_phone() {
     let (bench, cookie) = Bench::signed_in().await;
     bench.add("101", "Anna").await;
     let mut tx = bench.store.begin().await.unwrap();
-    sqlx::query("INSERT INTO extension (number, name, push_enabled, created_at) VALUES ('101', 'Anna', 1, 0)")
-        .execute(&mut *tx)
+    query("INSERT INTO extension (number, name, push_enabled, created_at) VALUES ('101', 'Anna', 1, 0)")
+        .execute(&mut tx)
         .await
         .unwrap();
     tx.commit().await.unwrap();

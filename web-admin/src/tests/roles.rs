@@ -4,6 +4,7 @@ use super::*;
 use crate::role::{Need, Scope};
 use crate::routes;
 use crate::tokens::store::NewToken;
+use pbx_core::store::sql::query;
 
 /// How a request came out, as far as access is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +105,7 @@ async fn what_touches_secrets_or_people_needs_a_recent_proof() {
         let cookie = bench.session_of(&name, Role::Owner, Some("101")).await;
         let mut tx = bench.store.begin().await.unwrap();
         let old = (crate::clock::now() - crate::role::FRESH).0 - 1;
-        sqlx::query("UPDATE admin_session SET confirmed_at = $1").bind(old).execute(&mut *tx).await.unwrap();
+        query("UPDATE admin_session SET confirmed_at = $1").bind(old).execute(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
         let fresh_needed = matches!(need, Need::Secret(_) | Need::Owner(_));
         let wanted = if fresh_needed { Outcome::Stale } else { Outcome::Reached };

@@ -1,6 +1,7 @@
 //! Setup links, signing in and out, throttling, API tokens.
 
 use super::*;
+use pbx_core::store::sql::{query, query_scalar};
 
 async fn setup_path(bench: &Bench) -> String {
     let link = setup::setup_link(&bench.store, BASE).await.unwrap();
@@ -72,7 +73,7 @@ async fn setup_tokens_and_cookies_are_stored_hashed_only() {
     let (bench, cookie) = Bench::signed_in().await;
     let secret = cookie.split_once('=').unwrap().1;
     let stored: Vec<String> =
-        sqlx::query_scalar("SELECT token_hash FROM admin_session").fetch_all(bench.store.reader()).await.unwrap();
+        query_scalar("SELECT token_hash FROM admin_session").fetch_all(bench.store.reader()).await.unwrap();
     assert_eq!(stored.len(), 1);
     assert!(!stored[0].contains(secret));
     assert_eq!(secret.len(), 43);
@@ -130,7 +131,7 @@ async fn an_idle_session_and_an_old_one_are_over() {
                 "seen_at" => "UPDATE admin_session SET seen_at = $1",
                 _ => "UPDATE admin_session SET created_at = $1",
             };
-            sqlx::query(sql).bind((now - by).0).execute(&mut *tx).await.unwrap();
+            query(sql).bind((now - by).0).execute(&mut tx).await.unwrap();
             tx.commit().await.unwrap();
         }
     };

@@ -6,6 +6,7 @@ use axum::extract::ConnectInfo;
 use serde_json::{Value, json};
 
 use super::*;
+use pbx_core::store::sql::query;
 
 async fn make(bench: &Bench, body: Value) -> String {
     let answer = bench.api(Method::POST, "/tokens", &body.to_string()).await;
@@ -55,7 +56,7 @@ async fn a_token_that_has_run_out_opens_nothing() {
     let token = make(&bench, json!({ "name": "x", "scopes": ["read"], "expires_at": soon })).await;
     assert_eq!(ask(&bench, &token, Method::GET, "/status", HERE).await, StatusCode::OK);
     let mut tx = bench.store.begin().await.unwrap();
-    sqlx::query("UPDATE admin_api_token SET expires_at = 1").execute(&mut *tx).await.unwrap();
+    query("UPDATE admin_api_token SET expires_at = 1").execute(&mut tx).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(ask(&bench, &token, Method::GET, "/status", HERE).await, StatusCode::UNAUTHORIZED);
 }

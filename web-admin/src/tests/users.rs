@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use pbx_core::store::sql::query;
 
 async fn invite(bench: &Bench, name: &str, role: &str, extension: Option<&str>) -> (i64, String) {
     let body = json!({ "name": name, "role": role, "extension": extension }).to_string();
@@ -125,7 +126,7 @@ async fn the_users_page_walks_from_adding_to_removing() {
 async fn a_stale_proof_asks_for_the_password_and_the_session_gets_another_cookie() {
     let (bench, cookie) = Bench::signed_in().await;
     let mut tx = bench.store.begin().await.unwrap();
-    sqlx::query("UPDATE admin_session SET confirmed_at = 0").execute(&mut *tx).await.unwrap();
+    query("UPDATE admin_session SET confirmed_at = 0").execute(&mut tx).await.unwrap();
     tx.commit().await.unwrap();
     let asked = bench.get("/users/add", &cookie).await;
     assert_eq!(asked.header(header::LOCATION), "/account/confirm?next=/users/add");

@@ -4,10 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use pbx_core::model::{AddressRange, UnixMillis};
+use pbx_core::store::sql::{Row, query};
 use pbx_core::store::{Store, StoreError};
 use serde::Serialize;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
 use crate::role::{Role, Scope};
 
@@ -59,13 +58,13 @@ fn read_words<T: std::str::FromStr>(text: &str) -> Vec<T> {
     text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
 
-fn read(row: &SqliteRow) -> Result<ApiToken, sqlx::Error> {
-    let at = |column: &str| Ok::<_, sqlx::Error>(row.try_get::<Option<i64>, _>(column)?.map(UnixMillis));
+fn read(row: &Row) -> Result<ApiToken, sqlx::Error> {
+    let at = |column: &str| Ok::<_, sqlx::Error>(row.try_get::<Option<i64>>(column)?.map(UnixMillis));
     Ok(ApiToken {
         id: row.try_get("id")?,
         name: row.try_get("name")?,
-        scopes: read_words(row.try_get("scopes")?),
-        addresses: read_words(row.try_get("addresses")?),
+        scopes: read_words(&row.try_get::<String>("scopes")?),
+        addresses: read_words(&row.try_get::<String>("addresses")?),
         created_at: UnixMillis(row.try_get("created_at")?),
         expires_at: at("expires_at")?,
         last_used_at: at("last_used_at")?,
@@ -75,7 +74,7 @@ fn read(row: &SqliteRow) -> Result<ApiToken, sqlx::Error> {
 
 /// All API tokens, oldest first.
 pub(crate) async fn list(store: &Store) -> Result<Vec<ApiToken>, StoreError> {
-    sqlx::query(
+    query(
         "SELECT admin_api_token.id AS id, admin_api_token.name AS name, scopes, addresses,
                 admin_api_token.created_at AS created_at, expires_at, last_used_at, admin_user.name AS made_by
          FROM admin_api_token LEFT JOIN admin_user ON admin_user.id = admin_api_token.user_id
@@ -96,7 +95,7 @@ pub(crate) async fn put(
 ) -> Result<Option<i64>, StoreError> {
     let doing = "making an API token";
     let mut tx = store.begin().await?;
-    let row = sqlx::query(
+    let row = query(
         "INSERT INTO admin_api_token (name, token_hash, created_at, scopes, addresses, expires_at, user_id)
          SELECT $1, $2, $3, $4, $5, $6, $7 WHERE (SELECT COUNT(*) FROM admin_api_token) < $8 RETURNING id",
     )
@@ -108,7 +107,7 @@ pub(crate) async fn put(
     .bind(new.expires_at.map(|at| at.0))
     .bind(new.user)
     .bind(MAX_API_TOKENS)
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut tx)
     .await
     .map_err(StoreError::doing(doing))?;
     let id = row.map(|row| row.try_get("id")).transpose().map_err(StoreError::doing(doing))?;
@@ -125,7 +124,7 @@ pub(crate) async fn use_one(
     now: UnixMillis,
 ) -> Result<Option<TokenUse>, StoreError> {
     let doing = "reading an API token";
-    let row = sqlx::query(
+    let row = query(
         "SELECT admin_api_token.id AS id, admin_api_token.name AS name, scopes, addresses, expires_at, last_used_at,
                 user_id, admin_user.role AS role, admin_user.disabled_at AS disabled_at
          FROM admin_api_token LEFT JOIN admin_user ON admin_user.id = admin_api_token.user_id
@@ -142,10 +141,10 @@ pub(crate) async fn use_one(
     }
     if found.last_used.is_none_or(|last| now.since(last) > TOUCH_EVERY) {
         let mut tx = store.begin().await?;
-        sqlx::query("UPDATE admin_api_token SET last_used_at = $1 WHERE id = $2")
+        query("UPDATE admin_api_token SET last_used_at = $1 WHERE id = $2")
             .bind(now.0)
             .bind(found.id)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .map_err(StoreError::doing(doing))?;
         tx.commit().await.map_err(StoreError::doing(doing))?;
@@ -163,14 +162,14 @@ struct Presented {
 }
 
 impl Presented {
-    fn read(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+    fn read(row: &Row) -> Result<Self, sqlx::Error> {
         let (user, role): (Option<i64>, Option<String>) = (row.try_get("user_id")?, row.try_get("role")?);
-        let at = |column: &str| Ok::<_, sqlx::Error>(row.try_get::<Option<i64>, _>(column)?.map(UnixMillis));
+        let at = |column: &str| Ok::<_, sqlx::Error>(row.try_get::<Option<i64>>(column)?.map(UnixMillis));
         Ok(Self {
             id: row.try_get("id")?,
             who: TokenUse {
                 name: row.try_get("name")?,
-                scopes: read_words(row.try_get("scopes")?),
+                scopes: read_words(&row.try_get::<String>("scopes")?),
                 role: match (user, role) {
                     (None, _) => Role::Owner,
                     (Some(_), role) => role.and_then(|role| role.parse().ok()).unwrap_or(Role::User),
@@ -197,9 +196,9 @@ impl Presented {
 pub(crate) async fn remove(store: &Store, id: i64) -> Result<Option<String>, StoreError> {
     let doing = "deleting an API token";
     let mut tx = store.begin().await?;
-    let row = sqlx::query("DELETE FROM admin_api_token WHERE id = $1 RETURNING name")
+    let row = query("DELETE FROM admin_api_token WHERE id = $1 RETURNING name")
         .bind(id)
-        .fetch_optional(&mut *tx)
+        .fetch_optional(&mut tx)
         .await
         .map_err(StoreError::doing(doing))?;
     let name = row.map(|row| row.try_get("name")).transpose().map_err(StoreError::doing(doing))?;

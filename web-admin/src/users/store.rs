@@ -1,10 +1,9 @@
 //! SQL of people: who there is, what they may do, and the links that let them in.
 
 use pbx_core::model::{ExtensionNumber, UnixMillis};
+use pbx_core::store::sql::{Row, Transaction, query};
 use pbx_core::store::{Store, StoreError};
 use serde::Serialize;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
 use crate::accounts::key;
 use crate::role::Role;
@@ -52,9 +51,9 @@ const COLUMNS: &str = "SELECT admin_user.id AS id, admin_user.name AS name, admi
         (SELECT MAX(seen_at) FROM admin_session WHERE admin_session.user_id = admin_user.id) AS last_seen_at
      FROM admin_user LEFT JOIN admin_invitation ON admin_invitation.user_id = admin_user.id";
 
-fn read(row: &SqliteRow) -> Result<User, sqlx::Error> {
+fn read(row: &Row) -> Result<User, sqlx::Error> {
     let (role, extension): (String, Option<String>) = (row.try_get("role")?, row.try_get("extension")?);
-    let at = |column: &str| Ok::<_, sqlx::Error>(row.try_get::<Option<i64>, _>(column)?.map(UnixMillis));
+    let at = |column: &str| Ok::<_, sqlx::Error>(row.try_get::<Option<i64>>(column)?.map(UnixMillis));
     Ok(User {
         id: row.try_get("id")?,
         name: row.try_get("name")?,
@@ -63,14 +62,14 @@ fn read(row: &SqliteRow) -> Result<User, sqlx::Error> {
         disabled_at: at("disabled_at")?,
         created_at: UnixMillis(row.try_get("created_at")?),
         invited_until: at("invited_until")?,
-        has_password: !row.try_get::<String, _>("password_hash")?.is_empty(),
+        has_password: !row.try_get::<String>("password_hash")?.is_empty(),
         last_seen_at: at("last_seen_at")?,
     })
 }
 
 /// Everybody, by name.
 pub(crate) async fn list(store: &Store) -> Result<Vec<User>, StoreError> {
-    sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} ORDER BY admin_user.name_key")))
+    query(sqlx::AssertSqlSafe(format!("{COLUMNS} ORDER BY admin_user.name_key")))
         .fetch_all(store.reader())
         .await
         .and_then(|rows| rows.iter().map(read).collect())
@@ -79,7 +78,7 @@ pub(crate) async fn list(store: &Store) -> Result<Vec<User>, StoreError> {
 
 /// One of them.
 pub(crate) async fn one(store: &Store, id: i64) -> Result<Option<User>, StoreError> {
-    sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE admin_user.id = $1")))
+    query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE admin_user.id = $1")))
         .bind(id)
         .fetch_optional(store.reader())
         .await
@@ -96,7 +95,7 @@ pub(crate) async fn add(
 ) -> Result<Option<i64>, StoreError> {
     let doing = "adding a user";
     let mut tx = store.begin().await?;
-    let row = sqlx::query(
+    let row = query(
         "INSERT INTO admin_user (name, name_key, password_hash, role, extension, created_at, changed_at)
          SELECT $1, $2, '', $3, $4, $5, $5 WHERE (SELECT COUNT(*) FROM admin_user) < $6
          ON CONFLICT (name_key) DO NOTHING RETURNING id",
@@ -107,7 +106,7 @@ pub(crate) async fn add(
     .bind(extension.map(|number| number.to_string()))
     .bind(now.0)
     .bind(MAX_USERS)
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut tx)
     .await
     .map_err(StoreError::doing(doing))?;
     let id = row.map(|row| row.try_get("id")).transpose().map_err(StoreError::doing(doing))?;
@@ -116,8 +115,8 @@ pub(crate) async fn add(
 }
 
 /// Whether another owner could still sign in without `id`.
-async fn other_owner(tx: &mut sqlx::SqliteConnection, id: i64) -> Result<bool, StoreError> {
-    sqlx::query(
+async fn other_owner(tx: &mut Transaction, id: i64) -> Result<bool, StoreError> {
+    query(
         "SELECT 1 FROM admin_user
          WHERE role = 'owner' AND disabled_at IS NULL AND password_hash <> '' AND id <> $1 LIMIT 1",
     )
@@ -132,9 +131,9 @@ async fn other_owner(tx: &mut sqlx::SqliteConnection, id: i64) -> Result<bool, S
 pub(crate) async fn change(store: &Store, id: i64, change: UserChange, now: UnixMillis) -> Result<Changed, StoreError> {
     let doing = "changing a user";
     let mut tx = store.begin().await?;
-    let row = sqlx::query("SELECT role, extension, disabled_at, password_hash FROM admin_user WHERE id = $1")
+    let row = query("SELECT role, extension, disabled_at, password_hash FROM admin_user WHERE id = $1")
         .bind(id)
-        .fetch_optional(&mut *tx)
+        .fetch_optional(&mut tx)
         .await
         .map_err(StoreError::doing(doing))?;
     let Some(row) = row else { return Ok(Changed::NoSuchUser) };
@@ -156,18 +155,18 @@ pub(crate) async fn change(store: &Store, id: i64, change: UserChange, now: Unix
     if owned && !owns && !other_owner(&mut tx, id).await? {
         return Ok(Changed::LastOwner);
     }
-    sqlx::query("UPDATE admin_user SET role = $1, extension = $2, disabled_at = $3, changed_at = $4 WHERE id = $5")
+    query("UPDATE admin_user SET role = $1, extension = $2, disabled_at = $3, changed_at = $4 WHERE id = $5")
         .bind(&new_role)
         .bind(new_extension)
         .bind(new_disabled)
         .bind(now.0)
         .bind(id)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .map_err(StoreError::doing(doing))?;
-    sqlx::query("DELETE FROM admin_session WHERE user_id = $1")
+    query("DELETE FROM admin_session WHERE user_id = $1")
         .bind(id)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .map_err(StoreError::doing(doing))?;
     tx.commit().await.map_err(StoreError::doing(doing))?;
@@ -178,9 +177,9 @@ pub(crate) async fn change(store: &Store, id: i64, change: UserChange, now: Unix
 pub(crate) async fn remove(store: &Store, id: i64) -> Result<Changed, StoreError> {
     let doing = "removing a user";
     let mut tx = store.begin().await?;
-    let row = sqlx::query("SELECT role, disabled_at, password_hash FROM admin_user WHERE id = $1")
+    let row = query("SELECT role, disabled_at, password_hash FROM admin_user WHERE id = $1")
         .bind(id)
-        .fetch_optional(&mut *tx)
+        .fetch_optional(&mut tx)
         .await
         .map_err(StoreError::doing(doing))?;
     let Some(row) = row else { return Ok(Changed::NoSuchUser) };
@@ -190,11 +189,7 @@ pub(crate) async fn remove(store: &Store, id: i64) -> Result<Changed, StoreError
     if owned && !other_owner(&mut tx, id).await? {
         return Ok(Changed::LastOwner);
     }
-    sqlx::query("DELETE FROM admin_user WHERE id = $1")
-        .bind(id)
-        .execute(&mut *tx)
-        .await
-        .map_err(StoreError::doing(doing))?;
+    query("DELETE FROM admin_user WHERE id = $1").bind(id).execute(&mut tx).await.map_err(StoreError::doing(doing))?;
     tx.commit().await.map_err(StoreError::doing(doing))?;
     Ok(Changed::Done)
 }
@@ -208,14 +203,14 @@ pub(crate) async fn put_invitation(
 ) -> Result<(), StoreError> {
     let doing = "making a link for a user";
     let mut tx = store.begin().await?;
-    sqlx::query(
+    query(
         "INSERT INTO admin_invitation (user_id, token_hash, expires_at) VALUES ($1, $2, $3)
          ON CONFLICT (user_id) DO UPDATE SET token_hash = excluded.token_hash, expires_at = excluded.expires_at",
     )
     .bind(user)
     .bind(token_hash)
     .bind(expires_at.0)
-    .execute(&mut *tx)
+    .execute(&mut tx)
     .await
     .map_err(StoreError::doing(doing))?;
     tx.commit().await.map_err(StoreError::doing(doing))
@@ -223,7 +218,7 @@ pub(crate) async fn put_invitation(
 
 /// Whose link this is, while it works.
 pub(crate) async fn invited(store: &Store, token_hash: &str, now: UnixMillis) -> Result<Option<User>, StoreError> {
-    let found = sqlx::query(
+    let found = query(
         "SELECT user_id FROM admin_invitation JOIN admin_user ON admin_user.id = admin_invitation.user_id
          WHERE token_hash = $1 AND expires_at > $2 AND disabled_at IS NULL",
     )
@@ -248,29 +243,29 @@ pub(crate) async fn use_invitation(
 ) -> Result<bool, StoreError> {
     let doing = "setting a password by link";
     let mut tx = store.begin().await?;
-    let row = sqlx::query("DELETE FROM admin_invitation WHERE token_hash = $1 AND expires_at > $2 RETURNING user_id")
+    let row = query("DELETE FROM admin_invitation WHERE token_hash = $1 AND expires_at > $2 RETURNING user_id")
         .bind(token_hash)
         .bind(now.0)
-        .fetch_optional(&mut *tx)
+        .fetch_optional(&mut tx)
         .await
         .map_err(StoreError::doing(doing))?;
     let Some(row) = row else { return Ok(false) };
     let user: i64 = row.try_get("user_id").map_err(StoreError::doing(doing))?;
     let changed =
-        sqlx::query("UPDATE admin_user SET password_hash = $1, changed_at = $2 WHERE id = $3 AND disabled_at IS NULL")
+        query("UPDATE admin_user SET password_hash = $1, changed_at = $2 WHERE id = $3 AND disabled_at IS NULL")
             .bind(password_hash)
             .bind(now.0)
             .bind(user)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .map_err(StoreError::doing(doing))?
             .rows_affected();
     if changed != 1 {
         return Ok(false);
     }
-    sqlx::query("DELETE FROM admin_session WHERE user_id = $1")
+    query("DELETE FROM admin_session WHERE user_id = $1")
         .bind(user)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .map_err(StoreError::doing(doing))?;
     tx.commit().await.map_err(StoreError::doing(doing))?;

@@ -77,10 +77,7 @@ pub(super) async fn readers(url: &DatabaseUrl) -> Result<Pool, StoreError> {
 fn options(url: &DatabaseUrl) -> Result<PgConnectOptions, StoreError> {
     let options = PgConnectOptions::from_str(url.reveal())
         .map_err(|source| StoreError::Open { database: url.to_string(), source })?;
-    Ok(options
-        .application_name("nightbell")
-        .options([("lock_timeout", LOCK_TIMEOUT)])
-        .disable_statement_logging())
+    Ok(options.application_name("nightbell").options([("lock_timeout", LOCK_TIMEOUT)]).disable_statement_logging())
 }
 
 async fn lock(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {

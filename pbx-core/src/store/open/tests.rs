@@ -5,7 +5,8 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::super::tests::{everything, open};
+use super::super::sql::query;
+use super::super::tests::everything;
 use super::super::{SealError, Store, StoreError};
 
 #[tokio::test]
@@ -26,36 +27,36 @@ async fn files_are_readable_by_their_owner_only() {
 #[tokio::test]
 async fn a_database_everybody_could_read_is_made_private() {
     let directory = TempDir::new().unwrap();
-    open(&directory).await.close().await;
+    Store::open(directory.path()).await.unwrap().close().await;
     let path = directory.path().join("nightbell.db");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let _store = open(&directory).await;
+    let _store = Store::open(directory.path()).await.unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[tokio::test]
 async fn two_servers_cannot_use_one_data_directory() {
     let directory = TempDir::new().unwrap();
-    let first = open(&directory).await;
+    let first = Store::open(directory.path()).await.unwrap();
     let second = Store::open(directory.path()).await;
     assert!(matches!(second, Err(StoreError::InUse(_))), "{second:?}");
     let clone = first.clone();
     drop(first);
     assert!(Store::open(directory.path()).await.is_err());
     drop(clone);
-    open(&directory).await;
+    Store::open(directory.path()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_newer_database_is_refused_with_its_migration() {
     let directory = TempDir::new().unwrap();
-    let store = open(&directory).await;
+    let store = Store::open(directory.path()).await.unwrap();
     let mut transaction = store.begin().await.unwrap();
-    sqlx::query(
+    query(
         "INSERT INTO _sqlx_migrations (version, description, installed_on, success, checksum, execution_time) \
          VALUES (9999, 'of tomorrow', '2030-01-01', TRUE, x'00', 1)",
     )
-    .execute(&mut *transaction)
+    .execute(&mut transaction)
     .await
     .unwrap();
     transaction.commit().await.unwrap();
@@ -69,7 +70,7 @@ async fn a_newer_database_is_refused_with_its_migration() {
 #[tokio::test]
 async fn a_damaged_key_file_is_refused() {
     let directory = TempDir::new().unwrap();
-    open(&directory).await.close().await;
+    Store::open(directory.path()).await.unwrap().close().await;
     std::fs::write(directory.path().join("master.key"), b"short").unwrap();
     let refused = Store::open(directory.path()).await.unwrap_err();
     assert!(matches!(refused, StoreError::Seal(SealError::KeyDamaged(_))), "{refused:?}");
@@ -78,7 +79,7 @@ async fn a_damaged_key_file_is_refused() {
 #[tokio::test]
 async fn a_missing_key_is_not_replaced_by_a_new_one() {
     let directory = TempDir::new().unwrap();
-    open(&directory).await.close().await;
+    Store::open(directory.path()).await.unwrap().close().await;
     let key = directory.path().join("master.key");
     std::fs::remove_file(&key).unwrap();
     let refused = Store::open(directory.path()).await.unwrap_err();
@@ -89,7 +90,7 @@ async fn a_missing_key_is_not_replaced_by_a_new_one() {
 #[tokio::test]
 async fn the_key_of_another_installation_is_refused_at_start() {
     let directory = TempDir::new().unwrap();
-    open(&directory).await.close().await;
+    Store::open(directory.path()).await.unwrap().close().await;
     std::fs::write(directory.path().join("master.key"), [7u8; 32]).unwrap();
     let refused = Store::open(directory.path()).await.unwrap_err();
     assert!(matches!(refused, StoreError::Seal(SealError::OtherKey)), "{refused:?}");
@@ -98,7 +99,7 @@ async fn the_key_of_another_installation_is_refused_at_start() {
 #[tokio::test]
 async fn a_file_that_is_no_database_is_refused_with_the_fix() {
     let directory = TempDir::new().unwrap();
-    open(&directory).await.close().await;
+    Store::open(directory.path()).await.unwrap().close().await;
     std::fs::write(directory.path().join("nightbell.db"), "this is a letter to the tax office ".repeat(200)).unwrap();
     let refused = Store::open(directory.path()).await.unwrap_err().to_string();
     assert!(refused.contains("restore it from your backup"), "{refused}");

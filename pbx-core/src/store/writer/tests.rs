@@ -3,6 +3,7 @@
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
+use super::super::sql::query_as;
 use super::super::tests::{call, credential, device, extension, open, parked};
 use super::super::{Store, call_log};
 use super::Writer;
@@ -22,6 +23,10 @@ struct Bench {
 async fn bench() -> Bench {
     let directory = TempDir::new().unwrap();
     let store = open(&directory).await;
+    bench_on(store, directory)
+}
+
+fn bench_on(store: Store, directory: TempDir) -> Bench {
     let (jobs, queue) = mpsc::channel(ROOM);
     let (answers, done) = mpsc::channel(ROOM);
     let writer = Writer::start(store.clone(), queue, answers);
@@ -56,7 +61,9 @@ async fn a_ticket_is_answered_when_its_change_is_durable() {
 
 #[tokio::test]
 async fn jobs_that_arrive_during_a_commit_share_the_next_one() {
-    let bench = bench().await;
+    // The pages of its journal show how many commits a file saw.
+    let directory = TempDir::new().unwrap();
+    let bench = bench_on(Store::open(directory.path()).await.unwrap(), directory);
     // While this transaction is open the writer waits, as it would for a commit; the jobs pile up behind it.
     let open = bench.store.begin().await.unwrap();
     for n in 0..400u64 {
@@ -87,8 +94,7 @@ async fn a_parked_call_and_its_end_wait_for_no_commit() {
 
 /// Pages in the journal: each transaction writes every page it touched once, so 400 transactions would write over 800.
 async fn frames(store: &Store) -> u64 {
-    let (_, _, path): (i64, String, String) =
-        sqlx::query_as("PRAGMA database_list").fetch_one(store.reader()).await.unwrap();
+    let (_, _, path): (i64, String, String) = query_as("PRAGMA database_list").fetch_one(store.reader()).await.unwrap();
     std::fs::metadata(format!("{path}-wal")).unwrap().len() / 4096
 }
 

@@ -1,4 +1,5 @@
 use pbx_core::model::{Environment, Redacted, Verdict, WakeKind};
+use pbx_core::store::sql::query_scalar;
 
 use super::office::{APP, CALL_TOKEN, Office, PROJECT, apns_target, apple, gave_up, google, verdicts};
 use crate::standin::{AnyToken, ApnsFault, ApnsStandin, FcmFault, FcmStandin, TestApnsKey};
@@ -32,9 +33,9 @@ async fn secrets_are_sealed_in_the_database() {
     let _apple = apple(&office).await;
     office.stored("SELECT issued_at FROM push_provider_token").await;
     let secret: Vec<u8> =
-        sqlx::query_scalar("SELECT secret FROM push_credential").fetch_one(office.store.reader()).await.unwrap();
+        query_scalar("SELECT secret FROM push_credential").fetch_one(office.store.reader()).await.unwrap();
     let token: Vec<u8> =
-        sqlx::query_scalar("SELECT token FROM push_provider_token").fetch_one(office.store.reader()).await.unwrap();
+        query_scalar("SELECT token FROM push_provider_token").fetch_one(office.store.reader()).await.unwrap();
     let contains = |hay: &[u8], needle: &[u8]| hay.windows(needle.len()).any(|it| it == needle);
     assert!(secret.len() > 100);
     assert!(!contains(&secret, b"PRIVATE KEY"));

@@ -8,6 +8,7 @@ use pbx_core::model::{
     Verdict, WakeEvent, WakeId, WakeKind, WakeReport, WakeRequest, WakeTarget,
 };
 use pbx_core::store::Store;
+use pbx_core::store::sql::query_scalar;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -39,7 +40,7 @@ impl Office {
     }
 
     pub(super) async fn open_in(dir: TempDir) -> Self {
-        let store = Store::open(dir.path()).await.unwrap();
+        let store = Store::open_for_test(dir.path()).await.unwrap();
         let (requests, received) = mpsc::channel(1024);
         let (sent, reports) = mpsc::channel(1024);
         let (gateway, driver) = Gateway::start(store.clone(), received, sent).await.unwrap();
@@ -122,7 +123,7 @@ impl Office {
     /// Waits until the database holds what `question` asks for.
     pub(super) async fn stored(&self, question: &'static str) -> i64 {
         loop {
-            let found: Option<i64> = sqlx::query_scalar(question).fetch_optional(self.store.reader()).await.unwrap();
+            let found: Option<i64> = query_scalar(question).fetch_optional(self.store.reader()).await.unwrap();
             match found {
                 Some(found) => return found,
                 None => tokio::task::yield_now().await,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pbx_core::model::{Environment, Redacted, Verdict, WakeEvent, WakeId, WakeKind};
+use pbx_core::store::sql::query_scalar;
 
 use super::office::{APP, CALL_TOKEN, NOTICE_TOKEN, Office, apns_target, apple, gave_up, verdicts};
 use crate::standin::{AnyToken, ApnsFault, ApnsStandin};
@@ -36,10 +37,8 @@ async fn a_key_that_is_removed_and_added_again_keeps_its_provider_token() {
     let kept = office.gateway.shared.entries()[0].line.as_ref().unwrap().provider_token().unwrap();
     assert_eq!(kept.issued_at, issued_at, "Apple refuses a second token within 20 minutes");
     assert_eq!(verdicts(&office.wake(WakeKind::Call, apns_target()).await), [Verdict::Accepted]);
-    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM push_token_of_removed")
-        .fetch_one(office.store.reader())
-        .await
-        .unwrap();
+    let left: i64 =
+        query_scalar("SELECT count(*) FROM push_token_of_removed").fetch_one(office.store.reader()).await.unwrap();
     assert_eq!(left, 0, "it is needed once");
 }
 
