@@ -8,6 +8,7 @@ use pbx_core::model::{DeviceId, UnixMillis};
 use pbx_core::net::Counters;
 use pbx_core::store::Store;
 
+use crate::audit::Audit;
 use crate::password::Passwords;
 use crate::throttle::Throttle;
 use crate::tls::LiveCertificate;
@@ -42,6 +43,7 @@ pub struct AdminState {
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) streams: Streams,
     pub(crate) confirmations: Confirmations,
+    pub(crate) audit: Audit,
 }
 
 impl std::fmt::Debug for AdminState {
@@ -69,6 +71,7 @@ impl AdminState {
             throttle: Arc::default(),
             streams: Streams::default(),
             confirmations: Confirmations::default(),
+            audit: Audit::default(),
         }
     }
 }
