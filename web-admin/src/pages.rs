@@ -9,6 +9,7 @@ pub(crate) mod extension;
 pub(crate) mod extensions;
 pub(crate) mod health;
 pub(crate) mod import;
+pub(crate) mod mail;
 pub(crate) mod pairing;
 pub(crate) mod push;
 pub(crate) mod push_apps;

@@ -9,7 +9,9 @@ use axum::routing::{MethodRouter, delete, get, patch, post};
 use axum::{Router, middleware};
 use push_module::CredentialKind;
 
-use crate::api::{acrobits as api_acrobits, push as api_push, settings as api_settings, system as api_system};
+use crate::api::{
+    acrobits as api_acrobits, mail as api_mail, push as api_push, settings as api_settings, system as api_system,
+};
 use crate::api::{
     blocklist, calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import,
 };
@@ -19,7 +21,7 @@ use crate::pages::{
     account, calls, dashboard, device, extension, extensions, health, import, pairing, push, push_apps, push_form,
     push_health, push_help, push_network,
 };
-use crate::pages::{security, settings, setup, sign_in, system};
+use crate::pages::{mail, security, settings, setup, sign_in, system};
 use crate::state::AdminState;
 use crate::{assets, events, session};
 
@@ -55,6 +57,7 @@ pub(crate) fn pages() -> Routes {
         ("/extensions/{number}/secret", get(extension::confirm_secret).post(extension::renew_secret)),
         ("/extensions/{number}/remove", get(extension::confirm_remove).post(extension::remove)),
         ("/extensions/{number}/pair", post(pairing::issue)),
+        ("/extensions/{number}/mail", post(mail::order_one)),
         ("/extensions/{number}/links/{id}", get(pairing::page)),
         ("/extensions/{number}/links/{id}/revoke", get(pairing::confirm_revoke).post(pairing::revoke)),
         ("/devices/{id}/push", post(device::switch_push)),
@@ -80,6 +83,11 @@ pub(crate) fn pages() -> Routes {
         ("/security", get(security::page)),
         ("/security/unblock", post(security::lift)),
         ("/settings", get(settings::page).post(settings::save)),
+        ("/settings/mail", get(mail::account).post(mail::save_account)),
+        ("/settings/mail/test", post(mail::test)),
+        ("/settings/mail/remove", get(mail::confirm_remove).post(mail::remove)),
+        ("/mails", get(mail::page).post(mail::order)),
+        ("/mails/{id}/resend", post(mail::resend)),
         ("/system", get(system::page)),
         ("/account", get(account::page)),
         ("/account/password", post(account::change_password)),
@@ -117,6 +125,10 @@ pub(crate) fn api() -> Routes {
         ("/blocklist", get(blocklist::list)),
         ("/blocklist/{address}", delete(blocklist::remove)),
         ("/settings", get(api_settings::get).put(api_settings::put)),
+        ("/mail/account", get(api_mail::account).put(api_mail::put_account).delete(api_mail::remove_account)),
+        ("/mail/test", post(api_mail::test)),
+        ("/mails", get(api_mail::list).post(api_mail::order)),
+        ("/mails/{id}/resend", post(api_mail::resend)),
         ("/status", get(api_system::status)),
         ("/doctor", get(api_system::doctor)),
         ("/metrics", get(api_system::metrics)),
