@@ -28,6 +28,7 @@ mod push_network;
 mod registrations;
 mod serve;
 mod setup_link;
+mod user;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -131,6 +132,9 @@ enum Command {
     Registrations,
     /// The call log, and why a phone did or did not ring
     Calls(calls::CallsArgs),
+    /// People who may sign in, and what they may do
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Addresses that are blocked because somebody there guesses secrets
     #[command(subcommand)]
     Blocklist(blocklist::BlocklistCommand),
@@ -219,6 +223,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Push(command) => ask(push::run(place.client()?, command)),
         Command::Mail(command) => ask(mail::run(place.client()?, command)),
         Command::Registrations => ask(registrations::run(place.client()?)),
+        Command::User(command) => ask(user::run(place.client()?, command)),
         Command::Blocklist(command) => ask(blocklist::run(place.client()?, command)),
         Command::Calls(args) => ask(calls::run(place.client()?, args)),
     }

@@ -15,6 +15,7 @@ pub(crate) mod mail;
 pub(crate) mod push;
 pub(crate) mod settings;
 pub(crate) mod system;
+pub(crate) mod users;
 pub(crate) mod view;
 
 use crate::error::Problem;

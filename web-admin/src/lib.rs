@@ -25,6 +25,8 @@ mod metrics;
 mod pages;
 mod password;
 mod reach;
+mod role;
+mod route;
 mod routes;
 mod secret;
 mod serve;
@@ -34,6 +36,7 @@ mod state;
 mod throttle;
 pub mod tls;
 mod token;
+mod users;
 mod words;
 
 pub use routes::{local_router, router};

@@ -3,12 +3,14 @@
 pub(crate) mod account;
 pub(crate) mod calls;
 pub(crate) mod confirm;
+pub(crate) mod confirm_self;
 pub(crate) mod dashboard;
 pub(crate) mod device;
 pub(crate) mod extension;
 pub(crate) mod extensions;
 pub(crate) mod health;
 pub(crate) mod import;
+pub(crate) mod invitation;
 pub(crate) mod mail;
 pub(crate) mod pairing;
 pub(crate) mod push;
@@ -22,6 +24,7 @@ pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod sign_in;
 pub(crate) mod system;
+pub(crate) mod users;
 
 use axum::response::{IntoResponse, Redirect, Response};
 

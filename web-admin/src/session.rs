@@ -3,16 +3,19 @@
 //! The guard stands around whole groups of routes, so a new route is closed until somebody puts it into the public list.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use pbx_core::model::ExtensionNumber;
 use pbx_core::store::StoreError;
 
 use crate::accounts;
 use crate::clock;
 use crate::error::{ErrorPage, Problem, Refusal};
+use crate::role::{Asking, Door, Role, Scope};
 use crate::state::AdminState;
 use crate::token;
 
@@ -30,6 +33,20 @@ pub(crate) struct SignedIn {
     pub(crate) name: String,
     /// Names the session: the hash of its token.
     pub(crate) session: String,
+    /// Their row; `None` for the Unix socket and for tokens that belong to nobody.
+    #[expect(dead_code, reason = "the pages for people use it")]
+    pub(crate) user: Option<i64>,
+    pub(crate) role: Role,
+    /// The extension they belong to.
+    pub(crate) extension: Option<ExtensionNumber>,
+    pub(crate) door: Door,
+}
+
+impl SignedIn {
+    /// What the rule of roles looks at.
+    pub(crate) const fn asking(&self) -> Asking<'_> {
+        Asking { role: self.role, extension: self.extension, door: &self.door }
+    }
 }
 
 impl Refusal {
@@ -80,7 +97,14 @@ pub(crate) async fn require_session_or_token(
 
 /// At the Unix socket everybody is the owner; [`crate::UnixDoor`] has checked who may connect.
 pub(crate) async fn as_local_owner(mut request: Request, next: Next) -> Response {
-    let owner = SignedIn { name: "owner".into(), session: "unix".into() };
+    let owner = SignedIn {
+        name: "owner".into(),
+        session: "unix".into(),
+        user: None,
+        role: Role::Owner,
+        extension: None,
+        door: Door::Socket,
+    };
     request.extensions_mut().insert(owner);
     next.run(request).await
 }
@@ -99,7 +123,14 @@ fn to_sign_in(request: &Request) -> Response {
 async fn by_cookie(state: &AdminState, headers: &HeaderMap) -> Result<Option<SignedIn>, StoreError> {
     let Some(session) = cookie(headers).and_then(token::hash) else { return Ok(None) };
     let user = accounts::session_user(&state.store, &session, clock::now()).await?;
-    Ok(user.map(|name| SignedIn { name, session }))
+    Ok(user.map(|user| SignedIn {
+        name: user.name,
+        session,
+        user: Some(user.id),
+        role: user.role,
+        extension: user.extension,
+        door: Door::Session { confirmed_at: user.confirmed_at },
+    }))
 }
 
 async fn by_token(state: &AdminState, presented: &HeaderValue) -> Result<Option<SignedIn>, StoreError> {
@@ -108,7 +139,14 @@ async fn by_token(state: &AdminState, presented: &HeaderValue) -> Result<Option<
     let bearer = bearer.map(|(_, token)| token.trim()).filter(|token| token.starts_with(API_TOKEN_PREFIX));
     let Some(session) = bearer.and_then(token::hash) else { return Ok(None) };
     let found = accounts::use_api_token(&state.store, &session, clock::now()).await?;
-    Ok(found.map(|name| SignedIn { name, session }))
+    Ok(found.map(|name| SignedIn {
+        name,
+        session,
+        user: None,
+        role: Role::Owner,
+        extension: None,
+        door: Door::Token { scopes: Scope::ALL.to_vec() },
+    }))
 }
 
 /// The hash of the session cookie, to end the session.
@@ -131,8 +169,22 @@ pub(crate) async fn start(state: &AdminState, user: i64, request: &Caller) -> Re
     let minted = token::mint("")?;
     let from = (request.address.to_string(), request.user_agent.clone());
     accounts::put_session(&state.store, &minted.hash, user, (&from.0, &from.1), clock::now()).await?;
-    let age = accounts::ABSOLUTE.as_secs();
-    HeaderValue::from_str(&format!("{COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={age}", minted.text))
+    set(COOKIE, &minted.text, accounts::ABSOLUTE)
+}
+
+/// After a proof: the session gets another token, so that whoever copied the old one is out; the cookie to set.
+pub(crate) async fn renew(state: &AdminState, session: &str) -> Result<HeaderValue, Refusal> {
+    let minted = token::mint("")?;
+    if accounts::renew_session(&state.store, (session, &minted.hash), clock::now()).await? {
+        set(COOKIE, &minted.text, accounts::ABSOLUTE)
+    } else {
+        Err(Refusal::signed_out())
+    }
+}
+
+fn set(name: &str, value: &str, age: Duration) -> Result<HeaderValue, Refusal> {
+    let seconds = age.as_secs();
+    HeaderValue::from_str(&format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}"))
         .map_err(|failure| Refusal::internal(&failure))
 }
 
