@@ -49,7 +49,7 @@ pub(crate) fn open() -> Routes {
 
 /// Pages for a signed-in admin.
 pub(crate) fn pages() -> Routes {
-    vec![
+    let mut routes = vec![
         Route::at("/").get(See(System), dashboard::page),
         Route::at("/events").get(Own, events::stream),
         Route::at("/sign-out").post(Own, sign_in::sign_out),
@@ -100,14 +100,6 @@ pub(crate) fn pages() -> Routes {
         Route::at("/security").get(See(Security), security::page),
         Route::at("/security/unblock").post(Change(Security), security::lift),
         Route::at("/settings").get(See(Settings), settings::page).post(Change(Settings), settings::save),
-        Route::at("/settings/mail").get(See(Settings), mail::account).post(Secret(Settings), mail::save_account),
-        Route::at("/settings/mail/test").post(Change(Settings), mail::test),
-        Route::at("/settings/mail/remove")
-            .get(Secret(Settings), mail::confirm_remove)
-            .post(Secret(Settings), mail::remove),
-        Route::at("/mails").get(See(Extensions), mail::page).post(Change(Extensions), mail::order),
-        Route::at("/mails/{id}/resend").post(Change(Extensions), mail::resend),
-        Route::at("/extensions/{number}/mail").post(Change(Extensions), mail::order_one),
         Route::at("/system").get(See(System), system::page),
         Route::at("/users").get(See(Users), users::page),
         Route::at("/users/add").get(Owner(Users), users::add_form).post(Owner(Users), users::add),
@@ -122,12 +114,28 @@ pub(crate) fn pages() -> Routes {
         Route::at("/account/tokens/{id}/remove")
             .get(Secret(Users), account::confirm_remove_token)
             .post(Secret(Users), account::remove_token),
+    ];
+    routes.extend(enrolling_pages());
+    routes
+}
+
+/// Pages of links, mails and phones.
+fn enrolling_pages() -> Routes {
+    vec![
+        Route::at("/settings/mail").get(See(Settings), mail::account).post(Secret(Settings), mail::save_account),
+        Route::at("/settings/mail/test").post(Change(Settings), mail::test),
+        Route::at("/settings/mail/remove")
+            .get(Secret(Settings), mail::confirm_remove)
+            .post(Secret(Settings), mail::remove),
+        Route::at("/mails").get(See(Extensions), mail::page).post(Change(Extensions), mail::order),
+        Route::at("/mails/{id}/resend").post(Change(Extensions), mail::resend),
+        Route::at("/extensions/{number}/mail").post(Change(Extensions), mail::order_one),
     ]
 }
 
 /// The API, below `/api/v1`.
 pub(crate) fn api() -> Routes {
-    vec![
+    let mut routes = vec![
         Route::at("/extensions")
             .get(See(Extensions), api_extensions::list)
             .post(Change(Extensions), api_extensions::add),
@@ -161,13 +169,6 @@ pub(crate) fn api() -> Routes {
         Route::at("/blocklist").get(See(Security), blocklist::list),
         Route::at("/blocklist/{address}").delete(Change(Security), blocklist::remove),
         Route::at("/settings").get(See(Settings), api_settings::get).put(Change(Settings), api_settings::put),
-        Route::at("/mail/account")
-            .get(See(Settings), api_mail::account)
-            .put(Secret(Settings), api_mail::put_account)
-            .delete(Secret(Settings), api_mail::remove_account),
-        Route::at("/mail/test").post(Change(Settings), api_mail::test),
-        Route::at("/mails").get(See(Extensions), api_mail::list).post(Change(Extensions), api_mail::order),
-        Route::at("/mails/{id}/resend").post(Change(Extensions), api_mail::resend),
         Route::at("/status").get(See(System), api_system::status),
         Route::at("/doctor").get(See(System), api_system::doctor),
         Route::at("/metrics").get(See(Metrics), api_system::metrics),
@@ -179,6 +180,21 @@ pub(crate) fn api() -> Routes {
         Route::at("/users/{id}/invitation").post(Owner(Users), api_users::invite),
         Route::at("/tokens").get(See(Users), api_system::tokens).post(Secret(Users), api_system::add_token),
         Route::at("/tokens/{id}").delete(Secret(Users), api_system::remove_token),
+    ];
+    routes.extend(enrolling_api());
+    routes
+}
+
+/// Links, mails and phones in the API.
+fn enrolling_api() -> Routes {
+    vec![
+        Route::at("/mail/account")
+            .get(See(Settings), api_mail::account)
+            .put(Secret(Settings), api_mail::put_account)
+            .delete(Secret(Settings), api_mail::remove_account),
+        Route::at("/mail/test").post(Change(Settings), api_mail::test),
+        Route::at("/mails").get(See(Extensions), api_mail::list).post(Change(Extensions), api_mail::order),
+        Route::at("/mails/{id}/resend").post(Change(Extensions), api_mail::resend),
     ]
 }
 
