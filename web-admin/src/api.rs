@@ -4,6 +4,7 @@
 //! serialization would reveal it, so nothing of the model that holds one is serialized here.
 
 pub(crate) mod acrobits;
+pub(crate) mod audit;
 pub(crate) mod blocklist;
 pub(crate) mod body;
 pub(crate) mod calls;
@@ -15,6 +16,7 @@ pub(crate) mod mail;
 pub(crate) mod push;
 pub(crate) mod settings;
 pub(crate) mod system;
+pub(crate) mod tokens;
 pub(crate) mod users;
 pub(crate) mod view;
 

@@ -8,6 +8,7 @@ use pbx_core::model::{DeviceId, UnixMillis};
 use pbx_core::net::Counters;
 use pbx_core::store::Store;
 
+use crate::audit::Audit;
 use crate::password::Passwords;
 use crate::throttle::Throttle;
 use crate::tls::LiveCertificate;
@@ -55,6 +56,7 @@ pub struct AdminState {
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) streams: Streams,
     pub(crate) confirmations: Confirmations,
+    pub(crate) audit: Audit,
 }
 
 impl std::fmt::Debug for AdminState {
@@ -84,6 +86,7 @@ impl AdminState {
             throttle: Arc::default(),
             streams: Streams::default(),
             confirmations: Confirmations::default(),
+            audit: Audit::default(),
         }
     }
 }
