@@ -6,11 +6,15 @@ use std::time::Duration;
 use pbx_core::model::{Environment, UnixMillis};
 use serde::Serialize;
 
-use super::health::{Circuit, ProviderHealth};
+use super::health::ProviderHealth;
 use crate::credential::{CredentialId, CredentialState, UNREADABLE};
+use crate::delivery::Circuit;
 
 /// How long "too many pushes" is shown: two of the provider's usual waits.
 const QUOTA_SHOWN: Duration = Duration::from_secs(10 * 60);
+/// From here on a difference of clocks is told: Apple takes a proof of identity from up to a minute ahead, and answers are on
+/// the way for less than that.
+const SKEW_SHOWN: Duration = Duration::from_secs(60);
 /// How long before its end a certificate is announced: a company's proxy administration is asked in time.
 const ENDS_SOON: Duration = Duration::from_secs(30 * 86_400);
 /// How long a phone of the other environment is remembered.
@@ -31,6 +35,8 @@ pub enum AlarmCode {
     Unreadable,
     /// Attempts get no answer.
     Unreachable,
+    /// Web Push: a push service that phones named gives no answer.
+    ServiceUnreachable,
     /// The provider answers that it has a problem of its own.
     ProviderBusy,
     /// The provider got too many pushes.
@@ -45,13 +51,14 @@ pub enum AlarmCode {
 
 impl AlarmCode {
     /// Every code, for metrics and documents.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::KeyRefused,
         Self::ClockSkew,
         Self::TokenUpdates,
         Self::CredentialRefused,
         Self::Unreadable,
         Self::Unreachable,
+        Self::ServiceUnreachable,
         Self::ProviderBusy,
         Self::Quota,
         Self::KeyEnvironment,
@@ -68,6 +75,7 @@ impl AlarmCode {
             Self::CredentialRefused => "push_credential_refused",
             Self::Unreadable => "push_credential_unreadable",
             Self::Unreachable => "push_provider_unreachable",
+            Self::ServiceUnreachable => "push_service_unreachable",
             Self::ProviderBusy => "push_provider_busy",
             Self::Quota => "push_quota",
             Self::KeyEnvironment => "push_key_environment",
@@ -86,7 +94,9 @@ impl AlarmCode {
             | Self::Unreadable
             | Self::Unreachable
             | Self::Ended => true,
-            Self::ProviderBusy | Self::Quota | Self::KeyEnvironment | Self::EndsSoon => false,
+            Self::ServiceUnreachable | Self::ProviderBusy | Self::Quota | Self::KeyEnvironment | Self::EndsSoon => {
+                false
+            }
         }
     }
 
@@ -105,6 +115,9 @@ impl AlarmCode {
                 "Put the right master.key back, or remove the credential and upload it again under Push."
             }
             Self::Unreachable => "Run the network check under Push; it says which step fails.",
+            Self::ServiceUnreachable => {
+                "Look whether that service is in trouble; if it stays so, choose another one in the apps of these phones (UnifiedPush)."
+            }
             Self::ProviderBusy => "Wait; the provider repairs this. Pushes are tried again meanwhile.",
             Self::Quota => "Look for a loop of calls, or for another program that pushes with the same credential.",
             Self::KeyEnvironment => {
@@ -121,6 +134,11 @@ impl Serialize for AlarmCode {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
+}
+
+/// Whether a clock is so far off that it must be told.
+pub(super) const fn is_off(skew_seconds: i64) -> bool {
+    skew_seconds.unsigned_abs() >= SKEW_SHOWN.as_secs()
 }
 
 /// One trouble of one credential.
@@ -140,16 +158,30 @@ pub struct Alarm {
 pub(super) fn alarms(health: &ProviderHealth, now: UnixMillis) -> Vec<Alarm> {
     let label = &health.label;
     let mut found: Vec<(AlarmCode, String)> = Vec::new();
-    if let CredentialState::Failing { code, text, .. } = &health.state {
+    let skew = health.clock_skew_seconds.filter(|skew| is_off(*skew));
+    if let Some(skew) = skew {
+        found.push((AlarmCode::ClockSkew, of_clock(label, skew)));
+    }
+    if let CredentialState::Failing { code, text, .. } = &health.state
+        // With a wrong clock every signature looks wrong, so it says nothing against the key.
+        && !(skew.is_some() && matches!(of_failure(code).0, AlarmCode::ClockSkew | AlarmCode::KeyRefused))
+    {
         let (alarm, said) = of_failure(code);
         found.push((alarm, format!("The push credential “{label}” {said}: {}.", text.trim_end_matches('.'))));
     }
-    if health.circuit == Circuit::Open && !found.iter().any(|(code, _)| *code == AlarmCode::Unreachable) {
+    if health.circuit != Circuit::Closed && !found.iter().any(|(code, _)| *code == AlarmCode::Unreachable) {
         let times = health.unanswered_in_a_row;
         found.push((
             AlarmCode::Unreachable,
             format!("The push credential “{label}” gets no answer from its provider: {times} attempts in a row."),
         ));
+    }
+    if let [(service, times), others @ ..] = health.silent_services.as_slice() {
+        let more = if others.is_empty() { String::new() } else { format!(" (and {} more services)", others.len()) };
+        let text = format!(
+            "The push service {service}{more} gives no answer: {times} attempts in a row; phones that use it cannot be woken."
+        );
+        found.push((AlarmCode::ServiceUnreachable, text));
     }
     if let Some(quota) = &health.last_quota
         && now.since(quota.at) < QUOTA_SHOWN
@@ -186,6 +218,15 @@ fn of_failure(code: &str) -> (AlarmCode, &'static str) {
         UNREADABLE => (AlarmCode::Unreadable, "cannot be used"),
         _ => (AlarmCode::CredentialRefused, "does not work"),
     }
+}
+
+fn of_clock(label: &str, skew: i64) -> String {
+    let off = skew.unsigned_abs();
+    let amount = if off < 120 { format!("{off} seconds") } else { format!("{} minutes", (off + 30) / 60) };
+    let way = if skew > 0 { "fast" } else { "slow" };
+    format!(
+        "This machine's clock is {amount} {way}, by the clock of the provider of the push credential “{label}”; providers refuse signatures that are not from now."
+    )
 }
 
 fn of_environment(label: &str, environment: Environment) -> String {

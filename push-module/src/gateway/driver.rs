@@ -9,12 +9,13 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::alarm::is_off;
 use super::board::Tried;
 use super::entry::Entry;
-use super::line::{Sent, Upkeep};
+use super::line::{Sent, Upkeep, slots};
 use super::{GatewayInput, Shared};
 use crate::credential::{CredentialId, CredentialKind, KeptToken};
-use crate::delivery::{ATTEMPT_TIMEOUT, Attempt, Delivery, Input, Outcome, Output};
+use crate::delivery::{ATTEMPT_TIMEOUT, Answer, Attempt, Delivery, Input, Outcome, Output};
 
 /// How often provider tokens are looked at; they are renewed minutes before they end.
 const UPKEEP_EVERY: Duration = Duration::from_secs(60);
@@ -32,6 +33,8 @@ pub(super) enum Control {
     Removed(CredentialId),
     /// A check made a provider token: keep it.
     Keep(CredentialId, KeptToken),
+    /// A check got an answer: the provider is there.
+    Answers(CredentialId),
 }
 
 /// What a task of the driver brought.
@@ -68,15 +71,11 @@ impl Driver {
         reports: mpsc::Sender<WakeReport>,
         controls: mpsc::Receiver<Control>,
     ) -> Self {
-        Self {
-            shared,
-            requests,
-            reports,
-            controls,
-            machine: Delivery::new(),
-            tasks: JoinSet::new(),
-            on_the_wire: BTreeMap::new(),
+        let mut machine = Delivery::new();
+        for entry in shared.entries() {
+            machine.set_slots(entry.id, slots(entry.details.kind()));
         }
+        Self { shared, requests, reports, controls, machine, tasks: JoinSet::new(), on_the_wire: BTreeMap::new() }
     }
 
     /// Runs until the core is gone and what was on the wire has ended.
@@ -206,11 +205,16 @@ impl Driver {
         match control {
             Control::Added(credential) => {
                 if let Some(entry) = self.shared.entry(credential) {
+                    self.machine.set_slots(credential, slots(entry.details.kind()));
                     self.upkeep(entry);
                 }
             }
             Control::Removed(credential) => self.removed(credential),
             Control::Keep(credential, token) => self.keep(credential, Some(token)),
+            Control::Answers(credential) => {
+                let now = self.now();
+                self.machine.handle(Input::Answers(credential), now);
+            }
         }
     }
 
@@ -252,24 +256,33 @@ impl Driver {
         if entry.details.kind() == CredentialKind::WebPush && !outcome.is_about_the_key() {
             return;
         }
-        let doubtful = {
+        let mut doubtful = {
             let mut board = entry.board();
             let before = board.state.as_str();
             board.note_attempt(outcome, tried, at);
             before != "working" || board.state.as_str() != before || !matches!(outcome, Outcome::Answered(_))
         };
+        if let Outcome::Answered(Answer { date: Some(date), .. }) = outcome
+            && measures_time(entry.details.kind())
+        {
+            let mut board = entry.board();
+            let was_off = board.clock_skew.is_some_and(is_off);
+            board.note_date(*date, at);
+            doubtful |= was_off != board.clock_skew.is_some_and(is_off);
+        }
         // A credential that goes on working is the usual case, at thousands of pushes in a second.
         if doubtful {
             entry.log_alarms(at);
         }
     }
 
-    fn show_load(&self) {
-        for entry in self.shared.entries() {
-            let (waiting, sending) = self.machine.load(entry.id);
-            let mut board = entry.board();
-            board.waiting = waiting;
-            board.sending = sending;
+    fn show_load(&mut self) {
+        for credential in self.machine.take_changed() {
+            let Some(entry) = self.shared.entry(credential) else { continue };
+            let turned = entry.board().note_lanes(self.machine.status(credential));
+            if turned {
+                entry.log_alarms(self.now().wall);
+            }
         }
     }
 
@@ -305,6 +318,14 @@ impl Driver {
         };
         // A database that hangs must not keep the process alive.
         let _ = tokio::time::timeout(GRACE, all).await;
+    }
+}
+
+/// Whether its clock is better than ours.
+const fn measures_time(kind: CredentialKind) -> bool {
+    match kind {
+        CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::Acrobits => true,
+        CredentialKind::Webhook | CredentialKind::WebPush => false,
     }
 }
 
