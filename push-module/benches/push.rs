@@ -138,7 +138,7 @@ struct Rig {
 impl Rig {
     async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).await.unwrap();
+        let store = Store::open_for_test(dir.path()).await.unwrap();
         let (requests, received) = mpsc::channel(1024);
         let (sent, reports) = mpsc::channel(1024);
         let (gateway, _) = Gateway::start(store, received, sent).await.unwrap();

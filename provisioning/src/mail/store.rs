@@ -1,6 +1,7 @@
 //! The tables of `0040_mail.sql`.
 
 use pbx_core::model::{Redacted, UnixMillis};
+use pbx_core::store::sql::{query, query_as};
 use pbx_core::store::{Store, StoreError};
 use sqlx::FromRow;
 use zeroize::Zeroizing;
@@ -21,7 +22,7 @@ const FAILED: &str = "failed";
 /// The account and its password; `None` when there is none.
 pub(super) async fn account(store: &Store) -> Result<Option<(MailAccount, Option<Redacted<String>>)>, StoreError> {
     let row: Option<(String, Option<Vec<u8>>, i64)> =
-        sqlx::query_as("SELECT details, password, changed_at FROM mail_account WHERE id = 1")
+        query_as("SELECT details, password, changed_at FROM mail_account WHERE id = 1")
             .fetch_optional(store.reader())
             .await
             .map_err(StoreError::doing("reading the mail account"))?;
@@ -57,7 +58,7 @@ pub(super) async fn put_account(
         None => None,
     };
     let mut change = store.begin().await?;
-    sqlx::query(
+    query(
         "INSERT INTO mail_account (id, details, password, changed_at) VALUES (1, $1, $2, $3) \
          ON CONFLICT (id) DO UPDATE SET details = excluded.details, password = excluded.password, \
          changed_at = excluded.changed_at",
@@ -65,7 +66,7 @@ pub(super) async fn put_account(
     .bind(details)
     .bind(sealed)
     .bind(now.0)
-    .execute(&mut *change)
+    .execute(&mut change)
     .await
     .map_err(StoreError::doing(DOING))?;
     change.commit().await.map_err(StoreError::doing(DOING))
@@ -75,7 +76,7 @@ pub(super) async fn put_account(
 pub(super) async fn remove_account(store: &Store) -> Result<(), StoreError> {
     const DOING: &str = "removing the mail account";
     let mut change = store.begin().await?;
-    sqlx::query("DELETE FROM mail_account").execute(&mut *change).await.map_err(StoreError::doing(DOING))?;
+    query("DELETE FROM mail_account").execute(&mut change).await.map_err(StoreError::doing(DOING))?;
     change.commit().await.map_err(StoreError::doing(DOING))
 }
 
@@ -83,13 +84,13 @@ pub(super) async fn remove_account(store: &Store) -> Result<(), StoreError> {
 pub(super) async fn insert(store: &Store, mails: &[Mail], now: UnixMillis) -> Result<(), StoreError> {
     const DOING: &str = "ordering mails";
     let mut change = store.begin().await?;
-    sqlx::query("DELETE FROM mail WHERE ended_at < $1")
+    query("DELETE FROM mail WHERE ended_at < $1")
         .bind(now.0 - KEEP)
-        .execute(&mut *change)
+        .execute(&mut change)
         .await
         .map_err(StoreError::doing(DOING))?;
     for mail in mails {
-        sqlx::query(
+        query(
             "INSERT INTO mail (id, batch, extension, address, hours, state, attempts, detail, created_at, next_at) \
              VALUES ($1, $2, $3, $4, $5, $6, 0, '', $7, $7)",
         )
@@ -100,7 +101,7 @@ pub(super) async fn insert(store: &Store, mails: &[Mail], now: UnixMillis) -> Re
         .bind(i64::from(mail.hours))
         .bind(QUEUED)
         .bind(mail.created_at.0)
-        .execute(&mut *change)
+        .execute(&mut change)
         .await
         .map_err(StoreError::doing(DOING))?;
     }
@@ -111,7 +112,7 @@ pub(super) async fn insert(store: &Store, mails: &[Mail], now: UnixMillis) -> Re
 pub(super) async fn update(store: &Store, mail: &Mail) -> Result<(), StoreError> {
     const DOING: &str = "saving what became of a mail";
     let mut change = store.begin().await?;
-    sqlx::query(
+    query(
         "UPDATE mail SET enrolment = $2, state = $3, attempts = $4, detail = $5, next_at = $6, ended_at = $7 WHERE id = $1",
     )
     .bind(mail.id.to_string())
@@ -125,7 +126,7 @@ pub(super) async fn update(store: &Store, mail: &Mail) -> Result<(), StoreError>
     .bind(&mail.detail)
     .bind(mail.next_at.0)
     .bind(mail.ended_at.map(|at| at.0))
-    .execute(&mut *change)
+    .execute(&mut change)
     .await
     .map_err(StoreError::doing(DOING))?;
     change.commit().await.map_err(StoreError::doing(DOING))
@@ -135,10 +136,10 @@ pub(super) async fn update(store: &Store, mail: &Mail) -> Result<(), StoreError>
 pub(super) async fn hurry(store: &Store, now: UnixMillis) -> Result<(), StoreError> {
     const DOING: &str = "trying the mails that wait";
     let mut change = store.begin().await?;
-    sqlx::query("UPDATE mail SET next_at = $2 WHERE state = $1 AND next_at > $2")
+    query("UPDATE mail SET next_at = $2 WHERE state = $1 AND next_at > $2")
         .bind(QUEUED)
         .bind(now.0)
-        .execute(&mut *change)
+        .execute(&mut change)
         .await
         .map_err(StoreError::doing(DOING))?;
     change.commit().await.map_err(StoreError::doing(DOING))
@@ -146,7 +147,7 @@ pub(super) async fn hurry(store: &Store, now: UnixMillis) -> Result<(), StoreErr
 
 /// The queued mail that is due first.
 pub(super) async fn next(store: &Store) -> Result<Option<Mail>, StoreError> {
-    let row: Option<Row> = sqlx::query_as(
+    let row: Option<Row> = query_as(
         "SELECT id, batch, extension, address, hours, enrolment, state, attempts, detail, created_at, next_at, ended_at \
          FROM mail WHERE state = $1 ORDER BY next_at, created_at, id LIMIT 1",
     )
@@ -159,7 +160,7 @@ pub(super) async fn next(store: &Store) -> Result<Option<Mail>, StoreError> {
 
 /// One mail.
 pub(super) async fn by_id(store: &Store, id: MailId) -> Result<Option<Mail>, StoreError> {
-    let row: Option<Row> = sqlx::query_as(
+    let row: Option<Row> = query_as(
         "SELECT id, batch, extension, address, hours, enrolment, state, attempts, detail, created_at, next_at, ended_at \
          FROM mail WHERE id = $1",
     )
@@ -176,7 +177,7 @@ pub(super) async fn list(
     (batch, extension): (Option<BatchId>, Option<pbx_core::model::ExtensionNumber>),
     limit: u32,
 ) -> Result<Vec<Mail>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows: Vec<Row> = query_as(
         "SELECT id, batch, extension, address, hours, enrolment, state, attempts, detail, created_at, next_at, ended_at \
          FROM mail WHERE ($1 = '' OR batch = $1) AND ($2 = '' OR extension = $2) \
          ORDER BY created_at DESC, extension, id LIMIT $3",
@@ -192,7 +193,7 @@ pub(super) async fn list(
 
 /// How far an order is.
 pub(super) async fn progress(store: &Store, batch: BatchId) -> Result<Progress, StoreError> {
-    let rows: Vec<(String, i64)> = sqlx::query_as("SELECT state, COUNT(*) FROM mail WHERE batch = $1 GROUP BY state")
+    let rows: Vec<(String, i64)> = query_as("SELECT state, COUNT(*) FROM mail WHERE batch = $1 GROUP BY state")
         .bind(batch.to_string())
         .fetch_all(store.reader())
         .await
