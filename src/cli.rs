@@ -7,6 +7,7 @@
 //! Invariants: exit codes are stable (see [`Exit`]); with `--json` standard output holds one JSON document, also when the
 //! command fails; no secret is ever an argument; text that came from the network cannot steer the terminal.
 
+mod audit;
 mod blocklist;
 mod call_timeline;
 mod calls;
@@ -20,6 +21,7 @@ mod extension;
 mod failure;
 mod healthcheck;
 mod import;
+mod mail;
 mod output;
 mod push;
 mod push_health;
@@ -124,6 +126,9 @@ enum Command {
     /// Push credentials, and push for single extensions
     #[command(subcommand)]
     Push(push::PushCommand),
+    /// Welcome mails with QR codes, and the mail server they go through
+    #[command(subcommand)]
+    Mail(mail::MailCommand),
     /// Every phone with both its records: where it is now, and how it can be woken
     Registrations,
     /// The call log, and why a phone did or did not ring
@@ -131,6 +136,9 @@ enum Command {
     /// People who may sign in, and what they may do
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Who did what, and whether that log is as it was written
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Addresses that are blocked because somebody there guesses secrets
     #[command(subcommand)]
     Blocklist(blocklist::BlocklistCommand),
@@ -217,8 +225,10 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::SetupLink => ask(setup_link::run(place.client()?)),
         Command::Extension(command) => ask(extension::run(place.client()?, command)),
         Command::Push(command) => ask(push::run(place.client()?, command)),
+        Command::Mail(command) => ask(mail::run(place.client()?, command)),
         Command::Registrations => ask(registrations::run(place.client()?)),
         Command::User(command) => ask(user::run(place.client()?, command)),
+        Command::Audit(command) => ask(audit::run(place.client()?, command)),
         Command::Blocklist(command) => ask(blocklist::run(place.client()?, command)),
         Command::Calls(args) => ask(calls::run(place.client()?, args)),
     }

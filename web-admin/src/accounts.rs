@@ -1,4 +1,4 @@
-//! SQL of this crate: admins, sessions, the setup link and API tokens.
+//! SQL of sign-in: names and passwords, sessions, the setup link.
 
 use std::time::Duration;
 
@@ -14,13 +14,12 @@ pub(crate) const IDLE: Duration = Duration::from_secs(60 * 60);
 pub(crate) const ABSOLUTE: Duration = Duration::from_secs(12 * 60 * 60);
 /// How often the time of last use is written.
 const TOUCH_EVERY: Duration = Duration::from_secs(60);
-/// API tokens an installation may have.
-pub(crate) const MAX_API_TOKENS: usize = 50;
 
 /// Somebody who may sign in.
 #[derive(Debug, Clone)]
 pub(crate) struct AdminUser {
     pub(crate) id: i64,
+    pub(crate) name: String,
     pub(crate) password_hash: String,
 }
 
@@ -33,15 +32,6 @@ pub(crate) struct SessionUser {
     pub(crate) extension: Option<ExtensionNumber>,
     /// When they last proved who they are.
     pub(crate) confirmed_at: UnixMillis,
-}
-
-/// An API token as the Account page lists it.
-#[derive(Debug, Clone, serde::Serialize)]
-pub(crate) struct ApiToken {
-    pub(crate) id: i64,
-    pub(crate) name: String,
-    pub(crate) created_at: UnixMillis,
-    pub(crate) last_used_at: Option<UnixMillis>,
 }
 
 /// Names are compared without case.
@@ -60,13 +50,19 @@ pub(crate) async fn any_user(store: &Store) -> Result<bool, StoreError> {
 
 /// The admin with this name.
 pub(crate) async fn user_by_name(store: &Store, name: &str) -> Result<Option<AdminUser>, StoreError> {
-    sqlx::query("SELECT id, password_hash FROM admin_user WHERE name_key = $1 AND disabled_at IS NULL")
+    sqlx::query("SELECT id, name, password_hash FROM admin_user WHERE name_key = $1 AND disabled_at IS NULL")
         .bind(key(name))
         .fetch_optional(store.reader())
         .await
         .and_then(|row| {
-            row.map(|row| Ok(AdminUser { id: row.try_get("id")?, password_hash: row.try_get("password_hash")? }))
-                .transpose()
+            row.map(|row| {
+                Ok(AdminUser {
+                    id: row.try_get("id")?,
+                    name: row.try_get("name")?,
+                    password_hash: row.try_get("password_hash")?,
+                })
+            })
+            .transpose()
         })
         .map_err(StoreError::doing("reading an admin"))
 }
@@ -270,91 +266,4 @@ pub(crate) async fn drop_session(store: &Store, token_hash: &str) -> Result<(), 
         .await
         .map_err(StoreError::doing("signing out"))?;
     tx.commit().await.map_err(StoreError::doing("signing out"))
-}
-
-/// Keeps a new API token and gives its row; `None` when there are too many.
-pub(crate) async fn put_api_token(
-    store: &Store,
-    name: &str,
-    token_hash: &str,
-    now: UnixMillis,
-) -> Result<Option<i64>, StoreError> {
-    let doing = "making an API token";
-    let mut tx = store.begin().await?;
-    let there: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM admin_api_token")
-        .fetch_one(&mut *tx)
-        .await
-        .map_err(StoreError::doing(doing))?;
-    if usize::try_from(there).is_ok_and(|there| there >= MAX_API_TOKENS) {
-        return Ok(None);
-    }
-    let id = sqlx::query("INSERT INTO admin_api_token (name, token_hash, created_at) VALUES ($1, $2, $3) RETURNING id")
-        .bind(name)
-        .bind(token_hash)
-        .bind(now.0)
-        .fetch_one(&mut *tx)
-        .await
-        .and_then(|row| row.try_get("id"))
-        .map_err(StoreError::doing(doing))?;
-    tx.commit().await.map_err(StoreError::doing(doing))?;
-    Ok(Some(id))
-}
-
-/// All API tokens, oldest first.
-pub(crate) async fn api_tokens(store: &Store) -> Result<Vec<ApiToken>, StoreError> {
-    let read = |row: sqlx::sqlite::SqliteRow| {
-        Ok(ApiToken {
-            id: row.try_get("id")?,
-            name: row.try_get("name")?,
-            created_at: UnixMillis(row.try_get("created_at")?),
-            last_used_at: row.try_get::<Option<i64>, _>("last_used_at")?.map(UnixMillis),
-        })
-    };
-    sqlx::query("SELECT id, name, created_at, last_used_at FROM admin_api_token ORDER BY id")
-        .fetch_all(store.reader())
-        .await
-        .and_then(|rows| rows.into_iter().map(read).collect())
-        .map_err(StoreError::doing("reading the API tokens"))
-}
-
-/// The name of this API token; its last use is noted at most once a minute.
-pub(crate) async fn use_api_token(
-    store: &Store,
-    token_hash: &str,
-    now: UnixMillis,
-) -> Result<Option<String>, StoreError> {
-    let doing = "reading an API token";
-    let row = sqlx::query("SELECT id, name, last_used_at FROM admin_api_token WHERE token_hash = $1")
-        .bind(token_hash)
-        .fetch_optional(store.reader())
-        .await
-        .map_err(StoreError::doing(doing))?;
-    let Some(row) = row else { return Ok(None) };
-    let read = || Ok((row.try_get("id")?, row.try_get("name")?, row.try_get("last_used_at")?));
-    let (id, name, last_used): (i64, String, Option<i64>) = read().map_err(StoreError::doing(doing))?;
-    if last_used.is_none_or(|last| now.since(UnixMillis(last)) > TOUCH_EVERY) {
-        let mut tx = store.begin().await?;
-        sqlx::query("UPDATE admin_api_token SET last_used_at = $1 WHERE id = $2")
-            .bind(now.0)
-            .bind(id)
-            .execute(&mut *tx)
-            .await
-            .map_err(StoreError::doing(doing))?;
-        tx.commit().await.map_err(StoreError::doing(doing))?;
-    }
-    Ok(Some(name))
-}
-
-/// Deletes an API token; `false` when there is none.
-pub(crate) async fn drop_api_token(store: &Store, id: i64) -> Result<bool, StoreError> {
-    let doing = "deleting an API token";
-    let mut tx = store.begin().await?;
-    let gone = sqlx::query("DELETE FROM admin_api_token WHERE id = $1")
-        .bind(id)
-        .execute(&mut *tx)
-        .await
-        .map_err(StoreError::doing(doing))?
-        .rows_affected();
-    tx.commit().await.map_err(StoreError::doing(doing))?;
-    Ok(gone == 1)
 }

@@ -12,6 +12,7 @@ mod adding;
 mod advice;
 mod api;
 mod assets;
+mod audit;
 mod clock;
 mod diagnosis;
 mod enrolment;
@@ -36,6 +37,7 @@ mod state;
 mod throttle;
 pub mod tls;
 mod token;
+mod tokens;
 mod users;
 mod words;
 

@@ -123,7 +123,6 @@ impl Scope {
     }
 
     /// The least role whose holder may give it to a token.
-    #[expect(dead_code, reason = "the pages for people use it")]
     pub(crate) const fn least(self) -> Role {
         match self {
             Self::Users => Role::Owner,

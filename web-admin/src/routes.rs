@@ -9,7 +9,8 @@ use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
 
 use crate::api::{
-    acrobits as api_acrobits, push as api_push, settings as api_settings, system as api_system, users as api_users,
+    acrobits as api_acrobits, audit as api_audit, push as api_push, settings as api_settings, system as api_system,
+    tokens as api_tokens, users as api_users,
 };
 use crate::api::{
     blocklist, calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import,
@@ -18,15 +19,17 @@ use crate::error::{ErrorPage, Problem, Refusal};
 use crate::headers::{self, OPEN_LIMIT, UPLOAD_LIMIT};
 use crate::pages::push_form::Adding;
 use crate::pages::{
-    account, calls, confirm_self, dashboard, device, extension, extensions, health, import, invitation, pairing, push,
-    push_apps, push_form, push_health, push_help, push_network,
+    account, audit, calls, confirm_self, dashboard, device, extension, extensions, health, import, invitation, pairing,
+    push, push_apps, push_form, push_health, push_help, push_network,
 };
-use crate::pages::{security, settings, setup, sign_in, system, users};
+use crate::pages::{security, settings, setup, sign_in, system, tokens, users};
 use crate::role::Need::{Change, Nothing, Own, Owner, Secret, See, Socket};
 use crate::role::Scope::{Calls, Devices, Extensions, Metrics, Push, Security, Settings, System, Users};
 use crate::route::Route;
 use crate::state::AdminState;
 use crate::{assets, events, session};
+
+mod enrolling;
 
 type Routes = Vec<Route>;
 
@@ -107,14 +110,18 @@ pub(crate) fn pages() -> Routes {
         Route::at("/users/{id}/disable").post(Owner(Users), users::disable),
         Route::at("/users/{id}/invite").post(Owner(Users), users::invite),
         Route::at("/users/{id}/remove").get(Owner(Users), users::confirm_remove).post(Owner(Users), users::remove),
+        Route::at("/tokens").get(See(Users), tokens::page),
+        Route::at("/tokens/add").get(Secret(Users), tokens::add_form).post(Secret(Users), tokens::add),
+        Route::at("/tokens/{id}/remove").get(Secret(Users), tokens::confirm_remove).post(Secret(Users), tokens::remove),
+        Route::at("/audit").get(See(Users), audit::page),
+        Route::at("/audit/export").get(See(Users), api_audit::export),
         Route::at("/account").get(Own, account::page),
         Route::at("/account/confirm").get(Own, confirm_self::form).post(Own, confirm_self::submit),
         Route::at("/account/password").post(Own, account::change_password),
-        Route::at("/account/tokens").post(Secret(Users), account::add_token),
-        Route::at("/account/tokens/{id}/remove")
-            .get(Secret(Users), account::confirm_remove_token)
-            .post(Secret(Users), account::remove_token),
     ]
+    .into_iter()
+    .chain(enrolling::pages())
+    .collect()
 }
 
 /// The API, below `/api/v1`.
@@ -162,9 +169,15 @@ pub(crate) fn api() -> Routes {
             .patch(Owner(Users), api_users::change)
             .delete(Owner(Users), api_users::remove),
         Route::at("/users/{id}/invitation").post(Owner(Users), api_users::invite),
-        Route::at("/tokens").get(See(Users), api_system::tokens).post(Secret(Users), api_system::add_token),
-        Route::at("/tokens/{id}").delete(Secret(Users), api_system::remove_token),
+        Route::at("/tokens").get(See(Users), api_tokens::list).post(Secret(Users), api_tokens::add),
+        Route::at("/tokens/{id}").delete(Secret(Users), api_tokens::remove),
+        Route::at("/audit").get(See(Users), api_audit::list),
+        Route::at("/audit/verify").get(See(Users), api_audit::verify),
+        Route::at("/audit/export").get(See(Users), api_audit::export),
     ]
+    .into_iter()
+    .chain(enrolling::api())
+    .collect()
 }
 
 /// The part of the API that only the owner on the machine itself may use.
@@ -202,7 +215,10 @@ fn adding(path: &'static str, kind: Adding) -> Route {
 /// The API for the Unix socket, where whoever could connect is the owner.
 pub fn local_router(state: AdminState) -> Router {
     let api = collect(api()).merge(collect(local_api())).fallback(nothing_here);
-    let all = Router::new().nest(API, api).fallback(nothing_here).layer(middleware::from_fn(session::as_local_owner));
+    let all = Router::new()
+        .nest(API, api)
+        .fallback(nothing_here)
+        .layer(middleware::from_fn_with_state(state.clone(), session::as_local_owner));
     headers::around(all.with_state(state.clone()), &state)
 }
 

@@ -6,18 +6,20 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use pbx_core::model::ExtensionNumber;
 use pbx_core::store::StoreError;
 
 use crate::accounts;
+use crate::audit;
 use crate::clock;
 use crate::error::{ErrorPage, Problem, Refusal};
-use crate::role::{Asking, Door, Role, Scope};
+use crate::role::{Asking, Door, Role};
 use crate::state::AdminState;
 use crate::token;
+use crate::tokens;
 
 /// `__Host-` makes browsers insist on Secure, on the path `/` and on this very host.
 const COOKIE: &str = "__Host-nightbell";
@@ -34,7 +36,6 @@ pub(crate) struct SignedIn {
     /// Names the session: the hash of its token.
     pub(crate) session: String,
     /// Their row; `None` for the Unix socket and for tokens that belong to nobody.
-    #[expect(dead_code, reason = "the pages for people use it")]
     pub(crate) user: Option<i64>,
     pub(crate) role: Role,
     /// The extension they belong to.
@@ -63,8 +64,8 @@ impl Refusal {
 pub(crate) async fn require_session(State(state): State<AdminState>, mut request: Request, next: Next) -> Response {
     match by_cookie(&state, request.headers()).await {
         Ok(Some(signed_in)) => {
-            request.extensions_mut().insert(signed_in);
-            next.run(request).await
+            request.extensions_mut().insert(signed_in.clone());
+            audit::watch(&state, &signed_in, request, next).await
         }
         Ok(None) => to_sign_in(&request),
         Err(error) => ErrorPage::from(error).into_response(),
@@ -78,13 +79,13 @@ pub(crate) async fn require_session_or_token(
     next: Next,
 ) -> Response {
     let found = match request.headers().get(header::AUTHORIZATION).cloned() {
-        Some(presented) => by_token(&state, &presented).await,
+        Some(presented) => by_token(&state, &presented, caller_address(request.extensions())).await,
         None => by_cookie(&state, request.headers()).await,
     };
     match found {
         Ok(Some(signed_in)) => {
-            request.extensions_mut().insert(signed_in);
-            next.run(request).await
+            request.extensions_mut().insert(signed_in.clone());
+            audit::watch(&state, &signed_in, request, next).await
         }
         Ok(None) => {
             let mut response = Problem(Refusal::signed_out()).into_response();
@@ -96,7 +97,7 @@ pub(crate) async fn require_session_or_token(
 }
 
 /// At the Unix socket everybody is the owner; [`crate::UnixDoor`] has checked who may connect.
-pub(crate) async fn as_local_owner(mut request: Request, next: Next) -> Response {
+pub(crate) async fn as_local_owner(State(state): State<AdminState>, mut request: Request, next: Next) -> Response {
     let owner = SignedIn {
         name: "owner".into(),
         session: "unix".into(),
@@ -105,8 +106,8 @@ pub(crate) async fn as_local_owner(mut request: Request, next: Next) -> Response
         extension: None,
         door: Door::Socket,
     };
-    request.extensions_mut().insert(owner);
-    next.run(request).await
+    request.extensions_mut().insert(owner.clone());
+    audit::watch(&state, &owner, request, next).await
 }
 
 fn to_sign_in(request: &Request) -> Response {
@@ -133,19 +134,19 @@ async fn by_cookie(state: &AdminState, headers: &HeaderMap) -> Result<Option<Sig
     }))
 }
 
-async fn by_token(state: &AdminState, presented: &HeaderValue) -> Result<Option<SignedIn>, StoreError> {
+async fn by_token(state: &AdminState, presented: &HeaderValue, from: IpAddr) -> Result<Option<SignedIn>, StoreError> {
     let text = presented.to_str().unwrap_or("");
     let bearer = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let bearer = bearer.map(|(_, token)| token.trim()).filter(|token| token.starts_with(API_TOKEN_PREFIX));
     let Some(session) = bearer.and_then(token::hash) else { return Ok(None) };
-    let found = accounts::use_api_token(&state.store, &session, clock::now()).await?;
-    Ok(found.map(|name| SignedIn {
-        name,
+    let found = tokens::store::use_one(&state.store, &session, from, clock::now()).await?;
+    Ok(found.map(|token| SignedIn {
+        name: format!("token {}", token.name),
         session,
-        user: None,
-        role: Role::Owner,
+        user: token.user,
+        role: token.role,
         extension: None,
-        door: Door::Token { scopes: Scope::ALL.to_vec() },
+        door: Door::Token { scopes: token.scopes },
     }))
 }
 
@@ -193,6 +194,12 @@ pub(crate) fn removal() -> HeaderValue {
     HeaderValue::from_static("__Host-nightbell=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0")
 }
 
+/// The address a request comes from, without the form of IPv4 within IPv6.
+pub(crate) fn caller_address(extensions: &Extensions) -> IpAddr {
+    let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
+    address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
+
 /// Where a request comes from.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
@@ -207,12 +214,9 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Caller {
         parts: &mut axum::http::request::Parts,
         _: &S,
     ) -> Result<Self, std::convert::Infallible> {
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let address = caller_address(&parts.extensions);
         let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
-        Ok(Self {
-            address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-            user_agent: user_agent.chars().take(MAX_USER_AGENT).collect(),
-        })
+        Ok(Self { address, user_agent: user_agent.chars().take(MAX_USER_AGENT).collect() })
     }
 }
 

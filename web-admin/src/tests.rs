@@ -5,9 +5,11 @@ mod fake;
 mod access;
 mod acrobits;
 mod api;
+mod audit;
 mod pages;
 mod roles;
 mod signing_in;
+mod tokens;
 mod users;
 
 use axum::Router;

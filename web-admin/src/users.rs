@@ -13,6 +13,7 @@ use pbx_core::switchboard::command::Command;
 use serde::Serialize;
 
 use self::store::{Changed, User, UserChange};
+use crate::audit;
 use crate::clock;
 use crate::error::Refusal;
 use crate::role::Role;
@@ -95,7 +96,9 @@ pub(crate) async fn add(
         Refusal::new(StatusCode::CONFLICT, "name_taken", detail).field("name")
     })?;
     let invitation = invite(state, id).await?;
-    Ok((show(state, id).await?, invitation))
+    let user = show(state, id).await?;
+    audit::note(format!("user {}, {}", user.name, access(&user)));
+    Ok((user, invitation))
 }
 
 /// Makes the link by which somebody sets a password, the first or a forgotten one; the link before stops working.
@@ -120,10 +123,22 @@ pub(crate) async fn change(state: &AdminState, id: i64, change: UserChange) -> R
         check_extension(state, role, extension).await?;
     }
     done(store::change(&state.store, id, change, clock::now()).await?)?;
-    show(state, id).await
+    let changed = show(state, id).await?;
+    audit::note(format!("user {}: {} -> {}", user.name, access(&user), access(&changed)));
+    Ok(changed)
 }
 
 /// Removes somebody.
 pub(crate) async fn remove(state: &AdminState, id: i64) -> Result<(), Refusal> {
-    done(store::remove(&state.store, id).await?)
+    let user = show(state, id).await?;
+    done(store::remove(&state.store, id).await?)?;
+    audit::note(format!("user {}, {}", user.name, access(&user)));
+    Ok(())
+}
+
+/// What somebody may do, for the audit log.
+fn access(user: &User) -> String {
+    let extension = user.extension.map(|number| format!(" of {number}")).unwrap_or_default();
+    let disabled = if user.disabled_at.is_some() { ", disabled" } else { "" };
+    format!("{}{extension}{disabled}", user.role)
 }

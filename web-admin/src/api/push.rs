@@ -116,7 +116,9 @@ pub(crate) async fn add(
     State(state): State<AdminState>,
     Body(new): Body<NewCredential>,
 ) -> Answer<(StatusCode, Json<CredentialSummary>)> {
-    Ok((StatusCode::CREATED, Json(state.push.add_credential(new).await?)))
+    let credential = state.push.add_credential(new).await?;
+    crate::audit::note(format!("push credential {}", credential.id.0));
+    Ok((StatusCode::CREATED, Json(credential)))
 }
 
 pub(crate) async fn check(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<Json<CheckOutcome>> {

@@ -23,6 +23,7 @@ use crate::words::{Badge, When};
 #[template(path = "users.html")]
 struct UsersPage {
     layout: Layout,
+    tab: &'static str,
     lines: Vec<Line>,
 }
 
@@ -58,7 +59,7 @@ fn state_of(user: &User) -> Badge {
 
 pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page {
     let lines = users::store::list(&state.store).await?.into_iter().map(line).collect();
-    Ok(render(&UsersPage { layout: frame.layout("Users", Menu::Users), lines }))
+    Ok(render(&UsersPage { layout: frame.layout("Users", Menu::Users), tab: "users", lines }))
 }
 
 #[derive(Debug, Default, Deserialize)]

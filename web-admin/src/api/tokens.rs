@@ -1,0 +1,49 @@
+//! `/tokens`.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use pbx_core::model::{AddressRange, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+use super::Answer;
+use super::body::Body;
+use crate::role::Scope;
+use crate::session::SignedIn;
+use crate::state::AdminState;
+use crate::tokens::store::{self, ApiToken};
+use crate::tokens::{self, Made, Wish};
+
+#[derive(Debug, Serialize)]
+pub(crate) struct TokensView {
+    tokens: Vec<ApiToken>,
+}
+
+pub(crate) async fn list(State(state): State<AdminState>) -> Answer<Json<TokensView>> {
+    Ok(Json(TokensView { tokens: store::list(&state.store).await? }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewTokenBody {
+    name: String,
+    scopes: Vec<Scope>,
+    #[serde(default)]
+    addresses: Vec<AddressRange>,
+    expires_at: Option<UnixMillis>,
+}
+
+pub(crate) async fn add(
+    State(state): State<AdminState>,
+    Extension(who): Extension<SignedIn>,
+    Body(body): Body<NewTokenBody>,
+) -> Answer<(StatusCode, Json<Made>)> {
+    let NewTokenBody { name, scopes, addresses, expires_at } = body;
+    let wish = Wish { name, scopes, addresses, expires_at };
+    Ok((StatusCode::CREATED, Json(tokens::make(&state, &who, &wish).await?)))
+}
+
+pub(crate) async fn remove(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<StatusCode> {
+    tokens::remove(&state, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
