@@ -51,7 +51,7 @@ pub(crate) fn open() -> Routes {
 
 /// Pages for a signed-in admin.
 pub(crate) fn pages() -> Routes {
-    vec![
+    let mut routes: Routes = vec![
         Route::at("/").get(See(System), dashboard::page),
         Route::at("/events").get(Own, events::stream),
         Route::at("/sign-out").post(Own, sign_in::sign_out),
@@ -84,19 +84,6 @@ pub(crate) fn pages() -> Routes {
         Route::at("/devices/{id}/forget")
             .get(Change(Devices), device::confirm_forget)
             .post(Change(Devices), device::forget),
-        Route::at("/push").get(See(Push), push::page),
-        Route::at("/push/apps").get(See(Push), push_apps::page),
-        Route::at("/push/health").get(See(Push), push_health::page),
-        Route::at("/push/network").get(See(System), push_network::page).post(Change(System), push_network::start),
-        Route::at("/push/help").get(See(Push), push_help::page),
-        adding("/push/apns", Adding::ApnsKey),
-        adding("/push/apns-certificate", Adding::ApnsCertificate),
-        adding("/push/fcm", Adding::Fcm),
-        adding("/push/webhook", Adding::Webhook),
-        adding("/push/webpush", Adding::WebPush),
-        adding("/push/acrobits", Adding::Acrobits),
-        Route::at("/push/{id}/check").post(Change(Push), push::check),
-        Route::at("/push/{id}/remove").get(Secret(Push), push::confirm_remove).post(Secret(Push), push::remove),
         Route::at("/calls").get(See(Calls), calls::page),
         Route::at("/calls/{id}").get(See(Calls), calls::detail),
         Route::at("/calls/{id}/hang-up").get(Change(Calls), calls::confirm_hang_up).post(Change(Calls), calls::hang_up),
@@ -121,7 +108,28 @@ pub(crate) fn pages() -> Routes {
     ]
     .into_iter()
     .chain(enrolling::pages())
-    .collect()
+    .collect();
+    routes.extend(push_pages());
+    routes
+}
+
+/// The part of them that is about push.
+fn push_pages() -> Routes {
+    vec![
+        Route::at("/push").get(See(Push), push::page),
+        Route::at("/push/apps").get(See(Push), push_apps::page),
+        Route::at("/push/health").get(See(Push), push_health::page),
+        Route::at("/push/network").get(See(System), push_network::page).post(Change(System), push_network::start),
+        Route::at("/push/help").get(See(Push), push_help::page),
+        adding("/push/apns", Adding::ApnsKey),
+        adding("/push/apns-certificate", Adding::ApnsCertificate),
+        adding("/push/fcm", Adding::Fcm),
+        adding("/push/webhook", Adding::Webhook),
+        adding("/push/webpush", Adding::WebPush),
+        adding("/push/acrobits", Adding::Acrobits),
+        Route::at("/push/{id}/check").post(Change(Push), push::check),
+        Route::at("/push/{id}/remove").get(Secret(Push), push::confirm_remove).post(Secret(Push), push::remove),
+    ]
 }
 
 /// The API, below `/api/v1`.
