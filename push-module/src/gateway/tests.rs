@@ -9,6 +9,8 @@ mod apns_certificate;
 #[cfg(feature = "standin")]
 mod credentials;
 #[cfg(feature = "standin")]
+mod faults;
+#[cfg(feature = "standin")]
 mod fcm;
 #[cfg(feature = "standin")]
 mod log;
