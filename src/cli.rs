@@ -21,6 +21,7 @@ mod extension;
 mod failure;
 mod healthcheck;
 mod import;
+mod mail;
 mod output;
 mod push;
 mod push_health;
@@ -125,6 +126,9 @@ enum Command {
     /// Push credentials, and push for single extensions
     #[command(subcommand)]
     Push(push::PushCommand),
+    /// Welcome mails with QR codes, and the mail server they go through
+    #[command(subcommand)]
+    Mail(mail::MailCommand),
     /// Every phone with both its records: where it is now, and how it can be woken
     Registrations,
     /// The call log, and why a phone did or did not ring
@@ -221,6 +225,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::SetupLink => ask(setup_link::run(place.client()?)),
         Command::Extension(command) => ask(extension::run(place.client()?, command)),
         Command::Push(command) => ask(push::run(place.client()?, command)),
+        Command::Mail(command) => ask(mail::run(place.client()?, command)),
         Command::Registrations => ask(registrations::run(place.client()?)),
         Command::User(command) => ask(user::run(place.client()?, command)),
         Command::Audit(command) => ask(audit::run(place.client()?, command)),

@@ -29,6 +29,8 @@ use crate::route::Route;
 use crate::state::AdminState;
 use crate::{assets, events, session};
 
+mod enrolling;
+
 type Routes = Vec<Route>;
 
 /// Works without signing in. Nothing else does.
@@ -134,6 +136,9 @@ fn people() -> Routes {
         Route::at("/account/confirm").get(Own, confirm_self::form).post(Own, confirm_self::submit),
         Route::at("/account/password").post(Own, account::change_password),
     ]
+    .into_iter()
+    .chain(enrolling::pages())
+    .collect()
 }
 
 /// The API, below `/api/v1`.
@@ -193,6 +198,9 @@ pub(crate) fn api() -> Routes {
         Route::at("/audit/verify").get(See(Users), api_audit::verify),
         Route::at("/audit/export").get(See(Users), api_audit::export),
     ]
+    .into_iter()
+    .chain(enrolling::api())
+    .collect()
 }
 
 /// The part of the API that only the owner on the machine itself may use.
