@@ -1,6 +1,7 @@
 //! A user sees their own extension and nothing of any other, whatever address they ask.
 
 use super::*;
+use pbx_core::store::sql::query;
 
 /// 101 and 102 with a phone, a link and a call each; gives the cookie of the user of 101 and the link of 102.
 async fn two_users() -> (Bench, String, String) {
@@ -11,14 +12,14 @@ async fn two_users() -> (Bench, String, String) {
     }
     let mut tx = bench.store.begin().await.unwrap();
     for number in ["101", "102"] {
-        sqlx::query("INSERT INTO extension (number, name, push_enabled, created_at) VALUES ($1, '', TRUE, 0)")
+        query("INSERT INTO extension (number, name, push_enabled, created_at) VALUES ($1, '', TRUE, 0)")
             .bind(number)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .unwrap();
     }
     for (id, caller, callee) in [(1, "101", "103"), (2, "102", "104"), (3, "104", "102")] {
-        sqlx::query(
+        query(
             "INSERT INTO call (id, uuid, caller, caller_name, callee, started_at, ended_at, ending, reason,
                                packets_from_caller, packets_from_callee)
              VALUES ($1, $2, $3, '', $4, 1790000000000, 1790000009000, 'no_answer', '', 0, 0)",
@@ -27,7 +28,7 @@ async fn two_users() -> (Bench, String, String) {
         .bind(uuid::Uuid::from_u128(id as u128).to_string())
         .bind(caller)
         .bind(callee)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .unwrap();
     }
