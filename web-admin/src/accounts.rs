@@ -23,7 +23,7 @@ pub(crate) struct AdminUser {
 }
 
 /// An API token as the Account page lists it.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
 pub(crate) struct ApiToken {
     pub(crate) id: i64,
     pub(crate) name: String,

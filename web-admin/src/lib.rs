@@ -22,6 +22,7 @@ mod headers;
 mod import;
 mod layout;
 mod metrics;
+mod openapi;
 mod pages;
 mod password;
 mod reach;

@@ -21,7 +21,7 @@ use crate::pages::{
 };
 use crate::pages::{security, settings, setup, sign_in, system};
 use crate::state::AdminState;
-use crate::{assets, events, session};
+use crate::{assets, events, openapi, session};
 
 type Routes = Vec<(&'static str, MethodRouter<AdminState>)>;
 
@@ -117,6 +117,7 @@ pub(crate) fn api() -> Routes {
         ("/blocklist", get(blocklist::list)),
         ("/blocklist/{address}", delete(blocklist::remove)),
         ("/settings", get(api_settings::get).put(api_settings::put)),
+        ("/openapi.json", get(openapi::openapi)),
         ("/status", get(api_system::status)),
         ("/doctor", get(api_system::doctor)),
         ("/metrics", get(api_system::metrics)),

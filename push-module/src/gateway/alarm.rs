@@ -123,8 +123,23 @@ impl Serialize for AlarmCode {
     }
 }
 
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for AlarmCode {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some("What troubles a credential."))
+            .enum_values(Some(Self::ALL.map(Self::as_str)))
+            .into()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for AlarmCode {}
+
 /// One trouble of one credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Alarm {
     /// A stable code.
     pub code: AlarmCode,

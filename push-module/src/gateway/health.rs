@@ -12,6 +12,7 @@ pub const OPEN_AFTER: u32 = 3;
 
 /// How one credential is doing, as pages show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProviderHealth {
     /// Which credential.
     pub id: CredentialId,
@@ -51,6 +52,7 @@ pub struct ProviderHealth {
 
 /// What went wrong with a credential, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProviderFailure {
     /// When.
     pub at: UnixMillis,
@@ -62,6 +64,7 @@ pub struct ProviderFailure {
 
 /// Whether a provider answers. Nothing is held back while it does not: a call is worth a try, over a new connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Circuit {
     /// It answers.
@@ -73,6 +76,7 @@ pub enum Circuit {
 
 /// What came of attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Attempts {
     /// The provider took the push.
     pub accepted: u64,

@@ -25,7 +25,7 @@ use crate::token;
 /// Names longer than this are not names.
 const MAX_TOKEN_NAME: usize = 64;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct StatusView {
     version: &'static str,
     public_url: String,
@@ -36,6 +36,7 @@ pub(crate) struct StatusView {
     status: Status,
 }
 
+#[utoipa::path(get, path = "/status", operation_id = "status", tag = "System", summary = "What this installation is and how much is on.", responses((status = 200, description = "The state.", body = StatusView)))]
 pub(crate) async fn status(State(state): State<AdminState>) -> Answer<Json<StatusView>> {
     let Reply::Status(status) = state.switchboard.ask(Command::Status).await? else { return Err(unexpected().into()) };
     let certificate = state.site.certificate.info();
@@ -49,18 +50,20 @@ pub(crate) async fn status(State(state): State<AdminState>) -> Answer<Json<Statu
     }))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct DoctorView {
     level: Level,
     findings: Vec<Finding>,
 }
 
+#[utoipa::path(get, path = "/doctor", operation_id = "doctor", tag = "System", summary = "What needs attention: cause, fix and where.", responses((status = 200, description = "The findings.", body = DoctorView)))]
 pub(crate) async fn doctor(State(state): State<AdminState>) -> Answer<Json<DoctorView>> {
     let findings = advice::findings(&advice::facts(&state).await?);
     Ok(Json(DoctorView { level: advice::worst(&findings), findings }))
 }
 
 /// The numbers of this installation, for Prometheus.
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "System", summary = "The numbers for Prometheus, as OpenMetrics text.", responses((status = 200, description = "The numbers.", body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8")))]
 pub(crate) async fn metrics(State(state): State<AdminState>) -> Answer<([(HeaderName, &'static str); 1], String)> {
     let Reply::Status(status) = state.switchboard.ask(Command::Status).await? else { return Err(unexpected().into()) };
     let snapshot = metrics::Snapshot {
@@ -75,26 +78,28 @@ pub(crate) async fn metrics(State(state): State<AdminState>) -> Answer<([(Header
     Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct TokensView {
     tokens: Vec<ApiToken>,
 }
 
+#[utoipa::path(get, path = "/tokens", operation_id = "tokens", tag = "System", summary = "The API tokens, without themselves.", responses((status = 200, description = "All of them.", body = TokensView)))]
 pub(crate) async fn tokens(State(state): State<AdminState>) -> Answer<Json<TokensView>> {
     Ok(Json(TokensView { tokens: accounts::api_tokens(&state.store).await? }))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, utoipa::ToSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewTokenBody {
     name: String,
 }
 
 /// A token that is shown this once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct NewTokenView {
     id: i64,
     name: String,
+    #[schema(value_type = String)]
     pub(crate) token: Redacted<String>,
 }
 
@@ -115,6 +120,7 @@ pub(crate) async fn make_token(state: &AdminState, name: &str) -> Result<NewToke
     Ok(NewTokenView { id, name: name.to_owned(), token: Redacted::new(minted.text) })
 }
 
+#[utoipa::path(post, path = "/tokens", operation_id = "add_token", tag = "System", summary = "Makes an API token; shown this once.", request_body = NewTokenBody, responses((status = 201, description = "The token.", body = NewTokenView), (status = 409, description = "")))]
 pub(crate) async fn add_token(
     State(state): State<AdminState>,
     Body(body): Body<NewTokenBody>,
@@ -122,6 +128,7 @@ pub(crate) async fn add_token(
     Ok((StatusCode::CREATED, Json(make_token(&state, &body.name).await?)))
 }
 
+#[utoipa::path(delete, path = "/tokens/{id}", operation_id = "remove_token", tag = "System", summary = "Removes an API token.", params(("id" = i64, Path, description = "Which one, by its id")), responses((status = 204, description = "It is gone."), (status = 404, description = "")))]
 pub(crate) async fn remove_token(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<StatusCode> {
     if accounts::drop_api_token(&state.store, id).await? {
         Ok(StatusCode::NO_CONTENT)
@@ -130,12 +137,14 @@ pub(crate) async fn remove_token(State(state): State<AdminState>, Path(id): Path
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct SetupLinkView {
+    #[schema(value_type = String)]
     url: Redacted<String>,
     expires_at: UnixMillis,
 }
 
+#[utoipa::path(post, path = "/setup-link", operation_id = "setup_link", tag = "System", summary = "Makes a setup link; at the Unix socket only.", responses((status = 201, description = "The link.", body = SetupLinkView)))]
 pub(crate) async fn setup_link(State(state): State<AdminState>) -> Answer<(StatusCode, Json<SetupLinkView>)> {
     let link = setup::setup_link(&state.store, &state.site.public_url).await.map_err(|error| match error {
         SetupError::Random(error) => Refusal::from(error),
