@@ -7,6 +7,7 @@
 //! Invariants: exit codes are stable (see [`Exit`]); with `--json` standard output holds one JSON document, also when the
 //! command fails; no secret is ever an argument; text that came from the network cannot steer the terminal.
 
+mod audit;
 mod blocklist;
 mod call_timeline;
 mod calls;
@@ -27,6 +28,7 @@ mod push_network;
 mod registrations;
 mod serve;
 mod setup_link;
+mod user;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -127,6 +129,12 @@ enum Command {
     Registrations,
     /// The call log, and why a phone did or did not ring
     Calls(calls::CallsArgs),
+    /// People who may sign in, and what they may do
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Who did what, and whether that log is as it was written
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Addresses that are blocked because somebody there guesses secrets
     #[command(subcommand)]
     Blocklist(blocklist::BlocklistCommand),
@@ -214,6 +222,8 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Extension(command) => ask(extension::run(place.client()?, command)),
         Command::Push(command) => ask(push::run(place.client()?, command)),
         Command::Registrations => ask(registrations::run(place.client()?)),
+        Command::User(command) => ask(user::run(place.client()?, command)),
+        Command::Audit(command) => ask(audit::run(place.client()?, command)),
         Command::Blocklist(command) => ask(blocklist::run(place.client()?, command)),
         Command::Calls(args) => ask(calls::run(place.client()?, args)),
     }

@@ -1,10 +1,12 @@
-//! SQL of this crate: admins, sessions, the setup link and API tokens.
+//! SQL of sign-in: names and passwords, sessions, the setup link.
 
 use std::time::Duration;
 
-use pbx_core::model::UnixMillis;
+use pbx_core::model::{ExtensionNumber, UnixMillis};
 use pbx_core::store::{Store, StoreError};
 use sqlx::Row as _;
+
+use crate::role::Role;
 
 /// A session nobody used for this long is over.
 pub(crate) const IDLE: Duration = Duration::from_secs(60 * 60);
@@ -12,23 +14,24 @@ pub(crate) const IDLE: Duration = Duration::from_secs(60 * 60);
 pub(crate) const ABSOLUTE: Duration = Duration::from_secs(12 * 60 * 60);
 /// How often the time of last use is written.
 const TOUCH_EVERY: Duration = Duration::from_secs(60);
-/// API tokens an installation may have.
-pub(crate) const MAX_API_TOKENS: usize = 50;
 
-/// An admin.
+/// Somebody who may sign in.
 #[derive(Debug, Clone)]
 pub(crate) struct AdminUser {
     pub(crate) id: i64,
+    pub(crate) name: String,
     pub(crate) password_hash: String,
 }
 
-/// An API token as the Account page lists it.
-#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
-pub(crate) struct ApiToken {
+/// Whose session it is.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionUser {
     pub(crate) id: i64,
     pub(crate) name: String,
-    pub(crate) created_at: UnixMillis,
-    pub(crate) last_used_at: Option<UnixMillis>,
+    pub(crate) role: Role,
+    pub(crate) extension: Option<ExtensionNumber>,
+    /// When they last proved who they are.
+    pub(crate) confirmed_at: UnixMillis,
 }
 
 /// Names are compared without case.
@@ -47,13 +50,19 @@ pub(crate) async fn any_user(store: &Store) -> Result<bool, StoreError> {
 
 /// The admin with this name.
 pub(crate) async fn user_by_name(store: &Store, name: &str) -> Result<Option<AdminUser>, StoreError> {
-    sqlx::query("SELECT id, password_hash FROM admin_user WHERE name_key = $1")
+    sqlx::query("SELECT id, name, password_hash FROM admin_user WHERE name_key = $1 AND disabled_at IS NULL")
         .bind(key(name))
         .fetch_optional(store.reader())
         .await
         .and_then(|row| {
-            row.map(|row| Ok(AdminUser { id: row.try_get("id")?, password_hash: row.try_get("password_hash")? }))
-                .transpose()
+            row.map(|row| {
+                Ok(AdminUser {
+                    id: row.try_get("id")?,
+                    name: row.try_get("name")?,
+                    password_hash: row.try_get("password_hash")?,
+                })
+            })
+            .transpose()
         })
         .map_err(StoreError::doing("reading an admin"))
 }
@@ -128,8 +137,10 @@ pub(crate) async fn use_setup(
         return Ok(false);
     }
     sqlx::query(
-        "INSERT INTO admin_user (name, name_key, password_hash, created_at, changed_at) VALUES ($1, $2, $3, $4, $4)
-         ON CONFLICT (name_key) DO UPDATE SET password_hash = excluded.password_hash, changed_at = excluded.changed_at",
+        "INSERT INTO admin_user (name, name_key, password_hash, role, created_at, changed_at)
+         VALUES ($1, $2, $3, 'owner', $4, $4)
+         ON CONFLICT (name_key) DO UPDATE SET password_hash = excluded.password_hash, role = excluded.role,
+            changed_at = excluded.changed_at, disabled_at = NULL",
     )
     .bind(name.trim())
     .bind(key(name))
@@ -164,8 +175,8 @@ pub(crate) async fn put_session(
         .await
         .map_err(StoreError::doing(doing))?;
     sqlx::query(
-        "INSERT INTO admin_session (token_hash, user_id, created_at, seen_at, address, user_agent)
-         VALUES ($1, $2, $3, $3, $4, $5)",
+        "INSERT INTO admin_session (token_hash, user_id, created_at, seen_at, confirmed_at, address, user_agent)
+         VALUES ($1, $2, $3, $3, $3, $4, $5)",
     )
     .bind(token_hash)
     .bind(user)
@@ -178,17 +189,20 @@ pub(crate) async fn put_session(
     tx.commit().await.map_err(StoreError::doing(doing))
 }
 
-/// The name of the admin whose session this is, when it is neither idle nor too old.
+/// Whose session this is, when it is neither idle nor too old and they may still sign in.
 pub(crate) async fn session_user(
     store: &Store,
     token_hash: &str,
     now: UnixMillis,
-) -> Result<Option<String>, StoreError> {
+) -> Result<Option<SessionUser>, StoreError> {
     let doing = "reading a session";
     let row = sqlx::query(
-        "SELECT admin_user.name AS name, admin_session.seen_at AS seen_at
+        "SELECT admin_user.id AS id, admin_user.name AS name, admin_user.role AS role,
+                admin_user.extension AS extension, admin_session.seen_at AS seen_at,
+                admin_session.confirmed_at AS confirmed_at
          FROM admin_session JOIN admin_user ON admin_user.id = admin_session.user_id
-         WHERE token_hash = $1 AND admin_session.seen_at > $2 AND admin_session.created_at > $3",
+         WHERE token_hash = $1 AND admin_session.seen_at > $2 AND admin_session.created_at > $3
+               AND admin_user.disabled_at IS NULL",
     )
     .bind(token_hash)
     .bind((now - IDLE).0)
@@ -197,8 +211,18 @@ pub(crate) async fn session_user(
     .await
     .map_err(StoreError::doing(doing))?;
     let Some(row) = row else { return Ok(None) };
-    let read = || Ok((row.try_get("name")?, row.try_get("seen_at")?));
-    let (name, seen_at): (String, i64) = read().map_err(StoreError::doing(doing))?;
+    let read = || {
+        let (role, extension): (String, Option<String>) = (row.try_get("role")?, row.try_get("extension")?);
+        let user = SessionUser {
+            id: row.try_get("id")?,
+            name: row.try_get("name")?,
+            role: role.parse().unwrap_or(Role::User),
+            extension: extension.and_then(|text| text.parse().ok()),
+            confirmed_at: UnixMillis(row.try_get("confirmed_at")?),
+        };
+        Ok((user, row.try_get("seen_at")?))
+    };
+    let (user, seen_at): (SessionUser, i64) = read().map_err(StoreError::doing(doing))?;
     if now.since(UnixMillis(seen_at)) > TOUCH_EVERY {
         let mut tx = store.begin().await?;
         sqlx::query("UPDATE admin_session SET seen_at = $1 WHERE token_hash = $2")
@@ -209,7 +233,28 @@ pub(crate) async fn session_user(
             .map_err(StoreError::doing(doing))?;
         tx.commit().await.map_err(StoreError::doing(doing))?;
     }
-    Ok(Some(name))
+    Ok(Some(user))
+}
+
+/// Gives a session another token after a proof; `false` when the session is over.
+pub(crate) async fn renew_session(
+    store: &Store,
+    (old_hash, new_hash): (&str, &str),
+    now: UnixMillis,
+) -> Result<bool, StoreError> {
+    let doing = "renewing a session";
+    let mut tx = store.begin().await?;
+    let renewed =
+        sqlx::query("UPDATE admin_session SET token_hash = $1, confirmed_at = $2, seen_at = $2 WHERE token_hash = $3")
+            .bind(new_hash)
+            .bind(now.0)
+            .bind(old_hash)
+            .execute(&mut *tx)
+            .await
+            .map_err(StoreError::doing(doing))?
+            .rows_affected();
+    tx.commit().await.map_err(StoreError::doing(doing))?;
+    Ok(renewed == 1)
 }
 
 /// Ends a session.
@@ -221,91 +266,4 @@ pub(crate) async fn drop_session(store: &Store, token_hash: &str) -> Result<(), 
         .await
         .map_err(StoreError::doing("signing out"))?;
     tx.commit().await.map_err(StoreError::doing("signing out"))
-}
-
-/// Keeps a new API token and gives its row; `None` when there are too many.
-pub(crate) async fn put_api_token(
-    store: &Store,
-    name: &str,
-    token_hash: &str,
-    now: UnixMillis,
-) -> Result<Option<i64>, StoreError> {
-    let doing = "making an API token";
-    let mut tx = store.begin().await?;
-    let there: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM admin_api_token")
-        .fetch_one(&mut *tx)
-        .await
-        .map_err(StoreError::doing(doing))?;
-    if usize::try_from(there).is_ok_and(|there| there >= MAX_API_TOKENS) {
-        return Ok(None);
-    }
-    let id = sqlx::query("INSERT INTO admin_api_token (name, token_hash, created_at) VALUES ($1, $2, $3) RETURNING id")
-        .bind(name)
-        .bind(token_hash)
-        .bind(now.0)
-        .fetch_one(&mut *tx)
-        .await
-        .and_then(|row| row.try_get("id"))
-        .map_err(StoreError::doing(doing))?;
-    tx.commit().await.map_err(StoreError::doing(doing))?;
-    Ok(Some(id))
-}
-
-/// All API tokens, oldest first.
-pub(crate) async fn api_tokens(store: &Store) -> Result<Vec<ApiToken>, StoreError> {
-    let read = |row: sqlx::sqlite::SqliteRow| {
-        Ok(ApiToken {
-            id: row.try_get("id")?,
-            name: row.try_get("name")?,
-            created_at: UnixMillis(row.try_get("created_at")?),
-            last_used_at: row.try_get::<Option<i64>, _>("last_used_at")?.map(UnixMillis),
-        })
-    };
-    sqlx::query("SELECT id, name, created_at, last_used_at FROM admin_api_token ORDER BY id")
-        .fetch_all(store.reader())
-        .await
-        .and_then(|rows| rows.into_iter().map(read).collect())
-        .map_err(StoreError::doing("reading the API tokens"))
-}
-
-/// The name of this API token; its last use is noted at most once a minute.
-pub(crate) async fn use_api_token(
-    store: &Store,
-    token_hash: &str,
-    now: UnixMillis,
-) -> Result<Option<String>, StoreError> {
-    let doing = "reading an API token";
-    let row = sqlx::query("SELECT id, name, last_used_at FROM admin_api_token WHERE token_hash = $1")
-        .bind(token_hash)
-        .fetch_optional(store.reader())
-        .await
-        .map_err(StoreError::doing(doing))?;
-    let Some(row) = row else { return Ok(None) };
-    let read = || Ok((row.try_get("id")?, row.try_get("name")?, row.try_get("last_used_at")?));
-    let (id, name, last_used): (i64, String, Option<i64>) = read().map_err(StoreError::doing(doing))?;
-    if last_used.is_none_or(|last| now.since(UnixMillis(last)) > TOUCH_EVERY) {
-        let mut tx = store.begin().await?;
-        sqlx::query("UPDATE admin_api_token SET last_used_at = $1 WHERE id = $2")
-            .bind(now.0)
-            .bind(id)
-            .execute(&mut *tx)
-            .await
-            .map_err(StoreError::doing(doing))?;
-        tx.commit().await.map_err(StoreError::doing(doing))?;
-    }
-    Ok(Some(name))
-}
-
-/// Deletes an API token; `false` when there is none.
-pub(crate) async fn drop_api_token(store: &Store, id: i64) -> Result<bool, StoreError> {
-    let doing = "deleting an API token";
-    let mut tx = store.begin().await?;
-    let gone = sqlx::query("DELETE FROM admin_api_token WHERE id = $1")
-        .bind(id)
-        .execute(&mut *tx)
-        .await
-        .map_err(StoreError::doing(doing))?
-        .rows_affected();
-    tx.commit().await.map_err(StoreError::doing(doing))?;
-    Ok(gone == 1)
 }

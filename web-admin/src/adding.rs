@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use pbx_core::model::{DisplayName, EmailAddress, ExtensionNumber, NewExtension, Redacted, Settings};
 use pbx_core::switchboard::command::{Command, CommandError, ExtensionLine, NewAccount, Reply};
 
+use crate::audit;
 use crate::error::Refusal;
 use crate::import::{self, Parsed, Row};
 use crate::secret::{self, BadSecret};
@@ -76,6 +77,7 @@ pub(crate) async fn add_one(state: &AdminState, wanted: Wanted) -> Result<Shown,
     let realm = settings(state).await?.realm;
     let (account, shown) = account(wanted, &realm)?;
     state.switchboard.ask(Command::AddExtensions(vec![account])).await?;
+    audit::note(format!("extension {}", shown.number));
     Ok(shown)
 }
 
@@ -146,6 +148,7 @@ pub(crate) async fn import(state: &AdminState, text: &str, dry_run: bool) -> Res
         shown.push(show);
     }
     state.switchboard.ask(Command::AddExtensions(accounts)).await?;
+    audit::note(format!("{} extensions", shown.len()));
     Ok(Imported { parsed, shown })
 }
 

@@ -4,16 +4,21 @@
 //! serialization would reveal it, so nothing of the model that holds one is serialized here.
 
 pub(crate) mod acrobits;
+pub(crate) mod audit;
 pub(crate) mod blocklist;
 pub(crate) mod body;
 pub(crate) mod calls;
 pub(crate) mod devices;
 pub(crate) mod enrolments;
+pub(crate) mod events;
 pub(crate) mod extensions;
+pub(crate) mod idempotency;
 pub(crate) mod import;
 pub(crate) mod push;
 pub(crate) mod settings;
 pub(crate) mod system;
+pub(crate) mod tokens;
+pub(crate) mod users;
 pub(crate) mod view;
 
 use crate::error::Problem;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::assets;
 use crate::error::{ErrorPage, Refusal};
+use crate::role::Role;
 use crate::session::SignedIn;
 
 /// The entry of the menu a page belongs to.
@@ -19,6 +20,10 @@ pub(crate) enum Menu {
     Settings,
     System,
     Account,
+    Users,
+    /// One's own extension.
+    #[expect(dead_code, reason = "the pages for people use it")]
+    Me,
     /// Pages outside the menu.
     None,
 }
@@ -34,6 +39,8 @@ impl Menu {
             Self::Settings => "Settings",
             Self::System => "System",
             Self::Account => "Account",
+            Self::Users => "Users",
+            Self::Me => "My phones",
             Self::None => "",
         }
     }
@@ -46,6 +53,10 @@ pub(crate) struct Layout {
     pub(crate) menu: Menu,
     /// Who is signed in; `None` hides the sign-out button.
     pub(crate) user: Option<String>,
+    /// What they may do; decides what the menu shows.
+    pub(crate) role: Option<Role>,
+    /// They have an extension of their own.
+    pub(crate) own_extension: bool,
     /// Hides the menu, for pages before signing in.
     pub(crate) bare: bool,
     /// What the act before the redirect has done.
@@ -55,7 +66,15 @@ pub(crate) struct Layout {
 impl Layout {
     /// A page for people who are not signed in.
     pub(crate) fn bare(title: impl Into<String>) -> Self {
-        Self { title: title.into(), menu: Menu::None, user: None, bare: true, done: None }
+        Self {
+            title: title.into(),
+            menu: Menu::None,
+            user: None,
+            role: None,
+            own_extension: false,
+            bare: true,
+            done: None,
+        }
     }
 
     /// A page that does not know who asks, such as an error page.
@@ -73,6 +92,16 @@ impl Layout {
 
     pub(crate) fn icon(&self) -> &'static str {
         assets::icon().url.as_str()
+    }
+
+    /// Whether the menu shows the whole installation; a page that does not know who asks shows it.
+    pub(crate) fn whole(&self) -> bool {
+        self.role != Some(Role::User)
+    }
+
+    /// Whether forms that change anything but one's own account are hidden.
+    pub(crate) fn read_only(&self) -> bool {
+        self.role == Some(Role::ReadOnly)
     }
 
     /// `aria-current` for a menu entry, by its name.
@@ -96,7 +125,15 @@ struct DoneQuery {
 
 impl Frame {
     pub(crate) fn layout(&self, title: impl Into<String>, menu: Menu) -> Layout {
-        Layout { title: title.into(), menu, user: Some(self.signed_in.name.clone()), bare: false, done: self.done }
+        Layout {
+            title: title.into(),
+            menu,
+            user: Some(self.signed_in.name.clone()),
+            role: Some(self.signed_in.role),
+            own_extension: self.signed_in.extension.is_some(),
+            bare: false,
+            done: self.done,
+        }
     }
 }
 
@@ -126,6 +163,7 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
         ("password", "The password was changed. Sign in with the new one."),
         ("ready", "Your account is ready. Sign in."),
         ("unblocked", "Unblocked. The next request from there is answered."),
+        ("confirmed", "Thank you. For the next five minutes you are not asked again."),
         ("hung-up", "The call was ended."),
     ];
     known.into_iter().find(|(known, _)| *known == code).map(|(_, text)| text)

@@ -25,7 +25,7 @@ use crate::error::code;
         session or an API token) and at the Unix socket `admin.sock`, where whoever can open it is the owner. Instants are Unix \
         milliseconds; fields that do not exist are refused; saved means live."),
     servers((url = "/api/v1")),
-    components(schemas(ProblemBody<'_>)),
+    components(schemas(ProblemBody<'_>, crate::event_log::LoggedEvent)),
     modifiers(&Usual),
     paths(
         openapi,
@@ -40,7 +40,10 @@ use crate::error::code;
         api::blocklist::list, api::blocklist::remove,
         api::settings::get, api::settings::put,
         api::system::status, api::system::doctor, api::system::metrics,
-        api::system::tokens, api::system::add_token, api::system::remove_token, api::system::setup_link,
+        api::system::setup_link, api::events::stream,
+        api::users::list, api::users::add, api::users::get, api::users::change, api::users::remove, api::users::invite,
+        api::tokens::list, api::tokens::add, api::tokens::remove,
+        api::audit::list, api::audit::verify, api::audit::export,
         api::acrobits::report, api::acrobits::logged_out,
     ),
 )]

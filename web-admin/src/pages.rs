@@ -1,14 +1,17 @@
 //! One file for each page, beside the template of the same name.
 
 pub(crate) mod account;
+pub(crate) mod audit;
 pub(crate) mod calls;
 pub(crate) mod confirm;
+pub(crate) mod confirm_self;
 pub(crate) mod dashboard;
 pub(crate) mod device;
 pub(crate) mod extension;
 pub(crate) mod extensions;
 pub(crate) mod health;
 pub(crate) mod import;
+pub(crate) mod invitation;
 pub(crate) mod pairing;
 pub(crate) mod push;
 pub(crate) mod push_apps;
@@ -21,6 +24,8 @@ pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod sign_in;
 pub(crate) mod system;
+pub(crate) mod tokens;
+pub(crate) mod users;
 
 use axum::response::{IntoResponse, Redirect, Response};
 

@@ -112,8 +112,9 @@ impl Passwords {
         .await
     }
 
-    /// Whether the password is right; without a stored hash (unknown name) the same work is done for nothing.
+    /// Whether the password is right; without a stored hash (unknown name, no password yet) the same work is done for nothing.
     pub(crate) async fn verify(&self, password: String, stored: Option<String>) -> Result<bool, HashError> {
+        let stored = stored.filter(|stored| !stored.is_empty());
         self.run(move || match stored {
             Some(stored) => {
                 let hash = PasswordHash::new(&stored).map_err(|_| HashError::Failed)?;

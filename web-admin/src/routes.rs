@@ -1,147 +1,196 @@
 //! Every address on one screen, in three groups: open to everybody, behind a session, and at the Unix socket only.
 //!
 //! Closed by default: the guard stands around the whole second group and around whatever is not found. The first group is
-//! the complete list of what works without signing in (provisioning's own addresses are added by the wiring).
+//! the complete list of what works without signing in (provisioning's own addresses are added by the wiring). Each method
+//! states what it asks of the caller (`role.rs`).
 
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, delete, get, patch, post};
 use axum::{Router, middleware};
 use push_module::CredentialKind;
 
-use crate::api::{acrobits as api_acrobits, push as api_push, settings as api_settings, system as api_system};
+use crate::api::{
+    acrobits as api_acrobits, audit as api_audit, push as api_push, settings as api_settings, system as api_system,
+    tokens as api_tokens, users as api_users,
+};
 use crate::api::{
     blocklist, calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import,
 };
+use crate::api::{events as api_events, idempotency};
 use crate::error::{ErrorPage, Problem, Refusal};
 use crate::headers::{self, OPEN_LIMIT, UPLOAD_LIMIT};
 use crate::pages::{
-    account, calls, dashboard, device, extension, extensions, health, import, pairing, push, push_apps, push_form,
-    push_health, push_help, push_network,
+    account, audit, calls, confirm_self, dashboard, device, extension, extensions, health, import, invitation, pairing,
+    push, push_apps, push_form, push_health, push_help, push_network,
 };
-use crate::pages::{security, settings, setup, sign_in, system};
+use crate::pages::{security, settings, setup, sign_in, system, tokens, users};
+use crate::role::Need::{Change, Nothing, Own, Owner, Secret, See, Socket};
+use crate::role::Scope::{Calls, Devices, Extensions, Metrics, Push, Security, Settings, System, Users};
+use crate::route::Route;
 use crate::state::AdminState;
 use crate::{assets, events, openapi, session};
 
-type Routes = Vec<(&'static str, MethodRouter<AdminState>)>;
+type Routes = Vec<Route>;
 
 /// Works without signing in. Nothing else does.
 pub(crate) fn open() -> Routes {
     vec![
-        ("/healthz", get(health::healthz)),
-        ("/static/{name}", get(assets::serve)),
-        ("/setup/{token}", get(setup::form).post(setup::submit).layer(DefaultBodyLimit::max(OPEN_LIMIT))),
-        ("/sign-in", get(sign_in::form).post(sign_in::submit).layer(DefaultBodyLimit::max(OPEN_LIMIT))),
+        Route::at("/healthz").get(Nothing, health::healthz),
+        Route::at("/static/{name}").get(Nothing, assets::serve),
+        Route::at("/setup/{token}").get(Nothing, setup::form).post(Nothing, setup::submit).limit(OPEN_LIMIT),
+        Route::at("/sign-in").get(Nothing, sign_in::form).post(Nothing, sign_in::submit).limit(OPEN_LIMIT),
+        Route::at("/invite/{token}").get(Nothing, invitation::form).post(Nothing, invitation::submit).limit(OPEN_LIMIT),
         // Asked by apps that got a push: the 128-bit id in it is the key.
-        ("/api/v1/calls/{id}/ringing", get(api_calls::ringing)),
+        Route::at("/api/v1/calls/{id}/ringing").get(Nothing, api_calls::ringing),
         // Reported by apps at their start: the secret of their SIP account is the key.
-        ("/api/v1/acrobits/push-token", post(api_acrobits::report).layer(DefaultBodyLimit::max(OPEN_LIMIT))),
-        ("/api/v1/acrobits/logged-out", post(api_acrobits::logged_out).layer(DefaultBodyLimit::max(OPEN_LIMIT))),
+        Route::at("/api/v1/acrobits/push-token").post(Nothing, api_acrobits::report).limit(OPEN_LIMIT),
+        Route::at("/api/v1/acrobits/logged-out").post(Nothing, api_acrobits::logged_out).limit(OPEN_LIMIT),
     ]
 }
 
 /// Pages for a signed-in admin.
 pub(crate) fn pages() -> Routes {
     vec![
-        ("/", get(dashboard::page)),
-        ("/events", get(events::stream)),
-        ("/sign-out", post(sign_in::sign_out)),
-        ("/extensions", get(extensions::page).post(extensions::add)),
-        ("/extensions/import", get(import::form).post(import::submit).layer(DefaultBodyLimit::max(UPLOAD_LIMIT))),
-        ("/extensions/export", get(extensions::export)),
-        ("/extensions/{number}", get(extension::page).post(extension::change)),
-        ("/extensions/{number}/push", post(extension::switch_push)),
-        ("/extensions/{number}/test-push", post(extension::test_push)),
-        ("/extensions/{number}/secret", get(extension::confirm_secret).post(extension::renew_secret)),
-        ("/extensions/{number}/remove", get(extension::confirm_remove).post(extension::remove)),
-        ("/extensions/{number}/pair", post(pairing::issue)),
-        ("/extensions/{number}/links/{id}", get(pairing::page)),
-        ("/extensions/{number}/links/{id}/revoke", get(pairing::confirm_revoke).post(pairing::revoke)),
-        ("/devices/{id}/push", post(device::switch_push)),
-        ("/devices/{id}/test-push", get(device::tested).post(device::test_push)),
-        ("/devices/{id}/test-push/shown", post(device::confirm_shown)),
-        ("/devices/{id}/push-policy", post(device::choose_policy)),
-        ("/devices/{id}/forget", get(device::confirm_forget).post(device::forget)),
-        ("/push", get(push::page)),
-        ("/push/apps", get(push_apps::page)),
-        ("/push/health", get(push_health::page)),
-        ("/push/network", get(push_network::page).post(push_network::start)),
-        ("/push/help", get(push_help::page)),
-        ("/push/apns", adding(CredentialKind::Apns)),
-        ("/push/fcm", adding(CredentialKind::Fcm)),
-        ("/push/webhook", adding(CredentialKind::Webhook)),
-        ("/push/webpush", adding(CredentialKind::WebPush)),
-        ("/push/acrobits", adding(CredentialKind::Acrobits)),
-        ("/push/{id}/check", post(push::check)),
-        ("/push/{id}/remove", get(push::confirm_remove).post(push::remove)),
-        ("/calls", get(calls::page)),
-        ("/calls/{id}", get(calls::detail)),
-        ("/calls/{id}/hang-up", get(calls::confirm_hang_up).post(calls::hang_up)),
-        ("/security", get(security::page)),
-        ("/security/unblock", post(security::lift)),
-        ("/settings", get(settings::page).post(settings::save)),
-        ("/system", get(system::page)),
-        ("/account", get(account::page)),
-        ("/account/password", post(account::change_password)),
-        ("/account/tokens", post(account::add_token)),
-        ("/account/tokens/{id}/remove", get(account::confirm_remove_token).post(account::remove_token)),
+        Route::at("/").get(See(System), dashboard::page),
+        Route::at("/events").get(Own, events::stream),
+        Route::at("/sign-out").post(Own, sign_in::sign_out),
+        Route::at("/extensions").get(See(Extensions), extensions::page).post(Change(Extensions), extensions::add),
+        Route::at("/extensions/import")
+            .get(Change(Extensions), import::form)
+            .post(Change(Extensions), import::submit)
+            .limit(UPLOAD_LIMIT),
+        Route::at("/extensions/export").get(See(Extensions), extensions::export),
+        Route::at("/extensions/{number}")
+            .get(See(Extensions), extension::page)
+            .post(Change(Extensions), extension::change),
+        Route::at("/extensions/{number}/push").post(Change(Extensions), extension::switch_push),
+        Route::at("/extensions/{number}/test-push").post(Change(Extensions), extension::test_push),
+        Route::at("/extensions/{number}/secret")
+            .get(Secret(Extensions), extension::confirm_secret)
+            .post(Secret(Extensions), extension::renew_secret),
+        Route::at("/extensions/{number}/remove")
+            .get(Change(Extensions), extension::confirm_remove)
+            .post(Change(Extensions), extension::remove),
+        Route::at("/extensions/{number}/pair").post(Change(Extensions), pairing::issue),
+        Route::at("/extensions/{number}/links/{id}").get(See(Extensions), pairing::page),
+        Route::at("/extensions/{number}/links/{id}/revoke")
+            .get(Change(Extensions), pairing::confirm_revoke)
+            .post(Change(Extensions), pairing::revoke),
+        Route::at("/devices/{id}/push").post(Change(Devices), device::switch_push),
+        Route::at("/devices/{id}/test-push").get(See(Devices), device::tested).post(Change(Devices), device::test_push),
+        Route::at("/devices/{id}/test-push/shown").post(Change(Devices), device::confirm_shown),
+        Route::at("/devices/{id}/push-policy").post(Change(Devices), device::choose_policy),
+        Route::at("/devices/{id}/forget")
+            .get(Change(Devices), device::confirm_forget)
+            .post(Change(Devices), device::forget),
+        Route::at("/push").get(See(Push), push::page),
+        Route::at("/push/apps").get(See(Push), push_apps::page),
+        Route::at("/push/health").get(See(Push), push_health::page),
+        Route::at("/push/network").get(See(System), push_network::page).post(Change(System), push_network::start),
+        Route::at("/push/help").get(See(Push), push_help::page),
+        adding("/push/apns", CredentialKind::Apns),
+        adding("/push/fcm", CredentialKind::Fcm),
+        adding("/push/webhook", CredentialKind::Webhook),
+        adding("/push/webpush", CredentialKind::WebPush),
+        adding("/push/acrobits", CredentialKind::Acrobits),
+        Route::at("/push/{id}/check").post(Change(Push), push::check),
+        Route::at("/push/{id}/remove").get(Secret(Push), push::confirm_remove).post(Secret(Push), push::remove),
+        Route::at("/calls").get(See(Calls), calls::page),
+        Route::at("/calls/{id}").get(See(Calls), calls::detail),
+        Route::at("/calls/{id}/hang-up").get(Change(Calls), calls::confirm_hang_up).post(Change(Calls), calls::hang_up),
+        Route::at("/security").get(See(Security), security::page),
+        Route::at("/security/unblock").post(Change(Security), security::lift),
+        Route::at("/settings").get(See(Settings), settings::page).post(Change(Settings), settings::save),
+        Route::at("/system").get(See(System), system::page),
+        Route::at("/users").get(See(Users), users::page),
+        Route::at("/users/add").get(Owner(Users), users::add_form).post(Owner(Users), users::add),
+        Route::at("/users/{id}").get(See(Users), users::detail).post(Owner(Users), users::change),
+        Route::at("/users/{id}/disable").post(Owner(Users), users::disable),
+        Route::at("/users/{id}/invite").post(Owner(Users), users::invite),
+        Route::at("/users/{id}/remove").get(Owner(Users), users::confirm_remove).post(Owner(Users), users::remove),
+        Route::at("/tokens").get(See(Users), tokens::page),
+        Route::at("/tokens/add").get(Secret(Users), tokens::add_form).post(Secret(Users), tokens::add),
+        Route::at("/tokens/{id}/remove").get(Secret(Users), tokens::confirm_remove).post(Secret(Users), tokens::remove),
+        Route::at("/audit").get(See(Users), audit::page),
+        Route::at("/audit/export").get(See(Users), api_audit::export),
+        Route::at("/account").get(Own, account::page),
+        Route::at("/account/confirm").get(Own, confirm_self::form).post(Own, confirm_self::submit),
+        Route::at("/account/password").post(Own, account::change_password),
     ]
 }
 
 /// The API, below `/api/v1`.
 pub(crate) fn api() -> Routes {
     vec![
-        ("/extensions", get(api_extensions::list).post(api_extensions::add)),
-        ("/extensions/import", post(api_import::import).layer(DefaultBodyLimit::max(UPLOAD_LIMIT))),
-        ("/extensions/export", get(api_extensions::export)),
-        ("/extensions/{number}", get(api_extensions::get).patch(api_extensions::change).delete(api_extensions::remove)),
-        ("/extensions/{number}/push", post(api_extensions::switch_push)),
-        ("/extensions/{number}/test-push", post(api_extensions::test_push)),
-        ("/extensions/{number}/secret", post(api_extensions::renew_secret)),
-        ("/extensions/{number}/enrolments", post(enrolments::issue)),
-        ("/enrolments", get(enrolments::list)),
-        ("/enrolments/{id}", delete(enrolments::revoke)),
-        ("/registrations", get(devices::registrations)),
-        ("/devices/{id}/test-push", post(devices::test_push)),
-        ("/devices/{id}", patch(devices::change).delete(devices::remove)),
-        ("/push/matrix", get(api_push::matrix)),
-        ("/push/network-check", get(api_push::network_check).post(api_push::start_network_check)),
-        ("/push/diagnosis", get(api_push::diagnosis)),
-        ("/push/credentials", get(api_push::list).post(api_push::add)),
-        ("/push/credentials/{id}/check", post(api_push::check)),
-        ("/push/credentials/{id}", delete(api_push::remove)),
-        ("/calls", get(api_calls::list)),
-        ("/calls/active", get(api_calls::active)),
-        ("/calls/active/{id}", delete(api_calls::hang_up)),
-        ("/calls/{id}", get(api_calls::get)),
-        ("/blocklist", get(blocklist::list)),
-        ("/blocklist/{address}", delete(blocklist::remove)),
-        ("/settings", get(api_settings::get).put(api_settings::put)),
-        ("/openapi.json", get(openapi::openapi)),
-        ("/status", get(api_system::status)),
-        ("/doctor", get(api_system::doctor)),
-        ("/metrics", get(api_system::metrics)),
-        ("/tokens", get(api_system::tokens).post(api_system::add_token)),
-        ("/tokens/{id}", delete(api_system::remove_token)),
+        Route::at("/extensions")
+            .get(See(Extensions), api_extensions::list)
+            .post(Change(Extensions), api_extensions::add),
+        Route::at("/extensions/import").post(Change(Extensions), api_import::import).limit(UPLOAD_LIMIT),
+        Route::at("/extensions/export").get(See(Extensions), api_extensions::export),
+        Route::at("/extensions/{number}")
+            .get(See(Extensions), api_extensions::get)
+            .patch(Change(Extensions), api_extensions::change)
+            .delete(Change(Extensions), api_extensions::remove),
+        Route::at("/extensions/{number}/push").post(Change(Extensions), api_extensions::switch_push),
+        Route::at("/extensions/{number}/test-push").post(Change(Extensions), api_extensions::test_push),
+        Route::at("/extensions/{number}/secret").post(Secret(Extensions), api_extensions::renew_secret),
+        Route::at("/extensions/{number}/enrolments").post(Change(Extensions), enrolments::issue),
+        Route::at("/enrolments").get(See(Extensions), enrolments::list),
+        Route::at("/enrolments/{id}").delete(Change(Extensions), enrolments::revoke),
+        Route::at("/registrations").get(See(Devices), devices::registrations),
+        Route::at("/devices/{id}/test-push").post(Change(Devices), devices::test_push),
+        Route::at("/devices/{id}").patch(Change(Devices), devices::change).delete(Change(Devices), devices::remove),
+        Route::at("/push/matrix").get(See(Push), api_push::matrix),
+        Route::at("/push/network-check")
+            .get(See(System), api_push::network_check)
+            .post(Change(System), api_push::start_network_check),
+        Route::at("/push/diagnosis").get(See(Push), api_push::diagnosis),
+        Route::at("/push/credentials").get(See(Push), api_push::list).post(Secret(Push), api_push::add),
+        Route::at("/push/credentials/{id}/check").post(Change(Push), api_push::check),
+        Route::at("/push/credentials/{id}").delete(Secret(Push), api_push::remove),
+        Route::at("/calls").get(See(Calls), api_calls::list),
+        Route::at("/calls/active").get(See(Calls), api_calls::active),
+        Route::at("/calls/active/{id}").delete(Change(Calls), api_calls::hang_up),
+        Route::at("/calls/{id}").get(See(Calls), api_calls::get),
+        Route::at("/blocklist").get(See(Security), blocklist::list),
+        Route::at("/blocklist/{address}").delete(Change(Security), blocklist::remove),
+        Route::at("/settings").get(See(Settings), api_settings::get).put(Change(Settings), api_settings::put),
+        Route::at("/openapi.json").get(See(System), openapi::openapi),
+        Route::at("/events").get(See(System), api_events::stream),
+        Route::at("/status").get(See(System), api_system::status),
+        Route::at("/doctor").get(See(System), api_system::doctor),
+        Route::at("/metrics").get(See(Metrics), api_system::metrics),
+        Route::at("/users").get(See(Users), api_users::list).post(Owner(Users), api_users::add),
+        Route::at("/users/{id}")
+            .get(See(Users), api_users::get)
+            .patch(Owner(Users), api_users::change)
+            .delete(Owner(Users), api_users::remove),
+        Route::at("/users/{id}/invitation").post(Owner(Users), api_users::invite),
+        Route::at("/tokens").get(See(Users), api_tokens::list).post(Secret(Users), api_tokens::add),
+        Route::at("/tokens/{id}").delete(Secret(Users), api_tokens::remove),
+        Route::at("/audit").get(See(Users), api_audit::list),
+        Route::at("/audit/verify").get(See(Users), api_audit::verify),
+        Route::at("/audit/export").get(See(Users), api_audit::export),
     ]
 }
 
 /// The part of the API that only the owner on the machine itself may use.
 pub(crate) fn local_api() -> Routes {
-    vec![("/setup-link", post(api_system::setup_link))]
+    vec![Route::at("/setup-link").post(Socket, api_system::setup_link)]
 }
 
 /// Where the API begins.
 pub(crate) const API: &str = "/api/v1";
 
 fn collect(routes: Routes) -> Router<AdminState> {
-    routes.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+    routes.into_iter().fold(Router::new(), |router, route| router.route(route.path, route.into_methods()))
 }
 
 /// Pages and the API for HTTPS: everything but the short open list needs a session or, for the API, an API token.
 pub fn router(state: AdminState) -> Router {
     let closed = collect(pages()).layer(middleware::from_fn_with_state(state.clone(), session::require_session));
     let api = collect(api())
+        .layer(middleware::from_fn_with_state(state.clone(), idempotency::once))
         .fallback(nothing_here)
         .layer(middleware::from_fn_with_state(state.clone(), session::require_session_or_token));
     let nothing = Router::new()
@@ -151,16 +200,23 @@ pub fn router(state: AdminState) -> Router {
     headers::around(all.with_state(state.clone()), &state)
 }
 
-fn adding(kind: CredentialKind) -> MethodRouter<AdminState> {
-    get(async move |frame| push_form::form(kind, frame))
-        .post(move |state, frame, multipart| push_form::add(kind, state, frame, multipart))
-        .layer(DefaultBodyLimit::max(UPLOAD_LIMIT))
+fn adding(path: &'static str, kind: CredentialKind) -> Route {
+    Route::at(path)
+        .get(Secret(Push), async move |frame| push_form::form(kind, frame))
+        .post(Secret(Push), move |state, frame, multipart| push_form::add(kind, state, frame, multipart))
+        .limit(UPLOAD_LIMIT)
 }
 
 /// The API for the Unix socket, where whoever could connect is the owner.
 pub fn local_router(state: AdminState) -> Router {
-    let api = collect(api()).merge(collect(local_api())).fallback(nothing_here);
-    let all = Router::new().nest(API, api).fallback(nothing_here).layer(middleware::from_fn(session::as_local_owner));
+    let api = collect(api())
+        .merge(collect(local_api()))
+        .layer(middleware::from_fn_with_state(state.clone(), idempotency::once))
+        .fallback(nothing_here);
+    let all = Router::new()
+        .nest(API, api)
+        .fallback(nothing_here)
+        .layer(middleware::from_fn_with_state(state.clone(), session::as_local_owner));
     headers::around(all.with_state(state.clone()), &state)
 }
 

@@ -3,18 +3,23 @@
 //! The guard stands around whole groups of routes, so a new route is closed until somebody puts it into the public list.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use pbx_core::model::ExtensionNumber;
 use pbx_core::store::StoreError;
 
 use crate::accounts;
+use crate::audit;
 use crate::clock;
 use crate::error::{ErrorPage, Problem, Refusal};
+use crate::role::{Asking, Door, Role};
 use crate::state::AdminState;
 use crate::token;
+use crate::tokens;
 
 /// `__Host-` makes browsers insist on Secure, on the path `/` and on this very host.
 const COOKIE: &str = "__Host-nightbell";
@@ -30,6 +35,19 @@ pub(crate) struct SignedIn {
     pub(crate) name: String,
     /// Names the session: the hash of its token.
     pub(crate) session: String,
+    /// Their row; `None` for the Unix socket and for tokens that belong to nobody.
+    pub(crate) user: Option<i64>,
+    pub(crate) role: Role,
+    /// The extension they belong to.
+    pub(crate) extension: Option<ExtensionNumber>,
+    pub(crate) door: Door,
+}
+
+impl SignedIn {
+    /// What the rule of roles looks at.
+    pub(crate) const fn asking(&self) -> Asking<'_> {
+        Asking { role: self.role, extension: self.extension, door: &self.door }
+    }
 }
 
 impl Refusal {
@@ -46,8 +64,8 @@ impl Refusal {
 pub(crate) async fn require_session(State(state): State<AdminState>, mut request: Request, next: Next) -> Response {
     match by_cookie(&state, request.headers()).await {
         Ok(Some(signed_in)) => {
-            request.extensions_mut().insert(signed_in);
-            next.run(request).await
+            request.extensions_mut().insert(signed_in.clone());
+            audit::watch(&state, &signed_in, request, next).await
         }
         Ok(None) => to_sign_in(&request),
         Err(error) => ErrorPage::from(error).into_response(),
@@ -61,13 +79,13 @@ pub(crate) async fn require_session_or_token(
     next: Next,
 ) -> Response {
     let found = match request.headers().get(header::AUTHORIZATION).cloned() {
-        Some(presented) => by_token(&state, &presented).await,
+        Some(presented) => by_token(&state, &presented, caller_address(request.extensions())).await,
         None => by_cookie(&state, request.headers()).await,
     };
     match found {
         Ok(Some(signed_in)) => {
-            request.extensions_mut().insert(signed_in);
-            next.run(request).await
+            request.extensions_mut().insert(signed_in.clone());
+            audit::watch(&state, &signed_in, request, next).await
         }
         Ok(None) => {
             let mut response = Problem(Refusal::signed_out()).into_response();
@@ -79,10 +97,17 @@ pub(crate) async fn require_session_or_token(
 }
 
 /// At the Unix socket everybody is the owner; [`crate::UnixDoor`] has checked who may connect.
-pub(crate) async fn as_local_owner(mut request: Request, next: Next) -> Response {
-    let owner = SignedIn { name: "owner".into(), session: "unix".into() };
-    request.extensions_mut().insert(owner);
-    next.run(request).await
+pub(crate) async fn as_local_owner(State(state): State<AdminState>, mut request: Request, next: Next) -> Response {
+    let owner = SignedIn {
+        name: "owner".into(),
+        session: "unix".into(),
+        user: None,
+        role: Role::Owner,
+        extension: None,
+        door: Door::Socket,
+    };
+    request.extensions_mut().insert(owner.clone());
+    audit::watch(&state, &owner, request, next).await
 }
 
 fn to_sign_in(request: &Request) -> Response {
@@ -99,16 +124,30 @@ fn to_sign_in(request: &Request) -> Response {
 async fn by_cookie(state: &AdminState, headers: &HeaderMap) -> Result<Option<SignedIn>, StoreError> {
     let Some(session) = cookie(headers).and_then(token::hash) else { return Ok(None) };
     let user = accounts::session_user(&state.store, &session, clock::now()).await?;
-    Ok(user.map(|name| SignedIn { name, session }))
+    Ok(user.map(|user| SignedIn {
+        name: user.name,
+        session,
+        user: Some(user.id),
+        role: user.role,
+        extension: user.extension,
+        door: Door::Session { confirmed_at: user.confirmed_at },
+    }))
 }
 
-async fn by_token(state: &AdminState, presented: &HeaderValue) -> Result<Option<SignedIn>, StoreError> {
+async fn by_token(state: &AdminState, presented: &HeaderValue, from: IpAddr) -> Result<Option<SignedIn>, StoreError> {
     let text = presented.to_str().unwrap_or("");
     let bearer = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let bearer = bearer.map(|(_, token)| token.trim()).filter(|token| token.starts_with(API_TOKEN_PREFIX));
     let Some(session) = bearer.and_then(token::hash) else { return Ok(None) };
-    let found = accounts::use_api_token(&state.store, &session, clock::now()).await?;
-    Ok(found.map(|name| SignedIn { name, session }))
+    let found = tokens::store::use_one(&state.store, &session, from, clock::now()).await?;
+    Ok(found.map(|token| SignedIn {
+        name: format!("token {}", token.name),
+        session,
+        user: token.user,
+        role: token.role,
+        extension: None,
+        door: Door::Token { scopes: token.scopes },
+    }))
 }
 
 /// The hash of the session cookie, to end the session.
@@ -131,14 +170,34 @@ pub(crate) async fn start(state: &AdminState, user: i64, request: &Caller) -> Re
     let minted = token::mint("")?;
     let from = (request.address.to_string(), request.user_agent.clone());
     accounts::put_session(&state.store, &minted.hash, user, (&from.0, &from.1), clock::now()).await?;
-    let age = accounts::ABSOLUTE.as_secs();
-    HeaderValue::from_str(&format!("{COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={age}", minted.text))
+    set(COOKIE, &minted.text, accounts::ABSOLUTE)
+}
+
+/// After a proof: the session gets another token, so that whoever copied the old one is out; the cookie to set.
+pub(crate) async fn renew(state: &AdminState, session: &str) -> Result<HeaderValue, Refusal> {
+    let minted = token::mint("")?;
+    if accounts::renew_session(&state.store, (session, &minted.hash), clock::now()).await? {
+        set(COOKIE, &minted.text, accounts::ABSOLUTE)
+    } else {
+        Err(Refusal::signed_out())
+    }
+}
+
+fn set(name: &str, value: &str, age: Duration) -> Result<HeaderValue, Refusal> {
+    let seconds = age.as_secs();
+    HeaderValue::from_str(&format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}"))
         .map_err(|failure| Refusal::internal(&failure))
 }
 
 /// The cookie that removes the session's cookie.
 pub(crate) fn removal() -> HeaderValue {
     HeaderValue::from_static("__Host-nightbell=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0")
+}
+
+/// The address a request comes from, without the form of IPv4 within IPv6.
+pub(crate) fn caller_address(extensions: &Extensions) -> IpAddr {
+    let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
+    address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
 /// Where a request comes from.
@@ -155,12 +214,9 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Caller {
         parts: &mut axum::http::request::Parts,
         _: &S,
     ) -> Result<Self, std::convert::Infallible> {
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let address = caller_address(&parts.extensions);
         let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
-        Ok(Self {
-            address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-            user_agent: user_agent.chars().take(MAX_USER_AGENT).collect(),
-        })
+        Ok(Self { address, user_agent: user_agent.chars().take(MAX_USER_AGENT).collect() })
     }
 }
 

@@ -8,6 +8,9 @@ use pbx_core::model::{DeviceId, UnixMillis};
 use pbx_core::net::Counters;
 use pbx_core::store::Store;
 
+use crate::api::idempotency::InProgress;
+use crate::audit::Audit;
+use crate::event_log::EventLog;
 use crate::password::Passwords;
 use crate::throttle::Throttle;
 use crate::tls::LiveCertificate;
@@ -42,6 +45,9 @@ pub struct AdminState {
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) streams: Streams,
     pub(crate) confirmations: Confirmations,
+    pub(crate) audit: Audit,
+    pub(crate) event_log: EventLog,
+    pub(crate) in_progress: InProgress,
 }
 
 impl std::fmt::Debug for AdminState {
@@ -59,6 +65,7 @@ impl AdminState {
         enrolments: provisioning::Enrolments,
         site: Site,
     ) -> Self {
+        let event_log = EventLog::start(switchboard.notices(), site.started_at);
         Self {
             switchboard,
             store,
@@ -69,6 +76,9 @@ impl AdminState {
             throttle: Arc::default(),
             streams: Streams::default(),
             confirmations: Confirmations::default(),
+            audit: Audit::default(),
+            event_log,
+            in_progress: InProgress::default(),
         }
     }
 }

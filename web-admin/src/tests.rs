@@ -5,9 +5,15 @@ mod fake;
 mod access;
 mod acrobits;
 mod api;
+mod audit;
 mod contract;
+mod events;
+mod idempotency;
 mod pages;
+mod roles;
 mod signing_in;
+mod tokens;
+mod users;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -23,6 +29,7 @@ use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
 use self::fake::Fake;
+use crate::role::Role;
 use crate::{AdminState, Site, local_router, router, setup, tls};
 
 /// A password that passes the rules.
@@ -102,6 +109,27 @@ impl Bench {
         assert_eq!(bench.post(&path, "", &form).await.status, StatusCode::SEE_OTHER);
         let cookie = bench.sign_in("anna", PASSWORD).await.unwrap();
         (bench, cookie)
+    }
+
+    /// Somebody of this role who is signed in; gives the cookie.
+    async fn session_of(&self, name: &str, role: Role, extension: Option<&str>) -> String {
+        let mut tx = self.store.begin().await.unwrap();
+        let row = sqlx::query(
+            "INSERT INTO admin_user (name, name_key, password_hash, role, extension, created_at, changed_at)
+             VALUES ($1, $1, '', $2, $3, 0, 0) RETURNING id",
+        )
+        .bind(name)
+        .bind(role.as_str())
+        .bind(extension)
+        .fetch_one(&mut *tx)
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+        let minted = crate::token::mint("").unwrap();
+        let now = crate::clock::now();
+        let id: i64 = sqlx::Row::get(&row, "id");
+        crate::accounts::put_session(&self.store, &minted.hash, id, ("192.0.2.9", "tests"), now).await.unwrap();
+        format!("__Host-nightbell={}", minted.text)
     }
 
     async fn sign_in(&self, name: &str, password: &str) -> Option<String> {

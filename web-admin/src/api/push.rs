@@ -124,7 +124,9 @@ pub(crate) async fn add(
     State(state): State<AdminState>,
     Body(new): Body<NewCredential>,
 ) -> Answer<(StatusCode, Json<CredentialSummary>)> {
-    Ok((StatusCode::CREATED, Json(state.push.add_credential(new).await?)))
+    let credential = state.push.add_credential(new).await?;
+    crate::audit::note(format!("push credential {}", credential.id.0));
+    Ok((StatusCode::CREATED, Json(credential)))
 }
 
 #[utoipa::path(post, path = "/push/credentials/{id}/check", operation_id = "push_check", tag = "Push", summary = "Asks the provider whether it takes the credential.", params(("id" = i64, Path, description = "Which one, by its id")), responses((status = 200, description = "What it said.", body = CheckOutcome), (status = 404, description = ""), (status = 409, description = ""), (status = 422, description = "")))]

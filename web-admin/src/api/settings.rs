@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::Answer;
 use super::body::Body;
 use crate::adding::settings;
+use crate::audit;
 use crate::error::Refusal;
 use crate::state::AdminState;
 
@@ -31,8 +32,23 @@ pub(crate) async fn put(
 /// Checks and saves settings; they are in force when this returns.
 pub(crate) async fn save(state: &AdminState, changed: Settings) -> Result<(), Refusal> {
     changed.check().map_err(pbx_core::switchboard::command::CommandError::from)?;
-    state.switchboard.ask(Command::ChangeSettings(changed)).await?;
+    let before = settings(state).await?;
+    state.switchboard.ask(Command::ChangeSettings(changed.clone())).await?;
+    audit::note(difference(&before, &changed));
     Ok(())
+}
+
+/// Every setting that differs, old and new; no setting is a secret.
+fn difference(before: &Settings, after: &Settings) -> String {
+    let (Ok(Value::Object(before)), Ok(Value::Object(after))) =
+        (serde_json::to_value(before), serde_json::to_value(after))
+    else {
+        return String::new();
+    };
+    let changed = after.iter().filter(|(field, value)| before.get(*field) != Some(*value));
+    let told =
+        changed.map(|(field, value)| format!("{field}: {} -> {value}", before.get(field).unwrap_or(&Value::Null)));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// The settings with the wanted fields replaced; an unknown field is refused, because it would change nothing.

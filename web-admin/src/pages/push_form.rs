@@ -282,6 +282,7 @@ fn list(text: &str) -> Vec<String> {
 /// Adds a credential and checks it at once; a failed check is shown beside it and does not undo the adding.
 async fn added(state: &AdminState, new: NewCredential) -> Result<(), CredentialError> {
     let credential = state.push.add_credential(new).await?;
+    crate::audit::note(format!("push credential {}", credential.id.0));
     if let Err(error) = state.push.check_credential(credential.id).await {
         tracing::warn!(code = error.code(), "a new push credential could not be checked");
     }

@@ -17,9 +17,7 @@ use crate::password::{self, MIN_CHARS};
 use crate::session::Caller;
 use crate::state::AdminState;
 use crate::token;
-
-/// Longest user name: a mail address.
-const MAX_NAME: usize = 254;
+use crate::users;
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct SetupForm {
@@ -64,8 +62,8 @@ pub(crate) async fn submit(
     let Some(hash) = valid(&state, &text).await? else { return Ok(void()) };
     let mut errors = Errors::default();
     let name = form.name.trim();
-    if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
-        errors.put("name", "give a name or a mail address to sign in with");
+    if let Err(why) = users::check_name(name) {
+        errors.put("name", why);
     }
     if let Err(weak) = password::check_new(form.password.reveal(), name) {
         errors.put("password", weak.to_string());
@@ -96,8 +94,8 @@ async fn valid(state: &AdminState, text: &str) -> Result<Option<String>, Refusal
     Ok(accounts::setup_works(&state.store, &hash, clock::now()).await?.then_some(hash))
 }
 
-fn void() -> Response {
-    let page = VoidPage { layout: Layout::bare("This setup link does not work") };
+pub(super) fn void() -> Response {
+    let page = VoidPage { layout: Layout::bare("This link does not work") };
     (StatusCode::NOT_FOUND, render(&page)).into_response()
 }
 

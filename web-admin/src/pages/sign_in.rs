@@ -8,7 +8,8 @@ use pbx_core::model::Redacted;
 use serde::Deserialize;
 
 use super::{Page, go};
-use crate::accounts;
+use crate::accounts::{self, AdminUser};
+use crate::audit::store::Entry;
 use crate::clock;
 use crate::error::{Refusal, render};
 use crate::form::{Errors, Input};
@@ -75,9 +76,10 @@ pub(crate) async fn submit(State(state): State<AdminState>, caller: Caller, Form
             return Ok((StatusCode::SERVICE_UNAVAILABLE, shown).into_response());
         }
     };
-    match user.filter(|_| right) {
+    match user.clone().filter(|_| right) {
         Some(user) => {
             state.throttle.succeeded(&form.name, caller.address, now);
+            audited(&state, &caller, Some(&user), "done").await;
             let cookie = session::start(&state, user.id, &caller).await?;
             let mut response = go(safe_next(&form.next))?;
             response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -85,6 +87,7 @@ pub(crate) async fn submit(State(state): State<AdminState>, caller: Caller, Form
         }
         None => {
             tracing::info!(address = %caller.address, "a sign-in failed");
+            audited(&state, &caller, user.as_ref(), "refused (401)").await;
             let mut errors = Errors::default();
             errors.put(
                 "",
@@ -93,6 +96,25 @@ pub(crate) async fn submit(State(state): State<AdminState>, caller: Caller, Form
             let shown = page(&state, Layout::bare("Sign in"), &form, &errors).await?;
             Ok((StatusCode::UNAUTHORIZED, shown).into_response())
         }
+    }
+}
+
+/// A name nobody has is not written down: people type passwords into the wrong field.
+async fn audited(state: &AdminState, caller: &Caller, user: Option<&AdminUser>, result: &str) {
+    let entry = Entry {
+        who: user.map_or_else(|| "somebody unknown".to_owned(), |user| user.name.clone()),
+        role: String::new(),
+        door: "open",
+        address: caller.address.to_string(),
+        action: "sign-in".to_owned(),
+        target: "/sign-in".to_owned(),
+        result: result.to_owned(),
+        detail: String::new(),
+    };
+    if result == "done" {
+        state.audit.record(&state.store, entry).await;
+    } else {
+        state.audit.record_stranger(&state.store, entry).await;
     }
 }
 

@@ -11,11 +11,11 @@ fn filled(path: &str) -> String {
 }
 
 fn closed_pages() -> Vec<String> {
-    routes::pages().into_iter().map(|(path, _)| filled(path)).collect()
+    routes::pages().into_iter().map(|route| filled(route.path)).collect()
 }
 
 fn closed_api() -> Vec<String> {
-    routes::api().into_iter().map(|(path, _)| format!("/api/v1{}", filled(path))).collect()
+    routes::api().into_iter().map(|route| format!("/api/v1{}", filled(route.path))).collect()
 }
 
 fn refused(answer: &Answer, path: &str) {
@@ -25,12 +25,13 @@ fn refused(answer: &Answer, path: &str) {
 
 #[tokio::test]
 async fn only_the_open_list_works_without_signing_in() {
-    let open: Vec<_> = routes::open().into_iter().map(|(path, _)| path).collect();
+    let open: Vec<_> = routes::open().into_iter().map(|route| route.path).collect();
     let expected = [
         "/healthz",
         "/static/{name}",
         "/setup/{token}",
         "/sign-in",
+        "/invite/{token}",
         "/api/v1/calls/{id}/ringing",
         "/api/v1/acrobits/push-token",
         "/api/v1/acrobits/logged-out",

@@ -146,7 +146,7 @@ async fn an_idle_session_and_an_old_one_are_over() {
 #[tokio::test]
 async fn an_api_token_opens_the_api_and_nothing_else_until_it_is_deleted() {
     let (bench, cookie) = Bench::signed_in().await;
-    let page = bench.post("/account/tokens", &cookie, "token_name=CI").await.body;
+    let page = bench.post("/tokens/add", &cookie, "name=CI&scope_read=on").await.body;
     let start = page.find("nbt_").unwrap();
     let token: String = page[start..].chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
     let with_token = |path: &'static str| {
@@ -154,8 +154,8 @@ async fn an_api_token_opens_the_api_and_nothing_else_until_it_is_deleted() {
     };
     assert_eq!(bench.send(with_token("/api/v1/status")).await.status, StatusCode::OK);
     assert_eq!(bench.send(with_token("/extensions")).await.status, StatusCode::SEE_OTHER);
-    assert!(!bench.get("/account", &cookie).await.body.contains(&token), "shown once");
-    assert_eq!(bench.post("/account/tokens/1/remove", &cookie, "").await.status, StatusCode::SEE_OTHER);
+    assert!(!bench.get("/tokens", &cookie).await.body.contains(&token), "shown once");
+    assert_eq!(bench.post("/tokens/1/remove", &cookie, "").await.status, StatusCode::SEE_OTHER);
     assert_eq!(bench.send(with_token("/api/v1/status")).await.status, StatusCode::UNAUTHORIZED);
 }
 
