@@ -154,6 +154,7 @@ impl App {
         let state = AdminState::new(switchboard.clone(), store.clone(), push.clone(), enrolments.clone(), site);
         let (web_stop, stopping) = watch::channel(false);
         let mut tasks = push_tasks;
+        tasks.push(tokio::spawn(state.mailer().run(stopped(stopping.clone()))));
         tasks.push(tokio::spawn(tell_offer(offer, switchboard.clone(), stopping.clone())));
         tasks.extend(start_web(config, state, &certificate, &enrolments, (https.1, stopping))?);
         Ok(Self {
@@ -306,10 +307,6 @@ fn start_web(
     enrolments: &Enrolments,
     (listener, stopping): (TcpListener, watch::Receiver<bool>),
 ) -> Result<Vec<JoinHandle<()>>, AppError> {
-    let stopped = |mut stopping: watch::Receiver<bool>| async move {
-        // The sender is kept by the App, so an error means that it is gone: stop as well.
-        let _ = stopping.wait_for(|stop| *stop).await;
-    };
     let router = web_admin::router(state.clone()).nest("/p", enrolments.routes());
     let https = web_admin::serve_https(listener, certificate.https_config()?, router, stopped(stopping.clone()));
     let path = config.socket_path();
@@ -335,6 +332,11 @@ fn start_web(
             }
         }),
     ])
+}
+
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    // The sender is kept by the App, so an error means that it is gone: stop as well.
+    let _ = stopping.wait_for(|stop| *stop).await;
 }
 
 #[expect(clippy::disallowed_methods, reason = "the wiring reads the wall clock once, for the start time")]

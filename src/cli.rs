@@ -16,11 +16,13 @@ mod config_check;
 mod credential;
 mod demo;
 mod device;
+mod diagnose;
 mod doctor;
 mod extension;
 mod failure;
 mod healthcheck;
 mod import;
+mod mail;
 mod output;
 mod push;
 mod push_health;
@@ -125,6 +127,9 @@ enum Command {
     /// Push credentials, and push for single extensions
     #[command(subcommand)]
     Push(push::PushCommand),
+    /// Welcome mails with QR codes, and the mail server they go through
+    #[command(subcommand)]
+    Mail(mail::MailCommand),
     /// Every phone with both its records: where it is now, and how it can be woken
     Registrations,
     /// The call log, and why a phone did or did not ring
@@ -140,6 +145,8 @@ enum Command {
     Blocklist(blocklist::BlocklistCommand),
     /// Look for causes of trouble, each with its fix
     Doctor,
+    /// Look for the cause of what people say about their calls
+    Diagnose(diagnose::Question),
     /// Quick answer for containers and watchdogs: 0 healthy, 1 not
     Healthcheck,
     /// Boot settings
@@ -217,10 +224,12 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Demo(args) => demo::run(&args, json),
         Command::Config(ConfigCommand::Check) => config_check::run(&place),
         Command::Doctor => ask(doctor::run(&place)),
+        Command::Diagnose(question) => ask(async { diagnose::run(&place.client()?, &question).await }),
         Command::Healthcheck => ask(healthcheck::run(place.client()?)),
         Command::SetupLink => ask(setup_link::run(place.client()?)),
         Command::Extension(command) => ask(extension::run(place.client()?, command)),
         Command::Push(command) => ask(push::run(place.client()?, command)),
+        Command::Mail(command) => ask(mail::run(place.client()?, command)),
         Command::Registrations => ask(registrations::run(place.client()?)),
         Command::User(command) => ask(user::run(place.client()?, command)),
         Command::Audit(command) => ask(audit::run(place.client()?, command)),

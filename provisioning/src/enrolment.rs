@@ -30,6 +30,7 @@ const MAX_LABEL_CHARS: usize = 64;
 
 /// Names a link for the admin; says nothing about its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct EnrolmentId(pub Uuid);
 

@@ -327,7 +327,7 @@ impl Enrolments {
         })
     }
 
-    async fn extension(&self, number: ExtensionNumber) -> Result<ExtensionDetail, EnrolmentError> {
+    pub(crate) async fn extension(&self, number: ExtensionNumber) -> Result<ExtensionDetail, EnrolmentError> {
         if let Reply::Extension(detail) = self.inner.switchboard.ask(Command::ShowExtension(number)).await? {
             Ok(*detail)
         } else {
@@ -349,6 +349,10 @@ impl Enrolments {
 
     pub(crate) fn public(&self) -> &PublicInfo {
         &self.inner.public
+    }
+
+    pub(crate) fn switchboard(&self) -> &SwitchboardHandle {
+        &self.inner.switchboard
     }
 
     pub(crate) fn throttle(&self) -> &Throttle {
@@ -373,7 +377,7 @@ impl From<StoreError> for RedeemError {
     }
 }
 
-fn random<const N: usize>() -> Result<[u8; N], EnrolmentError> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], EnrolmentError> {
     let mut bytes = [0u8; N];
     getrandom::fill(&mut bytes).map_err(|_| EnrolmentError::Random)?;
     Ok(bytes)

@@ -5,7 +5,7 @@
 //! and not before, the device's own SIP account is minted; its secret is shown in that one answer and is stored nowhere.
 //!
 //! Reading order: [`enrolment`] (a link's life), [`link`] (what is secret about it), `enrolments` (issue, redeem, revoke),
-//! `handlers` (the public pages).
+//! `handlers` (the public pages), `mail` (links by mail).
 
 pub mod account;
 pub mod enrolment;
@@ -21,6 +21,8 @@ mod enrolments;
 mod fixture;
 #[cfg(feature = "web")]
 mod handlers;
+#[cfg(feature = "web")]
+pub mod mail;
 #[cfg(feature = "web")]
 mod store;
 #[cfg(feature = "web")]

@@ -34,6 +34,31 @@ pub fn svg(text: &str, title: &str) -> Result<String, QRCodeError> {
     ))
 }
 
+/// `text` as a PNG file with `module` pixels for each module, quiet zone included; `None` for a text that is too long.
+#[cfg(feature = "web")]
+pub fn png(text: &str, module: u32) -> Option<Vec<u8>> {
+    let code = QRBuilder::new(text).ecl(ECL::M).build().ok()?;
+    let side = code.size + 2 * QUIET;
+    let scale = usize::try_from(module).ok()?;
+    let mut pixels = Vec::with_capacity(side * side * scale * scale);
+    for y in 0..side * scale {
+        for x in 0..side * scale {
+            let dark = |at: usize| (at / scale).checked_sub(QUIET).filter(|at| *at < code.size);
+            let is_dark = dark(y).zip(dark(x)).and_then(|(row, column)| code.data.get(row * code.size + column));
+            pixels.push(if is_dark.is_some_and(|module| module.value()) { 0 } else { 255 });
+        }
+    }
+    let width = u32::try_from(side * scale).ok()?;
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width, width);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header().ok()?;
+    writer.write_image_data(&pixels).ok()?;
+    writer.finish().ok()?;
+    Some(file)
+}
+
 fn escaped(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut escaped, c| {
         match c {

@@ -21,12 +21,17 @@
 //! - No attempt starts at or after the end of the wake's time, and none for a call that is over.
 //! - A credential that is removed or refused while another one serves the same app loses no wake: what waits moves on at
 //!   once, what is on the wire moves on unless it is accepted.
-//! - Each credential is a bulkhead (a lane) with its own queue and its own attempts on the wire, so a slow one delays
-//!   nobody else; within a lane calls go before notices.
+//! - Each credential, each environment and each push service is a bulkhead (a lane) with its own queue and its own attempts
+//!   on the wire, so a slow one delays nobody else; within a lane calls take turns and go before notices.
+//! - A lane whose provider left several attempts in a row without an answer is open: one probe at a time goes out, over a new
+//!   connection; the others wait and go at once when anything is answered, or go on with another credential that serves the
+//!   same app. A wake that has waited so for half its time goes in any case.
 //! - Pure: no clock, no randomness, no I/O. The driver brings `now` and the outcomes and carries out the outputs in order.
 
 mod answer;
+mod circuit;
 mod lane;
+mod lanes;
 mod machine;
 #[cfg(test)]
 mod tests;
@@ -43,17 +48,21 @@ use crate::credential::CredentialId;
 #[cfg(feature = "providers")]
 pub(crate) use answer::KEY_ENVIRONMENT;
 pub use answer::{Answer, Remedy};
-pub use lane::{CALLS_WAITING, NOTICES_SENDING, NOTICES_WAITING, SENDING};
+pub use circuit::{Circuit, OPEN_AFTER, PROBE_PAUSE, PROBE_PAUSE_STOOD_IN};
+pub use lane::{CALLS_WAITING, LaneKey, NOTICES_WAITING, SENDING};
+pub use lanes::{LANES, LaneStatus, SilentService};
 pub use machine::{Delivery, FOLLOWERS, PENDING, PENDING_NOTICES, REMEMBERED};
 pub use wake::{ATTEMPT_TIMEOUT, ATTEMPTS};
 
 /// Which credential and which environment a wake goes through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// The credential; its lane.
     pub credential: CredentialId,
     /// Production or sandbox.
     pub environment: Environment,
+    /// Web Push: the push service's host and port, which get a lane of their own.
+    pub service: Option<Arc<str>>,
     /// Where to try once when the provider says that the token is not of this environment.
     pub other: Option<(CredentialId, Environment)>,
     /// Another credential for the same app and environment, for when the provider refuses the first or it is removed.
@@ -97,6 +106,8 @@ pub enum Input {
         /// New routes for its wakes (see [`Delivery::wakes_of`]); those without one give up.
         routes: BTreeMap<WakeId, Route>,
     },
+    /// The provider of this credential answered something outside of a wake (a live check, a sign-in).
+    Answers(CredentialId),
 }
 
 /// How an attempt ended.
@@ -104,6 +115,8 @@ pub enum Input {
 pub enum Outcome {
     /// The provider answered.
     Answered(Answer),
+    /// Nobody was asked: the push could not be put together or signed.
+    Unasked(Answer),
     /// No answer: the connection failed.
     Unreachable {
         /// In plain words, without secrets.
@@ -116,7 +129,7 @@ impl Outcome {
     pub fn is_about_the_key(&self) -> bool {
         match self {
             Self::Unreachable { .. } => false,
-            Self::Answered(answer) => match answer.verdict {
+            Self::Answered(answer) | Self::Unasked(answer) => match answer.verdict {
                 Verdict::Accepted | Verdict::TokenGone { .. } | Verdict::Misconfigured { .. } => true,
                 Verdict::RetryAfter { .. } | Verdict::TokenWrong { .. } | Verdict::Refused { .. } => false,
             },

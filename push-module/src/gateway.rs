@@ -36,8 +36,9 @@ use clock::Clock;
 use driver::{CONTROLS, Control, Driver};
 use entry::Entry;
 
+pub use crate::delivery::Circuit;
 pub use alarm::{Alarm, AlarmCode};
-pub use health::{Attempts, Circuit, OPEN_AFTER, ProviderFailure, ProviderHealth};
+pub use health::{Attempts, ProviderFailure, ProviderHealth};
 
 /// What the core tells the push side.
 #[derive(Debug, Clone)]
@@ -184,6 +185,9 @@ impl Gateway {
         let outcome = CheckOutcome { at: self.shared.clock.now().wall, ..checked.outcome };
         self.shared.store.put_check(id, &outcome).await?;
         entry.board().note_check(outcome.clone());
+        if outcome.ok {
+            self.tell(Control::Answers(id)).await?;
+        }
         entry.log_alarms(outcome.at);
         Ok(outcome)
     }

@@ -184,6 +184,10 @@ impl Client {
         read(&self.ask(Method::PATCH, path, Some(body)).await?)
     }
 
+    pub(super) async fn put<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<Answer<T>, ClientError> {
+        read(&self.ask(Method::PUT, path, Some(body)).await?)
+    }
+
     pub(super) async fn delete(&self, path: &str) -> Result<(), ClientError> {
         self.ask(Method::DELETE, path, None).await.map(drop)
     }

@@ -28,6 +28,8 @@ mod kill_rounds;
 #[cfg(test)]
 mod late_push;
 #[cfg(test)]
+mod mail;
+#[cfg(test)]
 mod many_apps;
 #[cfg(test)]
 mod moving_phones;

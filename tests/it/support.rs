@@ -10,6 +10,7 @@ pub(crate) mod program;
 pub(crate) mod raw;
 pub(crate) mod server;
 pub(crate) mod sipp;
+pub(crate) mod smtp;
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};

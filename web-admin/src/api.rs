@@ -14,10 +14,12 @@ pub(crate) mod events;
 pub(crate) mod extensions;
 pub(crate) mod idempotency;
 pub(crate) mod import;
+pub(crate) mod mail;
 pub(crate) mod push;
 pub(crate) mod settings;
 pub(crate) mod system;
 pub(crate) mod tokens;
+pub(crate) mod trouble;
 pub(crate) mod users;
 pub(crate) mod view;
 

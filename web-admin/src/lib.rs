@@ -40,6 +40,7 @@ mod throttle;
 pub mod tls;
 mod token;
 mod tokens;
+mod trouble;
 mod users;
 mod words;
 

@@ -125,7 +125,7 @@ impl Snapshot {
             [(labels("waiting"), number(health.waiting)), (labels("sending"), number(health.sending))]
         });
         page.gauge(("nightbell_push_queue", "Wakes that wait for their turn, and attempts on the wire"), queues)?;
-        let open = self.health.iter().map(|health| (credential(health), i64::from(health.circuit == Circuit::Open)));
+        let open = self.health.iter().map(|health| (credential(health), i64::from(health.circuit != Circuit::Closed)));
         page.gauge(("nightbell_push_circuit_open", "1 while a provider gives no answer"), open)?;
         let success =
             self.health.iter().filter_map(|health| Some((credential(health), health.last_success?.seconds())));

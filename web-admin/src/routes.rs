@@ -16,19 +16,22 @@ use crate::api::{
 use crate::api::{
     blocklist, calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import,
 };
-use crate::api::{events as api_events, idempotency};
+use crate::api::{events as api_events, idempotency, trouble as api_trouble};
 use crate::error::{ErrorPage, Problem, Refusal};
 use crate::headers::{self, OPEN_LIMIT, UPLOAD_LIMIT};
 use crate::pages::{
     account, audit, calls, confirm_self, dashboard, device, extension, extensions, health, import, invitation, pairing,
     push, push_apps, push_form, push_health, push_help, push_network,
 };
+use crate::pages::{api as api_page, trouble};
 use crate::pages::{security, settings, setup, sign_in, system, tokens, users};
 use crate::role::Need::{Change, Nothing, Own, Owner, Secret, See, Socket};
 use crate::role::Scope::{Calls, Devices, Extensions, Metrics, Push, Security, Settings, System, Users};
 use crate::route::Route;
 use crate::state::AdminState;
 use crate::{assets, events, openapi, session};
+
+mod enrolling;
 
 type Routes = Vec<Route>;
 
@@ -102,6 +105,8 @@ pub(crate) fn pages() -> Routes {
         Route::at("/security/unblock").post(Change(Security), security::lift),
         Route::at("/settings").get(See(Settings), settings::page).post(Change(Settings), settings::save),
         Route::at("/system").get(See(System), system::page),
+        Route::at("/system/trouble").get(See(System), trouble::page),
+        Route::at("/system/api").get(See(System), api_page::page),
         Route::at("/users").get(See(Users), users::page),
         Route::at("/users/add").get(Owner(Users), users::add_form).post(Owner(Users), users::add),
         Route::at("/users/{id}").get(See(Users), users::detail).post(Owner(Users), users::change),
@@ -117,6 +122,9 @@ pub(crate) fn pages() -> Routes {
         Route::at("/account/confirm").get(Own, confirm_self::form).post(Own, confirm_self::submit),
         Route::at("/account/password").post(Own, account::change_password),
     ]
+    .into_iter()
+    .chain(enrolling::pages())
+    .collect()
 }
 
 /// The API, below `/api/v1`.
@@ -155,6 +163,7 @@ pub(crate) fn api() -> Routes {
         Route::at("/blocklist").get(See(Security), blocklist::list),
         Route::at("/blocklist/{address}").delete(Change(Security), blocklist::remove),
         Route::at("/settings").get(See(Settings), api_settings::get).put(Change(Settings), api_settings::put),
+        Route::at("/diagnosis").get(See(System), api_trouble::diagnosis),
         Route::at("/openapi.json").get(See(System), openapi::openapi),
         Route::at("/events").get(See(System), api_events::stream),
         Route::at("/status").get(See(System), api_system::status),
@@ -172,6 +181,9 @@ pub(crate) fn api() -> Routes {
         Route::at("/audit/verify").get(See(Users), api_audit::verify),
         Route::at("/audit/export").get(See(Users), api_audit::export),
     ]
+    .into_iter()
+    .chain(enrolling::api())
+    .collect()
 }
 
 /// The part of the API that only the owner on the machine itself may use.

@@ -33,6 +33,18 @@ pub struct Site {
     pub counters: Arc<Counters>,
 }
 
+impl Site {
+    /// The host in the public address, without port and brackets.
+    pub fn host(&self) -> &str {
+        let rest = self.public_url.split_once("://").map_or(self.public_url.as_str(), |(_, rest)| rest);
+        let authority = rest.split('/').next().unwrap_or("");
+        match authority.strip_prefix('[') {
+            Some(address) => address.split(']').next().unwrap_or(""),
+            None => authority.split(':').next().unwrap_or(""),
+        }
+    }
+}
+
 /// Everything the admin pages and the API need; cheap to clone.
 #[derive(Clone)]
 pub struct AdminState {
@@ -40,6 +52,7 @@ pub struct AdminState {
     pub(crate) store: Store,
     pub(crate) push: push_module::Gateway,
     pub(crate) enrolments: provisioning::Enrolments,
+    pub(crate) mailer: provisioning::mail::Mailer,
     pub(crate) site: Site,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Arc<Throttle>,
@@ -66,11 +79,13 @@ impl AdminState {
         site: Site,
     ) -> Self {
         let event_log = EventLog::start(switchboard.notices(), site.started_at);
+        let mailer = provisioning::mail::Mailer::new(enrolments.clone(), store.clone(), site.host().to_owned());
         Self {
             switchboard,
             store,
             push,
             enrolments,
+            mailer,
             site,
             passwords: Passwords::new(),
             throttle: Arc::default(),
@@ -80,6 +95,13 @@ impl AdminState {
             event_log,
             in_progress: InProgress::default(),
         }
+    }
+}
+
+impl AdminState {
+    /// Mails; its `run` is to be spawned by the wiring.
+    pub fn mailer(&self) -> provisioning::mail::Mailer {
+        self.mailer.clone()
     }
 }
 

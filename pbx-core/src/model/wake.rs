@@ -65,7 +65,7 @@ impl From<Vec<PushProvider>> for PushOffer {
 }
 
 /// Which of Apple's two push hosts a token belongs to; always production for other providers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Environment {

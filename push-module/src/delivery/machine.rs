@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use pbx_core::model::{CallId, Moment, Now, Verdict, WakeEvent, WakeId, WakeReport, WakeRequest, WakeTarget};
 
-use super::lane::{Class, Lane};
+use super::circuit::PROBE_PAUSE_STOOD_IN;
+use super::lane::{Class, LaneKey, Next};
+use super::lanes::{LaneStatus, Lanes};
 use super::wake::{ATTEMPT_TIMEOUT, ATTEMPTS, Follower, Sameness, State, Step, Wake};
 use super::{Answer, Attempt, Connection, Input, Outcome, Output, Refusal, Route, answer};
 use crate::credential::CredentialId;
@@ -41,7 +43,9 @@ struct Because<'a> {
 pub struct Delivery {
     wakes: BTreeMap<WakeId, Wake>,
     by_sameness: BTreeMap<Sameness, WakeId>,
-    lanes: BTreeMap<CredentialId, Lane>,
+    lanes: Lanes,
+    /// Lanes in which somebody may go on the wire now.
+    touched: BTreeSet<LaneKey>,
     deadlines: BTreeSet<(Moment, WakeId)>,
     accepted: BTreeMap<Sameness, Accepted>,
     accepted_until: BTreeSet<(Moment, Sameness)>,
@@ -62,7 +66,9 @@ impl Delivery {
             Input::StopWakes(call) => self.stop(call, now),
             Input::Ended { wake_id, attempt, outcome } => self.ended(wake_id, attempt, outcome, now),
             Input::Removed { credential, routes } => self.removed(credential, &routes, now),
+            Input::Answers(credential) => self.answers(credential),
         }
+        self.pump(now);
     }
 
     /// Lets time pass; afterwards every deadline is later than `now`.
@@ -79,6 +85,12 @@ impl Delivery {
             self.deadlines.remove(&(at, wake_id));
             self.due(wake_id, now);
         }
+        let due = self.lanes.due(now.mono);
+        self.touched.extend(due.iter().cloned());
+        self.pump(now);
+        for lane in due {
+            self.lanes.postpone_probe(&lane, now.mono);
+        }
     }
 
     /// The next effect.
@@ -93,7 +105,7 @@ impl Delivery {
         }
         let wake = self.deadlines.first().map(|(at, _)| *at);
         let memory = self.accepted_until.first().map(|(at, _)| *at);
-        [wake, memory].into_iter().flatten().min()
+        [wake, memory, self.lanes.next_probe()].into_iter().flatten().min()
     }
 
     /// Wakes that have not ended.
@@ -101,10 +113,20 @@ impl Delivery {
         self.wakes.len()
     }
 
-    /// Wakes of one credential that wait for a slot, and attempts on the wire.
-    pub fn load(&self, credential: CredentialId) -> (usize, usize) {
-        let lane = self.lanes.get(&credential);
-        (lane.map_or(0, Lane::waiting), lane.map_or(0, Lane::sending))
+    /// A credential's provider takes so many attempts at once; [`super::SENDING`] unless this is told. Holds for lanes that begin
+    /// afterwards.
+    pub fn set_slots(&mut self, credential: CredentialId, slots: usize) {
+        self.lanes.set_slots(credential, slots);
+    }
+
+    /// How a credential's lanes are doing.
+    pub fn status(&self, credential: CredentialId) -> LaneStatus {
+        self.lanes.status(credential)
+    }
+
+    /// The credentials whose lanes may have changed since this was asked last.
+    pub fn take_changed(&mut self) -> BTreeSet<CredentialId> {
+        self.lanes.take_changed()
     }
 
     fn accept_order(&mut self, request: WakeRequest, route: Result<Route, Refusal>, now: Now) {
@@ -120,14 +142,16 @@ impl Delivery {
         if left.is_zero() {
             return self.refuse(&request, "expired", "the call was over before the push could be sent".into(), now);
         }
-        let wake = Wake::new(request, route, now.mono + left);
+        let mut wake = Wake::new(request, route, now.mono, left);
+        self.prefer_what_answers(&mut wake, now);
         let class = wake.class();
         let full = match class {
             Class::Call => self.wakes.len() >= PENDING,
             Class::Notice => self.wakes.len() >= PENDING || self.pending_notices >= PENDING_NOTICES,
         };
         let wake_id = wake.request.wake_id;
-        if full || !self.lanes.entry(route.credential).or_default().join(wake_id, class) {
+        let lane = wake.lane();
+        if full || !self.lanes.join(&lane, wake_id, wake.seat()) {
             let why = "too many pushes are waiting for the provider; see its state under Push";
             return self.refuse(&wake.request, "push_queue_full", why.into(), now);
         }
@@ -137,7 +161,7 @@ impl Delivery {
         self.by_sameness.insert(sameness, wake_id);
         self.deadlines.insert((wake.deadline(), wake_id));
         self.wakes.insert(wake_id, wake);
-        self.pump(route.credential, now);
+        self.touched.insert(lane);
     }
 
     /// Lets the wake follow one that is under way or was accepted; says whether it did.
@@ -178,7 +202,8 @@ impl Delivery {
     }
 
     fn stop(&mut self, call: CallId, now: Now) {
-        let over: Vec<Sameness> = self.accepted.keys().filter(|it| it.is_wake_of(call)).copied().collect();
+        let of_the_call = self.accepted.range(Sameness::first_of(call)..).take_while(|(it, _)| it.is_about(call));
+        let over: Vec<Sameness> = of_the_call.filter(|(it, _)| it.is_wake_of(call)).map(|(it, _)| *it).collect();
         for sameness in over {
             if let Some(accepted) = self.accepted.remove(&sameness) {
                 self.accepted_until.remove(&(accepted.until, sameness));
@@ -201,7 +226,16 @@ impl Delivery {
         let Some(wake) = self.wakes.get_mut(&wake_id) else { return };
         match (wake.state, outcome) {
             (State::Sending { .. }, Outcome::Answered(answer)) if wake.attempts == attempt => {
+                let lane = wake.lane();
+                self.lanes.answered(&lane);
                 self.answered(wake_id, attempt, answer, now);
+                self.touched.insert(lane);
+            }
+            (State::Sending { .. }, Outcome::Unasked(answer)) if wake.attempts == attempt => {
+                let lane = wake.lane();
+                self.lanes.unasked(&lane, wake_id, now.mono);
+                self.answered(wake_id, attempt, answer, now);
+                self.touched.insert(lane);
             }
             (State::Sending { .. }, Outcome::Unreachable { why }) if wake.attempts == attempt => {
                 self.unanswered(wake_id, why, now);
@@ -209,7 +243,7 @@ impl Delivery {
             // The outcome of an attempt that was abandoned meanwhile.
             (
                 State::Sending { .. } | State::Queued | State::WaitingToRetry { .. },
-                Outcome::Answered(_) | Outcome::Unreachable { .. },
+                Outcome::Answered(_) | Outcome::Unasked(_) | Outcome::Unreachable { .. },
             ) => {}
         }
     }
@@ -234,11 +268,15 @@ impl Delivery {
         let answer = if wake.is_elsewhere() { answer.about_the_phone(wake.environment) } else { answer };
         let step = match wake.after_answer(answer.remedy, now.mono) {
             Step::GiveUp => wake.with_the_second(&answer.verdict),
-            step @ (Step::AgainFresh | Step::AgainRenewed | Step::AgainElsewhere(..) | Step::After(_)) => step,
+            step @ (Step::AgainFresh
+            | Step::AgainRenewed
+            | Step::AgainElsewhere(..)
+            | Step::AgainStoodIn
+            | Step::After(_)) => step,
         };
         let verdict = match step {
             Step::GiveUp => answer.verdict.clone(),
-            Step::AgainFresh | Step::AgainRenewed | Step::AgainElsewhere(..) => {
+            Step::AgainFresh | Step::AgainRenewed | Step::AgainElsewhere(..) | Step::AgainStoodIn => {
                 Verdict::RetryAfter { wait: Some(Duration::ZERO), why: answer.why().to_owned() }
             }
             Step::After(wait) => Verdict::RetryAfter { wait: Some(wait), why: answer.why().to_owned() },
@@ -250,7 +288,19 @@ impl Delivery {
 
     fn unanswered(&mut self, wake_id: WakeId, why: String, now: Now) {
         let Some(wake) = self.wakes.get_mut(&wake_id) else { return };
-        let step = wake.after_silence(now.mono);
+        let mut step = wake.after_silence(now.mono);
+        let (lane, second) = (wake.lane(), wake.second_lane());
+        let can_go_on = wake.may_go_on();
+        let was_open = self.lanes.is_open(&lane);
+        self.lanes.unanswered(&lane, wake_id, now.mono);
+        if self.lanes.is_open(&lane) {
+            if !was_open {
+                self.stand_in(&lane, now);
+            }
+            if can_go_on && second.is_some_and(|second| !self.lanes.is_open(&second)) {
+                step = Step::AgainStoodIn;
+            }
+        }
         self.take(wake_id, step, Because { code: "unreachable", why: &why }, now);
     }
 
@@ -272,14 +322,23 @@ impl Delivery {
             && wake.attempts < ATTEMPTS
             && !ENDS_WITH_THE_TOKEN.contains(&because.code)
         {
-            self.move_on(wake_id, route, now);
-            return self.pump_all(now);
+            return self.move_on(wake_id, route, now);
         }
         match step {
             Step::GiveUp => self.give_up(wake_id, because.code, because.why.to_owned(), now),
             Step::AgainFresh => {
                 wake.fresh = true;
-                self.send(wake_id, now);
+                // While nobody answers, one asks at a time, and everybody in turn.
+                if self.lanes.is_open(&wake.lane()) {
+                    self.free_slot(wake_id);
+                    self.queue_again(wake_id, now);
+                } else {
+                    self.send(wake_id, now);
+                }
+            }
+            Step::AgainStoodIn => {
+                self.free_slot(wake_id);
+                self.queue_again(wake_id, now);
             }
             Step::AgainRenewed => {
                 wake.renew = true;
@@ -298,16 +357,25 @@ impl Delivery {
                 self.set_state(wake_id, State::WaitingToRetry { until: now.mono + wait });
             }
         }
-        self.pump_all(now);
     }
 
     /// A deadline has passed.
     fn due(&mut self, wake_id: WakeId, now: Now) {
         let Some(wake) = self.wakes.get(&wake_id) else { return };
         match wake.state {
+            State::Queued if wake.expires > now.mono => self.hurry(wake_id),
             State::Queued => {
-                let why = "the caller stopped ringing before the push could be sent".to_owned();
-                self.give_up(wake_id, "expired", why, now);
+                let lane = wake.lane();
+                let (code, why) = if self.lanes.is_open(&lane) {
+                    let times = self.lanes.unanswered_of(&lane);
+                    let why = format!(
+                        "the provider left {times} attempts in a row without an answer, and the caller stopped ringing before it gave one; run the network check under Push"
+                    );
+                    ("unreachable", why)
+                } else {
+                    ("expired", LATE.to_owned())
+                };
+                self.give_up(wake_id, code, why, now);
             }
             State::Sending { .. } => {
                 self.outputs.push_back(Output::Abandon { wake_id, attempt: wake.attempts });
@@ -316,7 +384,50 @@ impl Delivery {
             }
             State::WaitingToRetry { .. } => self.queue_again(wake_id, now),
         }
-        self.pump_all(now);
+    }
+
+    /// Has waited for half its time without an attempt: it goes now, whatever the circuit says.
+    fn hurry(&mut self, wake_id: WakeId) {
+        self.reschedule(wake_id, |wake| wake.hurried = true);
+        let Some(wake) = self.wakes.get(&wake_id) else { return };
+        let lane = wake.lane();
+        self.lanes.hurry(&lane, wake_id, wake.seat());
+        self.touched.insert(lane);
+    }
+
+    /// The provider of this credential was seen to answer.
+    fn answers(&mut self, credential: CredentialId) {
+        for lane in self.lanes.of(credential) {
+            if lane.service.is_none() {
+                self.lanes.answered(&lane);
+                self.touched.insert(lane);
+            }
+        }
+    }
+
+    /// The circuit of a lane has opened: whoever waits and has another credential goes on with that.
+    fn stand_in(&mut self, lane: &LaneKey, now: Now) {
+        for wake_id in self.lanes.waiting_in(lane) {
+            let Some(wake) = self.wakes.get(&wake_id) else { continue };
+            if wake.second_lane().is_none_or(|second| self.lanes.is_open(&second)) {
+                continue;
+            }
+            self.free_slot(wake_id);
+            self.queue_again(wake_id, now);
+        }
+    }
+
+    /// Chooses between the credential and the one that can stand in for it: the one whose provider answers.
+    fn prefer_what_answers(&self, wake: &mut Wake, now: Now) {
+        let (lane, Some(second)) = (wake.lane(), wake.second_lane()) else { return };
+        if !self.lanes.is_open(&lane) || self.lanes.is_open(&second) {
+            return;
+        }
+        // Somebody has to find out now and then whether the first answers again.
+        let probe = self.lanes.probe_at(&lane).is_some_and(|at| at + PROBE_PAUSE_STOOD_IN <= now.mono);
+        if !probe {
+            wake.swap_credentials();
+        }
     }
 
     fn removed(&mut self, credential: CredentialId, routes: &BTreeMap<WakeId, Route>, now: Now) {
@@ -324,7 +435,7 @@ impl Delivery {
             self.wakes.iter().filter(|(_, wake)| wake.credential == credential).map(|(id, _)| *id).collect();
         for wake_id in gone {
             let Some(wake) = self.wakes.get_mut(&wake_id) else { continue };
-            let route = routes.get(&wake_id).copied().filter(|route| route.credential != credential);
+            let route = routes.get(&wake_id).cloned().filter(|route| route.credential != credential);
             match (wake.state, route) {
                 // A provider goes on to take what was signed with the old key, and only one push may ring.
                 (State::Sending { .. }, Some(route)) => wake.moved = Some(route),
@@ -339,8 +450,7 @@ impl Delivery {
                 }
             }
         }
-        self.lanes.remove(&credential);
-        self.pump_all(now);
+        self.lanes.remove(credential);
     }
 
     /// The wakes that depend on a credential, for new routes before it is removed.
@@ -360,24 +470,27 @@ impl Delivery {
 
     fn queue_again(&mut self, wake_id: WakeId, now: Now) {
         self.set_state(wake_id, State::Queued);
-        let Some(wake) = self.wakes.get(&wake_id) else { return };
-        let (credential, class) = (wake.credential, wake.class());
-        self.lanes.entry(credential).or_default().rejoin(wake_id, class);
-        self.pump(credential, now);
+        let Some(mut wake) = self.wakes.remove(&wake_id) else { return };
+        self.prefer_what_answers(&mut wake, now);
+        let (lane, seat) = (wake.lane(), wake.seat());
+        self.wakes.insert(wake_id, wake);
+        self.lanes.rejoin(&lane, wake_id, seat);
+        self.touched.insert(lane);
     }
 
-    fn pump_all(&mut self, now: Now) {
-        let lanes: Vec<CredentialId> = self.lanes.keys().copied().collect();
-        for credential in lanes {
-            self.pump(credential, now);
-        }
-        self.lanes.retain(|_, lane| !lane.is_idle());
-    }
-
-    /// Puts waiting wakes of one lane on the wire while there are slots.
-    fn pump(&mut self, credential: CredentialId, now: Now) {
-        while let Some(wake_id) = self.lanes.get_mut(&credential).and_then(Lane::next) {
-            self.send(wake_id, now);
+    /// Puts waiting wakes on the wire while there are slots.
+    fn pump(&mut self, now: Now) {
+        while let Some(lane) = self.touched.pop_first() {
+            while let Some(next) = self.lanes.next(&lane, now.mono) {
+                let (wake_id, is_probe) = match next {
+                    Next::Send(wake_id) => (wake_id, false),
+                    Next::Probe(wake_id) => (wake_id, true),
+                };
+                if let Some(wake) = self.wakes.get_mut(&wake_id) {
+                    wake.fresh |= is_probe;
+                }
+                self.send(wake_id, now);
+            }
         }
     }
 
@@ -386,15 +499,16 @@ impl Delivery {
         let Some(wake) = self.wakes.get_mut(&wake_id) else { return };
         if wake.expires <= now.mono {
             // A driver that comes late must not push for a caller who is gone.
+            let lane = wake.lane();
+            self.lanes.unasked(&lane, wake_id, now.mono);
             self.set_state(wake_id, State::Sending { deadline: now.mono });
-            let why = "the caller stopped ringing before the push could be sent".to_owned();
-            return self.give_up(wake_id, "expired", why, now);
+            return self.give_up(wake_id, "expired", LATE.to_owned(), now);
         }
-        wake.attempts += 1;
         let timeout = ATTEMPT_TIMEOUT.min(wake.expires.since(now.mono));
+        let number = wake.attempts + 1;
         let attempt = Attempt {
             wake_id,
-            number: wake.attempts,
+            number,
             request: Arc::clone(&wake.request),
             credential: wake.credential,
             environment: wake.environment,
@@ -403,8 +517,10 @@ impl Delivery {
             elsewhere: wake.is_elsewhere(),
             timeout,
         };
-        let number = wake.attempts;
-        self.set_state(wake_id, State::Sending { deadline: now.mono + timeout });
+        self.reschedule(wake_id, |wake| {
+            wake.attempts = number;
+            wake.state = State::Sending { deadline: now.mono + timeout };
+        });
         self.outputs.push_back(Output::Attempt(attempt));
         self.report(wake_id, &WakeEvent::Sent { attempt: number }, now);
     }
@@ -425,7 +541,6 @@ impl Delivery {
             }
             self.accepted_until.insert((wake.expires, sameness));
         }
-        self.pump_all(now);
     }
 
     fn give_up(&mut self, wake_id: WakeId, code: &str, why: String, now: Now) {
@@ -448,22 +563,29 @@ impl Delivery {
         Some(wake)
     }
 
-    /// Gives back the wake's slot or its place in the queue.
+    /// Gives back the wake's slot, to the next that waits, or its place in the queue.
     fn free_slot(&mut self, wake_id: WakeId) {
         let Some(wake) = self.wakes.get(&wake_id) else { return };
-        let Some(lane) = self.lanes.get_mut(&wake.credential) else { return };
+        let (lane, seat) = (wake.lane(), wake.seat());
         match wake.state {
-            State::Sending { .. } => lane.release(wake.class()),
-            State::Queued => lane.leave(wake_id, wake.class()),
+            State::Sending { .. } => {
+                self.lanes.release(&lane, seat);
+                self.touched.insert(lane);
+            }
+            State::Queued => self.lanes.leave(&lane, wake_id, seat),
             State::WaitingToRetry { .. } => {}
         }
     }
 
     /// The only writer of a wake's state; keeps its deadline with it.
     fn set_state(&mut self, wake_id: WakeId, state: State) {
+        self.reschedule(wake_id, |wake| wake.state = state);
+    }
+
+    fn reschedule(&mut self, wake_id: WakeId, change: impl FnOnce(&mut Wake)) {
         let Some(wake) = self.wakes.get_mut(&wake_id) else { return };
         self.deadlines.remove(&(wake.deadline(), wake_id));
-        wake.state = state;
+        change(wake);
         self.deadlines.insert((wake.deadline(), wake_id));
     }
 
@@ -483,6 +605,7 @@ fn same_tokens(one: &WakeTarget, other: &WakeTarget) -> bool {
     one.call_token == other.call_token && one.notice_token == other.notice_token
 }
 
+const LATE: &str = "the caller stopped ringing before the push could be sent";
 const STOPPED: &str = "the call was over";
 const REMOVED: &str = "the push credential was removed meanwhile";
 /// Codes after which no other credential helps.

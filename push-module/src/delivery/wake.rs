@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pbx_core::model::{CallId, DeviceId, Environment, Moment, Verdict, WakeId, WakeKind, WakeRequest, WakeTarget};
 
-use super::lane::Class;
+use super::lane::{Class, LaneKey, Seat};
 use super::{Remedy, Route};
 use crate::credential::CredentialId;
 
@@ -46,8 +46,8 @@ pub(super) struct Follower {
 /// What makes two wakes the same; tests of one device are the same while one is pending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Sameness {
-    device: DeviceId,
     call: Option<CallId>,
+    device: DeviceId,
     kind: u8,
 }
 
@@ -61,6 +61,15 @@ impl Sameness {
             WakeKind::Refresh => 4,
         };
         Self { device: request.device, call: request.call, kind }
+    }
+
+    /// The least of a call, in the order of all.
+    pub(super) const fn first_of(call: CallId) -> Self {
+        Self { call: Some(call), device: DeviceId(i64::MIN), kind: 0 }
+    }
+
+    pub(super) fn is_about(&self, call: CallId) -> bool {
+        self.call == Some(call)
     }
 
     pub(super) fn is_wake_of(&self, call: CallId) -> bool {
@@ -82,6 +91,8 @@ pub(super) enum Step {
     AgainRenewed,
     /// At once, in the other environment.
     AgainElsewhere(CredentialId, Environment),
+    /// At once, with the credential that can stand in, because the provider of this one does not answer.
+    AgainStoodIn,
     /// After this time.
     After(Duration),
     /// Never.
@@ -104,6 +115,7 @@ pub(super) struct Wake {
     pub(super) followers: Vec<Follower>,
     pub(super) credential: CredentialId,
     pub(super) environment: Environment,
+    service: Option<Arc<str>>,
     other: Option<(CredentialId, Environment)>,
     second: Option<CredentialId>,
     /// Its credential was removed while an attempt was on the wire: where to go on unless that is accepted.
@@ -111,6 +123,10 @@ pub(super) struct Wake {
     pub(super) state: State,
     pub(super) attempts: u32,
     pub(super) expires: Moment,
+    /// From here on it waits for no probe of another any more.
+    last_chance: Moment,
+    /// It has waited that long.
+    pub(super) hurried: bool,
     pub(super) stopped: bool,
     /// The next attempt needs a new connection.
     pub(super) fresh: bool,
@@ -120,18 +136,21 @@ pub(super) struct Wake {
 }
 
 impl Wake {
-    pub(super) fn new(request: WakeRequest, route: Route, expires: Moment) -> Self {
+    pub(super) fn new(request: WakeRequest, route: Route, now: Moment, left: Duration) -> Self {
         Self {
             request: Arc::new(request),
             followers: Vec::new(),
             credential: route.credential,
             environment: route.environment,
+            service: route.service,
             other: route.other,
             second: route.second,
             moved: None,
             state: State::Queued,
             attempts: 0,
-            expires,
+            expires: now + left,
+            last_chance: now + left / 2,
+            hurried: false,
             stopped: false,
             fresh: false,
             renew: false,
@@ -143,6 +162,31 @@ impl Wake {
         match self.request.kind {
             WakeKind::Call => Class::Call,
             WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test | WakeKind::Refresh => Class::Notice,
+        }
+    }
+
+    pub(super) fn seat(&self) -> Seat {
+        Seat { class: self.class(), call: self.request.call }
+    }
+
+    /// The bulkhead it goes through.
+    pub(super) fn lane(&self) -> LaneKey {
+        self.lane_of(self.credential)
+    }
+
+    /// The bulkhead of the credential that can stand in.
+    pub(super) fn second_lane(&self) -> Option<LaneKey> {
+        self.second.map(|second| self.lane_of(second))
+    }
+
+    fn lane_of(&self, credential: CredentialId) -> LaneKey {
+        LaneKey { credential, environment: self.environment, service: self.service.clone() }
+    }
+
+    /// Goes on with the credential that can stand in; the other one can stand in for that from now on.
+    pub(super) fn swap_credentials(&mut self) {
+        if let Some(second) = self.second.as_mut() {
+            std::mem::swap(second, &mut self.credential);
         }
     }
 
@@ -159,6 +203,7 @@ impl Wake {
     /// The next deadline.
     pub(super) fn deadline(&self) -> Moment {
         match self.state {
+            State::Queued if self.attempts == 0 && !self.hurried => self.last_chance,
             State::Queued => self.expires,
             State::Sending { deadline } => deadline,
             State::WaitingToRetry { until } => until,
@@ -234,6 +279,7 @@ impl Wake {
     pub(super) fn take_route(&mut self, route: Route) {
         self.credential = route.credential;
         self.second = route.second;
+        self.service = route.service;
         // The other environment is tried once, whatever the route.
         if !self.spent.elsewhere {
             self.environment = route.environment;
@@ -241,7 +287,7 @@ impl Wake {
         }
     }
 
-    fn may_go_on(&self) -> bool {
+    pub(super) fn may_go_on(&self) -> bool {
         !self.stopped && self.attempts < ATTEMPTS
     }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 use pbx_core::model::{Environment, UnixMillis};
 use serde::Serialize;
 
-use super::health::{Circuit, ProviderHealth};
+use super::health::ProviderHealth;
 use crate::credential::{CredentialId, CredentialState, UNREADABLE};
+use crate::delivery::Circuit;
 
 /// How long "too many pushes" is shown: two of the provider's usual waits.
 const QUOTA_SHOWN: Duration = Duration::from_secs(10 * 60);
@@ -31,6 +32,8 @@ pub enum AlarmCode {
     Unreadable,
     /// Attempts get no answer.
     Unreachable,
+    /// Web Push: a push service that phones named gives no answer.
+    ServiceUnreachable,
     /// The provider answers that it has a problem of its own.
     ProviderBusy,
     /// The provider got too many pushes.
@@ -45,13 +48,14 @@ pub enum AlarmCode {
 
 impl AlarmCode {
     /// Every code, for metrics and documents.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::KeyRefused,
         Self::ClockSkew,
         Self::TokenUpdates,
         Self::CredentialRefused,
         Self::Unreadable,
         Self::Unreachable,
+        Self::ServiceUnreachable,
         Self::ProviderBusy,
         Self::Quota,
         Self::KeyEnvironment,
@@ -68,6 +72,7 @@ impl AlarmCode {
             Self::CredentialRefused => "push_credential_refused",
             Self::Unreadable => "push_credential_unreadable",
             Self::Unreachable => "push_provider_unreachable",
+            Self::ServiceUnreachable => "push_service_unreachable",
             Self::ProviderBusy => "push_provider_busy",
             Self::Quota => "push_quota",
             Self::KeyEnvironment => "push_key_environment",
@@ -86,7 +91,9 @@ impl AlarmCode {
             | Self::Unreadable
             | Self::Unreachable
             | Self::Ended => true,
-            Self::ProviderBusy | Self::Quota | Self::KeyEnvironment | Self::EndsSoon => false,
+            Self::ServiceUnreachable | Self::ProviderBusy | Self::Quota | Self::KeyEnvironment | Self::EndsSoon => {
+                false
+            }
         }
     }
 
@@ -105,6 +112,9 @@ impl AlarmCode {
                 "Put the right master.key back, or remove the credential and upload it again under Push."
             }
             Self::Unreachable => "Run the network check under Push; it says which step fails.",
+            Self::ServiceUnreachable => {
+                "Look whether that service is in trouble; if it stays so, choose another one in the apps of these phones (UnifiedPush)."
+            }
             Self::ProviderBusy => "Wait; the provider repairs this. Pushes are tried again meanwhile.",
             Self::Quota => "Look for a loop of calls, or for another program that pushes with the same credential.",
             Self::KeyEnvironment => {
@@ -159,12 +169,19 @@ pub(super) fn alarms(health: &ProviderHealth, now: UnixMillis) -> Vec<Alarm> {
         let (alarm, said) = of_failure(code);
         found.push((alarm, format!("The push credential “{label}” {said}: {}.", text.trim_end_matches('.'))));
     }
-    if health.circuit == Circuit::Open && !found.iter().any(|(code, _)| *code == AlarmCode::Unreachable) {
+    if health.circuit != Circuit::Closed && !found.iter().any(|(code, _)| *code == AlarmCode::Unreachable) {
         let times = health.unanswered_in_a_row;
         found.push((
             AlarmCode::Unreachable,
             format!("The push credential “{label}” gets no answer from its provider: {times} attempts in a row."),
         ));
+    }
+    if let [(service, times), others @ ..] = health.silent_services.as_slice() {
+        let more = if others.is_empty() { String::new() } else { format!(" (and {} more services)", others.len()) };
+        let text = format!(
+            "The push service {service}{more} gives no answer: {times} attempts in a row; phones that use it cannot be woken."
+        );
+        found.push((AlarmCode::ServiceUnreachable, text));
     }
     if let Some(quota) = &health.last_quota
         && now.since(quota.at) < QUOTA_SHOWN

@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, VecDeque};
 use pbx_core::model::{Environment, UnixMillis, Verdict};
 
 use super::alarm::{Alarm, AlarmCode};
-use super::health::{Attempts, Circuit, OPEN_AFTER, ProviderFailure};
+use super::health::{Attempts, ProviderFailure};
 use crate::credential::{CheckOutcome, CredentialState};
-use crate::delivery::{KEY_ENVIRONMENT, Outcome, Remedy};
+use crate::delivery::{Circuit, KEY_ENVIRONMENT, LaneStatus, Outcome, Remedy};
 
 /// Attempts the success rate is drawn from: a small office's day, a large one's minutes.
 const RECENT: usize = 100;
@@ -20,10 +20,9 @@ pub(super) struct Board {
     pub(super) last_quota: Option<ProviderFailure>,
     pub(super) last_check: Option<CheckOutcome>,
     pub(super) refused_environment: Option<(Environment, UnixMillis)>,
-    pub(super) waiting: usize,
-    pub(super) sending: usize,
+    /// As the delivery last told.
+    pub(super) lanes: LaneStatus,
     pub(super) attempts: Attempts,
-    pub(super) unanswered_in_a_row: u32,
     /// Whether each of the last attempts was taken.
     recent: VecDeque<bool>,
     /// Alarms that stand in the log as raised.
@@ -52,10 +51,8 @@ impl Board {
             last_quota: None,
             last_check,
             refused_environment: None,
-            waiting: 0,
-            sending: 0,
+            lanes: LaneStatus::default(),
             attempts: Attempts::default(),
-            unanswered_in_a_row: 0,
             recent: VecDeque::new(),
             raised: BTreeSet::new(),
         }
@@ -85,11 +82,9 @@ impl Board {
     pub(super) fn note_outcome(&mut self, outcome: &Outcome, tried: Tried, at: UnixMillis) {
         match outcome {
             Outcome::Unreachable { why } => {
-                self.unanswered_in_a_row = self.unanswered_in_a_row.saturating_add(1);
                 self.note_failure("unreachable", why, at);
             }
-            Outcome::Answered(answer) => {
-                self.unanswered_in_a_row = 0;
+            Outcome::Answered(answer) | Outcome::Unasked(answer) => {
                 match &answer.verdict {
                     Verdict::Accepted => {
                         self.refused_environment = self.refused_environment.filter(|(it, _)| *it != tried.environment);
@@ -122,7 +117,6 @@ impl Board {
 
     pub(super) fn note_success(&mut self, at: UnixMillis) {
         self.last_success = Some(at);
-        self.unanswered_in_a_row = 0;
         self.state = CredentialState::Working;
     }
 
@@ -135,8 +129,12 @@ impl Board {
         self.state = CredentialState::Failing { code: code.to_owned(), text: text.to_owned(), since };
     }
 
-    pub(super) fn circuit(&self) -> Circuit {
-        if self.unanswered_in_a_row >= OPEN_AFTER { Circuit::Open } else { Circuit::Closed }
+    /// Takes what the delivery says; tells whether a circuit opened or closed.
+    pub(super) fn note_lanes(&mut self, lanes: LaneStatus) -> bool {
+        let silent = |it: &LaneStatus| (it.circuit == Circuit::Closed, it.silent_services.len());
+        let turned = silent(&self.lanes) != silent(&lanes);
+        self.lanes = lanes;
+        turned
     }
 
     pub(super) fn success_percent(&self) -> Option<u8> {

@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::board::Tried;
 use super::entry::Entry;
-use super::line::{Sent, Upkeep};
+use super::line::{Sent, Upkeep, slots};
 use super::{GatewayInput, Shared};
 use crate::credential::{CredentialId, CredentialKind, KeptToken};
 use crate::delivery::{ATTEMPT_TIMEOUT, Attempt, Delivery, Input, Outcome, Output};
@@ -32,6 +32,8 @@ pub(super) enum Control {
     Removed(CredentialId),
     /// A check made a provider token: keep it.
     Keep(CredentialId, KeptToken),
+    /// A check got an answer: the provider is there.
+    Answers(CredentialId),
 }
 
 /// What a task of the driver brought.
@@ -68,15 +70,11 @@ impl Driver {
         reports: mpsc::Sender<WakeReport>,
         controls: mpsc::Receiver<Control>,
     ) -> Self {
-        Self {
-            shared,
-            requests,
-            reports,
-            controls,
-            machine: Delivery::new(),
-            tasks: JoinSet::new(),
-            on_the_wire: BTreeMap::new(),
+        let mut machine = Delivery::new();
+        for entry in shared.entries() {
+            machine.set_slots(entry.id, slots(entry.details.kind()));
         }
+        Self { shared, requests, reports, controls, machine, tasks: JoinSet::new(), on_the_wire: BTreeMap::new() }
     }
 
     /// Runs until the core is gone and what was on the wire has ended.
@@ -206,11 +204,16 @@ impl Driver {
         match control {
             Control::Added(credential) => {
                 if let Some(entry) = self.shared.entry(credential) {
+                    self.machine.set_slots(credential, slots(entry.details.kind()));
                     self.upkeep(entry);
                 }
             }
             Control::Removed(credential) => self.removed(credential),
             Control::Keep(credential, token) => self.keep(credential, Some(token)),
+            Control::Answers(credential) => {
+                let now = self.now();
+                self.machine.handle(Input::Answers(credential), now);
+            }
         }
     }
 
@@ -264,12 +267,13 @@ impl Driver {
         }
     }
 
-    fn show_load(&self) {
-        for entry in self.shared.entries() {
-            let (waiting, sending) = self.machine.load(entry.id);
-            let mut board = entry.board();
-            board.waiting = waiting;
-            board.sending = sending;
+    fn show_load(&mut self) {
+        for credential in self.machine.take_changed() {
+            let Some(entry) = self.shared.entry(credential) else { continue };
+            let turned = entry.board().note_lanes(self.machine.status(credential));
+            if turned {
+                entry.log_alarms(self.now().wall);
+            }
         }
     }
 

@@ -129,12 +129,18 @@ impl Entry {
             last_success: board.last_success,
             last_failure: board.last_failure.clone(),
             last_quota: board.last_quota.clone(),
-            waiting: board.waiting,
-            sending: board.sending,
+            waiting: board.lanes.waiting,
+            sending: board.lanes.sending,
             attempts: board.attempts,
             success_percent: board.success_percent(),
-            circuit: board.circuit(),
-            unanswered_in_a_row: board.unanswered_in_a_row,
+            circuit: board.lanes.circuit,
+            unanswered_in_a_row: board.lanes.unanswered,
+            silent_services: board
+                .lanes
+                .silent_services
+                .iter()
+                .map(|it| (it.service.to_string(), it.unanswered))
+                .collect(),
             refused_environment: board.refused_environment,
             expires_at: self.expires_at,
             state: board.state,

@@ -5,10 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alarm::Alarm;
 use crate::credential::{CredentialId, CredentialKind, CredentialState};
-use crate::delivery::{KEY_ENVIRONMENT, Outcome};
-
-/// Attempts in a row without an answer after which the way to the provider counts as interrupted.
-pub const OPEN_AFTER: u32 = 3;
+use crate::delivery::{Circuit, KEY_ENVIRONMENT, Outcome};
 
 /// How one credential is doing, as pages show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,10 +34,13 @@ pub struct ProviderHealth {
     pub attempts: Attempts,
     /// Of the last 100 attempts, how many in a hundred the provider took; what is wrong with a phone's token is not counted.
     pub success_percent: Option<u8>,
-    /// Whether the provider answers.
+    /// Whether the provider answers, and who may ask it while it does not.
     pub circuit: Circuit,
     /// Attempts in a row without an answer.
     pub unanswered_in_a_row: u32,
+    /// Web Push: push services that do not answer, each with its attempts in a row.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub silent_services: Vec<(String, u32)>,
     /// The environment in which Apple did not accept the key, and when; an alarm says so in words.
     #[serde(skip)]
     pub refused_environment: Option<(Environment, UnixMillis)>,
@@ -60,18 +60,6 @@ pub struct ProviderFailure {
     pub code: String,
     /// Cause and fix in plain words.
     pub text: String,
-}
-
-/// Whether a provider answers. Nothing is held back while it does not: a call is worth a try, over a new connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Circuit {
-    /// It answers.
-    #[default]
-    Closed,
-    /// The last [`OPEN_AFTER`] attempts or more got no answer.
-    Open,
 }
 
 /// What came of attempts.
@@ -99,7 +87,7 @@ impl Attempts {
     pub(super) fn count(&mut self, outcome: &Outcome, elsewhere: bool) -> Option<bool> {
         let (count, taken) = match outcome {
             Outcome::Unreachable { .. } => (&mut self.unanswered, Some(false)),
-            Outcome::Answered(answer) => match &answer.verdict {
+            Outcome::Answered(answer) | Outcome::Unasked(answer) => match &answer.verdict {
                 Verdict::Accepted => (&mut self.accepted, Some(true)),
                 Verdict::RetryAfter { .. } => (&mut self.try_again, Some(false)),
                 Verdict::TokenGone { .. } => (&mut self.token_gone, None),

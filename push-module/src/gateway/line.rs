@@ -8,10 +8,10 @@ use pbx_core::model::{Moment, Now, Redacted, UnixMillis, Verdict};
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::credential::{
-    AcrobitsDetails, ApnsDetails, ApnsKey, BaseUrl, Details, FcmAccount, FcmDetails, KeptToken, Key, Loaded,
-    TOKEN_SECONDS, VapidKey, VapidToken, WebPushDetails, WebhookDetails, WebhookKey,
+    AcrobitsDetails, ApnsDetails, ApnsKey, BaseUrl, CredentialKind, Details, FcmAccount, FcmDetails, KeptToken, Key,
+    Loaded, TOKEN_SECONDS, VapidKey, VapidToken, WebPushDetails, WebhookDetails, WebhookKey,
 };
-use crate::delivery::{Answer, Attempt, Connection, Outcome, Refusal};
+use crate::delivery::{Answer, Attempt, Connection, Outcome, Refusal, SENDING};
 use crate::provider::client::{Protocol, build};
 use crate::provider::fcm::{AccessError, AccessToken};
 use crate::provider::guard::Guard;
@@ -28,6 +28,16 @@ const AUDIENCES: usize = 64;
 const RENEW_SECONDS: i64 = 3600;
 /// A second refusal of an access token within this time is not the token's fault.
 const ACCESS_MINIMUM: Duration = Duration::from_secs(10);
+
+/// Attempts on the wire for one credential (for Web Push: one push service). A group of 500 phones goes out in one go at Apple
+/// and Google, who take hundreds of streams; HTTP/2 itself keeps to the number that they announce. A relay and a push service
+/// may be small machines.
+pub(super) const fn slots(kind: CredentialKind) -> usize {
+    match kind {
+        CredentialKind::Apns | CredentialKind::Fcm => 1000,
+        CredentialKind::Webhook | CredentialKind::WebPush | CredentialKind::Acrobits => SENDING,
+    }
+}
 
 /// The client in use; replacing it leaves every connection of the old one behind.
 #[derive(Debug)]
@@ -138,7 +148,7 @@ impl Line {
                 };
                 let (bearer, minted) = match provider_token(key, token, now.wall, attempt.renew_token) {
                     Ok(both) => both,
-                    Err(answer) => return Sent { outcome: Outcome::Answered(answer), minted: None },
+                    Err(answer) => return Sent { outcome: Outcome::Unasked(answer), minted: None },
                 };
                 let age = age(bearer.issued_at, now.wall);
                 let base = apns_base(details, attempt.environment);
@@ -316,7 +326,7 @@ pub(super) fn age(issued_at: i64, now: UnixMillis) -> Duration {
 }
 
 fn refused(refusal: Refusal) -> Sent {
-    Sent { outcome: Outcome::Answered(Answer::is_final(Verdict::Refused { why: refusal.why })), minted: None }
+    Sent { outcome: Outcome::Unasked(Answer::is_final(Verdict::Refused { why: refusal.why })), minted: None }
 }
 
 fn outcome(reply: Result<Reply, SendError>, classify: impl FnOnce(&Reply) -> Answer) -> Outcome {
@@ -335,7 +345,7 @@ async fn push_web(
 ) -> Outcome {
     let unsigned = |what: &str| {
         let (code, what) = ("webpush_key".to_owned(), what.to_owned());
-        Outcome::Answered(Answer::is_final(Verdict::Misconfigured { code, what }))
+        Outcome::Unasked(Answer::is_final(Verdict::Misconfigured { code, what }))
     };
     let Some(fresh) = Fresh::draw() else { return unsigned("the operating system gave no random bytes") };
     let message = match webpush::build(&attempt.request, &fresh, now) {
@@ -347,7 +357,7 @@ async fn push_web(
     };
     match webpush::send(client, guard, message, &token).await {
         Ok(reply) => Outcome::Answered(webpush::classify(&reply)),
-        Err(WebPushError::Blocked(why)) => Outcome::Answered(webpush::blocked(&why)),
+        Err(WebPushError::Blocked(why)) => Outcome::Unasked(webpush::blocked(&why)),
         Err(WebPushError::Unreachable(SendError(why))) => Outcome::Unreachable { why },
     }
 }

@@ -109,6 +109,13 @@ fn topic(wake: &WakeRequest) -> Result<HeaderValue, http::header::InvalidHeaderV
     }
 }
 
+/// The host and port of a subscription's push service.
+pub fn service(subscription: &WebPushSubscription) -> Option<String> {
+    let url = Url::parse(subscription.endpoint()).ok()?;
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}
+
 /// What a push service signs us in for: its origin, with a port that is not the usual one (RFC 8292 section 2).
 pub fn audience(url: &Url) -> String {
     url.origin().ascii_serialization()

@@ -70,6 +70,24 @@ impl TestServer {
         self.folder.path().join("data/admin.sock")
     }
 
+    /// Where database and keys are.
+    pub(crate) fn data_dir(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The API at the admin socket.
+    pub(crate) fn local(&self) -> Local {
+        let client = reqwest::Client::builder().no_proxy().unix_socket(self.socket()).build();
+        Local { http: client.expect("a client without TLS") }
+    }
+
+    /// Somebody at the public pages.
+    pub(crate) fn web(&self) -> Web {
+        let authority = reqwest::Certificate::from_pem(self.authority().as_bytes()).expect("a certificate");
+        let client = reqwest::Client::builder().no_proxy().tls_certs_only([authority]);
+        Web { http: client.redirect(reqwest::redirect::Policy::none()).build().expect("a client") }
+    }
+
     /// Adds an extension whose SIP user name is its number; gives the secret.
     pub(crate) async fn add_extension(&self, number: &str, name: &str) -> String {
         let secret = format!("secret-of-{number}");
@@ -201,5 +219,58 @@ impl AppTokens {
         format!(
             "pn-provider=apns;pn-param=ABCD1234.{BUNDLE}.voip&remote;pn-prid={voip}:voip&{remote}:remote;pn-silent=1;pn-timeout=0"
         )
+    }
+}
+
+/// The API through the Unix socket.
+pub(crate) struct Local {
+    http: reqwest::Client,
+}
+
+impl Local {
+    pub(crate) async fn get(&self, path: &str) -> (u16, serde_json::Value) {
+        self.ask(reqwest::Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &serde_json::Value) -> (u16, serde_json::Value) {
+        self.ask(reqwest::Method::POST, path, Some(body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &serde_json::Value) -> (u16, serde_json::Value) {
+        self.ask(reqwest::Method::PUT, path, Some(body)).await
+    }
+
+    async fn ask(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> (u16, serde_json::Value) {
+        let mut request = self.http.request(method, format!("http://localhost/api/v1{path}"));
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let answer = request.send().await.expect("the admin socket answers");
+        let status = answer.status().as_u16();
+        let text = answer.text().await.expect("an answer has a body");
+        (status, serde_json::from_str(&text).unwrap_or(serde_json::Value::Null))
+    }
+}
+
+/// A browser or an app at the public pages; follows no redirect.
+pub(crate) struct Web {
+    pub(crate) http: reqwest::Client,
+}
+
+impl Web {
+    pub(crate) async fn get(&self, url: &str) -> (u16, String) {
+        let answer = self.http.get(url).send().await.expect("the web server answers");
+        (answer.status().as_u16(), answer.text().await.expect("an answer has a body"))
+    }
+
+    pub(crate) async fn post_form(&self, url: &str, form: &str) -> (u16, String) {
+        let request = self.http.post(url).header("content-type", "application/x-www-form-urlencoded");
+        let answer = request.body(form.to_owned()).send().await.expect("the web server answers");
+        (answer.status().as_u16(), answer.text().await.expect("an answer has a body"))
     }
 }

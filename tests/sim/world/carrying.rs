@@ -70,7 +70,13 @@ impl World {
             Output::Wake(request) => {
                 self.note(|| format!("    wake {:?} {} for {:?}", request.kind, request.device, request.call));
                 self.reference.wake_ordered(self.now, &request);
-                let route = Route { credential: CredentialId(1), environment: ENVIRONMENT, other: None, second: None };
+                let route = Route {
+                    credential: CredentialId(1),
+                    environment: ENVIRONMENT,
+                    service: None,
+                    other: None,
+                    second: None,
+                };
                 self.deliver(delivery::Input::Wake { request, route: Ok(route) });
             }
             Output::StopWakes(call) => self.deliver(delivery::Input::StopWakes(call)),

@@ -52,6 +52,8 @@ struct ExtensionPage {
     push_enabled: bool,
     /// A device can be pushed, so a test makes sense.
     testable: bool,
+    /// The owner has an address, so a QR code can be mailed.
+    mailable: bool,
     devices: Vec<DeviceCard>,
     accounts: Vec<String>,
     links: Vec<LinkLine>,
@@ -236,6 +238,7 @@ async fn filled(
         reason: words::sentence(&detail.line.reason),
         push_enabled: extension.push_enabled,
         testable,
+        mailable: extension.email.is_some(),
         devices: detail.device_list.into_iter().map(|device| device_card(device, &credentials)).collect(),
         accounts: detail.accounts.iter().map(ToString::to_string).collect(),
         links: links.into_iter().map(link_line).collect(),

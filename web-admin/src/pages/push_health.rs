@@ -86,6 +86,7 @@ pub(crate) fn alarm_view(alarm: &Alarm) -> AlarmView {
 pub(crate) const fn circuit_badge(circuit: Circuit) -> Badge {
     match circuit {
         Circuit::Closed => Badge::new("ok", "●", "Answers"),
+        Circuit::HalfOpen => Badge::new("warn", "▲", "Being tried again"),
         Circuit::Open => Badge::new("bad", "✕", "Does not answer"),
     }
 }

@@ -247,7 +247,8 @@ proptest! {
             prop_assert_eq!(known.ends, 1, "{:?}", wake_id);
         }
         for credential in [1, 2, 3] {
-            prop_assert_eq!(world.machine.load(CredentialId(credential)), (0, 0));
+            let status = world.machine.status(CredentialId(credential));
+            prop_assert_eq!((status.waiting, status.sending), (0, 0));
         }
     }
 }
