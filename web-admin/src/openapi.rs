@@ -45,6 +45,8 @@ use crate::error::code;
         api::tokens::list, api::tokens::add, api::tokens::remove,
         api::mail::account, api::mail::put_account, api::mail::remove_account, api::mail::test, api::mail::order,
         api::mail::list, api::mail::resend,
+        api::me::get, api::me::calls, api::me::call, api::me::enrolments, api::me::issue, api::me::revoke,
+        api::me::test_push,
         api::audit::list, api::audit::verify, api::audit::export,
         api::acrobits::report, api::acrobits::logged_out,
     ),

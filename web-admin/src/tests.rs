@@ -9,6 +9,7 @@ mod audit;
 mod contract;
 mod events;
 mod idempotency;
+mod own;
 mod pages;
 mod roles;
 mod signing_in;

@@ -31,8 +31,8 @@ pub(crate) struct ListParams {
 #[derive(Debug, utoipa::ToSchema, Serialize)]
 #[schema(as = CallList)]
 pub(crate) struct ListView {
-    calls: Vec<CallRecord>,
-    next: Option<CallId>,
+    pub(crate) calls: Vec<CallRecord>,
+    pub(crate) next: Option<CallId>,
 }
 
 #[utoipa::path(get, path = "/calls", operation_id = "calls_list", tag = "Calls", summary = "The call log, the newest first, a page at a time.", params(ListParams), responses((status = 200, description = "A page.", body = ListView)))]

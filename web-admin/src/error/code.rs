@@ -32,7 +32,7 @@ pub(crate) const CODES: &[Code] = &[
     code(&[401], "wrong_secret", "no such account, or not its secret"),
     code(&[403], "cross_site", "the request came from another web site"),
     code(&[403], "role_needed", "the role, or the scopes of the API token, do not reach this far"),
-    code(&[403], "no_extension", "the account belongs to no extension"),
+    code(&[403, 404], "no_extension", "the account belongs to no extension"),
     code(&[403], "confirm_needed", "the browser has to prove once more who it is"),
     code(&[404], "no_such_user", "nobody has this id"),
     code(&[404], "no_such_mail", "no mail has this id"),
