@@ -165,7 +165,6 @@ static SERVED: LazyLock<String> = LazyLock::new(|| document().to_json().unwrap_o
 /// Serves the document.
 #[utoipa::path(get, path = "/openapi.json", operation_id = "openapi", tag = "System", summary = "This document.",
     responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value)))]
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(crate) async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], SERVED.as_str()).into_response()
 }

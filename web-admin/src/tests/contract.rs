@@ -17,7 +17,10 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(documen
 /// One promised answer: by path, method, status.
 type Promise = (String, String, String);
 
-static PROMISES: LazyLock<BTreeMap<Promise, (Vec<String>, Option<Validator>)>> = LazyLock::new(|| {
+/// Its content types and shape; no shape for an empty answer.
+type Promised = (Vec<String>, Option<Validator>);
+
+static PROMISES: LazyLock<BTreeMap<Promise, Promised>> = LazyLock::new(|| {
     let mut all = BTreeMap::new();
     for (path, item) in DOCUMENT["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
