@@ -45,8 +45,8 @@ struct Parameter {
     says: String,
 }
 
-/// Objects within objects deeper than this are cut; no shape of the API goes as deep.
-const DEEPEST: usize = 8;
+/// Deeper than this an example is cut; references and alternatives count, and no shape of the API goes as deep.
+const DEEPEST: usize = 24;
 
 /// An example of a schema, from its own examples, first choices and types.
 fn example(schema: &Value, document: &Value, depth: usize) -> Value {
