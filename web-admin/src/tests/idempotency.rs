@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use pbx_core::store::sql::{query, query_scalar};
 
 async fn add(bench: &Bench, key: &str, body: &str) -> Answer {
     let request = request(Method::POST, "/api/v1/extensions", "")
@@ -29,7 +30,7 @@ async fn a_creation_that_is_sent_again_is_answered_as_the_first_time() {
 
     let secret = first.json()["secret"].as_str().unwrap().to_owned();
     let raw: Vec<u8> =
-        sqlx::query_scalar("SELECT sealed_body FROM idempotent_answer").fetch_one(bench.store.reader()).await.unwrap();
+        query_scalar("SELECT sealed_body FROM idempotent_answer").fetch_one(bench.store.reader()).await.unwrap();
     assert!(!String::from_utf8_lossy(&raw).contains(&secret), "kept sealed");
 }
 
@@ -75,7 +76,7 @@ async fn an_answer_is_kept_for_a_day() {
     add(&bench, "order-1", ANNA).await;
     let mut tx = bench.store.begin().await.unwrap();
     let day = 24 * 3600 * 1000_i64;
-    sqlx::query("UPDATE idempotent_answer SET created_at = created_at - $1").bind(day).execute(&mut *tx).await.unwrap();
+    query("UPDATE idempotent_answer SET created_at = created_at - $1").bind(day).execute(&mut tx).await.unwrap();
     tx.commit().await.unwrap();
     let late = add(&bench, "order-1", ANNA).await;
     assert_eq!((late.status.as_u16(), &late.json()["code"]), (409, &json!("number_taken")));

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pbx_core::model::UnixMillis;
+use pbx_core::store::sql::query;
 use pbx_core::store::{Store, StoreError};
-use sqlx::Row as _;
 
 /// How long an answer is kept.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -24,7 +24,7 @@ pub(super) struct Kept {
 /// The answer under this key, if there is one that is not too old.
 pub(super) async fn find(store: &Store, caller: &str, key: &str, now: UnixMillis) -> Result<Option<Kept>, StoreError> {
     let doing = "looking for an answer under an Idempotency-Key";
-    let row = sqlx::query(
+    let row = query(
         "SELECT request_hash, status, sealed_body FROM idempotent_answer
          WHERE caller = $1 AND key = $2 AND created_at > $3",
     )
@@ -35,11 +35,13 @@ pub(super) async fn find(store: &Store, caller: &str, key: &str, now: UnixMillis
     .await
     .map_err(StoreError::doing(doing))?;
     let Some(row) = row else { return Ok(None) };
-    let sealed: Vec<u8> = row.get("sealed_body");
+    let sealed: Vec<u8> = row.try_get("sealed_body").map_err(StoreError::doing(doing))?;
     // Sealed under a master key that is gone, it is as good as not there.
     let Ok(body) = store.sealer().open(CONTEXT, &sealed) else { return Ok(None) };
-    let status = u16::try_from(row.get::<i64, _>("status")).unwrap_or_default();
-    Ok(Some(Kept { request_hash: row.get("request_hash"), status, body: body.to_vec() }))
+    let status: i64 = row.try_get("status").map_err(StoreError::doing(doing))?;
+    let status = u16::try_from(status).unwrap_or_default();
+    let request_hash = row.try_get("request_hash").map_err(StoreError::doing(doing))?;
+    Ok(Some(Kept { request_hash, status, body: body.to_vec() }))
 }
 
 fn oldest(now: UnixMillis) -> i64 {
@@ -56,15 +58,15 @@ pub(super) async fn keep(
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let sealed = store.sealer().seal(CONTEXT, &kept.body)?;
     let mut tx = store.begin().await?;
-    sqlx::query("DELETE FROM idempotent_answer WHERE created_at <= $1").bind(oldest(now)).execute(&mut *tx).await?;
-    sqlx::query(
+    query("DELETE FROM idempotent_answer WHERE created_at <= $1").bind(oldest(now)).execute(&mut tx).await?;
+    query(
         "DELETE FROM idempotent_answer WHERE created_at < (SELECT MIN(newest.created_at) FROM
          (SELECT created_at FROM idempotent_answer ORDER BY created_at DESC LIMIT $1) AS newest)",
     )
     .bind(MAX_KEPT - 1)
-    .execute(&mut *tx)
+    .execute(&mut tx)
     .await?;
-    sqlx::query(
+    query(
         "INSERT INTO idempotent_answer (caller, key, request_hash, status, sealed_body, created_at)
          VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (caller, key) DO UPDATE SET request_hash = excluded.request_hash, status = excluded.status,
@@ -76,7 +78,7 @@ pub(super) async fn keep(
     .bind(i64::from(kept.status))
     .bind(sealed)
     .bind(now.0)
-    .execute(&mut *tx)
+    .execute(&mut tx)
     .await?;
     tx.commit().await?;
     Ok(())
