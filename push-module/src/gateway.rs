@@ -7,6 +7,7 @@ mod alarm;
 mod board;
 mod check;
 mod clock;
+mod door;
 mod driver;
 mod entry;
 mod health;
@@ -120,7 +121,8 @@ impl Shared {
 
     /// How push did, as it is kept for the next start.
     fn records(&self) -> BTreeMap<String, Record> {
-        let credentials = self.entries().into_iter().map(|entry| (kept::of_credential(entry.id), entry.board().record()));
+        let credentials =
+            self.entries().into_iter().map(|entry| (kept::of_credential(entry.id), entry.board().record()));
         let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         let total = |(kind, attempts): (&CredentialKind, &Attempts)| {
             (kept::of_kind(*kind), Record { attempts: *attempts, ..Record::default() })

@@ -71,11 +71,7 @@ impl Board {
 
     /// What is kept for the next start.
     pub(super) fn record(&self) -> Record {
-        Record {
-            last_success: self.last_success,
-            last_failure: self.last_failure.clone(),
-            attempts: self.attempts,
-        }
+        Record { last_success: self.last_success, last_failure: self.last_failure.clone(), attempts: self.attempts }
     }
 
     pub(super) fn note_check(&mut self, check: CheckOutcome) {
