@@ -23,6 +23,7 @@ mod setting;
 pub mod sql;
 mod udp_binding;
 mod url;
+mod wake_times;
 mod writer;
 
 use std::fs::File;
@@ -33,6 +34,7 @@ pub use error::StoreError;
 pub use inspect::{Inspection, inspect};
 pub use seal::{SealError, Sealer};
 pub use url::DatabaseUrl;
+pub use wake_times::KeptWakes;
 pub use writer::Writer;
 
 use sql::{Pool, Transaction};
