@@ -152,6 +152,7 @@ impl App {
             counters: bound.counters.clone(),
         };
         let state = AdminState::new(switchboard.clone(), store.clone(), push.clone(), enrolments.clone(), site);
+        state.desk_phones().load().await?;
         let (web_stop, stopping) = watch::channel(false);
         let mut tasks = push_tasks;
         tasks.push(tokio::spawn(state.mailer().run(stopped(stopping.clone()))));
@@ -307,7 +308,8 @@ fn start_web(
     enrolments: &Enrolments,
     (listener, stopping): (TcpListener, watch::Receiver<bool>),
 ) -> Result<Vec<JoinHandle<()>>, AppError> {
-    let router = web_admin::router(state.clone()).nest("/p", enrolments.routes());
+    let desk_phones = state.desk_phones().routes();
+    let router = web_admin::router(state.clone()).nest("/p", enrolments.routes()).nest("/d", desk_phones);
     let https = web_admin::serve_https(listener, certificate.https_config()?, router, stopped(stopping.clone()));
     let path = config.socket_path();
     let door = UnixDoor::bind(&path).map_err(|source| AppError::Socket { path, source })?;

@@ -351,6 +351,10 @@ impl Enrolments {
         &self.inner.public
     }
 
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
     pub(crate) fn switchboard(&self) -> &SwitchboardHandle {
         &self.inner.switchboard
     }
@@ -385,7 +389,7 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], EnrolmentError> {
 
 /// Random bytes from the operating system, one after the other; ends when it has none.
 #[derive(Default)]
-struct RandomBytes {
+pub(crate) struct RandomBytes {
     drawn: VecDeque<u8>,
 }
 
@@ -401,7 +405,7 @@ impl Iterator for RandomBytes {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the public pages are an edge: nobody hands them the time")]
-fn wall_clock() -> UnixMillis {
+pub(crate) fn wall_clock() -> UnixMillis {
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     UnixMillis(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
 }

@@ -8,12 +8,15 @@
 //! `handlers` (the public pages), `mail` (links by mail).
 
 pub mod account;
+pub mod desk_phone;
 pub mod enrolment;
 pub mod link;
 pub mod profile;
 pub mod public_info;
 pub mod qr;
 
+#[cfg(feature = "web")]
+pub mod desk_phones;
 #[cfg(feature = "web")]
 mod enrolments;
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub(crate) mod audit;
 pub(crate) mod blocklist;
 pub(crate) mod body;
 pub(crate) mod calls;
+pub(crate) mod desk_phones;
 pub(crate) mod devices;
 pub(crate) mod enrolments;
 pub(crate) mod extensions;

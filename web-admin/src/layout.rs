@@ -14,6 +14,7 @@ use crate::session::SignedIn;
 pub(crate) enum Menu {
     Dashboard,
     Extensions,
+    DeskPhones,
     Push,
     Calls,
     Security,
@@ -33,6 +34,7 @@ impl Menu {
         match self {
             Self::Dashboard => "Dashboard",
             Self::Extensions => "Extensions",
+            Self::DeskPhones => "Desk phones",
             Self::Push => "Push",
             Self::Calls => "Calls",
             Self::Security => "Security",
@@ -164,6 +166,9 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
         ("ready", "Your account is ready. Sign in."),
         ("unblocked", "Unblocked. The next request from there is answered."),
         ("confirmed", "Thank you. For the next five minutes you are not asked again."),
+        ("rotating", "The phone is told its other address at its next fetch; the one it has works until then."),
+        ("window-open", "For ten minutes this one phone may come without its secret address. Switch it on now."),
+        ("window-closed", "The pairing window is closed."),
         ("hung-up", "The call was ended."),
     ];
     known.into_iter().find(|(known, _)| *known == code).map(|(_, text)| text)

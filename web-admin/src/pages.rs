@@ -6,6 +6,7 @@ pub(crate) mod calls;
 pub(crate) mod confirm;
 pub(crate) mod confirm_self;
 pub(crate) mod dashboard;
+pub(crate) mod desk_phones;
 pub(crate) mod device;
 pub(crate) mod extension;
 pub(crate) mod extensions;

@@ -29,6 +29,7 @@ use crate::route::Route;
 use crate::state::AdminState;
 use crate::{assets, events, session};
 
+mod desk_phones;
 mod enrolling;
 
 type Routes = Vec<Route>;
@@ -120,6 +121,7 @@ pub(crate) fn pages() -> Routes {
     ]
     .into_iter()
     .chain(enrolling::pages())
+    .chain(desk_phones::pages())
     .collect()
 }
 
@@ -176,6 +178,7 @@ pub(crate) fn api() -> Routes {
     ]
     .into_iter()
     .chain(enrolling::api())
+    .chain(desk_phones::api())
     .collect()
 }
 
