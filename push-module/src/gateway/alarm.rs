@@ -6,16 +6,25 @@ use std::time::Duration;
 use pbx_core::model::{Environment, UnixMillis};
 use serde::Serialize;
 
-use super::health::ProviderHealth;
+use super::health::{Ending, ProviderHealth};
 use crate::credential::{CredentialId, CredentialState, UNREADABLE};
 use crate::delivery::Circuit;
 
 /// How long "too many pushes" is shown: two of the provider's usual waits.
 const QUOTA_SHOWN: Duration = Duration::from_secs(10 * 60);
-/// How long before its end a certificate is announced: a company's proxy administration is asked in time.
+/// From here on a difference of clocks is told: Apple takes a proof of identity from up to a minute ahead, and answers are on
+/// the way for less than that.
+const SKEW_SHOWN: Duration = Duration::from_secs(60);
+/// How long before its end a certificate is announced: Apple's developer team or a company's administration is asked in time.
 const ENDS_SOON: Duration = Duration::from_secs(30 * 86_400);
+/// And when it is announced once more.
+const ENDS_THIS_WEEK: Duration = Duration::from_secs(7 * 86_400);
 /// How long a phone of the other environment is remembered.
 const ENVIRONMENT_SHOWN: Duration = Duration::from_secs(24 * 3600);
+
+/// What to do when a client certificate ends.
+const RENEW: &str =
+    "Make a new one at Apple, or an APNs key, which has no end, and add it under Push before you remove this one.";
 
 /// The troubles of a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,15 +49,17 @@ pub enum AlarmCode {
     Quota,
     /// A phone's app is of the environment the key is not for.
     KeyEnvironment,
-    /// The additional root certificate has ended.
+    /// The client certificate or the additional root certificate has ended.
     Ended,
-    /// The additional root certificate ends soon.
+    /// It ends within a week.
+    EndsThisWeek,
+    /// It ends within a month.
     EndsSoon,
 }
 
 impl AlarmCode {
     /// Every code, for metrics and documents.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::KeyRefused,
         Self::ClockSkew,
         Self::TokenUpdates,
@@ -60,6 +71,7 @@ impl AlarmCode {
         Self::Quota,
         Self::KeyEnvironment,
         Self::Ended,
+        Self::EndsThisWeek,
         Self::EndsSoon,
     ];
 
@@ -77,6 +89,7 @@ impl AlarmCode {
             Self::Quota => "push_quota",
             Self::KeyEnvironment => "push_key_environment",
             Self::Ended => "push_certificate_ended",
+            Self::EndsThisWeek => "push_certificate_ends_this_week",
             Self::EndsSoon => "push_certificate_ends_soon",
         }
     }
@@ -91,9 +104,12 @@ impl AlarmCode {
             | Self::Unreadable
             | Self::Unreachable
             | Self::Ended => true,
-            Self::ServiceUnreachable | Self::ProviderBusy | Self::Quota | Self::KeyEnvironment | Self::EndsSoon => {
-                false
-            }
+            Self::ServiceUnreachable
+            | Self::ProviderBusy
+            | Self::Quota
+            | Self::KeyEnvironment
+            | Self::EndsThisWeek
+            | Self::EndsSoon => false,
         }
     }
 
@@ -120,7 +136,7 @@ impl AlarmCode {
             Self::KeyEnvironment => {
                 "Install the app from the store or TestFlight on that phone, or add a key for both environments under Push."
             }
-            Self::Ended | Self::EndsSoon => {
+            Self::Ended | Self::EndsThisWeek | Self::EndsSoon => {
                 "Ask whoever runs the proxy for its new root certificate and add the credential anew with it."
             }
         }
@@ -131,6 +147,11 @@ impl Serialize for AlarmCode {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
+}
+
+/// Whether a clock is so far off that it must be told.
+pub(super) const fn is_off(skew_seconds: i64) -> bool {
+    skew_seconds.unsigned_abs() >= SKEW_SHOWN.as_secs()
 }
 
 /// One trouble of one credential.
@@ -150,7 +171,14 @@ pub struct Alarm {
 pub(super) fn alarms(health: &ProviderHealth, now: UnixMillis) -> Vec<Alarm> {
     let label = &health.label;
     let mut found: Vec<(AlarmCode, String)> = Vec::new();
-    if let CredentialState::Failing { code, text, .. } = &health.state {
+    let skew = health.clock_skew_seconds.filter(|skew| is_off(*skew));
+    if let Some(skew) = skew {
+        found.push((AlarmCode::ClockSkew, of_clock(label, skew)));
+    }
+    if let CredentialState::Failing { code, text, .. } = &health.state
+        // With a wrong clock every signature looks wrong, so it says nothing against the key.
+        && !(skew.is_some() && matches!(of_failure(code).0, AlarmCode::ClockSkew | AlarmCode::KeyRefused))
+    {
         let (alarm, said) = of_failure(code);
         found.push((alarm, format!("The push credential “{label}” {said}: {}.", text.trim_end_matches('.'))));
     }
@@ -179,23 +207,34 @@ pub(super) fn alarms(health: &ProviderHealth, now: UnixMillis) -> Vec<Alarm> {
         found.push((AlarmCode::KeyEnvironment, of_environment(label, environment)));
     }
     if let Some(ends) = health.expires_at {
+        let what = match health.ending {
+            Some(Ending::Own) => "certificate",
+            Some(Ending::Root) | None => "root certificate",
+        };
+        let left = ends.since(now);
         if ends <= now {
-            found.push((AlarmCode::Ended, format!("The root certificate of the push credential “{label}” has ended.")));
-        } else if ends.since(now) < ENDS_SOON {
-            let days = ends.since(now).as_secs() / 86_400;
-            let text = format!("The root certificate of the push credential “{label}” ends in {days} days.");
-            found.push((AlarmCode::EndsSoon, text));
+            found.push((AlarmCode::Ended, format!("The {what} of the push credential “{label}” has ended.")));
+        } else if left < ENDS_SOON {
+            let code = if left < ENDS_THIS_WEEK { AlarmCode::EndsThisWeek } else { AlarmCode::EndsSoon };
+            let days = left.as_secs() / 86_400;
+            found.push((code, format!("The {what} of the push credential “{label}” ends in {days} days.")));
         }
     }
     found.sort_by_key(|(code, _)| *code);
-    let alarm = |(code, text): (AlarmCode, String)| Alarm { code, credential: health.id, text, fix: code.fix() };
+    let fix = |code: AlarmCode| match (code, health.ending) {
+        (AlarmCode::Ended | AlarmCode::EndsThisWeek | AlarmCode::EndsSoon, Some(Ending::Own)) => RENEW,
+        (code, _) => code.fix(),
+    };
+    let alarm = |(code, text): (AlarmCode, String)| Alarm { code, credential: health.id, text, fix: fix(code) };
     found.into_iter().map(alarm).collect()
 }
 
 /// The alarm of a failing state, by the code of the failure.
 fn of_failure(code: &str) -> (AlarmCode, &'static str) {
     match code {
-        "apns_key" | "apns_forbidden" | "fcm_key" | "fcm_unauthenticated" => (AlarmCode::KeyRefused, "is refused"),
+        "apns_key" | "apns_certificate" | "apns_forbidden" | "fcm_key" | "fcm_unauthenticated" => {
+            (AlarmCode::KeyRefused, "is refused")
+        }
         "apns_clock" | "fcm_clock" => (AlarmCode::ClockSkew, "is refused because of the time"),
         "apns_token_updates" => (AlarmCode::TokenUpdates, "is used by another program"),
         "unreachable" => (AlarmCode::Unreachable, "gets no answer from its provider"),
@@ -203,6 +242,15 @@ fn of_failure(code: &str) -> (AlarmCode, &'static str) {
         UNREADABLE => (AlarmCode::Unreadable, "cannot be used"),
         _ => (AlarmCode::CredentialRefused, "does not work"),
     }
+}
+
+fn of_clock(label: &str, skew: i64) -> String {
+    let off = skew.unsigned_abs();
+    let amount = if off < 120 { format!("{off} seconds") } else { format!("{} minutes", (off + 30) / 60) };
+    let way = if skew > 0 { "fast" } else { "slow" };
+    format!(
+        "This machine's clock is {amount} {way}, by the clock of the provider of the push credential “{label}”; providers refuse signatures that are not from now."
+    )
 }
 
 fn of_environment(label: &str, environment: Environment) -> String {

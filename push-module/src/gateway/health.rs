@@ -37,16 +37,31 @@ pub struct ProviderHealth {
     pub circuit: Circuit,
     /// Attempts in a row without an answer.
     pub unanswered_in_a_row: u32,
+    /// How many seconds this machine's clock is ahead of the provider's (below zero: behind), by the date of its last answer;
+    /// `None` before the first, and for relays and push services of phones, whose clocks may be as wrong as ours.
+    pub clock_skew_seconds: Option<i64>,
     /// Web Push: push services that do not answer, each with its attempts in a row.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub silent_services: Vec<(String, u32)>,
     /// The environment in which Apple did not accept the key, and when; an alarm says so in words.
     #[serde(skip)]
     pub refused_environment: Option<(Environment, UnixMillis)>,
-    /// When the additional root certificate ends; keys and accounts themselves have no end.
+    /// When its certificate, or the additional root certificate, ends; keys and accounts themselves have no end.
     pub expires_at: Option<UnixMillis>,
+    /// Which of the two that is.
+    pub ending: Option<Ending>,
     /// Every trouble, the worst first.
     pub alarms: Vec<Alarm>,
+}
+
+/// What of a credential ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// The client certificate that is the credential.
+    Own,
+    /// The additional root certificate.
+    Root,
 }
 
 /// What went wrong with a credential, and when.

@@ -5,7 +5,11 @@ mod acrobits;
 #[cfg(feature = "standin")]
 mod apns;
 #[cfg(feature = "standin")]
+mod apns_certificate;
+#[cfg(feature = "standin")]
 mod credentials;
+#[cfg(feature = "standin")]
+mod faults;
 #[cfg(feature = "standin")]
 mod fcm;
 #[cfg(feature = "standin")]
