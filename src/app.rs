@@ -110,6 +110,7 @@ pub struct App {
     pub push: Gateway,
     /// Enrolment links.
     pub enrolments: Enrolments,
+    desk_phones: provisioning::desk_phones::DeskPhones,
     stopper: Stopper,
     /// Gone once its news has been heard.
     ended: Option<tokio::sync::oneshot::Receiver<()>>,
@@ -152,7 +153,8 @@ impl App {
             counters: bound.counters.clone(),
         };
         let state = AdminState::new(switchboard.clone(), store.clone(), push.clone(), enrolments.clone(), site);
-        state.desk_phones().load().await?;
+        let desk_phones = state.desk_phones();
+        desk_phones.load().await?;
         let (web_stop, stopping) = watch::channel(false);
         let mut tasks = push_tasks;
         tasks.push(tokio::spawn(state.mailer().run(stopped(stopping.clone()))));
@@ -169,12 +171,18 @@ impl App {
             store,
             push,
             enrolments,
+            desk_phones,
             stopper: bound.stopper,
             ended: Some(bound.ended),
             web_stop,
             tasks,
             writer,
         })
+    }
+
+    /// Desk phones.
+    pub const fn desk_phones(&self) -> &provisioning::desk_phones::DeskPhones {
+        &self.desk_phones
     }
 
     /// Stops in order: no new calls, calls end, pages close, pushes flush, the database closes.
@@ -187,6 +195,9 @@ impl App {
         for task in self.tasks {
             // A task that panicked has said so in the log already.
             let _ = task.await;
+        }
+        if let Err(error) = self.desk_phones.flush().await {
+            tracing::warn!(%error, "what desk phones fetched last could not be written down");
         }
         self.writer.drained().await;
         self.store.close().await;

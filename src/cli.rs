@@ -15,6 +15,7 @@ mod client;
 mod config_check;
 mod credential;
 mod demo;
+mod desk_phone;
 mod device;
 mod doctor;
 mod extension;
@@ -129,6 +130,9 @@ enum Command {
     /// Welcome mails with QR codes, and the mail server they go through
     #[command(subcommand)]
     Mail(mail::MailCommand),
+    /// Desk phones that fetch their configuration by themselves
+    #[command(subcommand)]
+    DeskPhone(desk_phone::DeskPhoneCommand),
     /// Every phone with both its records: where it is now, and how it can be woken
     Registrations,
     /// The call log, and why a phone did or did not ring
@@ -226,6 +230,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Extension(command) => ask(extension::run(place.client()?, command)),
         Command::Push(command) => ask(push::run(place.client()?, command)),
         Command::Mail(command) => ask(mail::run(place.client()?, command)),
+        Command::DeskPhone(command) => ask(desk_phone::run(place.client()?, command)),
         Command::Registrations => ask(registrations::run(place.client()?)),
         Command::User(command) => ask(user::run(place.client()?, command)),
         Command::Audit(command) => ask(audit::run(place.client()?, command)),

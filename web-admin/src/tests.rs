@@ -6,6 +6,7 @@ mod access;
 mod acrobits;
 mod api;
 mod audit;
+mod desk_phones;
 mod own;
 mod pages;
 mod roles;

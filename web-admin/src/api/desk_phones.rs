@@ -128,9 +128,10 @@ pub(crate) async fn renew_address(
     Ok((StatusCode::CREATED, Json(state.desk_phones.renew_address(mac(&text)?).await?.into())))
 }
 
-pub(crate) async fn rotate(State(state): State<AdminState>, Path(text): Path<String>) -> Answer<StatusCode> {
-    state.desk_phones.rotate(mac(&text)?).await?;
-    Ok(StatusCode::ACCEPTED)
+pub(crate) async fn rotate(State(state): State<AdminState>, Path(text): Path<String>) -> Answer<Json<DeskPhoneView>> {
+    let mac = mac(&text)?;
+    state.desk_phones.rotate(mac).await?;
+    Ok(Json(state.desk_phones.get(mac)?))
 }
 
 #[derive(Debug, Deserialize)]
