@@ -61,10 +61,11 @@ async fn plain(
     request: Request,
 ) -> Response {
     let name = path.map_or_else(|_| String::new(), |Path(name)| name);
-    let (from, agent) = who(&request);
-    let visit = Visit { from, agent: &agent, file: &name };
+    let who = Who::of(&request);
+    drop(request);
+    let visit = who.visit(&name);
     let found = phones.by_window(&visit);
-    answer(&phones, found, &visit, &request).await
+    answer(&phones, found, &visit, &who).await
 }
 
 async fn folder(
@@ -73,10 +74,11 @@ async fn folder(
     request: Request,
 ) -> Response {
     let secret = path.map_or_else(|_| String::new(), |Path(secret)| secret);
-    let (from, agent) = who(&request);
-    let visit = Visit { from, agent: &agent, file: "" };
+    let who = Who::of(&request);
+    drop(request);
+    let visit = who.visit("");
     let found = phones.by_token(&secret);
-    answer(&phones, found, &visit, &request).await
+    answer(&phones, found, &visit, &who).await
 }
 
 async fn file(
@@ -85,19 +87,39 @@ async fn file(
     request: Request,
 ) -> Response {
     let (secret, name) = path.map_or_else(|_| Default::default(), |Path(both)| both);
-    let (from, agent) = who(&request);
-    let visit = Visit { from, agent: &agent, file: &name };
+    let who = Who::of(&request);
+    drop(request);
+    let visit = who.visit(&name);
     let found = phones.by_token(&secret);
-    answer(&phones, found, &visit, &request).await
+    answer(&phones, found, &visit, &who).await
 }
 
-fn who(request: &Request) -> (IpAddr, String) {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("");
-    (peer.map_or(UNKNOWN, |ConnectInfo(peer)| peer.ip()), agent.to_owned())
+/// What a request says of its sender; a request itself cannot be held while something is waited for.
+struct Who {
+    from: IpAddr,
+    agent: String,
+    looks_only: bool,
+    known: Option<HeaderValue>,
 }
 
-async fn answer(phones: &DeskPhones, found: Option<(Mac, Way)>, visit: &Visit<'_>, request: &Request) -> Response {
+impl Who {
+    fn of(request: &Request) -> Self {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+        let headers = request.headers();
+        Self {
+            from: peer.map_or(UNKNOWN, |ConnectInfo(peer)| peer.ip()),
+            agent: headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("").to_owned(),
+            looks_only: *request.method() == Method::HEAD,
+            known: headers.get(IF_NONE_MATCH).cloned(),
+        }
+    }
+
+    fn visit<'a>(&'a self, file: &'a str) -> Visit<'a> {
+        Visit { from: self.from, agent: &self.agent, file }
+    }
+}
+
+async fn answer(phones: &DeskPhones, found: Option<(Mac, Way)>, visit: &Visit<'_>, who: &Who) -> Response {
     let Some((mac, way)) = found else { return missed(phones, visit) };
     if !phones.agrees(mac, visit) {
         phones.note(mac, visit, "nothing: what asked was another phone than this address is for");
@@ -105,7 +127,7 @@ async fn answer(phones: &DeskPhones, found: Option<(Mac, Way)>, visit: &Visit<'_
     }
     let Some(phone) = phones.phone(mac) else { return nothing() };
     let meant = asked(&phone, visit.file);
-    if *request.method() == Method::HEAD {
+    if who.looks_only {
         return if meant == Asked::Nothing { nothing() } else { StatusCode::OK.into_response() };
     }
     let (file, told) = match meant {
@@ -126,7 +148,7 @@ async fn answer(phones: &DeskPhones, found: Option<(Mac, Way)>, visit: &Visit<'_
     match file {
         Ok(Some(file)) => {
             phones.note(mac, visit, told);
-            written(&file, request)
+            written(&file, who)
         }
         Ok(None) => nothing(),
         Err(why) => unavailable(mac, &why),
@@ -148,11 +170,11 @@ fn trust(phones: &DeskPhones) -> Option<ConfigFile> {
     Some(ConfigFile { name: TRUST_FILE.into(), content_type: "application/x-pem-file", text: Redacted::new(pem) })
 }
 
-fn written(file: &ConfigFile, request: &Request) -> Response {
+fn written(file: &ConfigFile, who: &Who) -> Response {
     let digest = Sha256::digest(file.text.reveal().as_bytes());
     let tag: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("\"{tag}\"");
-    if request.headers().get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+    if who.known.as_ref().is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
     }
     let headers = [(CONTENT_TYPE, file.content_type.to_owned()), (ETAG, tag)];
