@@ -9,7 +9,9 @@ use pbx_core::net::Counters;
 use pbx_core::store::Store;
 use provisioning::desk_phones::DeskPhones;
 
+use crate::api::idempotency::InProgress;
 use crate::audit::Audit;
+use crate::event_log::EventLog;
 use crate::password::Passwords;
 use crate::throttle::Throttle;
 use crate::tls::LiveCertificate;
@@ -59,6 +61,8 @@ pub struct AdminState {
     pub(crate) streams: Streams,
     pub(crate) confirmations: Confirmations,
     pub(crate) audit: Audit,
+    pub(crate) event_log: EventLog,
+    pub(crate) in_progress: InProgress,
 }
 
 impl std::fmt::Debug for AdminState {
@@ -78,6 +82,7 @@ impl AdminState {
     ) -> Self {
         let certificate = site.certificate.clone();
         let desk_phones = DeskPhones::beside(&enrolments, Box::new(move || certificate.own_pem()));
+        let event_log = EventLog::start(switchboard.notices(), site.started_at);
         let mailer = provisioning::mail::Mailer::new(enrolments.clone(), store.clone(), site.host().to_owned());
         Self {
             switchboard,
@@ -92,6 +97,8 @@ impl AdminState {
             streams: Streams::default(),
             confirmations: Confirmations::default(),
             audit: Audit::default(),
+            event_log,
+            in_progress: InProgress::default(),
         }
     }
 }
