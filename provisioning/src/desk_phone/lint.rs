@@ -100,7 +100,7 @@ fn grandstream(phone: &DeskPhone, text: &str) -> Vec<Finding> {
         for node in config.children().filter(roxmltree::Node::is_element) {
             let name = node.tag_name().name();
             once(&mut keys, name, found);
-            if !name.strip_prefix('P').is_some_and(|digits| digits.parse::<u32>().is_ok()) {
+            if name.strip_prefix('P').is_none_or(|digits| digits.parse::<u32>().is_err()) {
                 found.push(format!("{name} is no P-value; names and P-values must not be mixed in one file"));
             }
             let value = node.text().unwrap_or("");

@@ -45,8 +45,8 @@ pub(super) fn settings(account: &Account, server: &ServerInfo, options: &Options
         Setting::locked("reg.1.server.1.port", server.sip.port),
         Setting::locked("reg.1.server.1.transport", transport),
         // Seconds.
-        Setting::open("reg.1.server.1.expires", server.register_seconds),
-        Setting::open("reg.1.server.1.register", 1),
+        Setting::locked("reg.1.server.1.expires", server.register_seconds),
+        Setting::locked("reg.1.server.1.register", 1),
         Setting::open("sec.srtp.enable", 0),
         Setting::open("sec.srtp.offer", 0),
         Setting::open("sec.srtp.require", 0),

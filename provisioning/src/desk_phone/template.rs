@@ -200,29 +200,47 @@ fn segment(text: &str, allowed: impl Fn(char) -> bool) -> bool {
 
 /// Account, trust and provisioning, whatever the number of the account, and also where we write no such setting.
 fn is_locked(family: Family, key: &str) -> bool {
-    let begins = |all: &[&str]| all.iter().any(|start| key.starts_with(start));
-    match family {
-        Family::Yealink => {
-            let account = key.starts_with("account.")
-                && ["user_name", "auth_name", "password", "enable", "address", "port", "transport_type"]
-                    .iter()
-                    .any(|end| key.ends_with(&format!(".{end}")));
-            account
-                || begins(&[
-                    "static.security.",
-                    "security.",
-                    "static.trusted_certificates",
-                    "static.server_certificates",
-                    "static.auto_provision.server",
-                    "auto_provision.server",
-                    "static.auto_provision.power_on",
-                    "static.auto_provision.aes",
-                    "sip.trust_ctrl",
-                    "features.direct_ip_call_enable",
-                    "features.action_uri",
-                ])
+    let begins = locked_beginnings(family).iter().any(|start| key.starts_with(start));
+    let ends = |all: &[&str]| all.iter().any(|end| key.ends_with(end));
+    begins
+        || match family {
+            Family::Yealink => key.starts_with("account.") && ends(&YEALINK_ACCOUNT),
+            Family::Snom | Family::Polycom => false,
+            Family::Grandstream => GRANDSTREAM_LOCKED.contains(&key),
+            Family::FanvilXml => {
+                let account = key.starts_with("sip/line") && ends(&["PhoneNumber", "EnableReg", "Transport"]);
+                account || key.contains("/Register") || key.contains("/Proxy")
+            }
+            Family::FanvilText => {
+                let account = ends(&["Phone Number", "Enable Reg", "Transport"]);
+                account || [" Register ", "Proxy", "/Default ", "/Flash "].iter().any(|part| key.contains(part))
+            }
         }
-        Family::Snom => begins(&[
+}
+
+const YEALINK_ACCOUNT: [&str; 7] =
+    [".user_name", ".auth_name", ".password", ".enable", ".address", ".port", ".transport_type"];
+
+const GRANDSTREAM_LOCKED: [&str; 15] = [
+    "P271", "P47", "P48", "P35", "P36", "P34", "P130", "P2", "P212", "P237", "P1360", "P1361", "P1359", "P192", "P196",
+];
+
+const fn locked_beginnings(family: Family) -> &'static [&'static str] {
+    match family {
+        Family::Yealink => &[
+            "static.security.",
+            "security.",
+            "static.trusted_certificates",
+            "static.server_certificates",
+            "static.auto_provision.server",
+            "auto_provision.server",
+            "static.auto_provision.power_on",
+            "static.auto_provision.aes",
+            "sip.trust_ctrl",
+            "features.direct_ip_call_enable",
+            "features.action_uri",
+        ],
+        Family::Snom => &[
             "user_active",
             "user_name",
             "user_pname",
@@ -234,50 +252,12 @@ fn is_locked(family: Family, key: &str) -> bool {
             "setting_server",
             "webserver_cert",
             "certificate",
-        ]),
-        Family::Grandstream => matches!(
-            key,
-            "P271"
-                | "P47"
-                | "P48"
-                | "P35"
-                | "P36"
-                | "P34"
-                | "P130"
-                | "P2"
-                | "P212"
-                | "P237"
-                | "P1360"
-                | "P1361"
-                | "P1359"
-                | "P192"
-                | "P196"
-        ),
-        Family::Polycom => begins(&[
-            "device.",
-            "sec.TLS.",
-            "reg.1.auth",
-            "reg.1.server",
-            "reg.1.address",
-            "reg.1.outboundProxy",
-            "log.level.change.prov",
-        ]),
-        Family::FanvilXml => {
-            let account = key.starts_with("sip/line")
-                && ["PhoneNumber", "EnableReg", "Transport"].iter().any(|end| key.ends_with(end));
-            account
-                || key.contains("/Register")
-                || key.contains("/Proxy")
-                || begins(&["web/", "ap/Default", "ap/Flash", "ap/DeviceCfg", "ap/CommonCfg"])
+        ],
+        Family::Grandstream => &[],
+        Family::Polycom => {
+            &["device.", "sec.TLS.", "reg.1.auth", "reg.1.server", "reg.1.address", "reg.1.outboundProxy"]
         }
-        Family::FanvilText => {
-            let account = ["Phone Number", "Enable Reg", "Transport"].iter().any(|end| key.ends_with(end));
-            account
-                || key.contains(" Register ")
-                || key.contains("Proxy")
-                || key.starts_with("MMI ")
-                || key.contains("/Default ")
-                || key.contains("/Flash ")
-        }
+        Family::FanvilXml => &["web/", "ap/Default", "ap/Flash", "ap/DeviceCfg", "ap/CommonCfg"],
+        Family::FanvilText => &["MMI "],
     }
 }
