@@ -345,7 +345,7 @@ fn models_are_compared_by_letters_and_digits() {
     let model: Model = "VVX 411".parse().unwrap();
     assert!(model.is("VVX_411") && model.is("vvx411") && !model.is("VVX_410"));
     assert!("SIP-T46S".parse::<Model>().unwrap().is("T46S"));
-    for text in ["", "  ", "T46S\n", "a/b", "../x", &"x".repeat(25), "__"] {
+    for text in ["", "  ", "T46\nS", "a/b", "../x", &"x".repeat(25), "__"] {
         assert!(text.parse::<Model>().is_err(), "{text:?}");
     }
     assert_eq!("Poly".parse::<Vendor>(), Ok(Vendor::Polycom));
