@@ -27,7 +27,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
-use crate::enrolments::{EnrolmentError, RedeemError};
+use crate::enrolments::{EnrolmentError, PairError};
 use crate::link::LinkToken;
 use crate::profile::{Profile, json, linphone};
 use crate::throttle::UNKNOWN;
@@ -154,23 +154,21 @@ async fn post_linphone(State(enrolments): State<Enrolments>, token: Token, reque
 
 /// The link of this visit, if it waits for a device; otherwise the answer.
 async fn look_up(enrolments: &Enrolments, visit: &Visit) -> Result<(LinkToken, Enrolment), Box<Response>> {
-    let now = enrolments.now();
-    if let Some(wait) = enrolments.throttle().wait(visit.from, now) {
-        let text = "Too many wrong links came from your address. Wait ten minutes and try again.";
-        let answer = page(StatusCode::TOO_MANY_REQUESTS, &MessagePage { title: "Please wait", text });
-        return Err(Box::new(([(RETRY_AFTER, (wait.as_secs() + 1).to_string())], answer).into_response()));
+    // What is no token is looked up as one that nobody has, so that it costs the same.
+    let token = visit.token.parse().unwrap_or_else(|_| LinkToken::from_random([0; 32]));
+    match enrolments.waiting(&token).await {
+        Ok(Some(link)) => Ok((token, link)),
+        Ok(None) => Err(Box::new(missed(enrolments, visit.from))),
+        Err(failure) => Err(Box::new(unavailable(&failure.into()))),
     }
-    let found = match visit.token.parse::<LinkToken>() {
-        Ok(token) => match enrolments.waiting(&token).await {
-            Ok(link) => link.map(|link| (token, link)),
-            Err(failure) => return Err(Box::new(unavailable(&failure.into()))),
-        },
-        Err(_) => None,
-    };
-    found.ok_or_else(|| {
-        enrolments.throttle().missed(visit.from, now);
-        Box::new(gone())
-    })
+}
+
+/// The answer to a wrong token. Only wrong ones are slowed down: a guesser behind an office's address shuts nobody out.
+fn missed(enrolments: &Enrolments, from: IpAddr) -> Response {
+    let Some(wait) = enrolments.missed(from) else { return gone() };
+    let text = "Too many wrong links came from your address. Wait ten minutes and try again.";
+    let answer = page(StatusCode::TOO_MANY_REQUESTS, &MessagePage { title: "Please wait", text });
+    ([(RETRY_AFTER, (wait.as_secs() + 1).to_string())], answer).into_response()
 }
 
 async fn redeem(enrolments: &Enrolments, visit: &Visit, format: Format) -> Response {
@@ -180,8 +178,8 @@ async fn redeem(enrolments: &Enrolments, visit: &Visit, format: Format) -> Respo
     };
     match enrolments.redeem(&token, visit.text(USER_AGENT)).await {
         Ok(profile) => written(&profile, format),
-        Err(RedeemError::Gone) => gone(),
-        Err(RedeemError::Unavailable(why)) => unavailable(&why),
+        Err(PairError::Gone) => gone(),
+        Err(PairError::Unavailable(why)) => unavailable(&why),
     }
 }
 

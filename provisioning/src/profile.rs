@@ -1,5 +1,6 @@
 //! Everything a phone needs to register, with its secret: made at redemption, written into one answer, then forgotten.
 
+pub mod app;
 pub mod json;
 pub mod linphone;
 

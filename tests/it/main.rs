@@ -20,6 +20,8 @@ mod defence;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod device_api;
+#[cfg(test)]
 mod digest_rules;
 #[cfg(test)]
 mod guarantees;
