@@ -35,6 +35,7 @@ use crate::account;
 use crate::enrolment::{
     Enrolment, EnrolmentId, EnrolmentState, LONGEST_LIFETIME, LabelError, Refusal, SHORTEST_LIFETIME, Times,
 };
+use crate::handover::{FetchingApp, Handovers};
 use crate::installation::{AppRecord, DeviceToken, Installation};
 use crate::installations::Installations;
 use crate::link::{self, LinkToken, TokenHash};
@@ -154,6 +155,7 @@ struct Inner {
     changing: Mutex<()>,
     throttle: Throttle,
     installations: Installations,
+    handovers: Handovers,
 }
 
 /// Tells the time; tests bring their own.
@@ -180,8 +182,10 @@ impl Enrolments {
     ) -> Self {
         public.https_base_url.truncate(public.https_base_url.trim_end_matches('/').len());
         let (changing, throttle) = (Mutex::default(), Throttle::default());
-        let installations = Installations::new(store.clone());
-        Self { inner: Arc::new(Inner { store, switchboard, public, clock, changing, throttle, installations }) }
+        let (installations, handovers) = (Installations::new(store.clone()), Handovers::default());
+        Self {
+            inner: Arc::new(Inner { store, switchboard, public, clock, changing, throttle, installations, handovers }),
+        }
     }
 
     /// The public pages; to be nested under `/p`. They use the peer's address as `ConnectInfo<SocketAddr>`.
@@ -333,6 +337,29 @@ impl Enrolments {
     ) -> Result<Profile, EnrolmentError> {
         let (detail, settings) = (self.extension(extension).await?, self.settings().await?);
         self.profile(&detail, &settings, (username, Redacted::new(String::new())))
+    }
+
+    /// Opens an address from which an app fetches the account of this link, once; gives its code.
+    pub(crate) fn hand_over(&self, link: &LinkToken, app: FetchingApp) -> Result<LinkToken, EnrolmentError> {
+        let code = LinkToken::from_random(random()?);
+        self.inner.handovers.open(&code, link.clone(), app, self.now());
+        Ok(code)
+    }
+
+    /// Uses such an address up; gives the link and which document is wanted.
+    pub(crate) fn take_over(&self, code: &LinkToken) -> Option<(LinkToken, FetchingApp)> {
+        self.inner.handovers.take(code, self.now())
+    }
+
+    /// "Lost phone": takes a link back, with the account of the phone that has it, and issues another one in its place.
+    pub async fn replace(&self, id: EnrolmentId) -> Result<IssuedLink, EnrolmentError> {
+        let link = store::by_id(&self.inner.store, id).await?.ok_or(EnrolmentError::NoSuchLink)?;
+        // A link that was revoked before is replaced as well: the phone is out, the owner still needs a code.
+        match self.revoke(id).await {
+            Ok(_) | Err(EnrolmentError::Refused(Refusal::Revoked)) => {}
+            Err(refused) => return Err(refused),
+        }
+        self.issue(link.extension, link.label.as_str(), crate::DEFAULT_LIFETIME).await
     }
 
     /// App installations that use the device API.

@@ -208,6 +208,17 @@ async fn logging_out_ends_everything_and_a_copied_credential_is_noticed() {
         .map(|one| one["code"].as_str().unwrap())
         .collect();
     assert_eq!(codes, ["app_notifications_denied", "app_battery_restricted"]);
+    let ids: Vec<_> = devices(&server).await.into_iter().map(|device| device.id.0).collect();
+    let (status, compared) =
+        server.local().get(&format!("/devices/compare?a={}&b={}", ids[0], ids[ids.len() - 1])).await;
+    let field = |name: &str| {
+        compared["fields"].as_array().unwrap().iter().find(|field| field["field"] == name).unwrap().clone()
+    };
+    assert_eq!(status, 200);
+    assert_eq!(field("problems")["same"], ids.len() == 1, "{compared}");
+    let (status, unseen) = server.local().get("/devices/unseen?days=1").await;
+    assert_eq!((status, unseen["devices"].as_array().unwrap().len()), (200, 0), "all were here today");
+    assert_eq!(server.local().get("/devices/unseen?days=0").await.0, 400);
     assert_eq!(app.ask(Method::DELETE, "", None).await.0, 204);
     assert_eq!(app.ask(Method::GET, "/profile", None).await.0, 401);
     assert!(devices(&server).await.into_iter().all(|device| device.extension.to_string() != "102"));

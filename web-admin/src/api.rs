@@ -15,6 +15,7 @@ pub(crate) mod extensions;
 pub(crate) mod import;
 pub(crate) mod installations;
 pub(crate) mod mail;
+pub(crate) mod phones;
 pub(crate) mod push;
 pub(crate) mod settings;
 pub(crate) mod system;

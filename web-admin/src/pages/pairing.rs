@@ -75,6 +75,20 @@ pub(crate) async fn issue(
     Ok(shown(layout, &link, (issued.svg.into_inner(), issued.url.into_inner())))
 }
 
+/// "Lost phone": signs the phone out and shows another code in its place.
+pub(crate) async fn replace(
+    State(state): State<AdminState>,
+    frame: Frame,
+    Path((text, id)): Path<(String, String)>,
+) -> Page {
+    let number = in_path(&text)?;
+    let lost = find(&state, number, &id).await?;
+    let issued = state.enrolments.replace(lost.id).await?;
+    let link = find(&state, number, &issued.id.to_string()).await?;
+    let layout = frame.layout(format!("Another phone for {number}"), Menu::Extensions);
+    Ok(shown(layout, &link, (issued.svg.into_inner(), issued.url.into_inner())))
+}
+
 pub(crate) async fn page(
     State(state): State<AdminState>,
     frame: Frame,
