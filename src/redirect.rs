@@ -18,6 +18,7 @@ use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -224,7 +225,9 @@ impl Service {
     }
 }
 
-async fn find(State(service): State<Shared>, code: Path<String>, request: Request) -> Response {
+async fn find(State(service): State<Shared>, code: Result<Path<String>, PathRejection>, request: Request) -> Response {
+    // What is no text is no code either, and gets the answer of every wrong code.
+    let code = code.map_or_else(|_| String::new(), |Path(code)| code);
     let Some(host) = service.pbx_of(&code).await else { return service.nothing(from(&request)) };
     let wishes = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
     if wishes.contains("application/json") && !wishes.contains("text/html") {
@@ -233,8 +236,12 @@ async fn find(State(service): State<Shared>, code: Path<String>, request: Reques
     lead_to(StatusCode::FOUND, &format!("https://{host}/"))
 }
 
-async fn follow(State(service): State<Shared>, path: Path<(String, String)>, request: Request) -> Response {
-    let (code, token) = path.0;
+async fn follow(
+    State(service): State<Shared>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    request: Request,
+) -> Response {
+    let (code, token) = path.map_or_else(|_| Default::default(), |Path(parts)| parts);
     let host = service.pbx_of(&code).await;
     let (Some(host), Ok(token)) = (host, token.parse::<LinkToken>()) else { return service.nothing(from(&request)) };
     lead_to(StatusCode::TEMPORARY_REDIRECT, &format!("https://{host}/p/{}", token.reveal()))
