@@ -42,7 +42,7 @@ use crate::link::{self, LinkToken, TokenHash};
 use crate::profile::{self, Profile};
 use crate::public_info::PublicInfo;
 use crate::throttle::Throttle;
-use crate::{handlers, qr, store};
+use crate::{handlers, paused, qr, store};
 
 /// Links of one extension that may wait for a device at once; nobody sets up more phones in a day.
 const OPEN_LINKS: i64 = 20;
@@ -275,6 +275,7 @@ impl Enrolments {
     }
 
     async fn remove_account(&self, link: &Enrolment) -> Result<(), EnrolmentError> {
+        paused::forget(&self.inner.store, &link.username).await?;
         match self.inner.switchboard.ask(Command::RemoveCredential(link.username.clone())).await {
             Ok(_) => Ok(()),
             // Unknown to the switchboard is not gone from the disk: an earlier removal may have failed to be saved, and a
@@ -484,6 +485,10 @@ impl Enrolments {
 
     pub(crate) fn public(&self) -> &PublicInfo {
         &self.inner.public
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
     }
 
     pub(crate) fn switchboard(&self) -> &SwitchboardHandle {

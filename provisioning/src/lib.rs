@@ -29,6 +29,8 @@ mod installations;
 #[cfg(feature = "web")]
 pub mod mail;
 #[cfg(feature = "web")]
+mod paused;
+#[cfg(feature = "web")]
 mod platform;
 #[cfg(feature = "web")]
 mod store;

@@ -3,10 +3,11 @@
 use clap::Subcommand;
 use pbx_core::model::UnixMillis;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::client::Client;
 use super::failure::Failure;
-use super::output::{Report, Table, time};
+use super::output::{Report, Table, count, time};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PhoneCommand {
@@ -15,6 +16,18 @@ pub(super) enum PhoneCommand {
         /// How many
         #[arg(long, default_value_t = 30)]
         days: u32,
+    },
+    /// Sign all phones of these extensions out, now; they come back with `on`
+    Off {
+        /// Their numbers
+        #[arg(required = true)]
+        extensions: Vec<String>,
+    },
+    /// Let them register again, with the account they have
+    On {
+        /// Their numbers
+        #[arg(required = true)]
+        extensions: Vec<String>,
     },
     /// What two phones differ in
     Diff {
@@ -26,6 +39,19 @@ pub(super) enum PhoneCommand {
         #[arg(long)]
         all: bool,
     },
+}
+
+#[derive(Debug, Deserialize)]
+struct Switched {
+    accounts: usize,
+}
+
+async fn switch(client: &Client, extensions: &[String], enabled: bool) -> Result<Report, Failure> {
+    let body = json!({ "extensions": extensions, "enabled": enabled });
+    let answer = client.post::<Switched>("/phones/switch", &body).await?;
+    let what = if enabled { "switched on" } else { "switched off" };
+    let text = format!("{} {what}.\n", count(answer.known.accounts, "account is", "accounts are"));
+    Ok(Report::done(text, answer.raw))
 }
 
 #[derive(Debug, Deserialize)]
@@ -67,6 +93,8 @@ pub(super) async fn run(client: Client, command: PhoneCommand) -> Result<Report,
             }
             Ok(Report::done(table.text("Every phone has registered within that time."), answer.raw))
         }
+        PhoneCommand::Off { extensions } => switch(&client, &extensions, false).await,
+        PhoneCommand::On { extensions } => switch(&client, &extensions, true).await,
         PhoneCommand::Diff { a, b, all } => {
             let answer = client.get::<Comparison>(&format!("/devices/compare?a={a}&b={b}")).await?;
             let mut table = Table::new(["WHAT", "PHONE A", "PHONE B"]);

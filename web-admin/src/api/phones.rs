@@ -6,11 +6,11 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use pbx_core::model::{DeviceId, DeviceSummary, UnixMillis};
+use pbx_core::model::{DeviceId, DeviceSummary, ExtensionNumber, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use super::Answer;
-use super::body::Params;
+use super::body::{Body, Params};
 use super::devices::{page, show};
 use super::installations::{InstallationView, views};
 use super::view::{complaint, is_live};
@@ -95,6 +95,37 @@ fn unseen_view(device: DeviceSummary) -> UnseenView {
         last_seen_at: device.last_seen_at,
         wakeable: device.wake_target.is_some_and(|target| target.switched_off.is_none()),
     }
+}
+
+/// Extensions that one order switches; a whole installation of the size this is for, four times.
+const SWITCHED_AT_ONCE: usize = 1000;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SwitchBody {
+    extensions: Vec<ExtensionNumber>,
+    enabled: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct SwitchView {
+    accounts: usize,
+}
+
+/// Switches all phones of these extensions off or on; in force when it is answered.
+pub(crate) async fn switch(State(state): State<AdminState>, Body(body): Body<SwitchBody>) -> Answer<Json<SwitchView>> {
+    if body.extensions.len() > SWITCHED_AT_ONCE {
+        let text = format!("at most {SWITCHED_AT_ONCE} extensions at once; switch the rest afterwards");
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many", text).field("extensions").into());
+    }
+    let mut accounts = 0;
+    for number in body.extensions {
+        accounts += match body.enabled {
+            true => state.enrolments.resume(number).await?,
+            false => state.enrolments.pause(number).await?,
+        };
+    }
+    Ok(Json(SwitchView { accounts }))
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,11 +1,12 @@
 //! `/devices/unseen` and `/devices/compare`.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::{Form, Path, Query, State};
 use pbx_core::model::DeviceId;
 use serde::Deserialize;
 
-use super::Page;
+use super::extension::{SwitchForm, in_path};
+use super::{Page, go};
 use crate::api::phones::{DifferenceView, USUAL_DAYS, compared, unseen_for};
 use crate::clock;
 use crate::error::render;
@@ -33,6 +34,20 @@ pub(crate) async fn unseen(State(state): State<AdminState>, frame: Frame, Query(
     let lines = lines.map(|it| (it.id.0, it.extension, it.name, When::relative(it.last_seen_at, now), it.wakeable));
     let layout = frame.layout("Phones not seen", Menu::Extensions);
     Ok(render(&UnseenPage { layout, days, lines: lines.collect() }))
+}
+
+/// All phones of an extension off or on; the wanted state, so that a double click does no harm.
+pub(crate) async fn switch(
+    State(state): State<AdminState>,
+    Path(text): Path<String>,
+    Form(form): Form<SwitchForm>,
+) -> Page {
+    let number = in_path(&text)?;
+    match form.enabled {
+        true => state.enrolments.resume(number).await?,
+        false => state.enrolments.pause(number).await?,
+    };
+    go(&format!("/extensions/{number}?done={}", if form.enabled { "phones-on" } else { "phones-off" }))
 }
 
 #[derive(Template)]

@@ -31,6 +31,7 @@ pub(super) fn pages() -> Routes {
         Route::at("/settings/mail/remove")
             .get(Secret(Settings), mail::confirm_remove)
             .post(Secret(Settings), mail::remove),
+        Route::at("/extensions/{number}/phones").post(Change(Extensions), phones::switch),
         Route::at("/devices/unseen").get(See(Devices), phones::unseen),
         Route::at("/devices/compare").get(See(Devices), phones::compare),
         Route::at("/mails").get(See(Extensions), mail::page).post(Change(Extensions), mail::order),
@@ -44,6 +45,7 @@ pub(super) fn pages() -> Routes {
 pub(super) fn api() -> Routes {
     vec![
         Route::at("/enrolments/{id}/replace").post(Change(Extensions), enrolments::replace),
+        Route::at("/phones/switch").post(Change(Extensions), api_phones::switch),
         Route::at("/devices/unseen").get(See(Devices), api_phones::unseen),
         Route::at("/devices/compare").get(See(Devices), api_phones::compare),
         Route::at("/installations").get(See(Devices), installations::list),
