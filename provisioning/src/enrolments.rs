@@ -35,13 +35,14 @@ use crate::account;
 use crate::enrolment::{
     Enrolment, EnrolmentId, EnrolmentState, LONGEST_LIFETIME, LabelError, Refusal, SHORTEST_LIFETIME, Times,
 };
+use crate::handover::{FetchingApp, Handovers};
 use crate::installation::{AppRecord, DeviceToken, Installation};
 use crate::installations::Installations;
 use crate::link::{self, LinkToken, TokenHash};
 use crate::profile::{self, Profile};
 use crate::public_info::PublicInfo;
 use crate::throttle::Throttle;
-use crate::{handlers, qr, store};
+use crate::{handlers, paused, qr, store};
 
 /// Links of one extension that may wait for a device at once; nobody sets up more phones in a day.
 const OPEN_LINKS: i64 = 20;
@@ -154,6 +155,7 @@ struct Inner {
     changing: Mutex<()>,
     throttle: Throttle,
     installations: Installations,
+    handovers: Handovers,
 }
 
 /// Tells the time; tests bring their own.
@@ -180,8 +182,10 @@ impl Enrolments {
     ) -> Self {
         public.https_base_url.truncate(public.https_base_url.trim_end_matches('/').len());
         let (changing, throttle) = (Mutex::default(), Throttle::default());
-        let installations = Installations::new(store.clone());
-        Self { inner: Arc::new(Inner { store, switchboard, public, clock, changing, throttle, installations }) }
+        let (installations, handovers) = (Installations::new(store.clone()), Handovers::default());
+        Self {
+            inner: Arc::new(Inner { store, switchboard, public, clock, changing, throttle, installations, handovers }),
+        }
     }
 
     /// The public pages; to be nested under `/p`. They use the peer's address as `ConnectInfo<SocketAddr>`.
@@ -271,6 +275,7 @@ impl Enrolments {
     }
 
     async fn remove_account(&self, link: &Enrolment) -> Result<(), EnrolmentError> {
+        paused::forget(&self.inner.store, &link.username).await?;
         match self.inner.switchboard.ask(Command::RemoveCredential(link.username.clone())).await {
             Ok(_) => Ok(()),
             // Unknown to the switchboard is not gone from the disk: an earlier removal may have failed to be saved, and a
@@ -333,6 +338,29 @@ impl Enrolments {
     ) -> Result<Profile, EnrolmentError> {
         let (detail, settings) = (self.extension(extension).await?, self.settings().await?);
         self.profile(&detail, &settings, (username, Redacted::new(String::new())))
+    }
+
+    /// Opens an address from which an app fetches the account of this link, once; gives its code.
+    pub(crate) fn hand_over(&self, link: &LinkToken, app: FetchingApp) -> Result<LinkToken, EnrolmentError> {
+        let code = LinkToken::from_random(random()?);
+        self.inner.handovers.open(&code, link.clone(), app, self.now());
+        Ok(code)
+    }
+
+    /// Uses such an address up; gives the link and which document is wanted.
+    pub(crate) fn take_over(&self, code: &LinkToken) -> Option<(LinkToken, FetchingApp)> {
+        self.inner.handovers.take(code, self.now())
+    }
+
+    /// "Lost phone": takes a link back, with the account of the phone that has it, and issues another one in its place.
+    pub async fn replace(&self, id: EnrolmentId) -> Result<IssuedLink, EnrolmentError> {
+        let link = store::by_id(&self.inner.store, id).await?.ok_or(EnrolmentError::NoSuchLink)?;
+        // A link that was revoked before is replaced as well: the phone is out, the owner still needs a code.
+        match self.revoke(id).await {
+            Ok(_) | Err(EnrolmentError::Refused(Refusal::Revoked)) => {}
+            Err(refused) => return Err(refused),
+        }
+        self.issue(link.extension, link.label.as_str(), crate::DEFAULT_LIFETIME).await
     }
 
     /// App installations that use the device API.
@@ -457,6 +485,10 @@ impl Enrolments {
 
     pub(crate) fn public(&self) -> &PublicInfo {
         &self.inner.public
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
     }
 
     pub(crate) fn switchboard(&self) -> &SwitchboardHandle {

@@ -23,13 +23,19 @@ mod fixture;
 #[cfg(feature = "web")]
 mod handlers;
 #[cfg(feature = "web")]
+mod handover;
+#[cfg(feature = "web")]
 mod installations;
 #[cfg(feature = "web")]
 pub mod mail;
 #[cfg(feature = "web")]
+mod paused;
+#[cfg(feature = "web")]
+mod platform;
+#[cfg(feature = "web")]
 mod store;
 #[cfg(feature = "web")]
-mod throttle;
+pub mod throttle;
 
 pub use enrolment::{DEFAULT_LIFETIME, Enrolment, EnrolmentId, EnrolmentState, LONGEST_LIFETIME, SHORTEST_LIFETIME};
 #[cfg(feature = "web")]

@@ -208,6 +208,31 @@ async fn logging_out_ends_everything_and_a_copied_credential_is_noticed() {
         .map(|one| one["code"].as_str().unwrap())
         .collect();
     assert_eq!(codes, ["app_notifications_denied", "app_battery_restricted"]);
+    // Switched off, it is out at once; switched on, it is back with what it has, and no new code was needed.
+    let phone = app.phone(&server);
+    phone.register(300, SOON).await.unwrap();
+    let switch = |enabled: bool| json!({ "extensions": ["102"], "enabled": enabled });
+    let (status, switched) = server.local().post("/phones/switch", &switch(false)).await;
+    assert_eq!((status, &switched["accounts"]), (200, &json!(2)), "its own account and that of the app");
+    assert!(devices(&server).await.into_iter().all(|device| device.extension.to_string() != "102"));
+    assert_eq!(app.ask(Method::GET, "/profile", None).await.0, 401);
+    assert!(phone.register(300, SOON).await.is_err());
+    assert_eq!(server.local().post("/phones/switch", &switch(true)).await.0, 200);
+    assert_eq!(app.ask(Method::GET, "/profile", None).await.0, 200);
+    assert_eq!(app.install(&tokens).await.0, 200);
+    assert_eq!(app.ask(Method::PUT, "", Some(&restricted)).await.0, 200);
+    phone.register(300, SOON).await.unwrap();
+    let ids: Vec<_> = devices(&server).await.into_iter().map(|device| device.id.0).collect();
+    let (status, compared) =
+        server.local().get(&format!("/devices/compare?a={}&b={}", ids[0], ids[ids.len() - 1])).await;
+    let field = |name: &str| {
+        compared["fields"].as_array().unwrap().iter().find(|field| field["field"] == name).unwrap().clone()
+    };
+    assert_eq!(status, 200);
+    assert_eq!(field("problems")["same"], ids.len() == 1, "{compared}");
+    let (status, unseen) = server.local().get("/devices/unseen?days=1").await;
+    assert_eq!((status, unseen["devices"].as_array().unwrap().len()), (200, 0), "all were here today");
+    assert_eq!(server.local().get("/devices/unseen?days=0").await.0, 400);
     assert_eq!(app.ask(Method::DELETE, "", None).await.0, 204);
     assert_eq!(app.ask(Method::GET, "/profile", None).await.0, 401);
     assert!(devices(&server).await.into_iter().all(|device| device.extension.to_string() != "102"));

@@ -24,6 +24,8 @@ mod device_api;
 #[cfg(test)]
 mod digest_rules;
 #[cfg(test)]
+mod enrolling;
+#[cfg(test)]
 mod guarantees;
 #[cfg(test)]
 mod kill_rounds;
@@ -43,6 +45,8 @@ mod push_apps;
 mod push_policy;
 #[cfg(test)]
 mod real_phones;
+#[cfg(test)]
+mod redirect;
 #[cfg(test)]
 mod register_rules;
 #[cfg(test)]

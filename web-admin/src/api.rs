@@ -16,6 +16,7 @@ pub(crate) mod import;
 pub(crate) mod installations;
 pub(crate) mod mail;
 pub(crate) mod me;
+pub(crate) mod phones;
 pub(crate) mod push;
 pub(crate) mod settings;
 pub(crate) mod system;

@@ -48,11 +48,16 @@ pub(crate) struct TestApns {
 impl TestServer {
     /// Starts it with UDP, TCP and TLS on free ports of 127.0.0.1.
     pub(crate) async fn start() -> Self {
+        Self::start_as("127.0.0.1").await
+    }
+
+    /// The same under another public name.
+    pub(crate) async fn start_as(public_host: &str) -> Self {
         let folder = tempfile::tempdir().expect("the system gives a temporary folder");
         let free = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         let config = Config {
             data_dir: folder.path().join("data"),
-            public_host: "127.0.0.1".to_owned(),
+            public_host: public_host.to_owned(),
             sip: SipConfig { udp: free.clone(), tcp: free.clone(), tls: free },
             https: HttpsConfig { listen: ([127, 0, 0, 1], 0).into() },
             ..Config::default()

@@ -73,6 +73,16 @@ pub(crate) async fn issued(
     Ok((StatusCode::CREATED, Json(view)))
 }
 
+/// "Lost phone": the link and its phone are out, another link is shown.
+pub(crate) async fn replace(
+    State(state): State<AdminState>,
+    Path(text): Path<String>,
+) -> Answer<(StatusCode, Json<IssuedView>)> {
+    let link = state.enrolments.replace(enrolment::id(&text)?).await?;
+    let view = IssuedView { id: link.id, url: link.url, svg: link.svg, expires_at: link.expires_at };
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
 pub(crate) async fn revoke(State(state): State<AdminState>, Path(text): Path<String>) -> Answer<StatusCode> {
     state.enrolments.revoke(enrolment::id(&text)?).await?;
     Ok(StatusCode::NO_CONTENT)

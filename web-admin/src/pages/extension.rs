@@ -60,6 +60,8 @@ struct ExtensionPage {
     devices: Vec<DeviceCard>,
     accounts: Vec<String>,
     links: Vec<LinkLine>,
+    /// Accounts that are switched off.
+    paused: usize,
     problem: String,
     name: Input,
     email: Input,
@@ -288,6 +290,7 @@ async fn filled(
         ),
         accounts: detail.accounts.iter().map(ToString::to_string).collect(),
         links: links.into_iter().map(link_line).collect(),
+        paused: state.enrolments.paused(extension.number).await?.len(),
         problem: errors.of(""),
         name: Input::new("name", "Name", &form.name, errors)
             .hint("Shown on the phones that are called.")
