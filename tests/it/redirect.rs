@@ -15,7 +15,7 @@ struct Service {
 }
 
 impl Service {
-    async fn start() -> Self {
+    fn start() -> Self {
         nightbell::app::install_crypto();
         let folder = tempfile::tempdir().unwrap();
         let (key, hash) = nightbell::redirect::new_key().unwrap();
@@ -60,7 +60,7 @@ impl Drop for Service {
 
 #[tokio::test]
 async fn a_code_leads_to_the_pbx_that_registered_it_and_never_anywhere_else() {
-    let service = Service::start().await;
+    let service = Service::start();
     let key = service.key.clone();
     assert_eq!(service.put("acme-7", "nbk_wrong", "https://pbx.example.com:8443").await, 404);
     for elsewhere in [
@@ -101,7 +101,7 @@ async fn a_code_leads_to_the_pbx_that_registered_it_and_never_anywhere_else() {
 
 #[tokio::test]
 async fn guessing_codes_is_slowed_and_known_codes_still_work_from_the_same_address() {
-    let service = Service::start().await;
+    let service = Service::start();
     assert_eq!(service.put("acme-7", &service.key, "https://pbx.example.com:8443").await, 204);
     let mut slowed = 0;
     for n in 0..200 {
