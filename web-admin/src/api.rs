@@ -11,7 +11,9 @@ pub(crate) mod calls;
 pub(crate) mod device_app;
 pub(crate) mod devices;
 pub(crate) mod enrolments;
+pub(crate) mod events;
 pub(crate) mod extensions;
+pub(crate) mod idempotency;
 pub(crate) mod import;
 pub(crate) mod installations;
 pub(crate) mod mail;
@@ -21,6 +23,7 @@ pub(crate) mod push;
 pub(crate) mod settings;
 pub(crate) mod system;
 pub(crate) mod tokens;
+pub(crate) mod trouble;
 pub(crate) mod users;
 pub(crate) mod view;
 
