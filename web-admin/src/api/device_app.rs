@@ -112,6 +112,7 @@ pub(crate) struct PairBody {
 }
 
 /// Redeems a link for an app: its account, its secret and its credential, all shown once.
+#[utoipa::path(post, path = "/device/pair", operation_id = "device_pair", tag = "Apps", summary = "Redeems a link for an app; open, the link is the key.", request_body(content = serde_json::Value, description = "As docs/device-api.md says."), responses((status = 201, description = "The profile, with the secret and the credential of the app, both told this once.", body = serde_json::Value), (status = 404, description = ""), (status = 409, description = ""), (status = 429, description = "")))]
 pub(crate) async fn pair(
     State(state): State<AdminState>,
     caller: Caller,
@@ -173,6 +174,7 @@ pub(crate) async fn current(state: &AdminState, app: &Installation) -> Result<(V
 }
 
 /// The profile without its secret; 304 when the app has it already.
+#[utoipa::path(get, path = "/device/profile", operation_id = "device_profile", tag = "Apps", summary = "The profile of an app without its secret; open, the credential of the app is the key.", responses((status = 200, description = "The profile, with its revision as ETag.", body = serde_json::Value), (status = 304, description = "The app has it already."), (status = 401, description = ""), (status = 429, description = ""), (status = 404, description = "")))]
 pub(crate) async fn profile(State(state): State<AdminState>, App(app): App, headers: HeaderMap) -> Answer<Response> {
     let (body, revision) = current(&state, &app).await?;
     state.enrolments.installations().note_profile(&app.username, &revision, clock::now()).await?;
@@ -255,6 +257,7 @@ pub(crate) struct InstallationView {
 }
 
 /// Registers the installation, its tokens and its permissions; the same again changes nothing.
+#[utoipa::path(put, path = "/device", operation_id = "device_install", tag = "Apps", summary = "Registers an app installation, its push tokens and its permissions; open, the credential of the app is the key.", request_body(content = serde_json::Value, description = "As docs/device-api.md says."), responses((status = 200, description = "The device and the revision of its profile.", body = serde_json::Value), (status = 401, description = ""), (status = 429, description = ""), (status = 404, description = ""), (status = 409, description = ""), (status = 422, description = "")))]
 pub(crate) async fn install(
     State(state): State<AdminState>,
     App(app): App,
@@ -309,6 +312,7 @@ pub(crate) struct StateBody {
 }
 
 /// Whether the app is in front. Answered when it is in force on both records; an old report is recognised and does nothing.
+#[utoipa::path(put, path = "/device/state", operation_id = "device_state", tag = "Apps", summary = "Reports whether an app is in front; open, the credential of the app is the key.", request_body(content = serde_json::Value, description = "As docs/device-api.md says."), responses((status = 200, description = "Whether it took effect; an old report does not.", body = serde_json::Value), (status = 401, description = ""), (status = 429, description = ""), (status = 404, description = ""), (status = 422, description = "")))]
 pub(crate) async fn report_state(
     State(state): State<AdminState>,
     App(app): App,
@@ -349,6 +353,7 @@ const fn yes() -> bool {
 }
 
 /// A push reached the app: a line in the call's timeline.
+#[utoipa::path(post, path = "/device/push-ack", operation_id = "device_push_ack", tag = "Apps", summary = "Reports that a push reached an app; open, the credential of the app is the key.", request_body(content = serde_json::Value, description = "As docs/device-api.md says."), responses((status = 204, description = "It is in the timeline of the call."), (status = 401, description = ""), (status = 429, description = ""), (status = 404, description = "")))]
 pub(crate) async fn acknowledge(
     State(state): State<AdminState>,
     App(app): App,
@@ -361,11 +366,13 @@ pub(crate) async fn acknowledge(
 }
 
 /// Whether a call still rings, for an app that got its push late.
+#[utoipa::path(get, path = "/device/calls/{id}", operation_id = "device_ringing", tag = "Apps", summary = "Whether a call still rings; open, the credential of the app is the key.", params(("id" = String, Path, description = "The id from the push")), responses((status = 200, description = "Ringing or not.", body = serde_json::Value), (status = 401, description = ""), (status = 429, description = "")))]
 pub(crate) async fn ringing(state: State<AdminState>, App(_): App, id: Path<String>) -> Json<RingingView> {
     super::calls::ringing(state, id).await
 }
 
 /// Logs the installation out: its account, both records and this credential are gone.
+#[utoipa::path(delete, path = "/device", operation_id = "device_log_out", tag = "Apps", summary = "Logs an app out; open, the credential of the app is the key.", responses((status = 204, description = "Its account, both records and its credential are gone."), (status = 401, description = ""), (status = 429, description = "")))]
 pub(crate) async fn log_out(State(state): State<AdminState>, App(app): App) -> Answer<StatusCode> {
     match state.enrolments.log_out(&app.username).await {
         Ok(()) => Ok(StatusCode::NO_CONTENT),

@@ -81,6 +81,7 @@ pub(crate) async fn issued(
 }
 
 /// "Lost phone": the link and its phone are out, another link is shown.
+#[utoipa::path(post, path = "/enrolments/{id}/replace", operation_id = "enrolments_replace", tag = "Enrolments", summary = "Signs a lost phone out and makes another link.", params(("id" = String, Path, description = "Which one, by its id")), responses((status = 201, description = "The link; it is shown this once.", body = IssuedView), (status = 404, description = ""), (status = 409, description = "")))]
 pub(crate) async fn replace(
     State(state): State<AdminState>,
     Path(text): Path<String>,

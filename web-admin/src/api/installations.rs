@@ -45,6 +45,7 @@ pub(crate) struct ProblemView {
     pub(crate) text: &'static str,
 }
 
+#[utoipa::path(get, path = "/installations", operation_id = "installations_list", tag = "Apps", summary = "Apps that use the device API.", params(("extension" = Option<String>, Query, description = "Only those of this extension")), responses((status = 200, description = "What each says of its phone, and whether it has the current settings.", body = serde_json::Value), (status = 404, description = "")))]
 pub(crate) async fn list(
     State(state): State<AdminState>,
     Params(params): Params<ListParams>,

@@ -52,6 +52,7 @@ pub(crate) struct UnseenList {
     devices: Vec<UnseenView>,
 }
 
+#[utoipa::path(get, path = "/devices/unseen", operation_id = "devices_unseen", tag = "Devices", summary = "Phones that have not registered for some days, the longest first.", params(("days" = Option<u32>, Query, description = "1 to 3650; 30 when it is left out")), responses((status = 200, description = "The phones.", body = serde_json::Value)))]
 pub(crate) async fn unseen(
     State(state): State<AdminState>,
     Params(params): Params<UnseenParams>,
@@ -113,6 +114,7 @@ pub(crate) struct SwitchView {
 }
 
 /// Switches all phones of these extensions off or on; in force when it is answered.
+#[utoipa::path(post, path = "/phones/switch", operation_id = "phones_switch", tag = "Devices", summary = "Switches all phones of some extensions off or on; nobody needs a new code.", request_body(content = serde_json::Value, description = "Extensions, and enabled or not."), responses((status = 200, description = "How many accounts were switched.", body = serde_json::Value), (status = 404, description = ""), (status = 409, description = ""), (status = 422, description = "")))]
 pub(crate) async fn switch(State(state): State<AdminState>, Body(body): Body<SwitchBody>) -> Answer<Json<SwitchView>> {
     if body.extensions.len() > SWITCHED_AT_ONCE {
         let text = format!("at most {SWITCHED_AT_ONCE} extensions at once; switch the rest afterwards");
@@ -149,6 +151,7 @@ pub(crate) struct Comparison {
     fields: Vec<DifferenceView>,
 }
 
+#[utoipa::path(get, path = "/devices/compare", operation_id = "devices_compare", tag = "Devices", summary = "What two phones differ in.", params(("a" = i64, Query, description = "A phone"), ("b" = i64, Query, description = "Another one")), responses((status = 200, description = "Every field of both.", body = serde_json::Value), (status = 404, description = "")))]
 pub(crate) async fn compare(
     State(state): State<AdminState>,
     Params(params): Params<CompareParams>,
