@@ -366,8 +366,8 @@ pub(crate) async fn acknowledge(
 }
 
 /// Whether a call still rings, for an app that got its push late.
-#[utoipa::path(get, path = "/device/calls/{id}", operation_id = "device_ringing", tag = "Apps", summary = "Whether a call still rings; open, the credential of the app is the key.", params(("id" = String, Path, description = "The id from the push")), responses((status = 200, description = "Ringing or not.", body = serde_json::Value), (status = 401, description = ""), (status = 429, description = "")))]
-pub(crate) async fn ringing(state: State<AdminState>, App(_): App, id: Path<String>) -> Json<RingingView> {
+#[utoipa::path(get, path = "/device/calls/{id}", operation_id = "device_ringing", tag = "Apps", summary = "Whether a call still rings; open, the credential of the app is the key.", params(("id" = String, Path, description = "The id from the push")), responses((status = 200, description = "Ringing or not.", body = RingingView), (status = 401, description = ""), (status = 429, description = "")))]
+pub(crate) async fn ringing(state: State<AdminState>, _app: App, id: Path<String>) -> Json<RingingView> {
     super::calls::ringing(state, id).await
 }
 
