@@ -22,7 +22,11 @@ mod demo;
 #[cfg(test)]
 mod desk_phones;
 #[cfg(test)]
+mod device_api;
+#[cfg(test)]
 mod digest_rules;
+#[cfg(test)]
+mod enrolling;
 #[cfg(test)]
 mod guarantees;
 #[cfg(test)]
@@ -43,6 +47,8 @@ mod push_apps;
 mod push_policy;
 #[cfg(test)]
 mod real_phones;
+#[cfg(test)]
+mod redirect;
 #[cfg(test)]
 mod register_rules;
 #[cfg(test)]
