@@ -8,7 +8,9 @@ use pbx_core::model::{DeviceId, UnixMillis};
 use pbx_core::net::Counters;
 use pbx_core::store::Store;
 
+use crate::api::idempotency::InProgress;
 use crate::audit::Audit;
+use crate::event_log::EventLog;
 use crate::password::Passwords;
 use crate::throttle::Throttle;
 use crate::tls::LiveCertificate;
@@ -57,6 +59,8 @@ pub struct AdminState {
     pub(crate) streams: Streams,
     pub(crate) confirmations: Confirmations,
     pub(crate) audit: Audit,
+    pub(crate) event_log: EventLog,
+    pub(crate) in_progress: InProgress,
 }
 
 impl std::fmt::Debug for AdminState {
@@ -74,6 +78,7 @@ impl AdminState {
         enrolments: provisioning::Enrolments,
         site: Site,
     ) -> Self {
+        let event_log = EventLog::start(switchboard.notices(), site.started_at);
         let mailer = provisioning::mail::Mailer::new(enrolments.clone(), store.clone(), site.host().to_owned());
         Self {
             switchboard,
@@ -87,6 +92,8 @@ impl AdminState {
             streams: Streams::default(),
             confirmations: Confirmations::default(),
             audit: Audit::default(),
+            event_log,
+            in_progress: InProgress::default(),
         }
     }
 }
