@@ -178,6 +178,7 @@ pub struct NewFcmAccount {
 
 /// An app of AppGallery Connect with HMS Push Kit; see docs/hms.md.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewHmsApp {
     /// A name for pages; empty means "HMS" and the app id.
@@ -186,6 +187,7 @@ pub struct NewHmsApp {
     /// Digits, in AppGallery Connect under Project settings.
     pub app_id: String,
     /// Beside it there.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub app_secret: Redacted<String>,
     /// Instead of `https://push-api.cloud.huawei.com`.
     #[serde(default)]
