@@ -11,7 +11,8 @@ pub mod acrobits;
 #[cfg(feature = "providers")]
 pub mod apns;
 pub mod fcm;
-#[cfg(all(test, feature = "providers"))]
+#[cfg(feature = "providers")]
+#[cfg(test)]
 mod golden_tests;
 pub mod hms;
 #[cfg(test)]
