@@ -7,6 +7,7 @@ use std::time::Duration;
 use pbx_core::model::{Moment, Now, Redacted, UnixMillis, Verdict};
 use tokio::sync::Mutex as AsyncMutex;
 
+use super::door::Door;
 use crate::credential::{
     AcrobitsDetails, ApnsCertificateDetails, ApnsDetails, ApnsKey, BaseUrl, CredentialKind, Details, FcmAccount,
     FcmDetails, HmsApp, HmsDetails, KeptToken, Key, Loaded, TOKEN_SECONDS, VapidKey, VapidToken, WebPushDetails,
@@ -45,6 +46,7 @@ pub(super) const fn slots(kind: CredentialKind) -> usize {
 struct Client {
     made_at: Moment,
     client: Result<reqwest::Client, String>,
+    door: Door,
 }
 
 /// How a credential's provider is asked.
@@ -127,7 +129,7 @@ impl Line {
         let extra_ca_pem = loaded.details.extra_ca_pem().map(str::to_owned);
         let identity_pem = loaded.key.as_ref().and_then(Key::certificate).map(|it| it.identity_pem().clone());
         let client = build(&protocol, extra_ca_pem.as_deref(), identity_pem.as_ref());
-        let client = Mutex::new(Client { made_at: now.mono, client });
+        let client = Mutex::new(Client { made_at: now.mono, client, door: Door::new() });
         Some(Self { protocol, extra_ca_pem, identity_pem, client, provider })
     }
 
@@ -157,11 +159,20 @@ impl Line {
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         match connection {
             Connection::Fresh if now.since(client.made_at) >= RECENT => {
-                *client = Client { made_at: now, client: self.build() };
+                *client = Client { made_at: now, client: self.build(), door: Door::new() };
             }
             Connection::Fresh | Connection::Usual => {}
         }
         client.client.clone()
+    }
+
+    /// The way into the client's connection, where many attempts would open many.
+    fn door(&self) -> Option<Door> {
+        match self.protocol {
+            Protocol::Negotiated => Some(self.client.lock().unwrap_or_else(PoisonError::into_inner).door.clone()),
+            // HTTP/2 from the start shares one connection by itself; Web Push has one client for many services.
+            Protocol::Http2Only | Protocol::Guarded(_) => None,
+        }
     }
 
     /// Carries out one attempt.
@@ -170,27 +181,40 @@ impl Line {
             Ok(client) => client,
             Err(why) => return Sent { outcome: Outcome::Unreachable { why }, minted: None },
         };
+        let door = self.door();
+        let opening = match &door {
+            Some(door) => door.pass().await,
+            None => None,
+        };
+        let sent = self.ask(&client, attempt, now).await;
+        if let (Some(opening), Outcome::Answered(_)) = (opening, &sent.outcome) {
+            opening.answered();
+        }
+        sent
+    }
+
+    async fn ask(&self, client: &reqwest::Client, attempt: Attempt, now: Now) -> Sent {
         match &self.provider {
             Provider::Apns { key, details, token } => {
-                push_apple(&client, (key, details, token), &attempt, now.wall).await
+                push_apple(client, (key, details, token), &attempt, now.wall).await
             }
-            Provider::ApnsCertificate { details } => push_by_certificate(&client, details, &attempt, now.wall).await,
+            Provider::ApnsCertificate { details } => push_by_certificate(client, details, &attempt, now.wall).await,
             Provider::Fcm { account, details, access } => {
-                push_google(&client, (account, details, access), &attempt, now.wall).await
+                push_google(client, (account, details, access), &attempt, now.wall).await
             }
             Provider::Hms { app, details, access } => {
-                push_huawei(&client, (app, details, access), &attempt, now.wall).await
+                push_huawei(client, (app, details, access), &attempt, now.wall).await
             }
             Provider::Webhook { key, details } => {
                 let message = match webhook::build(&attempt.request) {
                     Ok(message) => message,
                     Err(refusal) => return refused(refusal),
                 };
-                let reply = webhook::send(&client, &details.url, key, message, now.wall).await;
+                let reply = webhook::send(client, &details.url, key, message, now.wall).await;
                 Sent { outcome: outcome(reply, webhook::classify), minted: None }
             }
             Provider::WebPush { key, details, guard, tokens } => {
-                let outcome = push_web(&client, (key, details, guard, tokens), &attempt, now.wall).await;
+                let outcome = push_web(client, (key, details, guard, tokens), &attempt, now.wall).await;
                 Sent { outcome, minted: None }
             }
             Provider::Acrobits { details } => {
@@ -198,7 +222,7 @@ impl Line {
                     Ok(message) => message,
                     Err(refusal) => return refused(refusal),
                 };
-                let reply = acrobits::send(&client, &details.url, message).await;
+                let reply = acrobits::send(client, &details.url, message).await;
                 Sent { outcome: outcome(reply, acrobits::classify), minted: None }
             }
         }

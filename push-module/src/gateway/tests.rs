@@ -15,6 +15,8 @@ mod fcm;
 #[cfg(feature = "standin")]
 mod hms;
 #[cfg(feature = "standin")]
+mod kept;
+#[cfg(feature = "standin")]
 mod log;
 #[cfg(feature = "standin")]
 mod office;
