@@ -31,6 +31,7 @@ use sqlx::sqlite::SqlitePool;
 use sqlx::{Sqlite, Transaction};
 
 pub use call_log::CallFilter;
+pub use credential::open_credential;
 pub use error::StoreError;
 pub use inspect::{Inspection, inspect};
 pub use seal::{SealError, Sealer};

@@ -149,6 +149,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Frame {
 /// The sentence for `?done=code`; only these are shown, so a link cannot put words into our page.
 pub(crate) fn sentence(code: &str) -> Option<&'static str> {
     let known = [
+        ("phones-off", "All phones are off: they are signed out and are not woken."),
+        ("phones-on", "The phones are on. Each comes back by itself with the account it has."),
         ("saved", "Saved. The change is in force now."),
         ("removed", "Removed."),
         ("push-on", "Push is on."),

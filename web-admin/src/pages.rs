@@ -16,6 +16,7 @@ pub(crate) mod invitation;
 pub(crate) mod mail;
 pub(crate) mod me;
 pub(crate) mod pairing;
+pub(crate) mod phones;
 pub(crate) mod push;
 pub(crate) mod push_apps;
 pub(crate) mod push_form;

@@ -49,6 +49,9 @@ pub(crate) fn open() -> Routes {
         Route::at("/api/v1/acrobits/push-token").post(Nothing, api_acrobits::report).limit(OPEN_LIMIT),
         Route::at("/api/v1/acrobits/logged-out").post(Nothing, api_acrobits::logged_out).limit(OPEN_LIMIT),
     ]
+    .into_iter()
+    .chain(enrolling::open())
+    .collect()
 }
 
 /// Pages for people who are signed in.

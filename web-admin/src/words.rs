@@ -146,6 +146,7 @@ pub(crate) const fn step(step: TimelineStep) -> &'static str {
         TimelineStep::PushSent => "Push sent",
         TimelineStep::PushAccepted => "Push accepted by the provider",
         TimelineStep::PushFailed => "Push failed",
+        TimelineStep::AppWoke => "The app got the push",
         TimelineStep::Registered => "The phone woke and registered",
         TimelineStep::InviteSent => "Call handed to the phone",
         TimelineStep::Ringing => "The phone rings",
@@ -160,7 +161,7 @@ pub(crate) const fn step(step: TimelineStep) -> &'static str {
 pub(crate) const fn step_class(step: TimelineStep) -> &'static str {
     match step {
         TimelineStep::PushFailed => "bad",
-        TimelineStep::Answered | TimelineStep::Ringing | TimelineStep::Registered => "ok",
+        TimelineStep::Answered | TimelineStep::Ringing | TimelineStep::Registered | TimelineStep::AppWoke => "ok",
         TimelineStep::PushQueued | TimelineStep::PushSent | TimelineStep::PushAccepted => "push",
         TimelineStep::Invited
         | TimelineStep::InviteSent
