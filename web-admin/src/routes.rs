@@ -74,6 +74,7 @@ fn push_pages() -> Routes {
         adding("/push/apns", Adding::ApnsKey),
         adding("/push/apns-certificate", Adding::ApnsCertificate),
         adding("/push/fcm", Adding::Fcm),
+        adding("/push/hms", Adding::Hms),
         adding("/push/webhook", Adding::Webhook),
         adding("/push/webpush", Adding::WebPush),
         adding("/push/acrobits", Adding::Acrobits),

@@ -193,6 +193,7 @@ pub(crate) const fn credential_kind(kind: CredentialKind) -> &'static str {
     match kind {
         CredentialKind::Apns => provider(PushProvider::Apns),
         CredentialKind::Fcm => provider(PushProvider::Fcm),
+        CredentialKind::Hms => provider(PushProvider::Hms),
         CredentialKind::Webhook => "Push relay",
         CredentialKind::WebPush => provider(PushProvider::WebPush),
         CredentialKind::Acrobits => provider(PushProvider::Acrobits),
@@ -204,6 +205,7 @@ pub(crate) const fn provider(provider: PushProvider) -> &'static str {
         PushProvider::Apns => "Apple (APNs)",
         PushProvider::Fcm => "Google (FCM)",
         PushProvider::WebPush => "Web Push",
+        PushProvider::Hms => "Huawei (HMS)",
         PushProvider::Acrobits => "Acrobits",
     }
 }
@@ -214,6 +216,7 @@ pub(crate) const fn platform(provider: PushProvider) -> &'static str {
         PushProvider::Apns => "iPhone",
         PushProvider::Fcm => "Android",
         PushProvider::WebPush => "Browser, UnifiedPush",
+        PushProvider::Hms => "Huawei",
         PushProvider::Acrobits => "Groundwire, Cloud Softphone",
     }
 }

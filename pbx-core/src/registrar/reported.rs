@@ -132,6 +132,6 @@ pub(super) fn is_sleeping_app(device: &Device, username: &SipUsername, user_agen
 pub(super) const fn is_reported(provider: PushProvider) -> bool {
     match provider {
         PushProvider::Acrobits => true,
-        PushProvider::Apns | PushProvider::Fcm | PushProvider::WebPush => false,
+        PushProvider::Apns | PushProvider::Fcm | PushProvider::WebPush | PushProvider::Hms => false,
     }
 }

@@ -160,7 +160,8 @@ pub(crate) async fn app_push(state: &AdminState) -> Result<AppPush, Refusal> {
             CredentialKind::WebPush => {
                 push.webpush = credential.public_key.map(|public_key| WebPushKey { public_key }).or(push.webpush);
             }
-            CredentialKind::Webhook | CredentialKind::Acrobits => {}
+            // Nothing an app has to know beforehand: what it needs is built into it.
+            CredentialKind::Hms | CredentialKind::Webhook | CredentialKind::Acrobits => {}
         }
     }
     Ok(push)
