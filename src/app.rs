@@ -114,6 +114,7 @@ pub struct App {
     pub push: Gateway,
     /// Enrolment links.
     pub enrolments: Enrolments,
+    desk_phones: provisioning::desk_phones::DeskPhones,
     stopper: Stopper,
     /// Gone once its news has been heard.
     ended: Option<tokio::sync::oneshot::Receiver<()>>,
@@ -156,6 +157,8 @@ impl App {
             counters: bound.counters.clone(),
         };
         let state = AdminState::new(switchboard.clone(), store.clone(), push.clone(), enrolments.clone(), site);
+        let desk_phones = state.desk_phones();
+        desk_phones.load().await?;
         let (web_stop, stopping) = watch::channel(false);
         let mut tasks = push_tasks;
         tasks.push(tokio::spawn(state.mailer().run(stopped(stopping.clone()))));
@@ -173,12 +176,18 @@ impl App {
             store,
             push,
             enrolments,
+            desk_phones,
             stopper: bound.stopper,
             ended: Some(bound.ended),
             web_stop,
             tasks,
             writer,
         })
+    }
+
+    /// Desk phones.
+    pub const fn desk_phones(&self) -> &provisioning::desk_phones::DeskPhones {
+        &self.desk_phones
     }
 
     /// Stops in order: no new calls, calls end, pages close, pushes flush, the database closes.
@@ -191,6 +200,9 @@ impl App {
         for task in self.tasks {
             // A task that panicked has said so in the log already.
             let _ = task.await;
+        }
+        if let Err(error) = self.desk_phones.flush().await {
+            tracing::warn!(%error, "what desk phones fetched last could not be written down");
         }
         self.writer.drained().await;
         self.store.close().await;
@@ -347,7 +359,8 @@ fn start_web(
     enrolments: &Enrolments,
     (listener, stopping): (TcpListener, watch::Receiver<bool>),
 ) -> Result<Vec<JoinHandle<()>>, AppError> {
-    let router = web_admin::router(state.clone()).nest("/p", enrolments.routes());
+    let desk_phones = state.desk_phones().routes();
+    let router = web_admin::router(state.clone()).nest("/p", enrolments.routes()).nest("/d", desk_phones);
     let https = web_admin::serve_https(listener, certificate.https_config()?, router, stopped(stopping.clone()));
     let path = config.socket_path();
     let door = UnixDoor::bind(&path).map_err(|source| AppError::Socket { path, source })?;

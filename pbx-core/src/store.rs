@@ -30,6 +30,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 pub use call_log::CallFilter;
+pub use credential::open_credential;
 pub use error::StoreError;
 pub use inspect::{Inspection, inspect};
 pub use seal::{SealError, Sealer};

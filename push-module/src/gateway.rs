@@ -111,7 +111,7 @@ impl Shared {
         let entries = self.entries();
         let usable = entries.iter().filter(|entry| entry.line.is_some());
         let kinds: Vec<CredentialKind> = usable.map(|entry| entry.details.kind()).collect();
-        let mut providers = vec![PushProvider::Apns, PushProvider::Fcm, PushProvider::WebPush];
+        let mut providers = vec![PushProvider::Apns, PushProvider::Fcm, PushProvider::WebPush, PushProvider::Hms];
         providers.retain(|provider| kinds.iter().any(|kind| kind.serves(*provider)));
         let vapid_key = entries
             .iter()
@@ -174,6 +174,7 @@ impl Gateway {
             NewCredential::Apns(_)
             | NewCredential::ApnsCertificate(_)
             | NewCredential::Fcm(_)
+            | NewCredential::Hms(_)
             | NewCredential::Webhook(_)
             | NewCredential::Acrobits(_) => None,
         };

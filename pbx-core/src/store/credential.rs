@@ -49,6 +49,15 @@ pub(super) async fn all(readers: &Pool, sealer: &Sealer) -> Result<Vec<SipCreden
     rows.into_iter().map(|row| row.into_credential(sealer)).collect()
 }
 
+/// An account from its columns, wherever they are kept.
+pub fn open_credential(
+    store: &super::Store,
+    (username, extension): (String, String),
+    digests: Vec<u8>,
+) -> Result<SipCredential, StoreError> {
+    Row { username, extension, digests }.into_credential(store.sealer())
+}
+
 fn place(username: &str) -> String {
     format!("sip_credential.digests:{username}")
 }

@@ -354,7 +354,7 @@ impl Driver {
 /// Whether its clock is better than ours.
 const fn measures_time(kind: CredentialKind) -> bool {
     match kind {
-        CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::Acrobits => true,
+        CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::Hms | CredentialKind::Acrobits => true,
         CredentialKind::Webhook | CredentialKind::WebPush => false,
     }
 }
