@@ -123,7 +123,14 @@ async fn without_server(place: &Place) -> Vec<Finding> {
         }
     };
     findings.push(Finding::new(Level::Ok, "config", "The boot settings can be read and make sense.", ""));
-    findings.push(data_dir(&config.data_dir).await);
+    findings.push(match &config.database_url {
+        // A look would have to take the lock that keeps two servers apart.
+        Some(address) => {
+            let text = format!("The database is {address}; it is looked at when Nightbell starts.");
+            Finding::new(Level::Warn, "database", text, "Start Nightbell; it says what is wrong with the database.")
+        }
+        None => data_dir(&config.data_dir).await,
+    });
     findings.extend(ports(&config));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings

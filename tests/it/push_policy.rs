@@ -39,7 +39,7 @@ async fn a_phone_learns_which_providers_there_are_as_soon_as_their_key_is_there(
 async fn a_provider_nobody_knows_is_refused_with_555() {
     let server = TestServer::start().await;
     server.add_extension("101", "Anna").await;
-    match asking(&server, ";pn-provider=hms;pn-prid=x").register(300, SOON).await {
+    match asking(&server, ";pn-provider=adm;pn-prid=x").register(300, SOON).await {
         Err(PhoneError::Refused { status, reason, .. }) => {
             assert_eq!((status, reason.as_str()), (555, "Push Notification Service Not Supported"));
         }

@@ -37,7 +37,7 @@ pub(super) struct Lane {
     /// Every call that waits, once.
     turns: VecDeque<Option<CallId>>,
     notices: VecDeque<WakeId>,
-    /// Wakes that waited for half their time: they go before everybody else, whatever the circuit says.
+    /// Wakes that waited long enough: they go before everybody else, whatever the circuit says.
     urgent: VecDeque<(WakeId, Seat)>,
     /// How many of `calls` wait, without those in `urgent`.
     waiting_calls: usize,
@@ -143,7 +143,7 @@ impl Lane {
         }
     }
 
-    /// This wake has waited for half its time.
+    /// This wake has waited long enough.
     pub(super) fn hurry(&mut self, wake: WakeId, seat: Seat) {
         self.leave(wake, seat);
         self.urgent.push_back((wake, seat));

@@ -151,6 +151,9 @@ impl Delivery {
         };
         let wake_id = wake.request.wake_id;
         let lane = wake.lane();
+        if self.lanes.is_open(&lane) {
+            wake.meets_open_circuit(now.mono);
+        }
         if full || !self.lanes.join(&lane, wake_id, wake.seat()) {
             let why = "too many pushes are waiting for the provider; see its state under Push";
             return self.refuse(&wake.request, "push_queue_full", why.into(), now);
@@ -386,7 +389,7 @@ impl Delivery {
         }
     }
 
-    /// Has waited for half its time without an attempt: it goes now, whatever the circuit says.
+    /// Has waited long enough without an attempt: it goes now, whatever the circuit says.
     fn hurry(&mut self, wake_id: WakeId) {
         self.reschedule(wake_id, |wake| wake.hurried = true);
         let Some(wake) = self.wakes.get(&wake_id) else { return };

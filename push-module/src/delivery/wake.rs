@@ -25,6 +25,10 @@ const NOTICE_BUSY: Duration = Duration::from_secs(60);
 /// How often "too many requests" is waited for.
 const BUSY_WAITS: usize = 2;
 
+/// How long a call waits for the probe of another while its provider is silent: a caller waits as well, and a probe that is
+/// answered is answered by then.
+const PROBE_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Where a wake stands; accepted and given-up wakes leave the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -155,6 +159,14 @@ impl Wake {
             fresh: false,
             renew: false,
             spent: Spent::default(),
+        }
+    }
+
+    /// Its lane's circuit is open: a call waits only shortly for a probe, a notice has time.
+    pub(super) fn meets_open_circuit(&mut self, now: Moment) {
+        match self.class() {
+            Class::Call => self.last_chance = self.last_chance.min(now + PROBE_PATIENCE),
+            Class::Notice => {}
         }
     }
 

@@ -60,7 +60,7 @@ fn a_question_lists_all_providers_and_teaches_no_token() {
 #[test]
 fn an_unknown_provider_is_refused_with_555_and_nothing_is_bound() {
     let mut world = world_with_apns();
-    let refused = world.register_as(APP, |text| text.replace("pn-provider=apns", "pn-provider=hms"));
+    let refused = world.register_as(APP, |text| text.replace("pn-provider=apns", "pn-provider=adm"));
     assert!(refused.starts_with("SIP/2.0 555 Push Notification Service Not Supported"), "{refused}");
     assert!(world.devices().is_empty());
 }
