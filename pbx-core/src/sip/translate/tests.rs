@@ -192,7 +192,7 @@ fn a_provider_without_token_only_asks() {
     assert_eq!(push("pn-provider="), Some(OfferedPush::Query(None)));
     assert_eq!(push("pn-provider=APNS"), Some(OfferedPush::Query(Some(PushProvider::Apns))));
     assert_eq!(push("pn-provider=fcm;pn-prid="), Some(OfferedPush::Query(Some(PushProvider::Fcm))));
-    assert_eq!(push("pn-provider=hms;pn-prid=x"), Some(OfferedPush::Unsupported("hms".into())));
+    assert_eq!(push("pn-provider=adm;pn-prid=x"), Some(OfferedPush::Unsupported("adm".into())));
     assert_eq!(push("pn-prid=x"), None);
 }
 
