@@ -162,6 +162,8 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
         ("password", "The password was changed. Sign in with the new one."),
         ("ready", "Your account is ready. Sign in."),
         ("unblocked", "Unblocked. The next request from there is answered."),
+        ("session-ended", "Signed out there. Whoever sits there has to sign in again."),
+        ("again", "That took too long, or there were too many wrong codes. Sign in again."),
         ("confirmed", "Thank you. For the next five minutes you are not asked again."),
         ("hung-up", "The call was ended."),
     ];

@@ -29,6 +29,7 @@ mod reach;
 mod role;
 mod route;
 mod routes;
+mod second_factor;
 mod secret;
 mod serve;
 mod session;

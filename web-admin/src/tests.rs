@@ -9,6 +9,7 @@ mod audit;
 mod own;
 mod pages;
 mod roles;
+mod second_factor;
 mod signing_in;
 mod tokens;
 mod users;

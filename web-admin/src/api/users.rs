@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Answer;
 use super::body::Body;
 use crate::role::Role;
+use crate::second_factor;
 use crate::state::AdminState;
 use crate::users::store::{User, UserChange};
 use crate::users::{self, Invitation};
@@ -82,4 +83,28 @@ pub(crate) async fn invite(
     Path(id): Path<i64>,
 ) -> Answer<(StatusCode, Json<Invitation>)> {
     Ok((StatusCode::CREATED, Json(users::invite(&state, id).await?)))
+}
+
+pub(crate) async fn reset_factor(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<StatusCode> {
+    users::reset_factor(&state, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The roles that need a second factor.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PolicyView {
+    roles: Vec<Role>,
+}
+
+pub(crate) async fn policy(State(state): State<AdminState>) -> Answer<Json<PolicyView>> {
+    Ok(Json(PolicyView { roles: second_factor::store::roles(&state.store).await? }))
+}
+
+pub(crate) async fn put_policy(
+    State(state): State<AdminState>,
+    Body(body): Body<PolicyView>,
+) -> Answer<Json<PolicyView>> {
+    users::put_policy(&state, &body.roles).await?;
+    Ok(Json(body))
 }
