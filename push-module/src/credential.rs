@@ -4,6 +4,8 @@
 //! and the API see a [`CredentialSummary`] with a fingerprint, never the key.
 
 #[cfg(feature = "providers")]
+mod apns_certificate;
+#[cfg(feature = "providers")]
 mod apns_key;
 mod choice;
 #[cfg(feature = "providers")]
@@ -31,6 +33,8 @@ use pbx_core::model::Redacted;
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "providers")]
+pub use apns_certificate::ApnsCertificate;
+#[cfg(feature = "providers")]
 pub use apns_key::ApnsKey;
 #[cfg(feature = "providers")]
 pub(crate) use endpoint::roots;
@@ -44,14 +48,15 @@ pub use fcm_account::FcmAccount;
 pub(crate) use sealed::{CredentialStore, KeptToken, Loaded};
 #[cfg(feature = "providers")]
 pub(crate) use validate::{
-    AcrobitsDetails, ApnsDetails, Details, FcmDetails, Key, WebPushDetails, WebhookDetails, validate,
+    AcrobitsDetails, ApnsCertificateDetails, ApnsDetails, Details, FcmDetails, Key, WebPushDetails, WebhookDetails,
+    validate,
 };
 #[cfg(feature = "providers")]
 pub use webhook::WebhookKey;
 #[cfg(feature = "providers")]
 pub use webpush::{TOKEN_SECONDS, VapidKey, VapidToken};
 
-pub use choice::{Candidate, Choice, Obstacle, choose, obstacle};
+pub use choice::{Candidate, Choice, Obstacle, choose, choose_for, obstacle};
 #[cfg(feature = "providers")]
 pub(crate) use choice::{UNREADABLE, is_refused};
 pub use fit::{Fit, fit};
@@ -63,6 +68,8 @@ pub use summary::{ApnsEnvironment, CheckOutcome, CredentialId, CredentialKind, C
 pub enum NewCredential {
     /// A token signing key from Apple's developer pages.
     Apns(NewApnsKey),
+    /// A client certificate from Apple's developer pages.
+    ApnsCertificate(NewApnsCertificate),
     /// A service account from the Firebase console.
     Fcm(NewFcmAccount),
     /// A relay that pushes in our place.
@@ -93,6 +100,26 @@ pub struct NewApnsKey {
     /// Where the key is valid.
     #[serde(default)]
     pub environment: ApnsEnvironment,
+    /// Other hosts or ports than Apple's usual ones.
+    #[serde(default)]
+    pub endpoint: Endpoint,
+}
+
+/// An APNs client certificate (`.p12`, or PEM) with its key; it names the apps itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewApnsCertificate {
+    /// A name for pages; empty means "APNs certificate" and the first app.
+    #[serde(default)]
+    pub label: String,
+    /// PEM with the certificate (and the key, unless that is given apart), or the `.p12` file in base64.
+    pub certificate: Redacted<String>,
+    /// The key in PEM, when it is a file of its own.
+    #[serde(default)]
+    pub key: Option<Redacted<String>>,
+    /// The password of the `.p12` file; used once and not stored.
+    #[serde(default)]
+    pub password: Option<Redacted<String>>,
     /// Other hosts or ports than Apple's usual ones.
     #[serde(default)]
     pub endpoint: Endpoint,

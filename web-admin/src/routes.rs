@@ -7,7 +7,6 @@
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
-use push_module::CredentialKind;
 
 use crate::api::{
     account as api_account, acrobits as api_acrobits, audit as api_audit, me as api_me, push as api_push,
@@ -18,6 +17,7 @@ use crate::api::{
 };
 use crate::error::{ErrorPage, Problem, Refusal};
 use crate::headers::{self, OPEN_LIMIT, UPLOAD_LIMIT};
+use crate::pages::push_form::Adding;
 use crate::pages::{
     account, audit, calls, confirm_self, dashboard, device, extension, extensions, health, import, invitation, me,
     pairing, push, push_apps, push_form, push_health, push_help, push_network,
@@ -53,8 +53,28 @@ pub(crate) fn open() -> Routes {
 /// Pages for people who are signed in.
 pub(crate) fn pages() -> Routes {
     let mut all = telephony();
+    all.extend(push_pages());
     all.extend(people());
     all
+}
+
+/// Pages about push.
+fn push_pages() -> Routes {
+    vec![
+        Route::at("/push").get(See(Push), push::page),
+        Route::at("/push/apps").get(See(Push), push_apps::page),
+        Route::at("/push/health").get(See(Push), push_health::page),
+        Route::at("/push/network").get(See(System), push_network::page).post(Change(System), push_network::start),
+        Route::at("/push/help").get(See(Push), push_help::page),
+        adding("/push/apns", Adding::ApnsKey),
+        adding("/push/apns-certificate", Adding::ApnsCertificate),
+        adding("/push/fcm", Adding::Fcm),
+        adding("/push/webhook", Adding::Webhook),
+        adding("/push/webpush", Adding::WebPush),
+        adding("/push/acrobits", Adding::Acrobits),
+        Route::at("/push/{id}/check").post(Change(Push), push::check),
+        Route::at("/push/{id}/remove").get(Secret(Push), push::confirm_remove).post(Secret(Push), push::remove),
+    ]
 }
 
 /// Pages about telephones.
@@ -90,18 +110,6 @@ fn telephony() -> Routes {
         Route::at("/devices/{id}/forget")
             .get(Change(Devices), device::confirm_forget)
             .post(Change(Devices), device::forget),
-        Route::at("/push").get(See(Push), push::page),
-        Route::at("/push/apps").get(See(Push), push_apps::page),
-        Route::at("/push/health").get(See(Push), push_health::page),
-        Route::at("/push/network").get(See(System), push_network::page).post(Change(System), push_network::start),
-        Route::at("/push/help").get(See(Push), push_help::page),
-        adding("/push/apns", CredentialKind::Apns),
-        adding("/push/fcm", CredentialKind::Fcm),
-        adding("/push/webhook", CredentialKind::Webhook),
-        adding("/push/webpush", CredentialKind::WebPush),
-        adding("/push/acrobits", CredentialKind::Acrobits),
-        Route::at("/push/{id}/check").post(Change(Push), push::check),
-        Route::at("/push/{id}/remove").get(Secret(Push), push::confirm_remove).post(Secret(Push), push::remove),
         Route::at("/calls").get(See(Calls), calls::page),
         Route::at("/calls/{id}").get(See(Calls), calls::detail),
         Route::at("/calls/{id}/hang-up").get(Change(Calls), calls::confirm_hang_up).post(Change(Calls), calls::hang_up),
@@ -245,7 +253,7 @@ pub fn router(state: AdminState) -> Router {
     headers::around(all.with_state(state.clone()), &state)
 }
 
-fn adding(path: &'static str, kind: CredentialKind) -> Route {
+fn adding(path: &'static str, kind: Adding) -> Route {
     Route::at(path)
         .get(Secret(Push), async move |frame| push_form::form(kind, frame))
         .post(Secret(Push), move |state, frame, multipart| push_form::add(kind, state, frame, multipart))

@@ -179,7 +179,13 @@ pub struct CredentialSummary {
     /// Web Push only: the public key that apps subscribe with (`applicationServerKey`), base64url.
     #[serde(default)]
     pub public_key: Option<String>,
-    /// The first 16 bytes of the SHA-256 of the public key (of the secret for a webhook), in hex.
+    /// APNs certificates only: the topics it may push to, as `apns-topic` names them.
+    #[serde(default)]
+    pub topics: Option<Vec<String>>,
+    /// APNs certificates only: when it ends.
+    #[serde(default)]
+    pub ends_at: Option<UnixMillis>,
+    /// The first 16 bytes of the SHA-256 of the public key (of the certificate, of the secret for a webhook), in hex.
     pub fingerprint: String,
     /// APNs: where the key is valid; `None` for FCM.
     pub environment: Option<ApnsEnvironment>,

@@ -46,10 +46,22 @@ pub struct ProviderHealth {
     /// The environment in which Apple did not accept the key, and when; an alarm says so in words.
     #[serde(skip)]
     pub refused_environment: Option<(Environment, UnixMillis)>,
-    /// When the additional root certificate ends; keys and accounts themselves have no end.
+    /// When its certificate, or the additional root certificate, ends; keys and accounts themselves have no end.
     pub expires_at: Option<UnixMillis>,
+    /// Which of the two that is.
+    pub ending: Option<Ending>,
     /// Every trouble, the worst first.
     pub alarms: Vec<Alarm>,
+}
+
+/// What of a credential ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// The client certificate that is the credential.
+    Own,
+    /// The additional root certificate.
+    Root,
 }
 
 /// What went wrong with a credential, and when.
