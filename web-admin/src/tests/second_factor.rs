@@ -38,8 +38,8 @@ async fn half(bench: &Bench) -> Option<String> {
 }
 
 fn cookie_named(answer: &Answer, name: &str) -> String {
-    let all = answer.headers.get_all(header::SET_COOKIE).iter().map(|value| value.to_str().unwrap());
-    let found = all.filter(|value| value.starts_with(name)).next().unwrap_or_else(|| panic!("{name}: {answer:?}"));
+    let mut all = answer.headers.get_all(header::SET_COOKIE).iter().map(|value| value.to_str().unwrap());
+    let found = all.find(|value| value.starts_with(name)).unwrap_or_else(|| panic!("{name}: {answer:?}"));
     for part in ["Path=/", "Secure", "HttpOnly", "SameSite="] {
         assert!(found.contains(part), "{found}");
     }
