@@ -106,7 +106,7 @@ pub(crate) async fn put_hash(store: &Store, user: i64, (old, new): (&str, &str))
 const SESSION_ID: usize = 32;
 
 /// A session as lists show it.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
 pub(crate) struct SessionLine {
     pub(crate) id: String,
     pub(crate) created_at: UnixMillis,

@@ -11,7 +11,9 @@ pub(crate) mod body;
 pub(crate) mod calls;
 pub(crate) mod devices;
 pub(crate) mod enrolments;
+pub(crate) mod events;
 pub(crate) mod extensions;
+pub(crate) mod idempotency;
 pub(crate) mod import;
 pub(crate) mod mail;
 pub(crate) mod me;
@@ -19,6 +21,7 @@ pub(crate) mod push;
 pub(crate) mod settings;
 pub(crate) mod system;
 pub(crate) mod tokens;
+pub(crate) mod trouble;
 pub(crate) mod users;
 pub(crate) mod view;
 

@@ -15,6 +15,7 @@ use crate::api::{
 use crate::api::{
     blocklist, calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import,
 };
+use crate::api::{events as api_events, idempotency, trouble as api_trouble};
 use crate::error::{ErrorPage, Problem, Refusal};
 use crate::headers::{self, OPEN_LIMIT, UPLOAD_LIMIT};
 use crate::pages::push_form::Adding;
@@ -22,12 +23,13 @@ use crate::pages::{
     account, audit, calls, confirm_self, dashboard, device, extension, extensions, health, import, invitation, me,
     pairing, push, push_apps, push_form, push_health, push_help, push_network,
 };
+use crate::pages::{api as api_page, trouble};
 use crate::pages::{second_factor, security, sessions, settings, setup, sign_in, system, tokens, users};
 use crate::role::Need::{Change, Nothing, Own, OwnExtension, OwnFresh, Owner, Secret, See, Socket};
 use crate::role::Scope::{Calls, Devices, Extensions, Metrics, Push, Security, Settings, System, Users};
 use crate::route::Route;
 use crate::state::AdminState;
-use crate::{assets, events, session};
+use crate::{assets, events, openapi, session};
 
 mod enrolling;
 
@@ -117,6 +119,8 @@ fn telephony() -> Routes {
         Route::at("/security/unblock").post(Change(Security), security::lift),
         Route::at("/settings").get(See(Settings), settings::page).post(Change(Settings), settings::save),
         Route::at("/system").get(See(System), system::page),
+        Route::at("/system/trouble").get(See(System), trouble::page),
+        Route::at("/system/api").get(See(System), api_page::page),
     ]
 }
 
@@ -198,6 +202,9 @@ pub(crate) fn api() -> Routes {
         Route::at("/blocklist").get(See(Security), blocklist::list),
         Route::at("/blocklist/{address}").delete(Change(Security), blocklist::remove),
         Route::at("/settings").get(See(Settings), api_settings::get).put(Change(Settings), api_settings::put),
+        Route::at("/diagnosis").get(See(System), api_trouble::diagnosis),
+        Route::at("/openapi.json").get(See(System), openapi::openapi),
+        Route::at("/events").get(See(System), api_events::stream),
         Route::at("/status").get(See(System), api_system::status),
         Route::at("/doctor").get(See(System), api_system::doctor),
         Route::at("/metrics").get(See(Metrics), api_system::metrics),
@@ -244,6 +251,7 @@ fn collect(routes: Routes) -> Router<AdminState> {
 pub fn router(state: AdminState) -> Router {
     let closed = collect(pages()).layer(middleware::from_fn_with_state(state.clone(), session::require_session));
     let api = collect(api())
+        .layer(middleware::from_fn_with_state(state.clone(), idempotency::once))
         .fallback(nothing_here)
         .layer(middleware::from_fn_with_state(state.clone(), session::require_session_or_token));
     let nothing = Router::new()
@@ -262,7 +270,10 @@ fn adding(path: &'static str, kind: Adding) -> Route {
 
 /// The API for the Unix socket, where whoever could connect is the owner.
 pub fn local_router(state: AdminState) -> Router {
-    let api = collect(api()).merge(collect(local_api())).fallback(nothing_here);
+    let api = collect(api())
+        .merge(collect(local_api()))
+        .layer(middleware::from_fn_with_state(state.clone(), idempotency::once))
+        .fallback(nothing_here);
     let all = Router::new()
         .nest(API, api)
         .fallback(nothing_here)

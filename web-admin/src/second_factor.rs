@@ -190,12 +190,6 @@ impl Waiting {
         Some(half.user)
     }
 
-    /// Whose half this is, without a try.
-    pub(crate) fn user(&self, token_hash: &str, now: UnixMillis) -> Option<i64> {
-        let all = self.by_token.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(token_hash).filter(|half| half.until > now && half.tries > 0).map(|half| half.user)
-    }
-
     pub(crate) fn done(&self, token_hash: &str) {
         self.by_token.lock().unwrap_or_else(PoisonError::into_inner).remove(token_hash);
     }
@@ -239,7 +233,6 @@ pub(crate) mod tests {
     fn half_a_sign_in_has_five_tries_and_five_minutes() {
         let (waiting, now) = (Waiting::default(), UnixMillis(1_000_000));
         waiting.put("t".into(), 7, now);
-        assert_eq!(waiting.user("t", now), Some(7));
         let tries: Vec<_> = (0..6).map(|_| waiting.attempt("t", now)).collect();
         assert_eq!(tries, [Some(7), Some(7), Some(7), Some(7), Some(7), None]);
         waiting.put("t".into(), 7, now);

@@ -76,6 +76,7 @@ pub struct Choice {
 
 /// Why a phone cannot be pushed, with the same code and words in calls, pages, API, `doctor` and log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Obstacle {
     /// A stable code.
     pub code: &'static str,

@@ -149,6 +149,20 @@ impl Serialize for AlarmCode {
     }
 }
 
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for AlarmCode {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some("What troubles a credential."))
+            .enum_values(Some(Self::ALL.map(Self::as_str)))
+            .into()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for AlarmCode {}
+
 /// Whether a clock is so far off that it must be told.
 pub(super) const fn is_off(skew_seconds: i64) -> bool {
     skew_seconds.unsigned_abs() >= SKEW_SHOWN.as_secs()
@@ -156,6 +170,7 @@ pub(super) const fn is_off(skew_seconds: i64) -> bool {
 
 /// One trouble of one credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Alarm {
     /// A stable code.
     pub code: AlarmCode,

@@ -9,6 +9,7 @@ use crate::delivery::{Circuit, KEY_ENVIRONMENT, Outcome};
 
 /// How one credential is doing, as pages show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProviderHealth {
     /// Which credential.
     pub id: CredentialId,
@@ -56,6 +57,7 @@ pub struct ProviderHealth {
 
 /// What of a credential ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// The client certificate that is the credential.
@@ -66,6 +68,7 @@ pub enum Ending {
 
 /// What went wrong with a credential, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProviderFailure {
     /// When.
     pub at: UnixMillis,
@@ -77,6 +80,7 @@ pub struct ProviderFailure {
 
 /// What came of attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Attempts {
     /// The provider took the push.
     pub accepted: u64,

@@ -12,7 +12,7 @@ use crate::error::Refusal;
 use crate::session::SignedIn;
 use crate::state::AdminState;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct SessionsView {
     sessions: Vec<SessionLine>,
 }
@@ -21,6 +21,7 @@ fn user(who: &SignedIn) -> Result<i64, Refusal> {
     who.user.ok_or_else(Refusal::signed_out)
 }
 
+#[utoipa::path(get, path = "/account/sessions", operation_id = "account_sessions", tag = "People", summary = "The browsers in which one is signed in.", responses((status = 200, description = "All of them.", body = SessionsView)))]
 pub(crate) async fn sessions(
     State(state): State<AdminState>,
     Extension(who): Extension<SignedIn>,
@@ -28,6 +29,7 @@ pub(crate) async fn sessions(
     Ok(Json(SessionsView { sessions: accounts::sessions(&state.store, user(&who)?, clock::now()).await? }))
 }
 
+#[utoipa::path(delete, path = "/account/sessions/{id}", operation_id = "account_end_session", tag = "People", summary = "Ends one of one's own sessions.", params(("id" = String, Path, description = "Which one, by its id")), responses((status = 204, description = "It is over."), (status = 404, description = "")))]
 pub(crate) async fn end_session(
     State(state): State<AdminState>,
     Extension(who): Extension<SignedIn>,
