@@ -48,7 +48,7 @@ pub(crate) async fn put_seed(store: &Store, user: i64, secret: &[u8]) -> Result<
     )
     .bind(user)
     .bind(sealed)
-    .execute(&mut *tx)
+    .execute(&mut tx)
     .await
     .map_err(StoreError::doing(doing))?
     .rows_affected();
@@ -64,7 +64,7 @@ pub(crate) async fn take_step(store: &Store, user: i64, step: u64) -> Result<boo
     let taken = query("UPDATE admin_totp SET last_step = $1 WHERE user_id = $2 AND last_step < $1")
         .bind(step)
         .bind(user)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .map_err(StoreError::doing(doing))?
         .rows_affected();
@@ -79,7 +79,7 @@ pub(crate) async fn confirm(store: &Store, user: i64, codes: &[String], now: Uni
     query("UPDATE admin_totp SET confirmed_at = $1 WHERE user_id = $2")
         .bind(now.0)
         .bind(user)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .map_err(StoreError::doing(doing))?;
     replace_codes(&mut tx, user, codes).await?;
@@ -118,7 +118,7 @@ pub(crate) async fn use_code(store: &Store, user: i64, code_hash: &str) -> Resul
     let used = query("DELETE FROM admin_recovery_code WHERE code_hash = $1 AND user_id = $2")
         .bind(code_hash)
         .bind(user)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .map_err(StoreError::doing(doing))?
         .rows_affected();
@@ -140,7 +140,7 @@ pub(crate) async fn remove(store: &Store, user: i64) -> Result<(), StoreError> {
     let doing = "removing a second factor";
     let mut tx = store.begin().await?;
     for sql in ["DELETE FROM admin_totp WHERE user_id = $1", "DELETE FROM admin_recovery_code WHERE user_id = $1"] {
-        query(sql).bind(user).execute(&mut *tx).await.map_err(StoreError::doing(doing))?;
+        query(sql).bind(user).execute(&mut tx).await.map_err(StoreError::doing(doing))?;
     }
     tx.commit().await.map_err(StoreError::doing(doing))
 }
@@ -158,7 +158,7 @@ pub(crate) async fn know_browser(
         .bind(token_hash)
         .bind(user)
         .bind(now.0)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await
         .map_err(StoreError::doing(doing))?;
     query(
@@ -167,7 +167,7 @@ pub(crate) async fn know_browser(
     )
     .bind(user)
     .bind(MAX_BROWSERS)
-    .execute(&mut *tx)
+    .execute(&mut tx)
     .await
     .map_err(StoreError::doing(doing))?;
     tx.commit().await.map_err(StoreError::doing(doing))
@@ -209,7 +209,7 @@ pub(crate) async fn put_roles(store: &Store, roles: &[Role]) -> Result<(), Store
          ON CONFLICT (id) DO UPDATE SET second_factor_roles = excluded.second_factor_roles",
     )
     .bind(text)
-    .execute(&mut *tx)
+    .execute(&mut tx)
     .await
     .map_err(StoreError::doing(doing))?;
     tx.commit().await.map_err(StoreError::doing(doing))
