@@ -54,6 +54,9 @@ pub(super) enum UserCommand {
     ResetPassword {
         /// Who
         name: String,
+        /// Take the second factor away as well: phone and recovery codes are lost
+        #[arg(long)]
+        second_factor: bool,
     },
 }
 
@@ -138,8 +141,11 @@ pub(super) async fn run(client: Client, command: UserCommand) -> Result<Report, 
             client.delete(&format!("/users/{id}")).await?;
             Ok(Report::done(format!("{} was removed.\n", clean(&name)), json!({ "name": name })))
         }
-        UserCommand::ResetPassword { name } => {
+        UserCommand::ResetPassword { name, second_factor } => {
             let id = find(&client, &name).await?;
+            if second_factor {
+                client.delete(&format!("/users/{id}/second-factor")).await?;
+            }
             let Answer { raw, known } = client.post_nothing::<Invitation>(&format!("/users/{id}/invitation")).await?;
             Ok(Report::done(link_text(&known, "sets a new password"), raw))
         }

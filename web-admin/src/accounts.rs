@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pbx_core::model::{ExtensionNumber, UnixMillis};
-use pbx_core::store::sql::query;
+use pbx_core::store::sql::{Row, query};
 use pbx_core::store::{Store, StoreError};
 
 use crate::role::Role;
@@ -30,6 +30,8 @@ pub(crate) struct SessionUser {
     pub(crate) name: String,
     pub(crate) role: Role,
     pub(crate) extension: Option<ExtensionNumber>,
+    /// Their role needs a second factor and they have none.
+    pub(crate) must_enrol: bool,
     /// When they last proved who they are.
     pub(crate) confirmed_at: UnixMillis,
 }
@@ -65,6 +67,114 @@ pub(crate) async fn user_by_name(store: &Store, name: &str) -> Result<Option<Adm
             .transpose()
         })
         .map_err(StoreError::doing("reading an admin"))
+}
+
+/// The person with this row, while they may sign in.
+pub(crate) async fn user_by_id(store: &Store, id: i64) -> Result<Option<AdminUser>, StoreError> {
+    query("SELECT id, name, password_hash FROM admin_user WHERE id = $1 AND disabled_at IS NULL")
+        .bind(id)
+        .fetch_optional(store.reader())
+        .await
+        .and_then(|row| {
+            let read = |row: Row| {
+                Ok(AdminUser {
+                    id: row.try_get("id")?,
+                    name: row.try_get("name")?,
+                    password_hash: row.try_get("password_hash")?,
+                })
+            };
+            row.map(read).transpose()
+        })
+        .map_err(StoreError::doing("reading a user"))
+}
+
+/// Keeps the same password under another hash, unless it was changed meanwhile.
+pub(crate) async fn put_hash(store: &Store, user: i64, (old, new): (&str, &str)) -> Result<(), StoreError> {
+    let doing = "renewing a password's hash";
+    let mut tx = store.begin().await?;
+    query("UPDATE admin_user SET password_hash = $1 WHERE id = $2 AND password_hash = $3")
+        .bind(new)
+        .bind(user)
+        .bind(old)
+        .execute(&mut tx)
+        .await
+        .map_err(StoreError::doing(doing))?;
+    tx.commit().await.map_err(StoreError::doing(doing))
+}
+
+/// Characters of a session's hash that name it; the hash itself is of no use to anybody, but longer than needed.
+const SESSION_ID: usize = 32;
+
+/// A session as lists show it.
+#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
+pub(crate) struct SessionLine {
+    pub(crate) id: String,
+    pub(crate) created_at: UnixMillis,
+    pub(crate) seen_at: UnixMillis,
+    pub(crate) address: String,
+    pub(crate) user_agent: String,
+}
+
+impl SessionLine {
+    /// Whether this is the session with that hash.
+    pub(crate) fn is(&self, session: &str) -> bool {
+        session.get(..SESSION_ID) == Some(self.id.as_str())
+    }
+}
+
+/// The sessions of somebody that are not over, newest use first.
+pub(crate) async fn sessions(store: &Store, user: i64, now: UnixMillis) -> Result<Vec<SessionLine>, StoreError> {
+    let read = |row: Row| {
+        let hash: String = row.try_get("token_hash")?;
+        Ok(SessionLine {
+            id: hash.chars().take(SESSION_ID).collect(),
+            created_at: UnixMillis(row.try_get("created_at")?),
+            seen_at: UnixMillis(row.try_get("seen_at")?),
+            address: row.try_get("address")?,
+            user_agent: row.try_get("user_agent")?,
+        })
+    };
+    query(
+        "SELECT token_hash, created_at, seen_at, address, user_agent FROM admin_session
+         WHERE user_id = $1 AND seen_at > $2 AND created_at > $3 ORDER BY seen_at DESC",
+    )
+    .bind(user)
+    .bind((now - IDLE).0)
+    .bind((now - ABSOLUTE).0)
+    .fetch_all(store.reader())
+    .await
+    .and_then(|rows| rows.into_iter().map(read).collect())
+    .map_err(StoreError::doing("reading the sessions"))
+}
+
+/// Ends one session of somebody; `false` when it is not theirs or over.
+pub(crate) async fn end_session(store: &Store, user: i64, id: &str) -> Result<bool, StoreError> {
+    let doing = "ending a session";
+    let mut tx = store.begin().await?;
+    let ended = query("DELETE FROM admin_session WHERE user_id = $1 AND substr(token_hash, 1, 32) = $2")
+        .bind(user)
+        .bind(id)
+        .execute(&mut tx)
+        .await
+        .map_err(StoreError::doing(doing))?
+        .rows_affected();
+    tx.commit().await.map_err(StoreError::doing(doing))?;
+    Ok(ended == 1)
+}
+
+/// Ends every session of somebody but this one; how many there were.
+pub(crate) async fn end_other_sessions(store: &Store, user: i64, keep: &str) -> Result<u64, StoreError> {
+    let doing = "ending sessions";
+    let mut tx = store.begin().await?;
+    let ended = query("DELETE FROM admin_session WHERE user_id = $1 AND token_hash <> $2")
+        .bind(user)
+        .bind(keep)
+        .execute(&mut tx)
+        .await
+        .map_err(StoreError::doing(doing))?
+        .rows_affected();
+    tx.commit().await.map_err(StoreError::doing(doing))?;
+    Ok(ended)
 }
 
 /// Replaces a password and ends every session of that admin.
@@ -199,7 +309,10 @@ pub(crate) async fn session_user(
     let row = query(
         "SELECT admin_user.id AS id, admin_user.name AS name, admin_user.role AS role,
                 admin_user.extension AS extension, admin_session.seen_at AS seen_at,
-                admin_session.confirmed_at AS confirmed_at
+                admin_session.confirmed_at AS confirmed_at,
+                (SELECT second_factor_roles FROM admin_policy WHERE id = 1) AS needed,
+                (SELECT COUNT(*) FROM admin_totp
+                  WHERE admin_totp.user_id = admin_user.id AND admin_totp.confirmed_at > 0) AS factors
          FROM admin_session JOIN admin_user ON admin_user.id = admin_session.user_id
          WHERE token_hash = $1 AND admin_session.seen_at > $2 AND admin_session.created_at > $3
                AND admin_user.disabled_at IS NULL",
@@ -213,7 +326,9 @@ pub(crate) async fn session_user(
     let Some(row) = row else { return Ok(None) };
     let read = || {
         let (role, extension): (String, Option<String>) = (row.try_get("role")?, row.try_get("extension")?);
+        let (needed, factors): (Option<String>, i64) = (row.try_get("needed")?, row.try_get("factors")?);
         let user = SessionUser {
+            must_enrol: factors == 0 && needed.unwrap_or_default().split_whitespace().any(|needs| needs == role),
             id: row.try_get("id")?,
             name: row.try_get("name")?,
             role: role.parse().unwrap_or(Role::User),

@@ -3,6 +3,7 @@
 //! Handlers parse, give one command and answer with a view. A view never holds a push token: the model's own
 //! serialization would reveal it, so nothing of the model that holds one is serialized here.
 
+pub(crate) mod account;
 pub(crate) mod acrobits;
 pub(crate) mod audit;
 pub(crate) mod blocklist;

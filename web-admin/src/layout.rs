@@ -166,6 +166,8 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
         ("password", "The password was changed. Sign in with the new one."),
         ("ready", "Your account is ready. Sign in."),
         ("unblocked", "Unblocked. The next request from there is answered."),
+        ("session-ended", "Signed out there. Whoever sits there has to sign in again."),
+        ("again", "That took too long, or there were too many wrong codes. Sign in again."),
         ("confirmed", "Thank you. For the next five minutes you are not asked again."),
         ("rotating", "The phone is told its other address at its next fetch; the one it has works until then."),
         ("window-open", "For ten minutes this one phone may come without its secret address. Switch it on now."),

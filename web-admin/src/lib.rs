@@ -31,6 +31,7 @@ mod reach;
 mod role;
 mod route;
 mod routes;
+mod second_factor;
 mod secret;
 mod serve;
 mod session;

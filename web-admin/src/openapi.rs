@@ -44,6 +44,8 @@ use crate::error::code;
         api::system::status, api::system::doctor, api::system::metrics,
         api::system::setup_link, api::events::stream, api::trouble::diagnosis,
         api::users::list, api::users::add, api::users::get, api::users::change, api::users::remove, api::users::invite,
+        api::users::reset_factor, api::users::policy, api::users::put_policy,
+        api::account::sessions, api::account::end_session,
         api::tokens::list, api::tokens::add, api::tokens::remove,
         api::mail::account, api::mail::put_account, api::mail::remove_account, api::mail::test, api::mail::order,
         api::mail::list, api::mail::resend,

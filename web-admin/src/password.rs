@@ -125,6 +125,11 @@ impl Passwords {
         .await
     }
 
+    /// Whether a stored hash was made with other parameters than today's.
+    pub(crate) fn is_old(stored: &str) -> bool {
+        !stored.starts_with(&format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p=1$"))
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, HashError> + Send + 'static,
@@ -147,8 +152,15 @@ fn argon2() -> Result<Argon2<'static>, HashError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// A hash as an older version with weaker parameters would have kept it.
+    pub(crate) fn weaker_hash(password: &str) -> String {
+        let params = Params::new(8_192, 1, 1, None).unwrap();
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        argon2.hash_password(password.as_bytes()).unwrap().to_string()
+    }
 
     #[test]
     fn the_rules_name_what_is_wrong() {

@@ -171,6 +171,8 @@ pub(crate) enum Need {
     Nothing,
     /// A signed-in person, for what is their own: password, sessions, second factor.
     Own,
+    /// The same with a recent proof, for what keeps others out: the second factor.
+    OwnFresh,
     /// A signed-in person with an extension, for that extension and nothing else.
     OwnExtension,
     /// To look at an area.
@@ -212,6 +214,13 @@ impl Need {
             Self::Own => {
                 return if matches!(asking.door, Door::Session { .. }) { Ok(()) } else { Err(Denied::Role) };
             }
+            Self::OwnFresh => {
+                return match asking.door {
+                    Door::Session { confirmed_at } if is_recent(*confirmed_at, now) => Ok(()),
+                    Door::Session { .. } => Err(Denied::Stale),
+                    Door::Token { .. } | Door::Socket => Err(Denied::Role),
+                };
+            }
             Self::OwnExtension => {
                 return match (asking.door, asking.extension) {
                     (Door::Session { .. }, Some(_)) => Ok(()),
@@ -235,11 +244,19 @@ impl Need {
                 if reads || scopes.contains(&scope) { Ok(()) } else { Err(Denied::Role) }
             }
             Door::Session { confirmed_at } => {
-                let recent = *confirmed_at <= now && now.since(*confirmed_at) <= FRESH;
-                if fresh && !recent { Err(Denied::Stale) } else { Ok(()) }
+                if fresh && !is_recent(*confirmed_at, now) {
+                    Err(Denied::Stale)
+                } else {
+                    Ok(())
+                }
             }
         }
     }
+}
+
+/// A proof from the future is none: the clock was set back.
+fn is_recent(confirmed_at: UnixMillis, now: UnixMillis) -> bool {
+    confirmed_at <= now && now.since(confirmed_at) <= FRESH
 }
 
 #[cfg(test)]

@@ -82,10 +82,27 @@ async fn guard(need: Need, request: Request, next: Next) -> Response {
     let Some(who) = request.extensions().get::<SignedIn>() else {
         return refuse(&request, Refusal::signed_out());
     };
+    if who.must_enrol && !matches!(need, Need::Own | Need::OwnFresh) {
+        return enrol_first(&request);
+    }
     match need.met_by(who.asking(), clock::now()) {
         Ok(()) => next.run(request).await,
         Err(denied) => deny(denied, who.role, &request),
     }
+}
+
+fn enrol_first(request: &Request) -> Response {
+    if *request.method() == Method::GET && !is_api(request) {
+        return Redirect::to("/account/second-factor").into_response();
+    }
+    refuse(
+        request,
+        Refusal::new(
+            StatusCode::FORBIDDEN,
+            "second_factor_needed",
+            "an owner wants a second factor for your role; set it up under Account, then go on",
+        ),
+    )
 }
 
 fn deny(denied: Denied, role: Role, request: &Request) -> Response {

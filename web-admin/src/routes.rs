@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
 
 use crate::api::{
-    acrobits as api_acrobits, audit as api_audit, me as api_me, push as api_push, settings as api_settings,
-    system as api_system, tokens as api_tokens, users as api_users,
+    account as api_account, acrobits as api_acrobits, audit as api_audit, me as api_me, push as api_push,
+    settings as api_settings, system as api_system, tokens as api_tokens, users as api_users,
 };
 use crate::api::{
     blocklist, calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import,
@@ -24,8 +24,8 @@ use crate::pages::{
     pairing, push, push_apps, push_form, push_health, push_help, push_network,
 };
 use crate::pages::{api as api_page, trouble};
-use crate::pages::{security, settings, setup, sign_in, system, tokens, users};
-use crate::role::Need::{Change, Nothing, Own, OwnExtension, Owner, Secret, See, Socket};
+use crate::pages::{second_factor, security, sessions, settings, setup, sign_in, system, tokens, users};
+use crate::role::Need::{Change, Nothing, Own, OwnExtension, OwnFresh, Owner, Secret, See, Socket};
 use crate::role::Scope::{Calls, Devices, Extensions, Metrics, Push, Security, Settings, System, Users};
 use crate::route::Route;
 use crate::state::AdminState;
@@ -43,6 +43,7 @@ pub(crate) fn open() -> Routes {
         Route::at("/static/{name}").get(Nothing, assets::serve),
         Route::at("/setup/{token}").get(Nothing, setup::form).post(Nothing, setup::submit).limit(OPEN_LIMIT),
         Route::at("/sign-in").get(Nothing, sign_in::form).post(Nothing, sign_in::submit).limit(OPEN_LIMIT),
+        Route::at("/sign-in/code").post(Nothing, sign_in::submit_code).limit(OPEN_LIMIT),
         Route::at("/invite/{token}").get(Nothing, invitation::form).post(Nothing, invitation::submit).limit(OPEN_LIMIT),
         // Asked by apps that got a push: the 128-bit id in it is the key.
         Route::at("/api/v1/calls/{id}/ringing").get(Nothing, api_calls::ringing),
@@ -149,6 +150,18 @@ fn people() -> Routes {
         Route::at("/tokens/{id}/remove").get(Secret(Users), tokens::confirm_remove).post(Secret(Users), tokens::remove),
         Route::at("/audit").get(See(Users), audit::page),
         Route::at("/audit/export").get(See(Users), api_audit::export),
+        Route::at("/users/second-factor").post(Owner(Users), users::save_policy),
+        Route::at("/users/{id}/second-factor").post(Owner(Users), users::reset_factor),
+        Route::at("/account/second-factor").get(Own, second_factor::page),
+        Route::at("/account/second-factor/begin").post(OwnFresh, second_factor::begin),
+        Route::at("/account/second-factor/confirm").post(Own, second_factor::finish),
+        Route::at("/account/second-factor/codes").post(OwnFresh, second_factor::renew),
+        Route::at("/account/second-factor/off")
+            .get(OwnFresh, second_factor::confirm_remove)
+            .post(OwnFresh, second_factor::remove),
+        Route::at("/account/sessions").get(Own, sessions::page),
+        Route::at("/account/sessions/end-others").post(Own, sessions::end_others),
+        Route::at("/account/sessions/{id}/end").post(Own, sessions::end),
         Route::at("/account").get(Own, account::page),
         Route::at("/account/confirm").get(Own, confirm_self::form).post(Own, confirm_self::submit),
         Route::at("/account/password").post(Own, account::change_password),
@@ -213,6 +226,10 @@ pub(crate) fn api() -> Routes {
             .patch(Owner(Users), api_users::change)
             .delete(Owner(Users), api_users::remove),
         Route::at("/users/{id}/invitation").post(Owner(Users), api_users::invite),
+        Route::at("/users/{id}/second-factor").delete(Owner(Users), api_users::reset_factor),
+        Route::at("/second-factor").get(See(Users), api_users::policy).put(Owner(Users), api_users::put_policy),
+        Route::at("/account/sessions").get(Own, api_account::sessions),
+        Route::at("/account/sessions/{id}").delete(Own, api_account::end_session),
         Route::at("/tokens").get(See(Users), api_tokens::list).post(Secret(Users), api_tokens::add),
         Route::at("/tokens/{id}").delete(Secret(Users), api_tokens::remove),
         Route::at("/audit").get(See(Users), api_audit::list),

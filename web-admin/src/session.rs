@@ -17,12 +17,19 @@ use crate::audit;
 use crate::clock;
 use crate::error::{ErrorPage, Problem, Refusal};
 use crate::role::{Asking, Door, Role};
+use crate::second_factor;
 use crate::state::AdminState;
 use crate::token;
 use crate::tokens;
 
 /// `__Host-` makes browsers insist on Secure, on the path `/` and on this very host.
 const COOKIE: &str = "__Host-nightbell";
+/// Says that somebody has signed in from this browser before.
+const BROWSER_COOKIE: &str = "__Host-nightbell-browser";
+/// How long a browser is remembered.
+const BROWSER_KNOWN: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+/// Names half a sign-in that waits for its code.
+const HALF_COOKIE: &str = "__Host-nightbell-half";
 /// What an API token begins with, so that a leaked one is recognised.
 pub(crate) const API_TOKEN_PREFIX: &str = "nbt_";
 /// Header values longer than this are not looked at.
@@ -41,6 +48,8 @@ pub(crate) struct SignedIn {
     /// The extension they belong to.
     pub(crate) extension: Option<ExtensionNumber>,
     pub(crate) door: Door,
+    /// Nothing is open to them before they have set up a second factor.
+    pub(crate) must_enrol: bool,
 }
 
 impl SignedIn {
@@ -105,6 +114,7 @@ pub(crate) async fn as_local_owner(State(state): State<AdminState>, mut request:
         role: Role::Owner,
         extension: None,
         door: Door::Socket,
+        must_enrol: false,
     };
     request.extensions_mut().insert(owner.clone());
     audit::watch(&state, &owner, request, next).await
@@ -122,7 +132,7 @@ fn to_sign_in(request: &Request) -> Response {
 }
 
 async fn by_cookie(state: &AdminState, headers: &HeaderMap) -> Result<Option<SignedIn>, StoreError> {
-    let Some(session) = cookie(headers).and_then(token::hash) else { return Ok(None) };
+    let Some(session) = cookie(headers, COOKIE).and_then(token::hash) else { return Ok(None) };
     let user = accounts::session_user(&state.store, &session, clock::now()).await?;
     Ok(user.map(|user| SignedIn {
         name: user.name,
@@ -131,6 +141,7 @@ async fn by_cookie(state: &AdminState, headers: &HeaderMap) -> Result<Option<Sig
         role: user.role,
         extension: user.extension,
         door: Door::Session { confirmed_at: user.confirmed_at },
+        must_enrol: user.must_enrol,
     }))
 }
 
@@ -147,30 +158,66 @@ async fn by_token(state: &AdminState, presented: &HeaderValue, from: IpAddr) -> 
         role: token.role,
         extension: None,
         door: Door::Token { scopes: token.scopes },
+        must_enrol: false,
     }))
 }
 
 /// The hash of the session cookie, to end the session.
 pub(crate) fn session_hash(headers: &HeaderMap) -> Option<String> {
-    cookie(headers).and_then(token::hash)
+    cookie(headers, COOKIE).and_then(token::hash)
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// The hash of the cookie of a known browser.
+pub(crate) fn browser_hash(headers: &HeaderMap) -> Option<String> {
+    cookie(headers, BROWSER_COOKIE).and_then(token::hash)
+}
+
+/// The hash that names half a sign-in.
+pub(crate) fn half_hash(headers: &HeaderMap) -> Option<String> {
+    cookie(headers, HALF_COOKIE).and_then(token::hash)
+}
+
+/// The cookie for half a sign-in.
+pub(crate) fn half_cookie(text: &str) -> Result<HeaderValue, Refusal> {
+    set(HALF_COOKIE, text, second_factor::CODE_WITHIN)
+}
+
+fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
-        .find_map(|pair| pair.trim().split_once('=').filter(|(name, _)| *name == COOKIE))
+        .find_map(|pair| pair.trim().split_once('=').filter(|(name, _)| *name == wanted))
         .map(|(_, value)| value)
 }
 
-/// Starts a session and gives the cookie to set.
-pub(crate) async fn start(state: &AdminState, user: i64, request: &Caller) -> Result<HeaderValue, Refusal> {
+/// Starts a session and gives the cookies to set, the session's first.
+pub(crate) async fn start(
+    state: &AdminState,
+    user: i64,
+    caller: &Caller,
+    headers: &HeaderMap,
+) -> Result<Vec<HeaderValue>, Refusal> {
     let minted = token::mint("")?;
-    let from = (request.address.to_string(), request.user_agent.clone());
-    accounts::put_session(&state.store, &minted.hash, user, (&from.0, &from.1), clock::now()).await?;
-    set(COOKIE, &minted.text, accounts::ABSOLUTE)
+    let (from, now) = ((caller.address.to_string(), caller.user_agent.clone()), clock::now());
+    accounts::put_session(&state.store, &minted.hash, user, (&from.0, &from.1), now).await?;
+    let mut cookies = vec![set(COOKIE, &minted.text, accounts::ABSOLUTE)?];
+    if cookie(headers, HALF_COOKIE).is_some() {
+        cookies.push(set(HALF_COOKIE, "", Duration::ZERO)?);
+    }
+    let known = match (browser_hash(headers), accounts::user_by_id(&state.store, user).await?) {
+        (Some(browser), Some(user)) => {
+            second_factor::store::browser_known(&state.store, &accounts::key(&user.name), &browser).await?
+        }
+        _ => false,
+    };
+    if !known {
+        let browser = token::mint("")?;
+        second_factor::store::know_browser(&state.store, user, &browser.hash, now).await?;
+        cookies.push(set(BROWSER_COOKIE, &browser.text, BROWSER_KNOWN)?);
+    }
+    Ok(cookies)
 }
 
 /// After a proof: the session gets another token, so that whoever copied the old one is out; the cookie to set.
@@ -258,9 +305,9 @@ mod tests {
     fn the_session_cookie_is_found_among_others() {
         let mut headers = HeaderMap::new();
         headers.append(header::COOKIE, HeaderValue::from_static("a=b; __Host-nightbell=abc; c=d"));
-        assert_eq!(cookie(&headers), Some("abc"));
+        assert_eq!(cookie(&headers, COOKIE), Some("abc"));
         headers.clear();
         headers.append(header::COOKIE, HeaderValue::from_static("x__Host-nightbell=abc"));
-        assert_eq!(cookie(&headers), None);
+        assert_eq!(cookie(&headers, COOKIE), None);
     }
 }

@@ -13,6 +13,7 @@ use crate::api::idempotency::InProgress;
 use crate::audit::Audit;
 use crate::event_log::EventLog;
 use crate::password::Passwords;
+use crate::second_factor::Waiting;
 use crate::throttle::Throttle;
 use crate::tls::LiveCertificate;
 
@@ -61,6 +62,7 @@ pub struct AdminState {
     pub(crate) streams: Streams,
     pub(crate) confirmations: Confirmations,
     pub(crate) audit: Audit,
+    pub(crate) waiting: Waiting,
     pub(crate) event_log: EventLog,
     pub(crate) in_progress: InProgress,
 }
@@ -97,6 +99,7 @@ impl AdminState {
             streams: Streams::default(),
             confirmations: Confirmations::default(),
             audit: Audit::default(),
+            waiting: Waiting::default(),
             event_log,
             in_progress: InProgress::default(),
         }

@@ -13,6 +13,7 @@ mod idempotency;
 mod own;
 mod pages;
 mod roles;
+mod second_factor;
 mod signing_in;
 mod tokens;
 mod users;

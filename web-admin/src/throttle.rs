@@ -2,7 +2,8 @@
 //!
 //! Failures are counted for each address, for each pair of account and address network, and for each account. The wait
 //! doubles from one second to at most a minute. The count of an account slows down strange addresses only: one from which
-//! somebody signed in to it, or used a setup link for it, since the start passes by. An attempt is counted as a failure
+//! somebody signed in to it, or used a setup link for it, since the start passes by. A browser that somebody has signed in
+//! from carries a cookie that says so, and is counted by itself, whatever others do at the same address. An attempt is counted as a failure
 //! before the slow check of its password, in one step with the question whether it may be made, so that many at once
 //! cannot outrun the count; a success takes it back.
 
@@ -33,6 +34,35 @@ enum Key {
     Address(Network),
     Pair(String, Network),
     Account(String),
+    Browser(String, String),
+}
+
+/// Whom failures are counted for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// An address anybody may sit at.
+    Address(Network),
+    /// A browser that has proved before that it belongs to the account, by the hash of its cookie, or a session of it.
+    /// What others do at any address does not concern it.
+    Browser(String),
+}
+
+impl From<IpAddr> for Origin {
+    fn from(address: IpAddr) -> Self {
+        Self::Address(address.into())
+    }
+}
+
+impl Origin {
+    /// Everything a failure counts against.
+    fn keys(&self, account: &str) -> Vec<Key> {
+        match self {
+            Self::Address(from) => {
+                vec![Key::Address(*from), Key::Pair(account.to_owned(), *from), Key::Account(account.to_owned())]
+            }
+            Self::Browser(browser) => vec![Key::Browser(account.to_owned(), browser.clone())],
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -56,23 +86,22 @@ pub(crate) struct Throttle {
 
 impl Throttle {
     /// Counts an attempt as a failure unless the address must wait; how long it must.
-    pub(crate) fn attempt(&self, account: &str, from: IpAddr, now: UnixMillis) -> Result<(), Duration> {
+    pub(crate) fn attempt(&self, account: &str, from: impl Into<Origin>, now: UnixMillis) -> Result<(), Duration> {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let (account, from) = (key(account), Network::from(from));
-        match counters.wait(&account, from, now) {
+        let (account, from) = (key(account), from.into());
+        match counters.wait(&account, &from, now) {
             Some(wait) => Err(wait),
             None => {
-                counters.failed(&account, from, now);
+                counters.failed(&account, &from, now);
                 Ok(())
             }
         }
     }
 
     /// Takes an attempt back that was not decided.
-    pub(crate) fn undecided(&self, account: &str, from: IpAddr) {
+    pub(crate) fn undecided(&self, account: &str, from: impl Into<Origin>) {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let (account, from) = (key(account), Network::from(from));
-        for key in [Key::Address(from), Key::Pair(account.clone(), from), Key::Account(account)] {
+        for key in from.into().keys(&key(account)) {
             if let Some(failures) = counters.failures.get_mut(&key) {
                 failures.count = failures.count.saturating_sub(1);
             }
@@ -80,9 +109,16 @@ impl Throttle {
     }
 
     /// Notes a success: pair and address start afresh, and the address is known for the account from now on.
-    pub(crate) fn succeeded(&self, account: &str, from: IpAddr, now: UnixMillis) {
+    pub(crate) fn succeeded(&self, account: &str, from: impl Into<Origin>, now: UnixMillis) {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let (account, from) = (key(account), Network::from(from));
+        let account = key(account);
+        let from = match from.into() {
+            Origin::Address(from) => from,
+            Origin::Browser(browser) => {
+                counters.failures.remove(&Key::Browser(account, browser));
+                return;
+            }
+        };
         counters.failures.remove(&Key::Address(from));
         counters.failures.remove(&Key::Pair(account.clone(), from));
         if let Some(failures) = counters.failures.get_mut(&Key::Account(account.clone())) {
@@ -94,11 +130,17 @@ impl Throttle {
 }
 
 impl Counters {
-    fn wait(&self, account: &str, from: Network, now: UnixMillis) -> Option<Duration> {
+    fn wait(&self, account: &str, from: &Origin, now: UnixMillis) -> Option<Duration> {
         let left = |key: &Key, free: u32| {
             let failures = self.failures.get(key)?;
             let until = failures.last + wait_after(failures.count, free)?;
             (until > now).then(|| until.since(now))
+        };
+        let from = match from {
+            Origin::Address(from) => *from,
+            Origin::Browser(browser) => {
+                return left(&Key::Browser(account.to_owned(), browser.clone()), FREE_FAILURES);
+            }
         };
         let pair = Key::Pair(account.to_owned(), from);
         let mut waits = vec![left(&Key::Address(from), FREE_FAILURES * 3), left(&pair, FREE_FAILURES)];
@@ -108,8 +150,8 @@ impl Counters {
         waits.into_iter().flatten().max()
     }
 
-    fn failed(&mut self, account: &str, from: Network, now: UnixMillis) {
-        for key in [Key::Address(from), Key::Pair(account.to_owned(), from), Key::Account(account.to_owned())] {
+    fn failed(&mut self, account: &str, from: &Origin, now: UnixMillis) {
+        for key in from.keys(account) {
             let entry = self.failures.entry(key).or_insert(Failures { count: 0, last: now });
             if now.since(entry.last) > FORGET_AFTER {
                 entry.count = 0;
@@ -148,11 +190,11 @@ mod tests {
     const START: UnixMillis = UnixMillis(1_000_000);
 
     fn fail(throttle: &Throttle, account: &str, from: IpAddr, at: UnixMillis) {
-        throttle.counters.lock().unwrap().failed(&key(account), Network::from(from), at);
+        throttle.counters.lock().unwrap().failed(&key(account), &Origin::from(from), at);
     }
 
     fn wait(throttle: &Throttle, account: &str, from: IpAddr, at: UnixMillis) -> Option<Duration> {
-        throttle.counters.lock().unwrap().wait(&key(account), Network::from(from), at)
+        throttle.counters.lock().unwrap().wait(&key(account), &Origin::from(from), at)
     }
 
     fn elsewhere(i: u8) -> IpAddr {

@@ -17,6 +17,7 @@ use crate::audit;
 use crate::clock;
 use crate::error::Refusal;
 use crate::role::Role;
+use crate::second_factor;
 use crate::state::AdminState;
 use crate::token;
 
@@ -134,6 +135,24 @@ pub(crate) async fn remove(state: &AdminState, id: i64) -> Result<(), Refusal> {
     let user = show(state, id).await?;
     done(store::remove(&state.store, id).await?)?;
     audit::note(format!("user {}, {}", user.name, access(&user)));
+    Ok(())
+}
+
+/// Takes somebody's second factor away, when they have lost it; they are signed out.
+pub(crate) async fn reset_factor(state: &AdminState, id: i64) -> Result<(), Refusal> {
+    let user = show(state, id).await?;
+    second_factor::store::remove(&state.store, id).await?;
+    done(store::change(&state.store, id, UserChange::default(), clock::now()).await?)?;
+    audit::note(format!("user {}: second factor taken away", user.name));
+    Ok(())
+}
+
+/// Says which roles need a second factor.
+pub(crate) async fn put_policy(state: &AdminState, roles: &[Role]) -> Result<(), Refusal> {
+    let before = second_factor::store::roles(&state.store).await?;
+    second_factor::store::put_roles(&state.store, roles).await?;
+    let words = |roles: &[Role]| roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
+    audit::note(format!("second factor needed for: {} -> {}", words(&before), words(roles)));
     Ok(())
 }
 

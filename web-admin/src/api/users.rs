@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Answer;
 use super::body::Body;
 use crate::role::Role;
+use crate::second_factor;
 use crate::state::AdminState;
 use crate::users::store::{User, UserChange};
 use crate::users::{self, Invitation};
@@ -89,4 +90,31 @@ pub(crate) async fn invite(
     Path(id): Path<i64>,
 ) -> Answer<(StatusCode, Json<Invitation>)> {
     Ok((StatusCode::CREATED, Json(users::invite(&state, id).await?)))
+}
+
+#[utoipa::path(delete, path = "/users/{id}/second-factor", operation_id = "users_reset_factor", tag = "People", summary = "Takes a lost second factor away; they are signed out.", params(("id" = i64, Path, description = "Which one, by its id")), responses((status = 204, description = "It is gone."), (status = 404, description = "")))]
+pub(crate) async fn reset_factor(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<StatusCode> {
+    users::reset_factor(&state, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The roles that need a second factor.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PolicyView {
+    roles: Vec<Role>,
+}
+
+#[utoipa::path(get, path = "/second-factor", operation_id = "second_factor_get", tag = "People", summary = "The roles that need a second factor.", responses((status = 200, description = "All of them.", body = PolicyView)))]
+pub(crate) async fn policy(State(state): State<AdminState>) -> Answer<Json<PolicyView>> {
+    Ok(Json(PolicyView { roles: second_factor::store::roles(&state.store).await? }))
+}
+
+#[utoipa::path(put, path = "/second-factor", operation_id = "second_factor_put", tag = "People", summary = "Says which roles need a second factor.", request_body = PolicyView, responses((status = 200, description = "As it is in force.", body = PolicyView)))]
+pub(crate) async fn put_policy(
+    State(state): State<AdminState>,
+    Body(body): Body<PolicyView>,
+) -> Answer<Json<PolicyView>> {
+    users::put_policy(&state, &body.roles).await?;
+    Ok(Json(body))
 }

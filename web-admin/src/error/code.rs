@@ -39,6 +39,8 @@ pub(crate) const CODES: &[Code] = &[
     code(&[403], "role_needed", "the role, or the scopes of the API token, do not reach this far"),
     code(&[403, 404], "no_extension", "the account belongs to no extension"),
     code(&[403], "confirm_needed", "the browser has to prove once more who it is"),
+    code(&[403, 409], "second_factor_needed", "an owner wants a second factor for this role"),
+    code(&[404], "no_such_session", "no session of one's own has this id"),
     code(&[404], "no_such_user", "nobody has this id"),
     code(&[404], "no_such_mail", "no mail has this id"),
     code(&[404], "no_such_extension", "no extension has this number"),

@@ -14,8 +14,8 @@ use crate::error::{ErrorPage, Refusal, render};
 use crate::form::{Errors, Input};
 use crate::layout::{Frame, Layout, Menu};
 use crate::password::{self, MIN_CHARS};
-use crate::session::Caller;
 use crate::state::AdminState;
+use crate::throttle::Origin;
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -59,7 +59,6 @@ fn shown(frame: &Frame, errors: &Errors) -> Response {
 pub(crate) async fn change_password(
     State(state): State<AdminState>,
     frame: Frame,
-    caller: Caller,
     Form(form): Form<PasswordForm>,
 ) -> Page {
     let name = frame.signed_in.name.clone();
@@ -67,14 +66,16 @@ pub(crate) async fn change_password(
     let user = user.ok_or_else(|| ErrorPage(Refusal::signed_out()))?;
     let mut errors = Errors::default();
     let now = clock::now();
-    if state.throttle.attempt(&name, caller.address, now).is_err() {
+    // Counted for this session: strangers cannot slow it down, and whoever stole it gets no further than they.
+    let origin = Origin::Browser(frame.signed_in.session.clone());
+    if state.throttle.attempt(&name, origin.clone(), now).is_err() {
         errors.put("current", "too many wrong passwords; wait a minute and try again");
     } else {
         match state.passwords.verify(form.current.reveal().clone(), Some(user.password_hash)).await {
-            Ok(true) => state.throttle.succeeded(&name, caller.address, now),
+            Ok(true) => state.throttle.succeeded(&name, origin, now),
             Ok(false) => errors.put("current", "this is not your password"),
             Err(busy) => {
-                state.throttle.undecided(&name, caller.address);
+                state.throttle.undecided(&name, origin);
                 return Err(ErrorPage(Refusal::from(busy)));
             }
         }

@@ -7,14 +7,17 @@ use axum::response::IntoResponse;
 use pbx_core::model::Redacted;
 use serde::Deserialize;
 
+use super::second_factor::{code_account, user};
 use super::{Page, go};
 use crate::accounts;
 use crate::clock;
 use crate::error::{ErrorPage, Refusal, render};
 use crate::form::{Errors, Input};
 use crate::layout::{Frame, Menu};
-use crate::session::{self, Caller, safe_next};
+use crate::second_factor;
+use crate::session::{self, safe_next};
 use crate::state::AdminState;
+use crate::throttle::Origin;
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct NextQuery {
@@ -27,6 +30,8 @@ pub(crate) struct ConfirmForm {
     #[serde(default)]
     password: Redacted<String>,
     #[serde(default)]
+    code: Redacted<String>,
+    #[serde(default)]
     next: String,
 }
 
@@ -37,53 +42,70 @@ struct ConfirmPage {
     next: String,
     problem: String,
     password: Input,
+    /// A code of the app will do instead, for those who have one.
+    code: Option<Input>,
 }
 
-pub(crate) async fn form(frame: Frame, Query(query): Query<NextQuery>) -> Page {
-    Ok(page(&frame, &query.next, &Errors::default()))
+pub(crate) async fn form(State(state): State<AdminState>, frame: Frame, Query(query): Query<NextQuery>) -> Page {
+    page(&state, &frame, &query.next, &Errors::default()).await
 }
 
-fn page(frame: &Frame, next: &str, errors: &Errors) -> axum::response::Response {
-    render(&ConfirmPage {
+async fn page(state: &AdminState, frame: &Frame, next: &str, errors: &Errors) -> Page {
+    let has_codes = second_factor::has_codes(state, user(frame)?).await?;
+    let code = Input::new("code", "Or the code your app shows", "", errors)
+        .more("inputmode=numeric autocomplete=one-time-code maxlength=40");
+    Ok(render(&ConfirmPage {
         layout: frame.layout("Confirm that it is you", Menu::Account),
         next: safe_next(next).to_owned(),
         problem: errors.of(""),
-        password: Input::new("password", "Your password", "", errors)
-            .kind("password")
-            .more("autocomplete=current-password required autofocus"),
-    })
+        password: Input::new("password", "Your password", "", errors).kind("password").more(if has_codes {
+            "autocomplete=current-password autofocus"
+        } else {
+            "autocomplete=current-password required autofocus"
+        }),
+        code: has_codes.then_some(code),
+    }))
 }
 
-pub(crate) async fn submit(
-    State(state): State<AdminState>,
-    frame: Frame,
-    caller: Caller,
-    Form(form): Form<ConfirmForm>,
-) -> Page {
+pub(crate) async fn submit(State(state): State<AdminState>, frame: Frame, Form(form): Form<ConfirmForm>) -> Page {
+    let by_code = form.password.reveal().is_empty() && !form.code.reveal().is_empty();
     let name = frame.signed_in.name.clone();
-    let now = clock::now();
+    let account = if by_code { code_account(&name) } else { name };
+    // Counted for this session: strangers cannot slow it down, and whoever stole it gets no further than they.
+    let (origin, now) = (Origin::Browser(frame.signed_in.session.clone()), clock::now());
     let mut errors = Errors::default();
-    if state.throttle.attempt(&name, caller.address, now).is_err() {
-        errors.put("password", "too many wrong passwords; wait a minute and try again");
-        return Ok((StatusCode::TOO_MANY_REQUESTS, page(&frame, &form.next, &errors)).into_response());
+    if state.throttle.attempt(&account, origin.clone(), now).is_err() {
+        errors.put("", "too many wrong attempts; wait a minute and try again");
+        let shown = page(&state, &frame, &form.next, &errors).await?;
+        return Ok((StatusCode::TOO_MANY_REQUESTS, shown).into_response());
     }
-    let user = accounts::user_by_name(&state.store, &name).await?.ok_or_else(|| ErrorPage(Refusal::signed_out()))?;
-    match state.passwords.verify(form.password.reveal().clone(), Some(user.password_hash)).await {
-        Ok(true) => {
-            state.throttle.succeeded(&name, caller.address, now);
-            let cookie = session::renew(&state, &frame.signed_in.session).await?;
-            let next = safe_next(&form.next);
-            let mut response = go(if next == "/" { "/account?done=confirmed" } else { next })?;
-            response.headers_mut().insert(header::SET_COOKIE, cookie);
-            Ok(response)
+    let right = if by_code {
+        second_factor::check(&state, user(&frame)?, form.code.reveal()).await?
+    } else {
+        let user = accounts::user_by_id(&state.store, user(&frame)?).await?;
+        let user = user.ok_or_else(|| ErrorPage(Refusal::signed_out()))?;
+        match state.passwords.verify(form.password.reveal().clone(), Some(user.password_hash)).await {
+            Ok(right) => right,
+            Err(busy) => {
+                state.throttle.undecided(&account, origin);
+                return Err(ErrorPage(Refusal::from(busy)));
+            }
         }
-        Ok(false) => {
-            errors.put("password", "this is not your password");
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&frame, &form.next, &errors)).into_response())
-        }
-        Err(busy) => {
-            state.throttle.undecided(&name, caller.address);
-            Err(ErrorPage(Refusal::from(busy)))
-        }
+    };
+    if !right {
+        let (field, problem) = if by_code {
+            ("code", "this code is wrong, or was used already")
+        } else {
+            ("password", "this is not your password")
+        };
+        errors.put(field, problem);
+        let shown = page(&state, &frame, &form.next, &errors).await?;
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response());
     }
+    state.throttle.succeeded(&account, origin, now);
+    let cookie = session::renew(&state, &frame.signed_in.session).await?;
+    let next = safe_next(&form.next);
+    let mut response = go(if next == "/" { "/account?done=confirmed" } else { next })?;
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    Ok(response)
 }

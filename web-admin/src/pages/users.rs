@@ -1,5 +1,7 @@
 //! `/users`: who may sign in and what they may do. Only owners change it.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
@@ -14,6 +16,7 @@ use crate::error::{Refusal, render};
 use crate::form::{Errors, Input};
 use crate::layout::{Frame, Layout, Menu};
 use crate::role::Role;
+use crate::second_factor;
 use crate::state::AdminState;
 use crate::users::store::{User, UserChange};
 use crate::users::{self, Invitation};
@@ -25,6 +28,8 @@ struct UsersPage {
     layout: Layout,
     tab: &'static str,
     lines: Vec<Line>,
+    /// One check box for each role: whether it needs a second factor.
+    policy: Vec<Input>,
 }
 
 struct Line {
@@ -59,7 +64,12 @@ fn state_of(user: &User) -> Badge {
 
 pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page {
     let lines = users::store::list(&state.store).await?.into_iter().map(line).collect();
-    Ok(render(&UsersPage { layout: frame.layout("Users", Menu::Users), tab: "users", lines }))
+    let needed = second_factor::store::roles(&state.store).await?;
+    let policy = Role::ALL.map(|role| {
+        let value = if needed.contains(&role) { "on" } else { "" };
+        Input::new(role.as_str(), role.words(), value, &Errors::default()).kind("checkbox")
+    });
+    Ok(render(&UsersPage { layout: frame.layout("Users", Menu::Users), tab: "users", lines, policy: policy.into() }))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -271,4 +281,15 @@ pub(crate) async fn remove(State(state): State<AdminState>, frame: Frame, Path(i
         Ok(()) => go("/users?done=removed"),
         Err(refusal) => refused(&state, &frame, id, refusal).await,
     }
+}
+
+pub(crate) async fn save_policy(State(state): State<AdminState>, Form(ticked): Form<BTreeMap<String, String>>) -> Page {
+    let on = |role: &Role| ticked.get(role.as_str()).is_some_and(|value| value == "on");
+    users::put_policy(&state, &Role::ALL.into_iter().filter(on).collect::<Vec<_>>()).await?;
+    go("/users?done=saved")
+}
+
+pub(crate) async fn reset_factor(State(state): State<AdminState>, Path(id): Path<i64>) -> Page {
+    users::reset_factor(&state, id).await?;
+    go(&format!("/users/{id}?done=saved"))
 }

@@ -31,6 +31,7 @@ async fn only_the_open_list_works_without_signing_in() {
         "/static/{name}",
         "/setup/{token}",
         "/sign-in",
+        "/sign-in/code",
         "/invite/{token}",
         "/api/v1/calls/{id}/ringing",
         "/api/v1/acrobits/push-token",

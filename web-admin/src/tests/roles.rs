@@ -61,7 +61,7 @@ fn table() -> Vec<(String, Method, Need, bool)> {
 /// What each role may do, written down a second time on purpose: the rule itself is in `role.rs`.
 fn expected(role: Role, extension: bool, need: Need) -> Outcome {
     let reached = match need {
-        Need::Own => true,
+        Need::Own | Need::OwnFresh => true,
         Need::OwnExtension => extension,
         Need::See(_) => role != Role::User,
         Need::Change(_) | Need::Secret(_) => matches!(role, Role::Owner | Role::Admin),
@@ -107,7 +107,7 @@ async fn what_touches_secrets_or_people_needs_a_recent_proof() {
         let old = (crate::clock::now() - crate::role::FRESH).0 - 1;
         query("UPDATE admin_session SET confirmed_at = $1").bind(old).execute(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
-        let fresh_needed = matches!(need, Need::Secret(_) | Need::Owner(_));
+        let fresh_needed = matches!(need, Need::Secret(_) | Need::Owner(_) | Need::OwnFresh);
         let wanted = if fresh_needed { Outcome::Stale } else { Outcome::Reached };
         assert_eq!(outcome(&bench.router, plain(&cookie, &method, &path)).await, wanted, "{name}");
     }
@@ -120,7 +120,7 @@ async fn the_unix_socket_is_the_owner_and_has_no_pages() {
         let got = outcome(&bench.local, plain("", &method, &path)).await;
         let wanted = match (api, need) {
             (false, _) => Outcome::Nowhere,
-            (true, Need::Own | Need::OwnExtension) => Outcome::Denied,
+            (true, Need::Own | Need::OwnFresh | Need::OwnExtension) => Outcome::Denied,
             (true, _) => Outcome::Reached,
         };
         assert_eq!(got, wanted, "{method} {path}");
@@ -178,7 +178,7 @@ async fn an_api_token_with_every_scope_reaches_the_api_and_no_page() {
         let got = outcome(&bench.router, bearer(&token.text, &method, &path)).await;
         let wanted = match (api, need) {
             (false, _) => Outcome::SignedOut,
-            (true, Need::Own | Need::OwnExtension) => Outcome::Denied,
+            (true, Need::Own | Need::OwnFresh | Need::OwnExtension) => Outcome::Denied,
             (true, _) => Outcome::Reached,
         };
         assert_eq!(got, wanted, "{method} {path}");
@@ -191,10 +191,66 @@ fn every_scope_is_asked_for_somewhere() {
         .into_iter()
         .filter_map(|(_, _, need, _)| match need {
             Need::See(scope) | Need::Change(scope) | Need::Secret(scope) | Need::Owner(scope) => Some(scope),
-            Need::Nothing | Need::Own | Need::OwnExtension | Need::Socket => None,
+            Need::Nothing | Need::Own | Need::OwnFresh | Need::OwnExtension | Need::Socket => None,
         })
         .collect();
     for scope in Scope::ALL.into_iter().filter(|scope| *scope != Scope::Read) {
         assert!(asked.contains(&scope), "{scope:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_route_carries_the_headers_and_refuses_other_sites() {
+    let bench = Bench::new().await;
+    let open = routes::open().into_iter().flat_map(|route| {
+        let path = filled(route.path);
+        route.needs().iter().map(|(method, need)| (path.clone(), method.clone(), *need, false)).collect::<Vec<_>>()
+    });
+    for (path, method, _, _) in table().into_iter().chain(open) {
+        let name = format!("headers {method} {path}");
+        let cookie = bench.session_of(&name, Role::Owner, Some("101")).await;
+        let response = bench.router.clone().oneshot(plain(&cookie, &method, &path)).await.unwrap();
+        let header = |name: &str| response.headers().get(name).map_or("", |value| value.to_str().unwrap());
+        let policy = header("content-security-policy");
+        for part in [
+            "default-src 'self'",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+            "form-action 'self'",
+        ] {
+            assert!(policy.contains(part) && !policy.contains("unsafe"), "{name}: {policy}");
+        }
+        for (header_name, wanted) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("access-control-allow-origin", ""),
+        ] {
+            assert_eq!(header(header_name), wanted, "{name}");
+        }
+        if !path.starts_with("/static/") {
+            assert_eq!(header("cache-control"), "no-store", "{name}");
+        }
+        for cookie in response.headers().get_all("set-cookie") {
+            let cookie = cookie.to_str().unwrap();
+            assert!(cookie.starts_with("__Host-"), "{name}: {cookie}");
+            for flag in ["; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"] {
+                assert!(cookie.contains(flag), "{name}: {cookie}");
+            }
+        }
+        if method == Method::GET {
+            continue;
+        }
+        for (header, value) in
+            [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example"), ("origin", "null")]
+        {
+            let cookie = bench.session_of(&format!("{name} {header} {value}"), Role::Owner, Some("101")).await;
+            let request = request(method.clone(), &path, &cookie).header(header, value).body(Body::empty()).unwrap();
+            let answer = bench.send(request).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{name} with {header}: {value}");
+            assert!(answer.body.contains("cross_site"), "{name} with {header}: {value}: {}", answer.body);
+        }
     }
 }
