@@ -184,6 +184,7 @@ async fn fetch(State(enrolments): State<Enrolments>, code: Token, request: Reque
     let Some((token, app)) = enrolments.take_over(&code) else { return missed(&enrolments, visit.from) };
     let format = match app {
         FetchingApp::Groundwire => Format::Groundwire,
+        FetchingApp::Linphone => Format::Linphone,
         FetchingApp::Zoiper => Format::Zoiper,
     };
     match enrolments.redeem(&token, visit.text(USER_AGENT)).await {

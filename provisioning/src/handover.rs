@@ -20,6 +20,8 @@ const MAX_OPEN: usize = 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FetchingApp {
     Groundwire,
+    /// Builds whose SDK does not say with a header that it is Linphone that asks (5.1 and before).
+    Linphone,
     Zoiper,
 }
 
@@ -27,6 +29,7 @@ impl FetchingApp {
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         match name {
             "groundwire" => Some(Self::Groundwire),
+            "linphone" => Some(Self::Linphone),
             "zoiper" => Some(Self::Zoiper),
             _ => None,
         }
@@ -35,6 +38,7 @@ impl FetchingApp {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Groundwire => "Groundwire",
+            Self::Linphone => "Linphone",
             Self::Zoiper => "Zoiper",
         }
     }
@@ -43,6 +47,7 @@ impl FetchingApp {
     pub(crate) const fn scheme(self) -> Option<&'static str> {
         match self {
             Self::Groundwire => Some("provlinkbs://"),
+            Self::Linphone => Some("linphone-config:https://"),
             Self::Zoiper => None,
         }
     }

@@ -25,9 +25,9 @@ const NOTICE_BUSY: Duration = Duration::from_secs(60);
 /// How often "too many requests" is waited for.
 const BUSY_WAITS: usize = 2;
 
-/// How long a call waits for the probe of another while its provider is silent: a caller waits as well, and a probe that is
-/// answered is answered by then.
-const PROBE_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a call waits for the probe of another while its provider is silent: a probe under way may be answered by then, and a
+/// push is promised within moments of the call.
+const PROBE_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Where a wake stands; accepted and given-up wakes leave the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,12 @@ fn one_call(bench: &mut Bench, number: u64, second: Option<CredentialId>, now: N
     bench.handle(Input::Wake { request: call, route }, now);
 }
 
+/// A notice, which has time to wait for a probe.
+fn one_notice(bench: &mut Bench, number: u64, now: Now) {
+    let notice = request(number, WakeKind::MissedCall, i64::try_from(number).unwrap(), 1, now);
+    bench.handle(Input::Wake { request: notice, route: route(FIRST) }, now);
+}
+
 fn circuit(bench: &Bench, credential: CredentialId) -> Circuit {
     bench.machine.status(credential).circuit
 }
@@ -38,7 +44,7 @@ fn a_provider_that_leaves_three_attempts_without_an_answer_is_asked_by_one_probe
     bench.unreachable(1, 2, at(10));
     bench.unreachable(2, 2, at(10));
     for number in 4..=9 {
-        one_call(&mut bench, number, None, at(20));
+        one_notice(&mut bench, number, at(20));
     }
     assert_eq!(bench.attempts.len(), 5, "nobody else goes before the probe");
     bench.pass(at(500));
@@ -58,14 +64,27 @@ fn probes_that_fail_go_round_among_all_who_wait() {
     open(&mut bench, at(0));
     bench.unreachable(1, 2, at(0));
     bench.unreachable(2, 2, at(0));
-    one_call(&mut bench, 4, None, at(0));
-    one_call(&mut bench, 5, None, at(0));
-    for (millis, probe) in [(500, (3, 2)), (1000, (4, 1)), (1500, (5, 1))] {
+    one_notice(&mut bench, 4, at(0));
+    one_notice(&mut bench, 5, at(0));
+    let calls_first = [(500, (3, 2)), (1000, (1, 3)), (1500, (2, 3)), (2000, (3, 3)), (2500, (4, 1)), (3000, (5, 1))];
+    for (millis, probe) in calls_first {
         bench.pass(at(millis));
         assert_eq!(sent(&bench).last(), Some(&probe));
         bench.unreachable(probe.0, probe.1, at(millis));
     }
     assert_eq!(circuit(&bench, FIRST), Circuit::Open);
+}
+
+#[test]
+fn a_call_waits_a_tenth_of_a_second_for_the_probe_of_another_and_then_goes_itself() {
+    let mut bench = Bench::default();
+    open(&mut bench, at(0));
+    one_call(&mut bench, 4, None, at(20));
+    bench.pass(at(119));
+    assert_eq!(sent(&bench).last(), Some(&(2, 2)));
+    bench.pass(at(120));
+    assert_eq!(sent(&bench).last(), Some(&(4, 1)));
+    assert_eq!(circuit(&bench, FIRST), Circuit::Open, "its end is nobody else's chance");
 }
 
 #[test]
