@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pbx_core::sip::digest::ha1;
-use pbx_core::store::sql::query_as;
+use pbx_core::store::sql::{Pool, query_as};
 
 use super::*;
 use crate::enrolment::DEFAULT_LIFETIME;
@@ -246,10 +246,22 @@ async fn neither_token_nor_secret_is_stored_or_printed() {
     let profile = fixture.enrolments.redeem(&token_of(&link), "").await.unwrap();
     let printed = format!("{link:?} {profile:?} {:?} {:?}", fixture.enrolments, token_of(&link));
     assert!(!printed.contains(&token) && !printed.contains(profile.secret.reveal()), "{printed}");
-    let (path,): (String,) =
-        query_as("SELECT file FROM pragma_database_list").fetch_one(fixture.store.reader()).await.unwrap();
-    for file in [path.clone(), format!("{path}-wal")] {
-        let bytes = std::fs::read(file).unwrap();
+    let kept: Vec<Vec<u8>> = match fixture.store.reader() {
+        Pool::Sqlite(_) => {
+            let (path,): (String,) =
+                query_as("SELECT file FROM pragma_database_list").fetch_one(fixture.store.reader()).await.unwrap();
+            [path.clone(), format!("{path}-wal")].map(|file| std::fs::read(file).unwrap()).into()
+        }
+        Pool::Postgres(_) => {
+            let rows: Vec<(String,)> = query_as("SELECT CAST(one AS TEXT) FROM enrolment AS one")
+                .fetch_all(fixture.store.reader())
+                .await
+                .unwrap();
+            assert!(!rows.is_empty());
+            rows.into_iter().map(|(row,)| row.into_bytes()).collect()
+        }
+    };
+    for bytes in kept {
         for secret in [&token, profile.secret.reveal()] {
             assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
         }

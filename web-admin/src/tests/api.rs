@@ -165,7 +165,7 @@ async fn an_export_defuses_formulas_and_can_be_imported_again() {
 async fn an_enrolment_link_is_issued_listed_and_revoked() {
     let bench = Bench::new().await;
     bench.add("101", "Anna").await;
-    let add_to_store = "INSERT INTO extension (number, name, push_enabled, created_at) VALUES ('101', 'Anna', 1, 0)";
+    let add_to_store = "INSERT INTO extension (number, name, push_enabled, created_at) VALUES ('101', 'Anna', TRUE, 0)";
     let mut tx = bench.store.begin().await.unwrap();
     query(add_to_store).execute(&mut tx).await.unwrap();
     tx.commit().await.unwrap();

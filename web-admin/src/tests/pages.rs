@@ -314,7 +314,7 @@ async fn a_qr_code_is_shown_once_and_its_page_waits_for_the_phone() {
     let (bench, cookie) = Bench::signed_in().await;
     bench.add("101", "Anna").await;
     let mut tx = bench.store.begin().await.unwrap();
-    query("INSERT INTO extension (number, name, push_enabled, created_at) VALUES ('101', 'Anna', 1, 0)")
+    query("INSERT INTO extension (number, name, push_enabled, created_at) VALUES ('101', 'Anna', TRUE, 0)")
         .execute(&mut tx)
         .await
         .unwrap();
