@@ -7,17 +7,19 @@
 //!  browsers ── web-admin ── commands ──┘
 //! ```
 
+use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pbx_core::handle::{self, SwitchboardHandle};
 use pbx_core::media::relay::RelayConfig;
-use pbx_core::model::{CallId, PushOffer, UnixMillis, WakeReport, WakeRequest};
+use pbx_core::model::{CallId, PushOffer, PushProvider, UnixMillis, WakeReport, WakeRequest};
 use pbx_core::net::{
-    Bound, Channels, Driver, DriverConfig, SAVE_QUEUE, SAVED_QUEUE, STOP_WAKES_QUEUE, StartError, Stopper,
+    Bound, Channels, Counters, Driver, DriverConfig, SAVE_QUEUE, SAVED_QUEUE, STOP_WAKES_QUEUE, StartError, Stopper,
     StreamLimits, TlsIdentity, WAKE_QUEUE, WAKE_REPORT_QUEUE,
 };
-use pbx_core::store::{Store, StoreError, Writer};
+use pbx_core::store::{KeptWakes, Store, StoreError, Writer};
 use pbx_core::switchboard::command::{Command, CommandError};
 use pbx_core::switchboard::{Switchboard, SwitchboardConfig};
 use provisioning::Enrolments;
@@ -31,6 +33,8 @@ use crate::config::Config;
 
 /// How long calls may take to end when Nightbell stops.
 const DRAIN: Duration = Duration::from_secs(5);
+/// How often the wake times are kept; a crash costs what came since.
+const KEEP_WAKE_TIMES: Duration = Duration::from_secs(60);
 /// After a busy switchboard could not be told about a push credential.
 const TELL_AGAIN: Duration = Duration::from_secs(1);
 
@@ -110,6 +114,7 @@ pub struct App {
     pub push: Gateway,
     /// Enrolment links.
     pub enrolments: Enrolments,
+    desk_phones: provisioning::desk_phones::DeskPhones,
     stopper: Stopper,
     /// Gone once its news has been heard.
     ended: Option<tokio::sync::oneshot::Receiver<()>>,
@@ -152,9 +157,12 @@ impl App {
             counters: bound.counters.clone(),
         };
         let state = AdminState::new(switchboard.clone(), store.clone(), push.clone(), enrolments.clone(), site);
+        let desk_phones = state.desk_phones();
+        desk_phones.load().await?;
         let (web_stop, stopping) = watch::channel(false);
         let mut tasks = push_tasks;
         tasks.push(tokio::spawn(state.mailer().run(stopped(stopping.clone()))));
+        tasks.push(tokio::spawn(keep_wake_times(store.clone(), bound.counters.clone(), stopped(stopping.clone()))));
         tasks.push(tokio::spawn(tell_offer(offer, switchboard.clone(), stopping.clone())));
         tasks.extend(start_web(config, state, &certificate, &enrolments, (https.1, stopping))?);
         Ok(Self {
@@ -168,12 +176,18 @@ impl App {
             store,
             push,
             enrolments,
+            desk_phones,
             stopper: bound.stopper,
             ended: Some(bound.ended),
             web_stop,
             tasks,
             writer,
         })
+    }
+
+    /// Desk phones.
+    pub const fn desk_phones(&self) -> &provisioning::desk_phones::DeskPhones {
+        &self.desk_phones
     }
 
     /// Stops in order: no new calls, calls end, pages close, pushes flush, the database closes.
@@ -186,6 +200,9 @@ impl App {
         for task in self.tasks {
             // A task that panicked has said so in the log already.
             let _ = task.await;
+        }
+        if let Err(error) = self.desk_phones.flush().await {
+            tracing::warn!(%error, "what desk phones fetched last could not be written down");
         }
         self.writer.drained().await;
         self.store.close().await;
@@ -237,6 +254,41 @@ async fn start_push(
         }
     });
     Ok((push, vec![pump, gateway]))
+}
+
+/// Goes on from the wake times of before, and keeps them for the next start.
+async fn keep_wake_times(store: Store, counters: Arc<Counters>, stopped: impl Future<Output = ()>) {
+    match store.wake_times().await {
+        Ok(kept) => {
+            for one in &kept {
+                counters.wakes.restore(one.provider, (one.ordered, one.sum_ms), &one.counts);
+            }
+        }
+        Err(error) => tracing::warn!(%error, "the wake times of before cannot be read and begin anew"),
+    }
+    let mut stopped = std::pin::pin!(stopped);
+    let mut saved = (counters.wakes.took(), counters.wakes.ordered());
+    loop {
+        let last = tokio::select! {
+            () = &mut stopped => true,
+            () = tokio::time::sleep(KEEP_WAKE_TIMES) => false,
+        };
+        let (took, ordered) = (counters.wakes.took(), counters.wakes.ordered());
+        if (&took, &ordered) != (&saved.0, &saved.1) {
+            let one = |(provider, ordered): (&PushProvider, &u64)| {
+                let took = took.get(provider).copied().unwrap_or_default();
+                let (provider, ordered) = (*provider, *ordered);
+                KeptWakes { provider, ordered, sum_ms: took.sum_ms, counts: took.counts.to_vec() }
+            };
+            if let Err(error) = store.put_wake_times(&ordered.iter().map(one).collect::<Vec<_>>()).await {
+                tracing::warn!(%error, "the wake times cannot be kept");
+            }
+            saved = (took, ordered);
+        }
+        if last {
+            return;
+        }
+    }
 }
 
 /// Tells the switchboard what phones can be woken with, whenever that changes.
@@ -307,7 +359,8 @@ fn start_web(
     enrolments: &Enrolments,
     (listener, stopping): (TcpListener, watch::Receiver<bool>),
 ) -> Result<Vec<JoinHandle<()>>, AppError> {
-    let router = web_admin::router(state.clone()).nest("/p", enrolments.routes());
+    let desk_phones = state.desk_phones().routes();
+    let router = web_admin::router(state.clone()).nest("/p", enrolments.routes()).nest("/d", desk_phones);
     let https = web_admin::serve_https(listener, certificate.https_config()?, router, stopped(stopping.clone()));
     let path = config.socket_path();
     let door = UnixDoor::bind(&path).map_err(|source| AppError::Socket { path, source })?;

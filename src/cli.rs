@@ -15,6 +15,7 @@ mod client;
 mod config_check;
 mod credential;
 mod demo;
+mod desk_phone;
 mod device;
 mod diagnose;
 mod doctor;
@@ -24,9 +25,11 @@ mod healthcheck;
 mod import;
 mod mail;
 mod output;
+mod phone;
 mod push;
 mod push_health;
 mod push_network;
+mod redirect;
 mod registrations;
 mod serve;
 mod setup_link;
@@ -130,6 +133,15 @@ enum Command {
     /// Welcome mails with QR codes, and the mail server they go through
     #[command(subcommand)]
     Mail(mail::MailCommand),
+    /// Desk phones that fetch their configuration by themselves
+    #[command(subcommand)]
+    DeskPhone(desk_phone::DeskPhoneCommand),
+    /// Phones that were not seen for a while, and what two phones differ in
+    #[command(subcommand)]
+    Phone(phone::PhoneCommand),
+    /// A public service that leads short codes to PBXes
+    #[command(subcommand)]
+    Redirect(redirect::RedirectCommand),
     /// Every phone with both its records: where it is now, and how it can be woken
     Registrations,
     /// The call log, and why a phone did or did not ring
@@ -230,6 +242,9 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Extension(command) => ask(extension::run(place.client()?, command)),
         Command::Push(command) => ask(push::run(place.client()?, command)),
         Command::Mail(command) => ask(mail::run(place.client()?, command)),
+        Command::DeskPhone(command) => ask(desk_phone::run(place.client()?, command)),
+        Command::Phone(command) => ask(phone::run(place.client()?, command)),
+        Command::Redirect(command) => redirect::run(command),
         Command::Registrations => ask(registrations::run(place.client()?)),
         Command::User(command) => ask(user::run(place.client()?, command)),
         Command::Audit(command) => ask(audit::run(place.client()?, command)),

@@ -17,6 +17,8 @@
 //! | provider says gone, for the current token and not older than it | - | revoked |
 //! | provider says token wrong for app or environment | - | suspect, or corrected when the other environment took it |
 //! | provider accepts | - | suspect becomes good |
+//! | the app says it is in the background (device API), if it can be woken | gone | armed at once |
+//! | the app says it is in the foreground again, on the same flow | back | resting |
 //! | admin switches push off / on | - | off / as before |
 //! | same token from another device of the extension | - | moves there |
 //! | logout, device or extension removed | gone | deleted |
@@ -39,6 +41,7 @@
 //! (`change_set.rs`, `carry_out.rs`). Whatever a record becomes, [`index::Index::settle`] alone tells the indexes.
 //! A plain refresh saves nothing and makes one event.
 
+mod app_report;
 mod carry_out;
 mod change_set;
 mod contact_uri;
@@ -65,6 +68,7 @@ use crate::model::{
 use crate::switchboard::command::CommandError;
 use crate::switchboard::output::Change;
 
+pub use app_report::{AppActivity, AppName};
 pub use device::DeviceView;
 pub use event::{Bound, BoundContact, Refusal, RegisterOutcome, RegistrarEvent, Saving};
 pub use extensions::{Counts, MAX_EXTENSIONS};

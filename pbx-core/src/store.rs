@@ -21,6 +21,7 @@ mod parked_call;
 mod seal;
 mod setting;
 mod udp_binding;
+mod wake_times;
 mod writer;
 
 use std::fs::File;
@@ -30,9 +31,11 @@ use sqlx::sqlite::SqlitePool;
 use sqlx::{Sqlite, Transaction};
 
 pub use call_log::CallFilter;
+pub use credential::open_credential;
 pub use error::StoreError;
 pub use inspect::{Inspection, inspect};
 pub use seal::{SealError, Sealer};
+pub use wake_times::KeptWakes;
 pub use writer::Writer;
 
 /// Every migration of every crate: one database has one history.

@@ -7,6 +7,7 @@
 //! Reading order: [`input`], [`output`], then `request` (what a SIP request starts), `invite`, `leg`, `execute` (how a
 //! call's wishes become SIP), `in_dialog`, `carried`, `wakes`, `commands`.
 
+mod app_reports;
 mod carried;
 pub mod command;
 mod commands;
@@ -142,6 +143,7 @@ struct PendingWake {
     device: DeviceId,
     extension: ExtensionNumber,
     call: Option<CallId>,
+    call_uuid: CallUuid,
     last_wake: LastWake,
 }
 

@@ -44,6 +44,11 @@ pub fn mint(
     Some(MintedAccount { credential, secret: Redacted::new(secret) })
 }
 
+/// A password that belongs to no account, such as that of a phone's own menu; `None` without random bytes.
+pub fn secret(random: &mut impl Iterator<Item = u8>) -> Option<String> {
+    letters(SECRET_ALPHABET, SECRET_LETTERS, random)
+}
+
 /// Letters drawn evenly: bytes beyond the last whole multiple of the alphabet are drawn again.
 fn letters(alphabet: &[u8], count: usize, random: &mut impl Iterator<Item = u8>) -> Option<String> {
     let whole = 256 - 256 % alphabet.len();

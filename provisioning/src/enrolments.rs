@@ -23,22 +23,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pbx_core::handle::SwitchboardHandle;
-use pbx_core::model::{ExtensionNumber, Redacted, Settings, UnixMillis};
+use pbx_core::model::{ExtensionNumber, Redacted, Settings, SipUsername, UnixMillis};
 use pbx_core::store::{Store, StoreError};
 use pbx_core::switchboard::command::{Command, CommandError, ExtensionDetail, Reply};
 use pbx_core::switchboard::output::Change;
 use thiserror::Error;
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
-use crate::account::{self, MintedAccount};
+use crate::account;
 use crate::enrolment::{
     Enrolment, EnrolmentId, EnrolmentState, LONGEST_LIFETIME, LabelError, Refusal, SHORTEST_LIFETIME, Times,
 };
-use crate::link::{LinkToken, TokenHash};
+use crate::handover::{FetchingApp, Handovers};
+use crate::installation::{AppRecord, DeviceToken, Installation};
+use crate::installations::Installations;
+use crate::link::{self, LinkToken, TokenHash};
 use crate::profile::{self, Profile};
 use crate::public_info::PublicInfo;
 use crate::throttle::Throttle;
-use crate::{handlers, qr, store};
+use crate::{handlers, paused, qr, store};
 
 /// Links of one extension that may wait for a device at once; nobody sets up more phones in a day.
 const OPEN_LINKS: i64 = 20;
@@ -119,6 +123,23 @@ pub struct IssuedLink {
     pub expires_at: UnixMillis,
 }
 
+/// What an app got from its link; the secret and the credential can be shown this once.
+#[derive(Debug)]
+pub struct Paired {
+    /// Its account.
+    pub profile: Profile,
+    /// What is kept of it.
+    pub installation: Installation,
+    /// Its credential for the device API.
+    pub token: DeviceToken,
+}
+
+/// An app that is to be paired.
+struct NewApp {
+    instance: String,
+    record: AppRecord,
+}
+
 /// The enrolment links of this installation; cheap to clone.
 #[derive(Clone)]
 pub struct Enrolments {
@@ -133,6 +154,8 @@ struct Inner {
     /// Held by whoever claims or revokes a link.
     changing: Mutex<()>,
     throttle: Throttle,
+    installations: Installations,
+    handovers: Handovers,
 }
 
 /// Tells the time; tests bring their own.
@@ -159,7 +182,10 @@ impl Enrolments {
     ) -> Self {
         public.https_base_url.truncate(public.https_base_url.trim_end_matches('/').len());
         let (changing, throttle) = (Mutex::default(), Throttle::default());
-        Self { inner: Arc::new(Inner { store, switchboard, public, clock, changing, throttle }) }
+        let (installations, handovers) = (Installations::new(store.clone()), Handovers::default());
+        Self {
+            inner: Arc::new(Inner { store, switchboard, public, clock, changing, throttle, installations, handovers }),
+        }
     }
 
     /// The public pages; to be nested under `/p`. They use the peer's address as `ConnectInfo<SocketAddr>`.
@@ -249,6 +275,7 @@ impl Enrolments {
     }
 
     async fn remove_account(&self, link: &Enrolment) -> Result<(), EnrolmentError> {
+        paused::forget(&self.inner.store, &link.username).await?;
         match self.inner.switchboard.ask(Command::RemoveCredential(link.username.clone())).await {
             Ok(_) => Ok(()),
             // Unknown to the switchboard is not gone from the disk: an earlier removal may have failed to be saved, and a
@@ -267,32 +294,116 @@ impl Enrolments {
     }
 
     /// Gives the link's account to the caller, once.
-    pub(crate) async fn redeem(&self, token: &LinkToken, user_agent: &str) -> Result<Profile, RedeemError> {
-        self.waiting(token).await?.ok_or(RedeemError::Gone)?;
+    pub(crate) async fn redeem(&self, token: &LinkToken, user_agent: &str) -> Result<Profile, PairError> {
+        self.waiting(token).await?.ok_or(PairError::Gone)?;
         let this = self.clone();
         let push_provider = profile::push_provider(user_agent);
         let hash = token.hash();
-        let task = tokio::spawn(async move { this.redeem_alone(hash).await });
-        let profile = task.await.map_err(|_| RedeemError::Unavailable(EnrolmentError::OddAnswer))??;
+        let task = tokio::spawn(async move { this.redeem_alone(hash, None).await });
+        let (profile, _) = task.await.map_err(|_| PairError::Unavailable(EnrolmentError::OddAnswer))??;
         Ok(Profile { push_provider, ..profile })
     }
 
-    async fn redeem_alone(&self, hash: TokenHash) -> Result<Profile, RedeemError> {
+    /// Gives the account of a link to an app written for Nightbell, once, with a credential for the device API.
+    ///
+    /// `code` is the link, its last part alone, or `USERNAME;TOKEN;FQDN`; `installation` is the app's own id.
+    pub async fn pair(&self, code: &str, installation: Option<Uuid>, record: AppRecord) -> Result<Paired, PairError> {
+        let token: LinkToken = link::in_code(code).parse().map_err(|_| PairError::Gone)?;
+        self.waiting(&token).await?.ok_or(PairError::Gone)?;
+        let id = match installation {
+            Some(id) => id,
+            None => uuid::Builder::from_random_bytes(random()?).into_uuid(),
+        };
+        let app = NewApp { instance: format!("urn:uuid:{}", id.as_hyphenated()), record };
+        let (this, hash) = (self.clone(), token.hash());
+        let task = tokio::spawn(async move { this.redeem_alone(hash, Some(app)).await });
+        let (profile, app) = task.await.map_err(|_| PairError::Unavailable(EnrolmentError::OddAnswer))??;
+        let (installation, token) = app.ok_or(PairError::Unavailable(EnrolmentError::OddAnswer))?;
+        Ok(Paired { profile, installation, token })
+    }
+
+    /// Takes the account of a device away: both its records and its credential for the device API go with it.
+    pub async fn log_out(&self, username: &SipUsername) -> Result<(), EnrolmentError> {
+        match self.inner.switchboard.ask(Command::RemoveCredential(username.clone())).await {
+            Ok(_) | Err(CommandError::NoSuchCredential(_)) => Ok(()),
+            Err(refused) => Err(refused.into()),
+        }
+    }
+
+    /// What a device of this account would be told now, without its secret, which nobody keeps.
+    pub async fn profile_of(
+        &self,
+        extension: ExtensionNumber,
+        username: SipUsername,
+    ) -> Result<Profile, EnrolmentError> {
+        let (detail, settings) = (self.extension(extension).await?, self.settings().await?);
+        self.profile(&detail, &settings, (username, Redacted::new(String::new())))
+    }
+
+    /// Opens an address from which an app fetches the account of this link, once; gives its code.
+    pub(crate) fn hand_over(&self, link: &LinkToken, app: FetchingApp) -> Result<LinkToken, EnrolmentError> {
+        let code = LinkToken::from_random(random()?);
+        self.inner.handovers.open(&code, link.clone(), app, self.now());
+        Ok(code)
+    }
+
+    /// Uses such an address up; gives the link and which document is wanted.
+    pub(crate) fn take_over(&self, code: &LinkToken) -> Option<(LinkToken, FetchingApp)> {
+        self.inner.handovers.take(code, self.now())
+    }
+
+    /// "Lost phone": takes a link back, with the account of the phone that has it, and issues another one in its place.
+    pub async fn replace(&self, id: EnrolmentId) -> Result<IssuedLink, EnrolmentError> {
+        let link = store::by_id(&self.inner.store, id).await?.ok_or(EnrolmentError::NoSuchLink)?;
+        // A link that was revoked before is replaced as well: the phone is out, the owner still needs a code.
+        match self.revoke(id).await {
+            Ok(_) | Err(EnrolmentError::Refused(Refusal::Revoked)) => {}
+            Err(refused) => return Err(refused),
+        }
+        self.issue(link.extension, link.label.as_str(), crate::DEFAULT_LIFETIME).await
+    }
+
+    /// App installations that use the device API.
+    pub fn installations(&self) -> &Installations {
+        &self.inner.installations
+    }
+
+    /// What the public addresses begin with, without a slash at the end.
+    pub fn base_url(&self) -> &str {
+        &self.inner.public.https_base_url
+    }
+
+    /// Notes a wrong token or credential; how long the address has to wait, if it has made too many.
+    pub fn missed(&self, from: std::net::IpAddr) -> Option<Duration> {
+        let now = self.now();
+        let wait = self.inner.throttle.wait(from, now);
+        if wait.is_none() {
+            self.inner.throttle.missed(from, now);
+        }
+        wait
+    }
+
+    async fn redeem_alone(
+        &self,
+        hash: TokenHash,
+        app: Option<NewApp>,
+    ) -> Result<(Profile, Option<(Installation, DeviceToken)>), PairError> {
         let _changing = self.inner.changing.lock().await;
         let now = self.now();
-        let link = store::by_token(&self.inner.store, hash).await?.ok_or(RedeemError::Gone)?;
-        let link = link.claim(now).map_err(|_| RedeemError::Gone)?;
+        let link = store::by_token(&self.inner.store, hash).await?.ok_or(PairError::Gone)?;
+        let link = link.claim(now).map_err(|_| PairError::Gone)?;
         let detail = self.extension(link.extension).await?;
         let settings = self.settings().await?;
         let username = link.username.clone();
         let minted = account::mint(link.extension, username, &settings.realm, &mut RandomBytes::default())
             .ok_or(EnrolmentError::Random)?;
-        let profile = self.profile(&detail, &settings, &minted)?;
+        let name = minted.credential.username.clone();
+        let profile = self.profile(&detail, &settings, (name, minted.secret.clone()))?;
         self.inner.switchboard.ask(Command::PutCredential(minted.credential)).await.map_err(EnrolmentError::from)?;
         match store::mark_claimed(&self.inner.store, link.id, now).await {
             Ok(true) => {}
             // Under the lock nobody else can have claimed it; the extension went, and the link and the account with it.
-            Ok(false) => return Err(RedeemError::Gone),
+            Ok(false) => return Err(PairError::Gone),
             Err(failure) => {
                 // Without a mark the link stays good; the account of which nobody knows the secret need not.
                 if let Err(kept) = self.remove_account(&link).await {
@@ -303,21 +414,46 @@ impl Enrolments {
         }
         tracing::info!(enrolment = %link.id, extension = %link.extension, account = %link.username,
             "an enrolment link was redeemed");
-        Ok(profile)
+        let app = match app {
+            Some(app) => Some(self.install(&link, app, now).await?),
+            None => None,
+        };
+        Ok((profile, app))
+    }
+
+    /// Gives the app its credential. A failure here leaves the link used: the answer that would have held the secret is lost.
+    async fn install(
+        &self,
+        link: &Enrolment,
+        app: NewApp,
+        now: UnixMillis,
+    ) -> Result<(Installation, DeviceToken), EnrolmentError> {
+        let token = DeviceToken::from_random(random()?);
+        let installation = Installation {
+            extension: link.extension,
+            username: link.username.clone(),
+            instance: app.instance,
+            record: app.record,
+            profile_seen: String::new(),
+            created_at: now,
+            seen_at: now,
+        };
+        self.inner.installations.add(&installation, &token).await?;
+        Ok((installation, token))
     }
 
     fn profile(
         &self,
         detail: &ExtensionDetail,
         settings: &Settings,
-        minted: &MintedAccount,
+        (username, secret): (SipUsername, Redacted<String>),
     ) -> Result<Profile, EnrolmentError> {
         let mut servers = VecDeque::from(self.inner.public.servers());
         Ok(Profile {
             extension: detail.line.extension.number,
             display_name: detail.line.extension.name.clone(),
-            username: minted.credential.username.clone(),
-            secret: minted.secret.clone(),
+            username,
+            secret,
             realm: settings.realm.clone(),
             domain: self.inner.public.sip_domain.clone(),
             server: servers.pop_front().ok_or(EnrolmentError::NoServer)?,
@@ -351,18 +487,18 @@ impl Enrolments {
         &self.inner.public
     }
 
-    pub(crate) fn switchboard(&self) -> &SwitchboardHandle {
-        &self.inner.switchboard
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
     }
 
-    pub(crate) fn throttle(&self) -> &Throttle {
-        &self.inner.throttle
+    pub(crate) fn switchboard(&self) -> &SwitchboardHandle {
+        &self.inner.switchboard
     }
 }
 
 /// Why a redemption gave no account.
 #[derive(Debug, Error)]
-pub(crate) enum RedeemError {
+pub enum PairError {
     /// No link with this token waits for a device; whether there ever was one is not said.
     #[error("no such link waits for a phone")]
     Gone,
@@ -371,7 +507,7 @@ pub(crate) enum RedeemError {
     Unavailable(#[from] EnrolmentError),
 }
 
-impl From<StoreError> for RedeemError {
+impl From<StoreError> for PairError {
     fn from(failure: StoreError) -> Self {
         Self::Unavailable(failure.into())
     }
@@ -385,7 +521,7 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], EnrolmentError> {
 
 /// Random bytes from the operating system, one after the other; ends when it has none.
 #[derive(Default)]
-struct RandomBytes {
+pub(crate) struct RandomBytes {
     drawn: VecDeque<u8>,
 }
 
@@ -401,7 +537,7 @@ impl Iterator for RandomBytes {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the public pages are an edge: nobody hands them the time")]
-fn wall_clock() -> UnixMillis {
+pub(crate) fn wall_clock() -> UnixMillis {
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     UnixMillis(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
 }

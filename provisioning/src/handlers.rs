@@ -7,6 +7,8 @@
 //! | `GET /{token}/linphone.xml` without it | 406, a page that explains | no |
 //! | `POST /{token}` | a page with the account; JSON for `Accept: application/json` | yes |
 //! | `POST /{token}/linphone.xml` | the Linphone profile | yes |
+//! | `POST /{token}` with `app=groundwire` or `app=zoiper` | a page with an address of the app's own, good once for ten minutes | no |
+//! | `GET /fetch/{code}` | the document of that app | yes |
 //! | `HEAD` of anything | as `GET`, without body | no |
 //!
 //! A token that is unknown, malformed, used, expired or revoked gets one and the same 404. Nothing here is cached, framed
@@ -16,6 +18,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use askama::Template;
 use axum::Router;
+use axum::body::to_bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::header::{
@@ -27,9 +30,12 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
-use crate::enrolments::{EnrolmentError, RedeemError};
+use crate::enrolments::{EnrolmentError, PairError};
+use crate::handover::FetchingApp;
 use crate::link::LinkToken;
-use crate::profile::{Profile, json, linphone};
+use crate::platform::VisitorPlatform;
+use crate::profile::{Profile, acrobits, bria, json, linphone, zoiper};
+use crate::qr;
 use crate::throttle::UNKNOWN;
 use crate::{Enrolment, Enrolments};
 
@@ -39,13 +45,17 @@ const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// The one field of the forms on these pages.
+const FORM_LIMIT: usize = 256;
 const HTML: &str = "text/html; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 const XML: &str = "application/xml; charset=utf-8";
 
 pub(crate) fn routes(enrolments: Enrolments) -> Router {
     Router::new()
         .route("/style.css", get(style))
+        .route("/fetch/{code}", get(fetch))
         .route("/{token}", get(open).post(post))
         .route("/{token}/linphone.xml", get(open_linphone).post(post_linphone))
         .fallback(async || gone())
@@ -77,6 +87,9 @@ enum Format {
     Page,
     Json,
     Linphone,
+    Bria,
+    Groundwire,
+    Zoiper,
 }
 
 type Token = Result<Path<String>, PathRejection>;
@@ -129,7 +142,55 @@ async fn open(State(enrolments): State<Enrolments>, token: Token, request: Reque
 
 async fn post(State(enrolments): State<Enrolments>, token: Token, request: Request) -> Response {
     let visit = Visit::new(token, &request);
-    redeem(&enrolments, &visit, visit.wished()).await
+    match chosen(request).await.as_deref() {
+        Some("bria") => redeem(&enrolments, &visit, Format::Bria).await,
+        Some(app) => match FetchingApp::from_name(app) {
+            Some(app) => hand_over(&enrolments, &visit, app).await,
+            None => redeem(&enrolments, &visit, visit.wished()).await,
+        },
+        None => redeem(&enrolments, &visit, visit.wished()).await,
+    }
+}
+
+/// The app whose button was pressed.
+async fn chosen(request: Request) -> Option<String> {
+    let body = to_bytes(request.into_body(), FORM_LIMIT).await.ok()?;
+    let form = std::str::from_utf8(&body).ok()?;
+    form.split('&').find_map(|pair| pair.strip_prefix("app=")).map(str::to_owned)
+}
+
+/// The page with the address of an app that cannot say who it is.
+async fn hand_over(enrolments: &Enrolments, visit: &Visit, app: FetchingApp) -> Response {
+    let token = match look_up(enrolments, visit).await {
+        Ok((token, _)) => token,
+        Err(answer) => return *answer,
+    };
+    let url = match enrolments.hand_over(&token, app) {
+        Ok(code) => format!("{}/p/fetch/{}", enrolments.base_url(), code.reveal()),
+        Err(failure) => return unavailable(&failure),
+    };
+    let link = app.scheme().zip(url.strip_prefix("https://")).map(|(scheme, rest)| format!("{scheme}{rest}"));
+    let svg = qr::svg(&url, &format!("QR code for {}", app.name())).unwrap_or_default();
+    page(StatusCode::OK, &HandoverPage { app: app.name(), link, svg })
+}
+
+/// The fetch of an app that was handed over to. A HEAD only looks.
+async fn fetch(State(enrolments): State<Enrolments>, code: Token, request: Request) -> Response {
+    let visit = Visit::new(code, &request);
+    let code = visit.token.parse().unwrap_or_else(|_| LinkToken::from_random([0; 32]));
+    if visit.method != Method::GET {
+        return gone();
+    }
+    let Some((token, app)) = enrolments.take_over(&code) else { return missed(&enrolments, visit.from) };
+    let format = match app {
+        FetchingApp::Groundwire => Format::Groundwire,
+        FetchingApp::Zoiper => Format::Zoiper,
+    };
+    match enrolments.redeem(&token, visit.text(USER_AGENT)).await {
+        Ok(profile) => written(&profile, format, enrolments.base_url()),
+        Err(PairError::Gone) => gone(),
+        Err(PairError::Unavailable(why)) => unavailable(&why),
+    }
 }
 
 async fn open_linphone(State(enrolments): State<Enrolments>, token: Token, request: Request) -> Response {
@@ -154,23 +215,21 @@ async fn post_linphone(State(enrolments): State<Enrolments>, token: Token, reque
 
 /// The link of this visit, if it waits for a device; otherwise the answer.
 async fn look_up(enrolments: &Enrolments, visit: &Visit) -> Result<(LinkToken, Enrolment), Box<Response>> {
-    let now = enrolments.now();
-    if let Some(wait) = enrolments.throttle().wait(visit.from, now) {
-        let text = "Too many wrong links came from your address. Wait ten minutes and try again.";
-        let answer = page(StatusCode::TOO_MANY_REQUESTS, &MessagePage { title: "Please wait", text });
-        return Err(Box::new(([(RETRY_AFTER, (wait.as_secs() + 1).to_string())], answer).into_response()));
+    // What is no token is looked up as one that nobody has, so that it costs the same.
+    let token = visit.token.parse().unwrap_or_else(|_| LinkToken::from_random([0; 32]));
+    match enrolments.waiting(&token).await {
+        Ok(Some(link)) => Ok((token, link)),
+        Ok(None) => Err(Box::new(missed(enrolments, visit.from))),
+        Err(failure) => Err(Box::new(unavailable(&failure.into()))),
     }
-    let found = match visit.token.parse::<LinkToken>() {
-        Ok(token) => match enrolments.waiting(&token).await {
-            Ok(link) => link.map(|link| (token, link)),
-            Err(failure) => return Err(Box::new(unavailable(&failure.into()))),
-        },
-        Err(_) => None,
-    };
-    found.ok_or_else(|| {
-        enrolments.throttle().missed(visit.from, now);
-        Box::new(gone())
-    })
+}
+
+/// The answer to a wrong token. Only wrong ones are slowed down: a guesser behind an office's address shuts nobody out.
+fn missed(enrolments: &Enrolments, from: IpAddr) -> Response {
+    let Some(wait) = enrolments.missed(from) else { return gone() };
+    let text = "Too many wrong links came from your address. Wait ten minutes and try again.";
+    let answer = page(StatusCode::TOO_MANY_REQUESTS, &MessagePage { title: "Please wait", text });
+    ([(RETRY_AFTER, (wait.as_secs() + 1).to_string())], answer).into_response()
 }
 
 async fn redeem(enrolments: &Enrolments, visit: &Visit, format: Format) -> Response {
@@ -179,17 +238,20 @@ async fn redeem(enrolments: &Enrolments, visit: &Visit, format: Format) -> Respo
         Err(answer) => return *answer,
     };
     match enrolments.redeem(&token, visit.text(USER_AGENT)).await {
-        Ok(profile) => written(&profile, format),
-        Err(RedeemError::Gone) => gone(),
-        Err(RedeemError::Unavailable(why)) => unavailable(&why),
+        Ok(profile) => written(&profile, format, enrolments.base_url()),
+        Err(PairError::Gone) => gone(),
+        Err(PairError::Unavailable(why)) => unavailable(&why),
     }
 }
 
-fn written(profile: &Profile, format: Format) -> Response {
+fn written(profile: &Profile, format: Format, base_url: &str) -> Response {
     match format {
         Format::Page => page(StatusCode::OK, &DetailsPage { profile }),
         Format::Json => body(JSON, json::json(profile).ok()),
         Format::Linphone => body(XML, linphone::xml(profile).ok()),
+        Format::Bria => body(TEXT, Some(bria::text(profile))),
+        Format::Groundwire => body(XML, Some(acrobits::xml(profile, base_url))),
+        Format::Zoiper => body(XML, Some(zoiper::xml(profile))),
     }
 }
 
@@ -201,6 +263,8 @@ fn landing(enrolments: &Enrolments, visit: &Visit, link: &Enrolment) -> Response
         &LandingPage {
             extension: link.extension.to_string(),
             app_link: format!("linphone-config:{url}"),
+            platform: VisitorPlatform::of(visit.text(USER_AGENT)),
+            svg: qr::svg(&url, "QR code of this link").unwrap_or_default(),
             left: if left >= 2 * 3600 {
                 format!("{} hours", left / 3600)
             } else {
@@ -251,7 +315,17 @@ fn body(content_type: &'static str, text: Option<String>) -> Response {
 struct LandingPage {
     extension: String,
     app_link: String,
+    platform: VisitorPlatform,
+    svg: String,
     left: String,
+}
+
+#[derive(Template)]
+#[template(path = "handover.html")]
+struct HandoverPage {
+    app: &'static str,
+    link: Option<String>,
+    svg: String,
 }
 
 #[derive(Template)]

@@ -8,12 +8,16 @@
 //! `handlers` (the public pages), `mail` (links by mail).
 
 pub mod account;
+pub mod desk_phone;
 pub mod enrolment;
+pub mod installation;
 pub mod link;
 pub mod profile;
 pub mod public_info;
 pub mod qr;
 
+#[cfg(feature = "web")]
+pub mod desk_phones;
 #[cfg(feature = "web")]
 mod enrolments;
 #[cfg(test)]
@@ -22,13 +26,23 @@ mod fixture;
 #[cfg(feature = "web")]
 mod handlers;
 #[cfg(feature = "web")]
+mod handover;
+#[cfg(feature = "web")]
+mod installations;
+#[cfg(feature = "web")]
 pub mod mail;
+#[cfg(feature = "web")]
+mod paused;
+#[cfg(feature = "web")]
+mod platform;
 #[cfg(feature = "web")]
 mod store;
 #[cfg(feature = "web")]
-mod throttle;
+pub mod throttle;
 
 pub use enrolment::{DEFAULT_LIFETIME, Enrolment, EnrolmentId, EnrolmentState, LONGEST_LIFETIME, SHORTEST_LIFETIME};
 #[cfg(feature = "web")]
-pub use enrolments::{EnrolmentError, Enrolments, IssuedLink};
+pub use enrolments::{EnrolmentError, Enrolments, IssuedLink, PairError, Paired};
+#[cfg(feature = "web")]
+pub use installations::Installations;
 pub use public_info::{PublicInfo, SipPorts};

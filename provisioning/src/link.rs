@@ -61,6 +61,16 @@ impl fmt::Debug for LinkToken {
     }
 }
 
+/// The token in whatever text an app was given: a link, the token alone, or `USERNAME;TOKEN;FQDN` (NethVoice).
+pub fn in_code(text: &str) -> &str {
+    let text = text.trim();
+    let mut parts = text.split(';');
+    if let (Some(_), Some(token), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) {
+        return token;
+    }
+    text.trim_end_matches('/').rsplit('/').next().unwrap_or(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +80,19 @@ mod tests {
         let token = LinkToken::from_random([0xfb; 32]);
         assert_eq!(token.reveal().len(), 43);
         assert_eq!(token.reveal().parse::<LinkToken>().unwrap(), token);
+    }
+
+    #[test]
+    fn a_code_is_a_link_a_token_or_the_three_parts_of_nethvoice() {
+        for code in [
+            "T0K",
+            "https://pbx.example.com/p/T0K",
+            "https://pbx.example.com/p/T0K/",
+            "101;T0K;pbx.example.com",
+            " T0K\n",
+        ] {
+            assert_eq!(in_code(code), "T0K", "{code}");
+        }
     }
 
     #[test]

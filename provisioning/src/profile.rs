@@ -1,7 +1,16 @@
 //! Everything a phone needs to register, with its secret: made at redemption, written into one answer, then forgotten.
 
+pub mod acrobits;
+pub mod app;
+pub mod bria;
 pub mod json;
 pub mod linphone;
+pub mod nethvoice;
+mod xml;
+pub mod zoiper;
+
+#[cfg(test)]
+mod format_tests;
 
 use pbx_core::model::{DisplayName, ExtensionNumber, PushProvider, Redacted, SipUsername};
 

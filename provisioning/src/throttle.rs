@@ -16,8 +16,9 @@ pub(crate) const WINDOW: Duration = Duration::from_secs(600);
 /// Addresses remembered at once, about 300 kB; beyond it the one whose window ends first is forgotten.
 const ADDRESSES: usize = 4096;
 
+/// Counts misses for each address.
 #[derive(Debug, Default)]
-pub(crate) struct Throttle {
+pub struct Throttle {
     windows: Mutex<BTreeMap<Network, Window>>,
 }
 
@@ -29,14 +30,14 @@ struct Window {
 
 impl Throttle {
     /// How long this address has to wait; `None` when it may try.
-    pub(crate) fn wait(&self, from: IpAddr, now: UnixMillis) -> Option<Duration> {
+    pub fn wait(&self, from: IpAddr, now: UnixMillis) -> Option<Duration> {
         let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         let window = windows.get(&Network::from(from)).filter(|window| !window.is_over(now))?;
         (window.misses >= MISSES).then(|| (window.began + WINDOW).since(now))
     }
 
     /// Notes a wrong token.
-    pub(crate) fn missed(&self, from: IpAddr, now: UnixMillis) {
+    pub fn missed(&self, from: IpAddr, now: UnixMillis) {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         let network = Network::from(from);
         if !windows.contains_key(&network) && windows.len() >= ADDRESSES {

@@ -18,6 +18,8 @@ mod error;
 mod fcm_account;
 mod fit;
 #[cfg(feature = "providers")]
+mod hms;
+#[cfg(feature = "providers")]
 mod pem;
 #[cfg(feature = "providers")]
 mod sealed;
@@ -39,17 +41,19 @@ pub use apns_key::ApnsKey;
 #[cfg(feature = "providers")]
 pub(crate) use endpoint::roots;
 #[cfg(feature = "providers")]
-pub use endpoint::{ACROBITS_MEDIATOR, APNS_PRODUCTION, APNS_SANDBOX, BaseUrl, FCM_BASE};
+pub use endpoint::{ACROBITS_MEDIATOR, APNS_PRODUCTION, APNS_SANDBOX, BaseUrl, FCM_BASE, HMS_BASE, HMS_TOKEN};
 #[cfg(feature = "providers")]
 pub use error::CredentialError;
 #[cfg(feature = "providers")]
 pub use fcm_account::FcmAccount;
 #[cfg(feature = "providers")]
+pub use hms::HmsApp;
+#[cfg(feature = "providers")]
 pub(crate) use sealed::{CredentialStore, KeptToken, Loaded};
 #[cfg(feature = "providers")]
 pub(crate) use validate::{
-    AcrobitsDetails, ApnsCertificateDetails, ApnsDetails, Details, FcmDetails, Key, WebPushDetails, WebhookDetails,
-    validate,
+    AcrobitsDetails, ApnsCertificateDetails, ApnsDetails, Details, FcmDetails, HmsDetails, Key, WebPushDetails,
+    WebhookDetails, validate,
 };
 #[cfg(feature = "providers")]
 pub use webhook::WebhookKey;
@@ -73,6 +77,8 @@ pub enum NewCredential {
     ApnsCertificate(NewApnsCertificate),
     /// A service account from the Firebase console.
     Fcm(NewFcmAccount),
+    /// An app of Huawei's AppGallery.
+    Hms(NewHmsApp),
     /// A relay that pushes in our place.
     Webhook(NewWebhook),
     /// Web Push, with a key that is made here.
@@ -165,6 +171,30 @@ pub struct NewFcmAccount {
     /// Instead of `https://fcm.googleapis.com`.
     #[serde(default)]
     pub base_url: Option<String>,
+    /// An additional trusted root in PEM, for a proxy that opens TLS or a stand-in.
+    #[serde(default)]
+    pub extra_ca_pem: Option<String>,
+}
+
+/// An app of AppGallery Connect with HMS Push Kit; see docs/hms.md.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewHmsApp {
+    /// A name for pages; empty means "HMS" and the app id.
+    #[serde(default)]
+    pub label: String,
+    /// Digits, in AppGallery Connect under Project settings.
+    pub app_id: String,
+    /// Beside it there.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub app_secret: Redacted<String>,
+    /// Instead of `https://push-api.cloud.huawei.com`.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// Instead of `https://oauth-login.cloud.huawei.com/oauth2/v3/token`.
+    #[serde(default)]
+    pub token_url: Option<String>,
     /// An additional trusted root in PEM, for a proxy that opens TLS or a stand-in.
     #[serde(default)]
     pub extra_ca_pem: Option<String>,

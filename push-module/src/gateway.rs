@@ -7,9 +7,11 @@ mod alarm;
 mod board;
 mod check;
 mod clock;
+mod door;
 mod driver;
 mod entry;
 mod health;
+mod kept;
 mod line;
 mod network;
 mod route;
@@ -35,6 +37,7 @@ use crate::egress::NetworkCheck;
 use clock::Clock;
 use driver::{CONTROLS, Control, Driver};
 use entry::Entry;
+use kept::{KeptStore, Record};
 
 pub use crate::delivery::Circuit;
 pub use alarm::{Alarm, AlarmCode};
@@ -61,9 +64,10 @@ pub enum GatewayError {
 #[derive(Debug)]
 struct Shared {
     store: CredentialStore,
+    kept_store: KeptStore,
     clock: Clock,
     entries: RwLock<BTreeMap<CredentialId, Arc<Entry>>>,
-    /// What came of every attempt since the start, by kind of credential; also of those that were removed.
+    /// What came of every attempt, by kind of credential; also of those that were removed.
     attempts: Mutex<BTreeMap<CredentialKind, Attempts>>,
     /// The last check of the way to the providers, or the one under way.
     network: Mutex<Option<NetworkCheck>>,
@@ -107,12 +111,23 @@ impl Shared {
         let entries = self.entries();
         let usable = entries.iter().filter(|entry| entry.line.is_some());
         let kinds: Vec<CredentialKind> = usable.map(|entry| entry.details.kind()).collect();
-        let mut providers = vec![PushProvider::Apns, PushProvider::Fcm, PushProvider::WebPush];
+        let mut providers = vec![PushProvider::Apns, PushProvider::Fcm, PushProvider::WebPush, PushProvider::Hms];
         providers.retain(|provider| kinds.iter().any(|kind| kind.serves(*provider)));
         let vapid_key = entries
             .iter()
             .find_map(|entry| entry.line.as_ref()?.vapid_parts().map(|(key, _)| key.public_key().to_owned()));
         self.offer.send_replace(PushOffer { providers, vapid_key });
+    }
+
+    /// How push did, as it is kept for the next start.
+    fn records(&self) -> BTreeMap<String, Record> {
+        let credentials =
+            self.entries().into_iter().map(|entry| (kept::of_credential(entry.id), entry.board().record()));
+        let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let total = |(kind, attempts): (&CredentialKind, &Attempts)| {
+            (kept::of_kind(*kind), Record { attempts: *attempts, ..Record::default() })
+        };
+        credentials.chain(attempts.iter().map(total)).collect()
     }
 
     fn route(&self, request: &WakeRequest) -> Result<Route, Refusal> {
@@ -131,15 +146,23 @@ impl Gateway {
         requests: mpsc::Receiver<GatewayInput>,
         reports: mpsc::Sender<WakeReport>,
     ) -> Result<(Self, JoinHandle<()>), GatewayError> {
-        let store = CredentialStore::new(store);
+        let (kept_store, store) = (KeptStore::new(store.clone()), CredentialStore::new(store));
+        let kept = kept_store.load().await?;
         let clock = Clock::start();
-        let entries = store.load().await?.into_iter().map(|it| (it.id, Arc::new(Entry::new(&clock, it)))).collect();
+        let mut entries = BTreeMap::new();
+        for loaded in store.load().await? {
+            let entry = Entry::new(&clock, loaded);
+            if let Some(record) = kept.get(&kept::of_credential(entry.id)) {
+                entry.board().restore(record);
+            }
+            entries.insert(entry.id, Arc::new(entry));
+        }
         let entries = RwLock::new(entries);
-        let (attempts, network, offer) = (Mutex::default(), Mutex::default(), watch::Sender::default());
-        let shared = Arc::new(Shared { store, clock, entries, attempts, network, offer });
+        let (attempts, network, offer) = (Mutex::new(kept::totals(&kept)), Mutex::default(), watch::Sender::default());
+        let shared = Arc::new(Shared { store, kept_store, clock, entries, attempts, network, offer });
         shared.announce_offer();
         let (controls, received) = mpsc::channel(CONTROLS);
-        let driver = Driver::new(Arc::clone(&shared), requests, reports, received);
+        let driver = Driver::new(Arc::clone(&shared), (requests, reports, received), kept);
         Ok((Self { shared, controls }, tokio::spawn(driver.run())))
     }
 
@@ -151,6 +174,7 @@ impl Gateway {
             NewCredential::Apns(_)
             | NewCredential::ApnsCertificate(_)
             | NewCredential::Fcm(_)
+            | NewCredential::Hms(_)
             | NewCredential::Webhook(_)
             | NewCredential::Acrobits(_) => None,
         };
@@ -204,6 +228,7 @@ impl Gateway {
         }
         self.shared.remove(id);
         self.tell(Control::Removed(id)).await?;
+        self.shared.kept_store.forget(id).await?;
         tracing::info!(%id, "push credential removed");
         Ok(())
     }
@@ -219,7 +244,7 @@ impl Gateway {
         self.shared.entries().iter().map(|entry| entry.health(now)).collect()
     }
 
-    /// What came of every attempt since the start, by kind of credential; also of credentials that were removed.
+    /// What came of every attempt there ever was, by kind of credential; also of credentials that were removed.
     pub fn attempts(&self) -> BTreeMap<CredentialKind, Attempts> {
         self.shared.attempts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

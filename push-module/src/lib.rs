@@ -23,8 +23,8 @@ pub mod standin;
 #[cfg(feature = "providers")]
 pub use credential::{
     ApnsEnvironment, Candidate, CheckOutcome, Choice, CredentialError, CredentialId, CredentialKind, CredentialState,
-    CredentialSummary, Endpoint, NewAcrobits, NewApnsCertificate, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush,
-    NewWebhook, Obstacle, choose, choose_for, obstacle,
+    CredentialSummary, Endpoint, NewAcrobits, NewApnsCertificate, NewApnsKey, NewCredential, NewFcmAccount, NewHmsApp,
+    NewWebPush, NewWebhook, Obstacle, choose, choose_for, obstacle,
 };
 #[cfg(feature = "providers")]
 pub use egress::{

@@ -11,6 +11,10 @@ pub mod acrobits;
 #[cfg(feature = "providers")]
 pub mod apns;
 pub mod fcm;
+#[cfg(feature = "providers")]
+#[cfg(test)]
+mod golden_tests;
+pub mod hms;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -28,7 +32,7 @@ pub use text::{CallerWords, NAME_BYTES, NUMBER_BYTES};
 /// The longest token that is put on the wire; Apple says to expect up to 100 bytes in hex, Google's have about 180.
 const TOKEN_BYTES: usize = 4096;
 
-/// The token for a kind of wake, or why there is none. For FCM one token serves all kinds.
+/// The token for a kind of wake, or why there is none. For FCM and HMS one token serves all kinds.
 pub fn fcm_token(target: &WakeTarget) -> Result<&Redacted<String>, Refusal> {
     match target.call_token.as_ref().or(target.notice_token.as_ref()) {
         Some(token) if is_printable(token.reveal()) => Ok(token),

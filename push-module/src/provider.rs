@@ -8,6 +8,7 @@ pub mod apns;
 pub mod client;
 pub mod fcm;
 pub mod guard;
+pub mod hms;
 mod reply;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@
 mod acrobits;
 mod apns;
 mod fcm;
+mod hms;
 mod jwt;
 mod key;
 mod peer;
@@ -19,6 +20,7 @@ mod webpush;
 pub use acrobits::{AcrobitsFault, AcrobitsRequest, AcrobitsStandin};
 pub use apns::{ApnsFault, ApnsRequest, ApnsStandin, CertificateKind, TestCertificate};
 pub use fcm::{FcmFault, FcmRequest, FcmStandin};
+pub use hms::{HmsFault, HmsRequest, HmsStandin};
 pub use key::{TestApnsKey, TestServiceAccount};
 pub use peer::{FaultyPeer, PeerAnswer, PeerFault};
 pub use push::{AcceptedPush, AnyToken, StandinError, Target};

@@ -66,6 +66,7 @@ pub(super) const fn words(step: TimelineStep) -> &'static str {
         TimelineStep::PushSent => "push sent",
         TimelineStep::PushAccepted => "push accepted",
         TimelineStep::PushFailed => "push failed",
+        TimelineStep::AppWoke => "the app got the push",
         TimelineStep::Registered => "the phone woke and registered",
         TimelineStep::InviteSent => "the call is handed to the phone",
         TimelineStep::Ringing => "the phone rings",

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use pbx_core::model::Redacted;
 use push_module::credential::{
     ApnsEnvironment, CredentialKind, Endpoint, NewAcrobits, NewApnsCertificate, NewApnsKey, NewCredential,
-    NewFcmAccount, NewWebPush, NewWebhook,
+    NewFcmAccount, NewHmsApp, NewWebPush, NewWebhook,
 };
 use push_module::credential::{CheckOutcome, CredentialState, CredentialSummary};
 use serde::Deserialize;
@@ -51,6 +51,8 @@ pub(super) enum AddCommand {
     ApnsCertificate(ApnsCertificateArgs),
     /// A service account of Firebase (JSON file)
     Fcm(FcmArgs),
+    /// An app of Huawei's AppGallery with Push Kit (docs/hms.md)
+    Hms(HmsArgs),
     /// A relay that pushes for apps whose publisher keeps the keys (docs/webhook.md)
     Webhook(WebhookArgs),
     /// Web Push for browsers and UnifiedPush; the key is made here (docs/web-push.md)
@@ -135,6 +137,28 @@ pub(super) struct FcmArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct HmsArgs {
+    /// The app id from AppGallery Connect, digits
+    #[arg(long, value_name = "ID")]
+    app_id: String,
+    /// A file with the app secret
+    #[arg(long, value_name = "FILE")]
+    secret: PathBuf,
+    /// A name for pages and lists
+    #[arg(long, default_value = "", hide_default_value = true)]
+    name: String,
+    /// Send here instead of https://push-api.cloud.huawei.com
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// Sign in here instead of https://oauth-login.cloud.huawei.com/oauth2/v3/token
+    #[arg(long, value_name = "URL")]
+    token_url: Option<String>,
+    /// One more trusted root certificate (PEM), for a proxy that opens TLS
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct WebPushArgs {
     /// Whom push services may write to: a mail address or an https page
     #[arg(long, value_name = "ADDRESS")]
@@ -190,6 +214,7 @@ pub(super) async fn run(client: &Client, command: CredentialCommand) -> Result<R
         CredentialCommand::Add(AddCommand::Apns(args)) => add(client, apns(args)?).await,
         CredentialCommand::Add(AddCommand::ApnsCertificate(args)) => add(client, apns_certificate(args)?).await,
         CredentialCommand::Add(AddCommand::Fcm(args)) => add(client, fcm(args)?).await,
+        CredentialCommand::Add(AddCommand::Hms(args)) => add(client, hms(args)?).await,
         CredentialCommand::Add(AddCommand::Webhook(args)) => add(client, webhook(args)?).await,
         CredentialCommand::Add(AddCommand::Webpush(args)) => add(client, web_push(args)?).await,
         CredentialCommand::Add(AddCommand::Acrobits(args)) => add(client, acrobits(args)?).await,
@@ -253,6 +278,18 @@ fn fcm(args: FcmArgs) -> Result<NewCredential, Failure> {
         service_account_json: read("the service account", &args.service_account)?,
         sender_id: args.sender_id,
         base_url: args.base_url,
+        extra_ca_pem,
+    }))
+}
+
+fn hms(args: HmsArgs) -> Result<NewCredential, Failure> {
+    let extra_ca_pem = args.ca.map(|ca| read("the root certificate", &ca)).transpose()?.map(Redacted::into_inner);
+    Ok(NewCredential::Hms(NewHmsApp {
+        label: args.name,
+        app_id: args.app_id,
+        app_secret: read("the app secret", &args.secret)?,
+        base_url: args.base_url,
+        token_url: args.token_url,
         extra_ca_pem,
     }))
 }
@@ -328,6 +365,7 @@ async fn list(client: &Client) -> Result<Report, Failure> {
         let service = match credential.provider {
             CredentialKind::Apns => "APNs",
             CredentialKind::Fcm => "FCM",
+            CredentialKind::Hms => "HMS",
             CredentialKind::Webhook => "relay",
             CredentialKind::WebPush => "Web Push",
             CredentialKind::Acrobits => "Acrobits",

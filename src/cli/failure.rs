@@ -56,6 +56,9 @@ pub(super) enum Failure {
         "the switchboard has ended by itself, which is a bug; the log above says more. Nightbell stops so that it can be started anew"
     )]
     Ended,
+    /// The redirect service, or asking one.
+    #[error("{0}")]
+    Redirect(String),
     /// No threads or no event queue.
     #[error("the runtime cannot start: {0}; the machine may be out of memory or of processes")]
     Runtime(io::Error),
@@ -83,6 +86,7 @@ impl Failure {
             | Self::Read { .. }
             | Self::Write { .. }
             | Self::Missing(_)
+            | Self::Redirect(_)
             | Self::Ended
             | Self::Runtime(_) => self.to_string(),
         };
@@ -99,6 +103,7 @@ impl Failure {
             Self::Read { .. } => "file_unreadable",
             Self::Write { .. } => "file_unwritable",
             Self::Missing(_) => "argument_missing",
+            Self::Redirect(_) => "redirect",
             Self::Demo(_) => "demo_failed",
             Self::Ended => "ended",
             Self::Runtime(_) => "no_runtime",

@@ -82,7 +82,7 @@ async fn an_admin_sees_a_phone_register_fall_asleep_and_be_woken_without_touchin
 }
 
 /// Every page that needs no more than an extension and a call.
-const PAGES: [&str; 23] = [
+const PAGES: [&str; 24] = [
     "/",
     "/extensions",
     "/extensions/import",
@@ -99,6 +99,7 @@ const PAGES: [&str; 23] = [
     "/push/apns",
     "/push/apns-certificate",
     "/push/fcm",
+    "/push/hms",
     "/push/webhook",
     "/push/webpush",
     "/push/acrobits",

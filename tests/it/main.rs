@@ -20,7 +20,13 @@ mod defence;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod desk_phones;
+#[cfg(test)]
+mod device_api;
+#[cfg(test)]
 mod digest_rules;
+#[cfg(test)]
+mod enrolling;
 #[cfg(test)]
 mod guarantees;
 #[cfg(test)]
@@ -41,6 +47,8 @@ mod push_apps;
 mod push_policy;
 #[cfg(test)]
 mod real_phones;
+#[cfg(test)]
+mod redirect;
 #[cfg(test)]
 mod register_rules;
 #[cfg(test)]

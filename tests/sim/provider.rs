@@ -45,7 +45,7 @@ impl Providers {
     pub(crate) fn attempt(&mut self, attempt: &Attempt, current: bool) -> Fate {
         let mood = match attempt.request.target.provider {
             PushProvider::Apns => self.apns,
-            PushProvider::Fcm | PushProvider::WebPush | PushProvider::Acrobits => self.fcm,
+            PushProvider::Fcm | PushProvider::WebPush | PushProvider::Hms | PushProvider::Acrobits => self.fcm,
         };
         let times = self.seen.entry(attempt.wake_id).or_insert(0);
         *times += 1;

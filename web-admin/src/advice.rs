@@ -227,6 +227,7 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
             PushProvider::Apns => "/push/apns",
             PushProvider::Fcm => "/push/fcm",
             PushProvider::WebPush => "/push/webpush",
+            PushProvider::Hms => "/push/hms",
             PushProvider::Acrobits => "/push/acrobits",
         };
         let text = format!("{} {text}.", phones(count));

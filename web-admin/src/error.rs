@@ -64,6 +64,7 @@ impl From<CommandError> for Refusal {
                 (StatusCode::NOT_FOUND, None)
             }
             E::WrongSecret => (StatusCode::UNAUTHORIZED, None),
+            E::NotPushed => (StatusCode::NOT_FOUND, Some("call")),
             E::NotBlocked(_) => (StatusCode::NOT_FOUND, Some("address")),
             E::NothingToPush(_) | E::Full(_) => (StatusCode::CONFLICT, None),
             E::RealmInUse => (StatusCode::CONFLICT, Some("realm")),

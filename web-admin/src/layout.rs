@@ -14,6 +14,7 @@ use crate::session::SignedIn;
 pub(crate) enum Menu {
     Dashboard,
     Extensions,
+    DeskPhones,
     Push,
     Calls,
     Security,
@@ -32,6 +33,7 @@ impl Menu {
         match self {
             Self::Dashboard => "Dashboard",
             Self::Extensions => "Extensions",
+            Self::DeskPhones => "Desk phones",
             Self::Push => "Push",
             Self::Calls => "Calls",
             Self::Security => "Security",
@@ -149,6 +151,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Frame {
 /// The sentence for `?done=code`; only these are shown, so a link cannot put words into our page.
 pub(crate) fn sentence(code: &str) -> Option<&'static str> {
     let known = [
+        ("phones-off", "All phones are off: they are signed out and are not woken."),
+        ("phones-on", "The phones are on. Each comes back by itself with the account it has."),
         ("saved", "Saved. The change is in force now."),
         ("removed", "Removed."),
         ("push-on", "Push is on."),
@@ -165,6 +169,9 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
         ("session-ended", "Signed out there. Whoever sits there has to sign in again."),
         ("again", "That took too long, or there were too many wrong codes. Sign in again."),
         ("confirmed", "Thank you. For the next five minutes you are not asked again."),
+        ("rotating", "The phone is told its other address at its next fetch; the one it has works until then."),
+        ("window-open", "For ten minutes this one phone may come without its secret address. Switch it on now."),
+        ("window-closed", "The pairing window is closed."),
         ("hung-up", "The call was ended."),
     ];
     known.into_iter().find(|(known, _)| *known == code).map(|(_, text)| text)

@@ -38,6 +38,8 @@ use crate::error::code;
         api::push::diagnosis, api::push::add, api::push::check, api::push::remove,
         api::calls::list, api::calls::get, api::calls::ringing, api::calls::active, api::calls::hang_up,
         api::blocklist::list, api::blocklist::remove,
+        api::desk_phones::list, api::desk_phones::add, api::desk_phones::get, api::desk_phones::remove,
+        api::desk_phones::renew_address, api::desk_phones::rotate, api::desk_phones::window,
         api::settings::get, api::settings::put,
         api::system::status, api::system::doctor, api::system::metrics,
         api::system::setup_link, api::events::stream, api::trouble::diagnosis,
@@ -51,12 +53,27 @@ use crate::error::code;
         api::me::test_push,
         api::audit::list, api::audit::verify, api::audit::export,
         api::acrobits::report, api::acrobits::logged_out,
+        api::device_app::pair, api::device_app::profile, api::device_app::install, api::device_app::report_state,
+        api::device_app::acknowledge, api::device_app::ringing, api::device_app::log_out,
+        api::installations::list, api::phones::unseen, api::phones::compare, api::phones::switch,
+        api::enrolments::replace,
     ),
 )]
 struct Document;
 
 /// Operations that need no session and no token.
-const OPEN: [&str; 3] = ["calls_ringing", "acrobits_report", "acrobits_logged_out"];
+const OPEN: [&str; 10] = [
+    "calls_ringing",
+    "acrobits_report",
+    "acrobits_logged_out",
+    "device_pair",
+    "device_profile",
+    "device_install",
+    "device_state",
+    "device_push_ack",
+    "device_ringing",
+    "device_log_out",
+];
 
 /// What all operations have in common.
 struct Usual;

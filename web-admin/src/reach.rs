@@ -102,6 +102,7 @@ fn named_apps(credential: &CredentialSummary) -> Vec<WakeTarget> {
         CredentialKind::Apns => credential.app_ids.iter().map(|app| target(PushProvider::Apns, app)).collect(),
         // The sender id is another name of the same project.
         CredentialKind::Fcm => credential.app_ids.iter().take(1).map(|app| target(PushProvider::Fcm, app)).collect(),
+        CredentialKind::Hms => credential.app_ids.iter().map(|app| target(PushProvider::Hms, app)).collect(),
         CredentialKind::Webhook | CredentialKind::WebPush | CredentialKind::Acrobits => Vec::new(),
     }
 }

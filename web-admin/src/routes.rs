@@ -31,6 +31,7 @@ use crate::route::Route;
 use crate::state::AdminState;
 use crate::{assets, events, openapi, session};
 
+mod desk_phones;
 mod enrolling;
 
 type Routes = Vec<Route>;
@@ -50,6 +51,9 @@ pub(crate) fn open() -> Routes {
         Route::at("/api/v1/acrobits/push-token").post(Nothing, api_acrobits::report).limit(OPEN_LIMIT),
         Route::at("/api/v1/acrobits/logged-out").post(Nothing, api_acrobits::logged_out).limit(OPEN_LIMIT),
     ]
+    .into_iter()
+    .chain(enrolling::open())
+    .collect()
 }
 
 /// Pages for people who are signed in.
@@ -71,6 +75,7 @@ fn push_pages() -> Routes {
         adding("/push/apns", Adding::ApnsKey),
         adding("/push/apns-certificate", Adding::ApnsCertificate),
         adding("/push/fcm", Adding::Fcm),
+        adding("/push/hms", Adding::Hms),
         adding("/push/webhook", Adding::Webhook),
         adding("/push/webpush", Adding::WebPush),
         adding("/push/acrobits", Adding::Acrobits),
@@ -163,6 +168,7 @@ fn people() -> Routes {
     ]
     .into_iter()
     .chain(enrolling::pages())
+    .chain(desk_phones::pages())
     .collect()
 }
 
@@ -232,6 +238,7 @@ pub(crate) fn api() -> Routes {
     ]
     .into_iter()
     .chain(enrolling::api())
+    .chain(desk_phones::api())
     .collect()
 }
 

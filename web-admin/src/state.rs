@@ -7,6 +7,7 @@ use pbx_core::handle::SwitchboardHandle;
 use pbx_core::model::{DeviceId, UnixMillis};
 use pbx_core::net::Counters;
 use pbx_core::store::Store;
+use provisioning::desk_phones::DeskPhones;
 
 use crate::api::idempotency::InProgress;
 use crate::audit::Audit;
@@ -54,6 +55,7 @@ pub struct AdminState {
     pub(crate) push: push_module::Gateway,
     pub(crate) enrolments: provisioning::Enrolments,
     pub(crate) mailer: provisioning::mail::Mailer,
+    pub(crate) desk_phones: DeskPhones,
     pub(crate) site: Site,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Arc<Throttle>,
@@ -80,6 +82,8 @@ impl AdminState {
         enrolments: provisioning::Enrolments,
         site: Site,
     ) -> Self {
+        let certificate = site.certificate.clone();
+        let desk_phones = DeskPhones::beside(&enrolments, Box::new(move || certificate.own_pem()));
         let event_log = EventLog::start(switchboard.notices(), site.started_at);
         let mailer = provisioning::mail::Mailer::new(enrolments.clone(), store.clone(), site.host().to_owned());
         Self {
@@ -88,6 +92,7 @@ impl AdminState {
             push,
             enrolments,
             mailer,
+            desk_phones,
             site,
             passwords: Passwords::new(),
             throttle: Arc::default(),
@@ -102,6 +107,11 @@ impl AdminState {
 }
 
 impl AdminState {
+    /// Desk phones; the wiring loads them and serves their addresses.
+    pub fn desk_phones(&self) -> DeskPhones {
+        self.desk_phones.clone()
+    }
+
     /// Mails; its `run` is to be spawned by the wiring.
     pub fn mailer(&self) -> provisioning::mail::Mailer {
         self.mailer.clone()

@@ -7,6 +7,7 @@ mod acrobits;
 mod api;
 mod audit;
 mod contract;
+mod desk_phones;
 mod events;
 mod idempotency;
 mod own;

@@ -112,6 +112,14 @@ impl LiveCertificate {
         self.loaded().info.clone()
     }
 
+    /// The self-made certificate in PEM, for phones that must be told to trust it; `None` for one of the admin's.
+    pub fn own_pem(&self) -> Option<String> {
+        if !self.info().self_made {
+            return None;
+        }
+        std::fs::read_to_string(self.place.folder.join("cert.pem")).ok()
+    }
+
     /// For HTTPS: HTTP/2 and HTTP/1.1.
     pub fn https_config(&self) -> Result<Arc<ServerConfig>, TlsError> {
         self.config(&[b"h2", b"http/1.1"])

@@ -146,6 +146,7 @@ pub(crate) const fn step(step: TimelineStep) -> &'static str {
         TimelineStep::PushSent => "Push sent",
         TimelineStep::PushAccepted => "Push accepted by the provider",
         TimelineStep::PushFailed => "Push failed",
+        TimelineStep::AppWoke => "The app got the push",
         TimelineStep::Registered => "The phone woke and registered",
         TimelineStep::InviteSent => "Call handed to the phone",
         TimelineStep::Ringing => "The phone rings",
@@ -160,7 +161,7 @@ pub(crate) const fn step(step: TimelineStep) -> &'static str {
 pub(crate) const fn step_class(step: TimelineStep) -> &'static str {
     match step {
         TimelineStep::PushFailed => "bad",
-        TimelineStep::Answered | TimelineStep::Ringing | TimelineStep::Registered => "ok",
+        TimelineStep::Answered | TimelineStep::Ringing | TimelineStep::Registered | TimelineStep::AppWoke => "ok",
         TimelineStep::PushQueued | TimelineStep::PushSent | TimelineStep::PushAccepted => "push",
         TimelineStep::Invited
         | TimelineStep::InviteSent
@@ -192,6 +193,7 @@ pub(crate) const fn credential_kind(kind: CredentialKind) -> &'static str {
     match kind {
         CredentialKind::Apns => provider(PushProvider::Apns),
         CredentialKind::Fcm => provider(PushProvider::Fcm),
+        CredentialKind::Hms => provider(PushProvider::Hms),
         CredentialKind::Webhook => "Push relay",
         CredentialKind::WebPush => provider(PushProvider::WebPush),
         CredentialKind::Acrobits => provider(PushProvider::Acrobits),
@@ -203,6 +205,7 @@ pub(crate) const fn provider(provider: PushProvider) -> &'static str {
         PushProvider::Apns => "Apple (APNs)",
         PushProvider::Fcm => "Google (FCM)",
         PushProvider::WebPush => "Web Push",
+        PushProvider::Hms => "Huawei (HMS)",
         PushProvider::Acrobits => "Acrobits",
     }
 }
@@ -213,6 +216,7 @@ pub(crate) const fn platform(provider: PushProvider) -> &'static str {
         PushProvider::Apns => "iPhone",
         PushProvider::Fcm => "Android",
         PushProvider::WebPush => "Browser, UnifiedPush",
+        PushProvider::Hms => "Huawei",
         PushProvider::Acrobits => "Groundwire, Cloud Softphone",
     }
 }

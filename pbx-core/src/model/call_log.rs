@@ -114,6 +114,8 @@ pub enum TimelineStep {
     PushAccepted,
     /// The provider refused a push, or delivery was given up.
     PushFailed,
+    /// The app that was woken says that the push reached it.
+    AppWoke,
     /// The waking device registered.
     Registered,
     /// An INVITE went to a device.
@@ -139,6 +141,7 @@ impl TimelineStep {
             Self::PushSent => "push_sent",
             Self::PushAccepted => "push_accepted",
             Self::PushFailed => "push_failed",
+            Self::AppWoke => "app_woke",
             Self::Registered => "registered",
             Self::InviteSent => "invite_sent",
             Self::Ringing => "ringing",
@@ -157,6 +160,7 @@ impl TimelineStep {
             Self::PushSent,
             Self::PushAccepted,
             Self::PushFailed,
+            Self::AppWoke,
             Self::Registered,
             Self::InviteSent,
             Self::Ringing,

@@ -20,24 +20,27 @@ pub enum PushProvider {
     /// Web Push (RFC 8030): browsers, and UnifiedPush for phones without Google.
     #[serde(rename = "webpush")]
     WebPush,
+    /// HMS Push Kit, for Huawei phones without Google.
+    Hms,
     /// Acrobits' push mediator, for Groundwire and Cloud Softphone; its tokens are reported over HTTPS.
     Acrobits,
 }
 
 impl PushProvider {
-    /// The value of `pn-provider` (RFC 8599 section 12, the IANA registry), of columns and of URLs.
+    /// The value of `pn-provider` (RFC 8599 section 12, the IANA registry; `hms` is not in it), of columns and of URLs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Apns => "apns",
             Self::Fcm => "fcm",
             Self::WebPush => "webpush",
+            Self::Hms => "hms",
             Self::Acrobits => "acrobits",
         }
     }
 
     /// From a stored or received name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Apns, Self::Fcm, Self::WebPush, Self::Acrobits]
+        [Self::Apns, Self::Fcm, Self::WebPush, Self::Hms, Self::Acrobits]
             .into_iter()
             .find(|provider| provider.as_str().eq_ignore_ascii_case(name))
     }
@@ -117,7 +120,7 @@ pub enum SwitchedOffBy {
 pub struct WakeTarget {
     /// Who wakes it.
     pub provider: PushProvider,
-    /// APNs: the bundle id without `.voip`; FCM: the project id or sender number the phone named;
+    /// APNs: the bundle id without `.voip`; FCM: the project id or sender number the phone named; HMS: the app id;
     /// Web Push: the push service's host.
     pub app_id: String,
     /// Production or sandbox.

@@ -87,6 +87,19 @@ impl WakeTimes {
         lock(&self.0).ordered.clone()
     }
 
+    /// Goes on from what was kept of a provider; counts of other steps begin anew.
+    pub fn restore(&self, provider: PushProvider, (ordered, sum_ms): (u64, u64), counts: &[u64]) {
+        let Ok(counts) = counts.try_into() else { return };
+        let mut wakes = lock(&self.0);
+        // Calls may have come before the database was read.
+        *wakes.ordered.entry(provider).or_default() += ordered;
+        let took = wakes.took.entry(provider).or_default();
+        for (one, before) in took.counts.iter_mut().zip::<[u64; WAKE_STEPS_MS.len() + 1]>(counts) {
+            *one += before;
+        }
+        took.sum_ms = took.sum_ms.saturating_add(sum_ms);
+    }
+
     pub(super) fn order(&self, wake: &WakeRequest) {
         if wake.kind != WakeKind::Call {
             return;

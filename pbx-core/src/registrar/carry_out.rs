@@ -397,7 +397,7 @@ fn store_binding(found: &mut Device) -> Change {
     }
 }
 
-fn note_user_agent(found: &mut Device, user_agent: &str) {
+pub(super) fn note_user_agent(found: &mut Device, user_agent: &str) {
     let mut end = user_agent.len().min(MAX_USER_AGENT_BYTES);
     while !user_agent.is_char_boundary(end) {
         end -= 1;
@@ -493,7 +493,7 @@ fn registration_is_to_be_saved(found: &Device, seconds: u32) -> bool {
     }
 }
 
-fn new_device(id: DeviceId, key: DeviceKey, username: SipUsername, at: UnixMillis) -> Device {
+pub(super) fn new_device(id: DeviceId, key: DeviceKey, username: SipUsername, at: UnixMillis) -> Device {
     Device {
         id,
         key,

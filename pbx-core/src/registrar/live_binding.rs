@@ -19,6 +19,8 @@ pub enum GoneReason {
     TransportError,
     /// It gave no sign within the grace time.
     NoAnswer,
+    /// Its app said that it went to the background.
+    WentToBackground,
     /// Another device of the extension took its place; the setting allows no more live devices.
     Displaced,
     /// The device was removed with everything it had.
@@ -31,6 +33,7 @@ impl GoneReason {
         match self {
             Self::Expired => BindingState::Lapsed,
             Self::Unregistered | Self::Displaced | Self::DeviceRemoved => BindingState::Removed,
+            Self::WentToBackground => BindingState::Removed,
             Self::FlowLost | Self::TransportError | Self::NoAnswer => BindingState::FlowLost,
         }
     }
@@ -39,7 +42,7 @@ impl GoneReason {
     pub(super) const fn ends_registration(self) -> bool {
         match self {
             Self::Expired | Self::Unregistered | Self::Displaced | Self::DeviceRemoved => true,
-            Self::FlowLost | Self::TransportError | Self::NoAnswer => false,
+            Self::FlowLost | Self::TransportError | Self::NoAnswer | Self::WentToBackground => false,
         }
     }
 
@@ -50,6 +53,7 @@ impl GoneReason {
             Self::Unregistered => "signed off",
             Self::FlowLost => "lost its connection",
             Self::TransportError => "could not be reached over the network",
+            Self::WentToBackground => "said that it went to the background",
             Self::NoAnswer => "gave no sign when it was called",
             Self::Displaced => "gave way to another phone of this extension, because no more may be registered at once",
             Self::DeviceRemoved => "was removed",
@@ -157,7 +161,7 @@ impl LiveBinding {
     /// Ends the binding. What only a living one needs is dropped, unless it may yet prove to be alive.
     pub(super) fn end(&mut self, why: GoneReason, at: Moment) {
         self.life = Life::Gone { why, at };
-        if why != GoneReason::NoAnswer {
+        if !matches!(why, GoneReason::NoAnswer | GoneReason::WentToBackground) {
             self.uri = contact_uri::without_push_params(&self.uri).into();
             self.params = Box::default();
             self.path = Box::default();
@@ -174,7 +178,7 @@ impl LiveBinding {
 
     /// Takes back an end by [`GoneReason::NoAnswer`]; false when it ended otherwise or its time is over.
     pub(super) fn revive(&mut self, now: Moment) -> bool {
-        let revives = self.is_doubted() && self.expires > now;
+        let revives = matches!(self.life, Life::Gone { why: GoneReason::NoAnswer, .. }) && self.expires > now;
         if revives {
             self.life = Life::Live { renewed: true };
             self.suspect = false;
@@ -182,9 +186,21 @@ impl LiveBinding {
         revives
     }
 
-    /// Whether it ended only because the device kept silent, so that a sign of it would bring it back.
+    /// Takes back an end by [`GoneReason::WentToBackground`] and gives the flow; `None` when it ended otherwise or its time
+    /// is over.
+    pub(super) fn return_to_front(&mut self, now: Moment) -> Option<Flow> {
+        let slept = matches!(self.life, Life::Gone { why: GoneReason::WentToBackground, .. });
+        if !slept || self.expires <= now {
+            return None;
+        }
+        self.life = Life::Live { renewed: true };
+        self.suspect = false;
+        Some(self.flow)
+    }
+
+    /// Whether it ended only by silence, or by what its app said, so that a sign of it would bring it back.
     pub(super) const fn is_doubted(&self) -> bool {
-        matches!(self.life, Life::Gone { why: GoneReason::NoAnswer, .. })
+        matches!(self.life, Life::Gone { why: GoneReason::NoAnswer | GoneReason::WentToBackground, .. })
     }
 
     /// Whether the device can be reached through it.

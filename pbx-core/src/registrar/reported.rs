@@ -85,7 +85,7 @@ impl Registrar {
 }
 
 impl Books {
-    fn settle_and_save(&mut self, entry: &mut Entry, device: DeviceId, changes: &mut Vec<Change>) {
+    pub(super) fn settle_and_save(&mut self, entry: &mut Entry, device: DeviceId, changes: &mut Vec<Change>) {
         let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
         let Some(found) = entry.device_mut(device) else { return };
         self.index.settle(found, push_enabled);
@@ -105,7 +105,7 @@ fn owner(entry: &Entry, username: &SipUsername, offered: &OfferedTarget) -> Opti
 
 /// A token belongs to one device of the extension; those that lose it, which are all without an
 /// owner.
-fn lose_token(entry: &mut Entry, owner: Option<DeviceId>, offered: &OfferedTarget) -> Vec<DeviceId> {
+pub(super) fn lose_token(entry: &mut Entry, owner: Option<DeviceId>, offered: &OfferedTarget) -> Vec<DeviceId> {
     let mut lost = Vec::new();
     for other in entry.devices.iter_mut().filter(|other| Some(other.id) != owner) {
         if other.target.as_deref().is_some_and(|target| offered.is_token_of(target)) {
@@ -132,6 +132,6 @@ pub(super) fn is_sleeping_app(device: &Device, username: &SipUsername, user_agen
 pub(super) const fn is_reported(provider: PushProvider) -> bool {
     match provider {
         PushProvider::Acrobits => true,
-        PushProvider::Apns | PushProvider::Fcm | PushProvider::WebPush => false,
+        PushProvider::Apns | PushProvider::Fcm | PushProvider::WebPush | PushProvider::Hms => false,
     }
 }

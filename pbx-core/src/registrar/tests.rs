@@ -1,5 +1,6 @@
 //! The transition table row by row, every rule of a REGISTER, restart, and random histories against a tiny reference.
 
+mod app_report;
 mod bounds;
 mod flows;
 mod keys;

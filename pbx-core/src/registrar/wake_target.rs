@@ -169,7 +169,7 @@ pub(super) fn outlive_registration(slot: &mut Option<Arc<WakeTarget>>) -> bool {
 pub(super) fn can_be_refreshed(target: &WakeTarget) -> bool {
     match target.provider {
         PushProvider::Apns => target.notice_token.is_some(),
-        PushProvider::Fcm | PushProvider::WebPush => true,
+        PushProvider::Fcm | PushProvider::WebPush | PushProvider::Hms => true,
         // The mediator knows no push that only makes an app register.
         PushProvider::Acrobits => false,
     }

@@ -52,6 +52,15 @@ pub(super) async fn all(readers: &SqlitePool, sealer: &Sealer) -> Result<Vec<Sip
     rows.into_iter().map(|row| row.into_credential(sealer)).collect()
 }
 
+/// An account from its columns, wherever they are kept.
+pub fn open_credential(
+    store: &super::Store,
+    (username, extension): (String, String),
+    digests: Vec<u8>,
+) -> Result<SipCredential, StoreError> {
+    Row { username, extension, digests }.into_credential(store.sealer())
+}
+
 fn place(username: &str) -> String {
     format!("sip_credential.digests:{username}")
 }

@@ -12,7 +12,7 @@ use crate::model::{
     UnixMillis,
 };
 
-use crate::registrar::PushReport;
+use crate::registrar::{AppActivity, OfferedTarget, PushReport};
 
 /// A wish.
 #[derive(Debug, Clone)]
@@ -56,6 +56,37 @@ pub enum Command {
         secret: Redacted<String>,
         /// What it says.
         report: PushReport,
+    },
+    /// An app that proved its account says that it is installed, and how it is woken.
+    ReportInstallation {
+        /// The account.
+        username: SipUsername,
+        /// The value of `+sip.instance` without quotes and angle brackets.
+        instance: String,
+        /// Its program; kept until a REGISTER names one.
+        user_agent: String,
+        /// How it is woken; `None` leaves that as it is.
+        target: Option<OfferedTarget>,
+    },
+    /// An app that proved its account says whether it is in front of its user.
+    ReportActivity {
+        /// The account.
+        username: SipUsername,
+        /// As in [`Self::ReportInstallation`].
+        instance: String,
+        /// In front or not.
+        activity: AppActivity,
+    },
+    /// An app that proved its account says that a push for a call reached it.
+    AcknowledgePush {
+        /// The account.
+        username: SipUsername,
+        /// As in [`Self::ReportInstallation`].
+        instance: String,
+        /// The call, as the push named it.
+        call: CallUuid,
+        /// Whether it showed the call to its user.
+        shown: bool,
     },
     /// Forget a device and both its records.
     RemoveDevice(DeviceId),
@@ -137,6 +168,8 @@ pub enum Reply {
     Calls(Vec<ActiveCall>),
     /// Counts.
     Status(Status),
+    /// The device an app has here.
+    Device(DeviceId),
     /// How many test pushes went out, by device; the outcome follows as `Notice::Extension`.
     TestPushes(Vec<DeviceId>),
     /// Every block that holds now, the newest first.
@@ -255,6 +288,9 @@ pub enum CommandError {
     /// Nothing is blocked at this address.
     #[error("nothing is blocked at {0}")]
     NotBlocked(Network),
+    /// The device was not pushed for that call, or the call is long over.
+    #[error("this phone was not pushed for that call, or the call is long over")]
+    NotPushed,
     /// No device of the extension has a wake target.
     #[error(
         "no device of extension {0} can be pushed: none has sent a push token yet; open the app on the phone once while it is registered here"
@@ -301,6 +337,7 @@ impl CommandError {
             Self::NoSuchDevice(_) => "no_such_device",
             Self::NoSuchCall(_) => "no_such_call",
             Self::NotBlocked(_) => "not_blocked",
+            Self::NotPushed => "no_such_call",
             Self::NothingToPush(_) => "nothing_to_push",
             Self::Full(_) => "full",
             Self::Settings(_) => "setting_out_of_range",

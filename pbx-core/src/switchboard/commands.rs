@@ -21,7 +21,7 @@ use crate::sip::digest::{Authenticator, ha1};
 const MAX_PAGE: usize = 1000;
 
 /// What a command comes to: an answer now, or an answer when these changes are durable.
-enum Outcome {
+pub(super) enum Outcome {
     Now(Reply),
     WhenSaved(Reply, Vec<Change>),
 }
@@ -56,6 +56,15 @@ impl Switchboard {
                 Ok(Outcome::Now(Reply::Done))
             }
             Command::ReportPush { username, secret, report } => self.report_push(&username, &secret, report, now),
+            Command::ReportInstallation { username, instance, user_agent, target } => {
+                self.report_installation((&username, &instance), &user_agent, target.as_ref(), now)
+            }
+            Command::ReportActivity { username, instance, activity } => {
+                self.report_activity((&username, &instance), activity, now)
+            }
+            Command::AcknowledgePush { username, instance, call, shown } => {
+                self.acknowledge_push((&username, &instance), call, shown, now)
+            }
             Command::RemoveDevice(device) => self.remove_device(device),
             Command::TestPush(number) => self.test_push_command(number, None, now),
             Command::TestPushDevice(device) => {

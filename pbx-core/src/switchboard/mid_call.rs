@@ -99,7 +99,8 @@ impl Switchboard {
             | GoneReason::Expired
             | GoneReason::Unregistered
             | GoneReason::Displaced
-            | GoneReason::DeviceRemoved => false,
+            | GoneReason::DeviceRemoved
+            | GoneReason::WentToBackground => false,
         });
         flow_is_dead.then_some(device)
     }

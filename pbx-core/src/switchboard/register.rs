@@ -173,7 +173,7 @@ impl Switchboard {
         let line = |provider: &PushProvider| {
             let key = match provider {
                 PushProvider::WebPush => vapid.as_str(),
-                PushProvider::Apns | PushProvider::Fcm | PushProvider::Acrobits => "",
+                PushProvider::Apns | PushProvider::Fcm | PushProvider::Hms | PushProvider::Acrobits => "",
             };
             format!("*;+sip.pns=\"{provider}\"{key}{refresh}{in_calls}")
         };

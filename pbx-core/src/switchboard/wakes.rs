@@ -86,6 +86,7 @@ impl Switchboard {
             device: request.device,
             extension: request.extension,
             call: request.call,
+            call_uuid: request.call_uuid,
             last_wake: fresh_last_wake(request.kind, now),
         };
         self.wake_deadlines.insert((forget_at, request.wake_id));

@@ -89,7 +89,7 @@ async fn of_many_concurrent_redemptions_exactly_one_wins() {
     for attempt in attempts {
         match attempt.await.unwrap() {
             Ok(profile) => winners.push(profile),
-            Err(refused) => assert!(matches!(refused, RedeemError::Gone), "{refused:?}"),
+            Err(refused) => assert!(matches!(refused, PairError::Gone), "{refused:?}"),
         }
     }
     assert_eq!(winners.len(), 1);
@@ -144,7 +144,7 @@ async fn a_link_stays_good_when_the_account_cannot_be_saved() {
     fixture.accounts.disk_full.store(true, Ordering::SeqCst);
     let refused = fixture.enrolments.redeem(&token, "").await.unwrap_err();
     assert!(
-        matches!(refused, RedeemError::Unavailable(EnrolmentError::Switchboard(CommandError::NotSaved))),
+        matches!(refused, PairError::Unavailable(EnrolmentError::Switchboard(CommandError::NotSaved))),
         "{refused:?}"
     );
     assert_eq!(state_of(&fixture).await, EnrolmentState::Issued);
@@ -157,7 +157,7 @@ async fn an_expired_link_is_not_redeemed() {
     let fixture = Fixture::new().await;
     let token = token_of(&fixture.issue().await);
     fixture.pass(DEFAULT_LIFETIME);
-    assert!(matches!(fixture.enrolments.redeem(&token, "").await, Err(RedeemError::Gone)));
+    assert!(matches!(fixture.enrolments.redeem(&token, "").await, Err(PairError::Gone)));
     assert_eq!(state_of(&fixture).await, EnrolmentState::Expired);
     assert!(fixture.accounts.names().is_empty());
 }
@@ -167,7 +167,7 @@ async fn a_revoked_link_is_not_redeemed() {
     let fixture = Fixture::new().await;
     let link = fixture.issue().await;
     fixture.enrolments.revoke(link.id).await.unwrap();
-    assert!(matches!(fixture.enrolments.redeem(&token_of(&link), "").await, Err(RedeemError::Gone)));
+    assert!(matches!(fixture.enrolments.redeem(&token_of(&link), "").await, Err(PairError::Gone)));
     assert_eq!(fixture.enrolments.revoke(link.id).await.unwrap_err().code(), "link_revoked");
     assert!(fixture.accounts.names().is_empty());
 }

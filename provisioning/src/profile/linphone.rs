@@ -7,6 +7,7 @@
 use askama::Template as _;
 
 use super::Profile;
+use super::xml::allowed;
 
 /// The document.
 pub fn xml(profile: &Profile) -> Result<String, askama::Error> {
@@ -26,18 +27,13 @@ pub fn xml(profile: &Profile) -> Result<String, askama::Error> {
 /// The address with the owner's name as a quoted string (RFC 3261 section 25.1).
 fn identity(profile: &Profile) -> String {
     let mut name = String::new();
-    for c in profile.display_name.as_str().chars().filter(|c| allowed_in_xml(*c)) {
+    for c in profile.display_name.as_str().chars().filter(|c| allowed(*c)) {
         if matches!(c, '"' | '\\') {
             name.push('\\');
         }
         name.push(c);
     }
     if name.is_empty() { format!("<{}>", profile.address()) } else { format!("\"{name}\" <{}>", profile.address()) }
-}
-
-/// XML 1.0 section 2.2 forbids these even as references, and one of them would spoil the whole document.
-fn allowed_in_xml(c: char) -> bool {
-    !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
 #[derive(askama::Template)]

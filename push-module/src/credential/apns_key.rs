@@ -39,6 +39,9 @@ impl ApnsKey {
     /// Reads the content of a `.p8` file; spaces and line ends around it do not matter.
     pub fn parse(key_id: &str, team_id: &str, p8: &str) -> Result<Self, CredentialError> {
         let key_id = ten_characters(key_id).ok_or_else(|| CredentialError::KeyId { given: shortened(key_id) })?;
+        if uuid::Uuid::try_parse(team_id.trim()).is_ok() {
+            return Err(CredentialError::IssuerId);
+        }
         let team_id = ten_characters(team_id).ok_or_else(|| CredentialError::TeamId { given: shortened(team_id) })?;
         let pair = parse_key(p8)?;
         let fingerprint = fingerprint(pair.public_key().as_ref());

@@ -153,6 +153,14 @@ fn no_credential(target: &WakeTarget) -> Obstacle {
     let (provider, secret) = match target.provider {
         PushProvider::Apns => ("APNs", "APNs key"),
         PushProvider::Fcm => ("FCM", "Firebase service account"),
+        PushProvider::Hms => {
+            return Obstacle {
+                code: "no_credential",
+                text: format!("cannot be pushed: no credential for {app} (HMS)"),
+                fix: "ask the publisher of the app for its app id and app secret at Huawei and add them under Push"
+                    .to_owned(),
+            };
+        }
         PushProvider::Acrobits => {
             return Obstacle {
                 code: "no_credential",

@@ -14,6 +14,10 @@ pub const APNS_PRODUCTION: &str = "https://api.push.apple.com";
 pub const APNS_SANDBOX: &str = "https://api.sandbox.push.apple.com";
 /// Google's host for sending.
 pub const FCM_BASE: &str = "https://fcm.googleapis.com";
+/// Huawei's host for sending.
+pub const HMS_BASE: &str = "https://push-api.cloud.huawei.com";
+/// Huawei's host for access tokens.
+pub const HMS_TOKEN: &str = "https://oauth-login.cloud.huawei.com/oauth2/v3/token";
 /// Acrobits' push mediator.
 pub const ACROBITS_MEDIATOR: &str = "https://pnm.cloudsoftphone.com/pnm2/send";
 
@@ -80,6 +84,9 @@ pub(super) fn check_url(given: &str) -> Result<(), &'static str> {
         return Err("it must end with the host, the port or a path, without “?” and “#”");
     }
     let Some(host) = url.host_str() else { return Err("the host is missing; write it like https://push.example.com") };
+    if let Some(ended) = ended(host, url.port(), url.path()) {
+        return Err(ended);
+    }
     match url.scheme() {
         "https" => Ok(()),
         "http" if is_loopback(host) => Ok(()),
@@ -88,6 +95,27 @@ pub(super) fn check_url(given: &str) -> Result<(), &'static str> {
         ),
         _ => Err("it must begin with https://"),
     }
+}
+
+/// Interfaces that were shut down and still stand in old instructions.
+fn ended(host: &str, port: Option<u16>, path: &str) -> Option<&'static str> {
+    let is_binary_host = matches!(host, "gateway.push.apple.com" | "gateway.sandbox.push.apple.com")
+        || matches!(host, "feedback.push.apple.com" | "feedback.sandbox.push.apple.com");
+    let is_apple = host.ends_with(".push.apple.com");
+    if is_binary_host || (is_apple && matches!(port, Some(2195 | 2196))) {
+        return Some(
+            "Apple shut down its binary interface (ports 2195 and 2196) in 2021; leave the field empty, or give https://api.push.apple.com with port 443 or 2197",
+        );
+    }
+    if matches!(host, "gcm-http.googleapis.com" | "android.googleapis.com" | "android.apis.google.com") {
+        return Some("Google shut down GCM in 2019; leave the field empty and upload a service account of Firebase");
+    }
+    if host == "fcm.googleapis.com" && path.starts_with("/fcm/send") {
+        return Some(
+            "Google shut down this interface and its server keys in 2024; leave the field empty and upload a service account",
+        );
+    }
+    None
 }
 
 fn is_loopback(host: &str) -> bool {

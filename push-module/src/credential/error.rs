@@ -138,6 +138,11 @@ pub enum CredentialError {
         /// What was given.
         given: String,
     },
+    /// What belongs to the App Store Connect API.
+    #[error(
+        "the team id: this is an issuer id of the App Store Connect API, whose keys cannot push; make a key under Certificates, Identifiers & Profiles > Keys with Apple Push Notifications service, and give the 10 characters shown under Membership"
+    )]
+    IssuerId,
     /// Not a bundle id.
     #[error("the bundle id “{given}” is not one; it looks like com.example.app, without “.voip” at its end")]
     BundleId {
@@ -196,6 +201,24 @@ pub enum CredentialError {
         /// What was given.
         given: String,
     },
+    /// Not an app id of Huawei.
+    #[error(
+        "the app id “{given}” is not one of Huawei's; it has only digits and stands in AppGallery Connect under Project settings"
+    )]
+    HmsAppId {
+        /// What was given.
+        given: String,
+    },
+    /// Not a secret of Huawei.
+    #[error(
+        "the app secret: it is too short or has blanks in it; copy it from AppGallery Connect, Project settings, beside the app id"
+    )]
+    HmsSecret,
+    /// The app's file.
+    #[error(
+        "the app secret: this is agconnect-services.json, the file for building the app; give the app secret itself, from AppGallery Connect under Project settings, beside the app id"
+    )]
+    HmsFile,
     /// Not an app's id.
     #[error(
         "the app id “{given}” is not one; it is a bundle id such as com.example.app (without “.voip”), a Firebase project or a sender id"
@@ -311,6 +334,7 @@ impl CredentialError {
             Self::TooLarge { .. } => "too_large",
             Self::KeyId { .. } => "bad_key_id",
             Self::TeamId { .. } => "bad_team_id",
+            Self::IssuerId => "is_issuer_id",
             Self::BundleId { .. } => "bad_bundle_id",
             Self::NotAServiceAccount { .. } => "not_a_service_account",
             Self::OtherCredentialType { .. } => "other_credential_type",
@@ -320,6 +344,9 @@ impl CredentialError {
             Self::LegacyServerKey => "legacy_server_key",
             Self::ServiceAccountField { .. } => "bad_service_account_field",
             Self::SenderId { .. } => "bad_sender_id",
+            Self::HmsAppId { .. } => "bad_hms_app_id",
+            Self::HmsSecret => "bad_hms_secret",
+            Self::HmsFile => "is_agconnect_services_json",
             Self::AppId { .. } => "bad_app_id",
             Self::WebhookSecret => "bad_secret",
             Self::Contact { .. } => "bad_contact",
@@ -362,7 +389,7 @@ impl CredentialError {
             | Self::CertificateEnded { .. } => Some("certificate"),
             Self::CertificatePassword => Some("password"),
             Self::KeyId { .. } => Some("key_id"),
-            Self::TeamId { .. } => Some("team_id"),
+            Self::TeamId { .. } | Self::IssuerId => Some("team_id"),
             Self::BundleId { .. } => Some("bundle_ids"),
             Self::NotAServiceAccount { .. }
             | Self::OtherCredentialType { .. }
@@ -372,6 +399,8 @@ impl CredentialError {
             | Self::LegacyServerKey
             | Self::ServiceAccountField { .. } => Some("service_account_json"),
             Self::SenderId { .. } => Some("sender_id"),
+            Self::HmsAppId { .. } => Some("app_id"),
+            Self::HmsSecret | Self::HmsFile => Some("app_secret"),
             Self::AppId { .. } => Some("app_ids"),
             Self::WebhookSecret => Some("secret"),
             Self::Contact { .. } => Some("contact"),

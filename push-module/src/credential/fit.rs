@@ -36,6 +36,9 @@ pub fn fit<T: AsRef<str>>(kind: CredentialKind, app_ids: &[T], target: &WakeTarg
         (CredentialKind::Webhook, PushProvider::Apns | PushProvider::Fcm) => {
             app_ids.is_empty().then_some(Fit::AnyRelay)
         }
+        (CredentialKind::Hms, PushProvider::Hms) if named => Some(Fit::Named),
+        // A phone that left out its app id is meant by a lone credential; Huawei itself compares.
+        (CredentialKind::Hms, PushProvider::Hms) => (only_one && app.is_empty()).then_some(Fit::Unnamed),
         (CredentialKind::WebPush, PushProvider::WebPush) => Some(Fit::Named),
         (CredentialKind::Acrobits, PushProvider::Acrobits) if named => Some(Fit::Named),
         (CredentialKind::Acrobits, PushProvider::Acrobits) => app_ids.is_empty().then_some(Fit::Unnamed),
@@ -43,6 +46,7 @@ pub fn fit<T: AsRef<str>>(kind: CredentialKind, app_ids: &[T], target: &WakeTarg
         (
             CredentialKind::Apns
             | CredentialKind::Fcm
+            | CredentialKind::Hms
             | CredentialKind::Webhook
             | CredentialKind::WebPush
             | CredentialKind::Acrobits,
@@ -54,9 +58,11 @@ pub fn fit<T: AsRef<str>>(kind: CredentialKind, app_ids: &[T], target: &WakeTarg
 /// Whether it is a key of our own for phones of this provider.
 pub(crate) const fn is_key_for(kind: CredentialKind, provider: PushProvider) -> bool {
     match kind {
-        CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::WebPush | CredentialKind::Acrobits => {
-            kind.serves(provider)
-        }
+        CredentialKind::Apns
+        | CredentialKind::Fcm
+        | CredentialKind::Hms
+        | CredentialKind::WebPush
+        | CredentialKind::Acrobits => kind.serves(provider),
         CredentialKind::Webhook => false,
     }
 }

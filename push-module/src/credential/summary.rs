@@ -26,6 +26,8 @@ pub enum CredentialKind {
     Apns,
     /// A Firebase service account.
     Fcm,
+    /// An app of Huawei's AppGallery.
+    Hms,
     /// A relay that pushes in our place.
     Webhook,
     /// This installation's own key for Web Push.
@@ -41,6 +43,7 @@ impl CredentialKind {
         match self {
             Self::Apns => "apns",
             Self::Fcm => "fcm",
+            Self::Hms => "hms",
             Self::Webhook => "webhook",
             Self::WebPush => "webpush",
             Self::Acrobits => "acrobits",
@@ -52,10 +55,11 @@ impl CredentialKind {
         match (self, provider) {
             (Self::Apns, PushProvider::Apns)
             | (Self::Fcm, PushProvider::Fcm)
+            | (Self::Hms, PushProvider::Hms)
             | (Self::WebPush, PushProvider::WebPush)
             | (Self::Acrobits, PushProvider::Acrobits)
             | (Self::Webhook, PushProvider::Apns | PushProvider::Fcm) => true,
-            (Self::Apns | Self::Fcm | Self::Webhook | Self::WebPush | Self::Acrobits, _) => false,
+            (Self::Apns | Self::Fcm | Self::Hms | Self::Webhook | Self::WebPush | Self::Acrobits, _) => false,
         }
     }
 }

@@ -8,8 +8,9 @@ use super::apns_key::{fingerprint, shortened};
 use super::endpoint::check_ca;
 use super::{
     ACROBITS_MEDIATOR, APNS_PRODUCTION, APNS_SANDBOX, ApnsCertificate, ApnsEnvironment, ApnsKey, BaseUrl,
-    CredentialError, CredentialKind, FCM_BASE, FcmAccount, NewAcrobits, NewApnsCertificate, NewApnsKey, NewCredential,
-    NewFcmAccount, NewWebPush, NewWebhook, VapidKey, WebhookKey, webpush,
+    CredentialError, CredentialKind, FCM_BASE, FcmAccount, HMS_BASE, HMS_TOKEN, HmsApp, NewAcrobits,
+    NewApnsCertificate, NewApnsKey, NewCredential, NewFcmAccount, NewHmsApp, NewWebPush, NewWebhook, VapidKey,
+    WebhookKey, webpush,
 };
 
 /// Longer names break every table on a phone.
@@ -24,6 +25,7 @@ pub(crate) enum Details {
     Apns(ApnsDetails),
     ApnsCertificate(ApnsCertificateDetails),
     Fcm(FcmDetails),
+    Hms(HmsDetails),
     Webhook(WebhookDetails),
     #[serde(rename = "webpush")]
     WebPush(WebPushDetails),
@@ -65,6 +67,14 @@ pub(crate) struct FcmDetails {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HmsDetails {
+    pub(crate) app_id: String,
+    pub(crate) base_url: BaseUrl,
+    pub(crate) token_url: BaseUrl,
+    pub(crate) extra_ca_pem: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WebhookDetails {
     pub(crate) url: BaseUrl,
     pub(crate) app_ids: Vec<String>,
@@ -91,7 +101,12 @@ impl Details {
     pub(crate) fn token_identity(&self, fingerprint: &str) -> Option<String> {
         match self {
             Self::Apns(apns) => Some(format!("{fingerprint}:{}:{}", apns.key_id, apns.team_id)),
-            Self::ApnsCertificate(_) | Self::Fcm(_) | Self::Webhook(_) | Self::WebPush(_) | Self::Acrobits(_) => None,
+            Self::ApnsCertificate(_)
+            | Self::Fcm(_)
+            | Self::Hms(_)
+            | Self::Webhook(_)
+            | Self::WebPush(_)
+            | Self::Acrobits(_) => None,
         }
     }
 
@@ -99,6 +114,7 @@ impl Details {
         match self {
             Self::Apns(_) | Self::ApnsCertificate(_) => CredentialKind::Apns,
             Self::Fcm(_) => CredentialKind::Fcm,
+            Self::Hms(_) => CredentialKind::Hms,
             Self::Webhook(_) => CredentialKind::Webhook,
             Self::WebPush(_) => CredentialKind::WebPush,
             Self::Acrobits(_) => CredentialKind::Acrobits,
@@ -115,6 +131,7 @@ impl Details {
                 apps
             }
             Self::Fcm(fcm) => std::iter::once(fcm.project_id.as_str()).chain(fcm.sender_id.as_deref()).collect(),
+            Self::Hms(hms) => vec![hms.app_id.as_str()],
             Self::Webhook(webhook) => webhook.app_ids.iter().map(String::as_str).collect(),
             // Every app of every push service.
             Self::WebPush(_) => Vec::new(),
@@ -126,7 +143,9 @@ impl Details {
     pub(crate) fn topics(&self) -> Option<Vec<&str>> {
         match self {
             Self::ApnsCertificate(certificate) => Some(certificate.topics.iter().map(String::as_str).collect()),
-            Self::Apns(_) | Self::Fcm(_) | Self::Webhook(_) | Self::WebPush(_) | Self::Acrobits(_) => None,
+            Self::Apns(_) | Self::Fcm(_) | Self::Hms(_) | Self::Webhook(_) | Self::WebPush(_) | Self::Acrobits(_) => {
+                None
+            }
         }
     }
 
@@ -135,7 +154,7 @@ impl Details {
         match self {
             Self::Apns(apns) => Some(apns.environment),
             Self::ApnsCertificate(certificate) => Some(certificate.environment),
-            Self::Fcm(_) | Self::Webhook(_) | Self::WebPush(_) | Self::Acrobits(_) => None,
+            Self::Fcm(_) | Self::Hms(_) | Self::Webhook(_) | Self::WebPush(_) | Self::Acrobits(_) => None,
         }
     }
 
@@ -143,7 +162,9 @@ impl Details {
     pub(crate) fn ends_at(&self) -> Option<UnixMillis> {
         match self {
             Self::ApnsCertificate(certificate) => Some(certificate.ends_at),
-            Self::Apns(_) | Self::Fcm(_) | Self::Webhook(_) | Self::WebPush(_) | Self::Acrobits(_) => None,
+            Self::Apns(_) | Self::Fcm(_) | Self::Hms(_) | Self::Webhook(_) | Self::WebPush(_) | Self::Acrobits(_) => {
+                None
+            }
         }
     }
 
@@ -152,6 +173,7 @@ impl Details {
             Self::Apns(apns) => apns.extra_ca_pem.as_deref(),
             Self::ApnsCertificate(certificate) => certificate.extra_ca_pem.as_deref(),
             Self::Fcm(fcm) => fcm.extra_ca_pem.as_deref(),
+            Self::Hms(hms) => hms.extra_ca_pem.as_deref(),
             Self::Webhook(webhook) => webhook.extra_ca_pem.as_deref(),
             Self::WebPush(web_push) => web_push.extra_ca_pem.as_deref(),
             Self::Acrobits(acrobits) => acrobits.extra_ca_pem.as_deref(),
@@ -165,6 +187,7 @@ pub(crate) enum Key {
     Apns(ApnsKey),
     ApnsCertificate(ApnsCertificate),
     Fcm(FcmAccount),
+    Hms(HmsApp),
     Webhook(WebhookKey),
     WebPush(VapidKey),
     /// The mediator asks for none; this is the fingerprint of its address.
@@ -177,6 +200,7 @@ impl Key {
             Self::Apns(key) => key.fingerprint(),
             Self::ApnsCertificate(certificate) => certificate.fingerprint(),
             Self::Fcm(account) => account.fingerprint(),
+            Self::Hms(app) => app.fingerprint(),
             Self::Webhook(key) => key.fingerprint(),
             Self::WebPush(key) => key.fingerprint(),
             Self::Acrobits(fingerprint) => fingerprint,
@@ -187,7 +211,9 @@ impl Key {
     pub(crate) fn certificate(&self) -> Option<&ApnsCertificate> {
         match self {
             Self::ApnsCertificate(certificate) => Some(certificate),
-            Self::Apns(_) | Self::Fcm(_) | Self::Webhook(_) | Self::WebPush(_) | Self::Acrobits(_) => None,
+            Self::Apns(_) | Self::Fcm(_) | Self::Hms(_) | Self::Webhook(_) | Self::WebPush(_) | Self::Acrobits(_) => {
+                None
+            }
         }
     }
 
@@ -197,6 +223,7 @@ impl Key {
             Details::Apns(apns) => ApnsKey::parse(&apns.key_id, &apns.team_id, secret).map(Self::Apns),
             Details::ApnsCertificate(_) => ApnsCertificate::stored(secret).map(Self::ApnsCertificate),
             Details::Fcm(_) => FcmAccount::parse(secret).map(Self::Fcm),
+            Details::Hms(hms) => HmsApp::parse(&hms.app_id, secret).map(Self::Hms),
             Details::Webhook(_) => WebhookKey::parse(secret).map(Self::Webhook),
             Details::WebPush(_) => VapidKey::parse(secret).map(Self::WebPush),
             Details::Acrobits(acrobits) => Ok(Self::Acrobits(fingerprint(acrobits.url.as_str().as_bytes()))),
@@ -224,6 +251,7 @@ pub(crate) fn validate(
         NewCredential::Apns(new) => validate_apns(new),
         NewCredential::ApnsCertificate(new) => validate_apns_certificate(new, now),
         NewCredential::Fcm(new) => validate_fcm(new),
+        NewCredential::Hms(new) => validate_hms(new),
         NewCredential::Webhook(new) => validate_webhook(new),
         NewCredential::Acrobits(new) => validate_acrobits(new),
         NewCredential::WebPush(new) => validate_web_push(new, vapid.ok_or(CredentialError::VapidKey)?),
@@ -289,6 +317,22 @@ fn validate_fcm(new: NewFcmAccount) -> Result<Validated, CredentialError> {
         details: Details::Fcm(details),
         secret: new.service_account_json,
         key: Key::Fcm(account),
+    })
+}
+
+fn validate_hms(new: NewHmsApp) -> Result<Validated, CredentialError> {
+    let app = HmsApp::parse(&new.app_id, new.app_secret.reveal())?;
+    let details = HmsDetails {
+        app_id: app.app_id().to_owned(),
+        base_url: BaseUrl::parse("base_url", new.base_url.as_deref(), HMS_BASE)?,
+        token_url: BaseUrl::parse("token_url", new.token_url.as_deref(), HMS_TOKEN)?,
+        extra_ca_pem: check_ca(new.extra_ca_pem.as_deref())?,
+    };
+    Ok(Validated {
+        label: label(&new.label, || format!("HMS {}", app.app_id()))?,
+        details: Details::Hms(details),
+        secret: app.secret().clone(),
+        key: Key::Hms(app),
     })
 }
 

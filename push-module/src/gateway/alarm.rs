@@ -247,9 +247,13 @@ pub(super) fn alarms(health: &ProviderHealth, now: UnixMillis) -> Vec<Alarm> {
 /// The alarm of a failing state, by the code of the failure.
 fn of_failure(code: &str) -> (AlarmCode, &'static str) {
     match code {
-        "apns_key" | "apns_certificate" | "apns_forbidden" | "fcm_key" | "fcm_unauthenticated" => {
-            (AlarmCode::KeyRefused, "is refused")
-        }
+        "apns_key"
+        | "apns_certificate"
+        | "apns_forbidden"
+        | "fcm_key"
+        | "hms_key"
+        | "hms_auth"
+        | "fcm_unauthenticated" => (AlarmCode::KeyRefused, "is refused"),
         "apns_clock" | "fcm_clock" => (AlarmCode::ClockSkew, "is refused because of the time"),
         "apns_token_updates" => (AlarmCode::TokenUpdates, "is used by another program"),
         "unreachable" => (AlarmCode::Unreachable, "gets no answer from its provider"),

@@ -6,6 +6,7 @@ use pbx_core::model::{Environment, UnixMillis, Verdict};
 
 use super::alarm::{Alarm, AlarmCode};
 use super::health::{Attempts, ProviderFailure};
+use super::kept::Record;
 use crate::credential::{CheckOutcome, CredentialState};
 use crate::delivery::{Circuit, KEY_ENVIRONMENT, LaneStatus, Outcome, Remedy};
 
@@ -59,6 +60,18 @@ impl Board {
             recent: VecDeque::new(),
             raised: BTreeSet::new(),
         }
+    }
+
+    /// Goes on from what was kept.
+    pub(super) fn restore(&mut self, record: &Record) {
+        self.last_success = record.last_success;
+        self.last_failure.clone_from(&record.last_failure);
+        self.attempts = record.attempts;
+    }
+
+    /// What is kept for the next start.
+    pub(super) fn record(&self) -> Record {
+        Record { last_success: self.last_success, last_failure: self.last_failure.clone(), attempts: self.attempts }
     }
 
     pub(super) fn note_check(&mut self, check: CheckOutcome) {

@@ -8,7 +8,7 @@ use super::line::{Line, age, apns_base};
 use crate::credential::{ApnsCertificateDetails, BaseUrl, CheckOutcome, KeptToken, TOKEN_SECONDS};
 use crate::delivery::{Answer, KEY_ENVIRONMENT};
 use crate::provider::fcm::AccessError;
-use crate::provider::{SendError, acrobits, apns, fcm, webhook};
+use crate::provider::{SendError, acrobits, apns, fcm, hms, webhook};
 
 /// Apps of one key that are checked; more than a few share one answer anyway.
 const TOPICS: usize = 5;
@@ -17,6 +17,7 @@ const ANY_TOPIC: &str = "org.example.nightbell-check";
 
 const APPLE_GOOD: &str = "Apple accepts this key; phones of its apps can be woken";
 const GOOGLE_GOOD: &str = "Google accepts this service account; phones of its project can be woken";
+const HUAWEI_GOOD: &str = "Huawei accepts app id and app secret; phones of this app can be woken";
 const RELAY_GOOD: &str = "the relay accepts our signature; phones of its apps can be woken";
 
 const KEY_GOOD: &str =
@@ -56,6 +57,9 @@ pub(super) async fn check(line: &Line, id: WakeId, now: Now) -> Checked {
         (Some(Err(answer)), _) => Checked { outcome: outcome_of(&bad(&answer), APPLE_GOOD, now.wall), minted: None },
         (None, Some(_)) => {
             Checked { outcome: outcome_of(&check_fcm(line, now.wall).await, GOOGLE_GOOD, now.wall), minted: None }
+        }
+        (None, None) if line.hms_parts().is_some() => {
+            Checked { outcome: outcome_of(&check_hms(line, now.wall).await, HUAWEI_GOOD, now.wall), minted: None }
         }
         (None, None) if line.vapid_parts().is_some() => {
             Checked { outcome: outcome_of(&check_web_push(line, now.wall), KEY_GOOD, now.wall), minted: None }
@@ -198,6 +202,34 @@ async fn check_fcm(line: &Line, now: UnixMillis) -> Finding {
         Err(error) => unreachable(error),
         Ok(reply) => {
             let answer = fcm::classify(&reply);
+            match &answer.verdict {
+                Verdict::Accepted | Verdict::TokenGone { .. } | Verdict::TokenWrong { .. } => Finding::Good,
+                Verdict::Misconfigured { .. } | Verdict::RetryAfter { .. } | Verdict::Refused { .. } => bad(&answer),
+            }
+        }
+    }
+}
+
+async fn check_hms(line: &Line, now: UnixMillis) -> Finding {
+    let Some((app, details)) = line.hms_parts() else {
+        return Finding::Bad { code: "unreadable".to_owned(), text: "add it again".to_owned() };
+    };
+    let client = match line.new_client() {
+        Ok(client) => client,
+        Err(error) => return unreachable(error),
+    };
+    let access = match hms::fetch_access(&client, app, &details.token_url, now).await {
+        Ok(access) => access,
+        Err(AccessError::Refused(answer)) => return bad(&answer),
+        Err(AccessError::Unreachable(error)) => return unreachable(error),
+    };
+    let Ok(message) = hms::build_check() else {
+        return Finding::Bad { code: "push_unbuildable".to_owned(), text: "please report this".to_owned() };
+    };
+    match hms::send(&client, &details.base_url, app.app_id(), message, &access.token).await {
+        Err(error) => unreachable(error),
+        Ok(reply) => {
+            let answer = hms::classify(&reply);
             match &answer.verdict {
                 Verdict::Accepted | Verdict::TokenGone { .. } | Verdict::TokenWrong { .. } => Finding::Good,
                 Verdict::Misconfigured { .. } | Verdict::RetryAfter { .. } | Verdict::Refused { .. } => bad(&answer),

@@ -12,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::alarm::is_off;
 use super::board::Tried;
 use super::entry::Entry;
+use super::kept::Record;
 use super::line::{Sent, Upkeep, slots};
 use super::{GatewayInput, Shared};
 use crate::credential::{CredentialId, CredentialKind, KeptToken};
@@ -62,20 +63,26 @@ pub(super) struct Driver {
     machine: Delivery,
     tasks: JoinSet<Done>,
     on_the_wire: BTreeMap<WakeId, OnTheWire>,
+    /// How push did, as it stands in the database.
+    kept: BTreeMap<String, Record>,
 }
 
 impl Driver {
     pub(super) fn new(
         shared: Arc<Shared>,
-        requests: mpsc::Receiver<GatewayInput>,
-        reports: mpsc::Sender<WakeReport>,
-        controls: mpsc::Receiver<Control>,
+        (requests, reports, controls): (
+            mpsc::Receiver<GatewayInput>,
+            mpsc::Sender<WakeReport>,
+            mpsc::Receiver<Control>,
+        ),
+        kept: BTreeMap<String, Record>,
     ) -> Self {
         let mut machine = Delivery::new();
         for entry in shared.entries() {
             machine.set_slots(entry.id, slots(entry.details.kind()));
         }
-        Self { shared, requests, reports, controls, machine, tasks: JoinSet::new(), on_the_wire: BTreeMap::new() }
+        let (tasks, on_the_wire) = (JoinSet::new(), BTreeMap::new());
+        Self { shared, requests, reports, controls, machine, tasks, on_the_wire, kept }
     }
 
     /// Runs until the core is gone and what was on the wire has ended.
@@ -102,7 +109,10 @@ impl Driver {
                     Some(control) => self.control(control),
                     None => controls_open = false,
                 },
-                _ = upkeep.tick(), if end.is_none() => self.upkeep_all(),
+                _ = upkeep.tick(), if end.is_none() => {
+                    self.upkeep_all();
+                    self.keep_records();
+                }
                 () = sleep_until(due) => {
                     let now = self.now();
                     self.machine.handle_timeout(now);
@@ -286,6 +296,25 @@ impl Driver {
         }
     }
 
+    /// Saves what changed of how push did, beside the calls.
+    fn keep_records(&mut self) {
+        let records = self.shared.records();
+        let is_new = |(subject, record): &(&String, &Record)| self.kept.get(*subject) != Some(record);
+        let changed: BTreeMap<_, _> =
+            records.iter().filter(is_new).map(|(subject, record)| (subject.clone(), record.clone())).collect();
+        if changed.is_empty() {
+            return;
+        }
+        self.kept = records;
+        let (store, now) = (self.shared.kept_store.clone(), self.now().wall);
+        self.tasks.spawn(async move {
+            if let Err(error) = store.save(&changed, now).await {
+                tracing::warn!(%error, "how push did could not be kept; its numbers go back a minute if Nightbell restarts now");
+            }
+            Done::Kept
+        });
+    }
+
     /// Stores a new provider token beside the calls, not in their way.
     fn keep(&mut self, credential: CredentialId, token: Option<KeptToken>) {
         let Some(token) = token else { return };
@@ -302,8 +331,9 @@ impl Driver {
         });
     }
 
-    /// Lets provider tokens reach the database before the task ends.
+    /// Lets provider tokens and records reach the database before the task ends.
     async fn finish(&mut self) {
+        self.keep_records();
         for on_the_wire in std::mem::take(&mut self.on_the_wire).into_values() {
             on_the_wire.task.abort();
         }
@@ -324,7 +354,7 @@ impl Driver {
 /// Whether its clock is better than ours.
 const fn measures_time(kind: CredentialKind) -> bool {
     match kind {
-        CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::Acrobits => true,
+        CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::Hms | CredentialKind::Acrobits => true,
         CredentialKind::Webhook | CredentialKind::WebPush => false,
     }
 }

@@ -88,6 +88,9 @@ impl Entry {
                 summary.client_email = Some(fcm.client_email.clone());
                 summary.endpoints = vec![fcm.base_url.to_string(), fcm.token_uri.clone()];
             }
+            Details::Hms(hms) => {
+                summary.endpoints = vec![hms.base_url.to_string(), hms.token_url.to_string()];
+            }
             Details::Webhook(webhook) => {
                 summary.endpoints = vec![webhook.url.to_string()];
             }

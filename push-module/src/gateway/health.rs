@@ -20,9 +20,9 @@ pub struct ProviderHealth {
     /// How it is doing.
     #[serde(flatten)]
     pub state: CredentialState,
-    /// When the provider last accepted it, since this process started.
+    /// When the provider last accepted it; outlives restarts.
     pub last_success: Option<UnixMillis>,
-    /// What went wrong last, since this process started.
+    /// What went wrong last; outlives restarts.
     pub last_failure: Option<ProviderFailure>,
     /// When the provider last said "too many pushes", and its words.
     pub last_quota: Option<ProviderFailure>,
@@ -30,7 +30,7 @@ pub struct ProviderHealth {
     pub waiting: usize,
     /// Attempts on the wire.
     pub sending: usize,
-    /// Attempts since this process started, by what came of them.
+    /// All attempts with it, by what came of them; outlive restarts.
     pub attempts: Attempts,
     /// Of the last 100 attempts, how many in a hundred the provider took; what is wrong with a phone's token is not counted.
     pub success_percent: Option<u8>,
@@ -79,7 +79,8 @@ pub struct ProviderFailure {
 }
 
 /// What came of attempts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Attempts {
     /// The provider took the push.

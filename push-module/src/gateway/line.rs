@@ -7,10 +7,11 @@ use std::time::Duration;
 use pbx_core::model::{Moment, Now, Redacted, UnixMillis, Verdict};
 use tokio::sync::Mutex as AsyncMutex;
 
+use super::door::Door;
 use crate::credential::{
     AcrobitsDetails, ApnsCertificateDetails, ApnsDetails, ApnsKey, BaseUrl, CredentialKind, Details, FcmAccount,
-    FcmDetails, KeptToken, Key, Loaded, TOKEN_SECONDS, VapidKey, VapidToken, WebPushDetails, WebhookDetails,
-    WebhookKey,
+    FcmDetails, HmsApp, HmsDetails, KeptToken, Key, Loaded, TOKEN_SECONDS, VapidKey, VapidToken, WebPushDetails,
+    WebhookDetails, WebhookKey,
 };
 use crate::delivery::{Answer, Attempt, Connection, Outcome, Refusal, SENDING};
 use crate::provider::client::{Protocol, build};
@@ -19,7 +20,7 @@ use crate::provider::guard::Guard;
 use crate::provider::token::{AccessStep, TokenStep, access_step, apns_step};
 use crate::provider::webpush::encryption::Fresh;
 use crate::provider::webpush::{WebPushError, audience};
-use crate::provider::{Reply, SendError, acrobits, apns, fcm, webhook, webpush};
+use crate::provider::{Reply, SendError, acrobits, apns, fcm, hms, webhook, webpush};
 
 /// A connection made less than this ago was made for another wake that failed in the same moment; it is used as well.
 const RECENT: Duration = Duration::from_secs(1);
@@ -36,7 +37,7 @@ const ACCESS_MINIMUM: Duration = Duration::from_secs(10);
 pub(super) const fn slots(kind: CredentialKind) -> usize {
     match kind {
         CredentialKind::Apns | CredentialKind::Fcm => 1000,
-        CredentialKind::Webhook | CredentialKind::WebPush | CredentialKind::Acrobits => SENDING,
+        CredentialKind::Hms | CredentialKind::Webhook | CredentialKind::WebPush | CredentialKind::Acrobits => SENDING,
     }
 }
 
@@ -45,6 +46,7 @@ pub(super) const fn slots(kind: CredentialKind) -> usize {
 struct Client {
     made_at: Moment,
     client: Result<reqwest::Client, String>,
+    door: Door,
 }
 
 /// How a credential's provider is asked.
@@ -63,6 +65,7 @@ enum Provider {
     Apns { key: ApnsKey, details: ApnsDetails, token: Mutex<Option<KeptToken>> },
     ApnsCertificate { details: ApnsCertificateDetails },
     Fcm { account: FcmAccount, details: FcmDetails, access: AsyncMutex<Option<Access>> },
+    Hms { app: HmsApp, details: HmsDetails, access: AsyncMutex<Option<Access>> },
     Webhook { key: WebhookKey, details: WebhookDetails },
     WebPush { key: VapidKey, details: WebPushDetails, guard: Guard, tokens: Mutex<BTreeMap<String, VapidToken>> },
     Acrobits { details: AcrobitsDetails },
@@ -97,6 +100,10 @@ impl Line {
                 let access = AsyncMutex::new(None);
                 (Protocol::Negotiated, Provider::Fcm { account, details: details.clone(), access })
             }
+            (Key::Hms(app), Details::Hms(details)) => {
+                let access = AsyncMutex::new(None);
+                (Protocol::Negotiated, Provider::Hms { app, details: details.clone(), access })
+            }
             (Key::Webhook(key), Details::Webhook(details)) => {
                 (Protocol::Negotiated, Provider::Webhook { key, details: details.clone() })
             }
@@ -112,6 +119,7 @@ impl Line {
                 Key::Apns(_)
                 | Key::ApnsCertificate(_)
                 | Key::Fcm(_)
+                | Key::Hms(_)
                 | Key::Webhook(_)
                 | Key::WebPush(_)
                 | Key::Acrobits(_),
@@ -121,7 +129,7 @@ impl Line {
         let extra_ca_pem = loaded.details.extra_ca_pem().map(str::to_owned);
         let identity_pem = loaded.key.as_ref().and_then(Key::certificate).map(|it| it.identity_pem().clone());
         let client = build(&protocol, extra_ca_pem.as_deref(), identity_pem.as_ref());
-        let client = Mutex::new(Client { made_at: now.mono, client });
+        let client = Mutex::new(Client { made_at: now.mono, client, door: Door::new() });
         Some(Self { protocol, extra_ca_pem, identity_pem, client, provider })
     }
 
@@ -131,6 +139,7 @@ impl Line {
             Provider::Apns { token, .. } => token.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             Provider::ApnsCertificate { .. }
             | Provider::Fcm { .. }
+            | Provider::Hms { .. }
             | Provider::Webhook { .. }
             | Provider::WebPush { .. }
             | Provider::Acrobits { .. } => None,
@@ -150,11 +159,20 @@ impl Line {
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         match connection {
             Connection::Fresh if now.since(client.made_at) >= RECENT => {
-                *client = Client { made_at: now, client: self.build() };
+                *client = Client { made_at: now, client: self.build(), door: Door::new() };
             }
             Connection::Fresh | Connection::Usual => {}
         }
         client.client.clone()
+    }
+
+    /// The way into the client's connection, where many attempts would open many.
+    fn door(&self) -> Option<Door> {
+        match self.protocol {
+            Protocol::Negotiated => Some(self.client.lock().unwrap_or_else(PoisonError::into_inner).door.clone()),
+            // HTTP/2 from the start shares one connection by itself; Web Push has one client for many services.
+            Protocol::Http2Only | Protocol::Guarded(_) => None,
+        }
     }
 
     /// Carries out one attempt.
@@ -163,38 +181,40 @@ impl Line {
             Ok(client) => client,
             Err(why) => return Sent { outcome: Outcome::Unreachable { why }, minted: None },
         };
+        let door = self.door();
+        let opening = match &door {
+            Some(door) => door.pass().await,
+            None => None,
+        };
+        let sent = self.ask(&client, attempt, now).await;
+        if let (Some(opening), Outcome::Answered(_)) = (opening, &sent.outcome) {
+            opening.answered();
+        }
+        sent
+    }
+
+    async fn ask(&self, client: &reqwest::Client, attempt: Attempt, now: Now) -> Sent {
         match &self.provider {
             Provider::Apns { key, details, token } => {
-                push_apple(&client, (key, details, token), &attempt, now.wall).await
+                push_apple(client, (key, details, token), &attempt, now.wall).await
             }
-            Provider::ApnsCertificate { details } => push_by_certificate(&client, details, &attempt, now.wall).await,
+            Provider::ApnsCertificate { details } => push_by_certificate(client, details, &attempt, now.wall).await,
             Provider::Fcm { account, details, access } => {
-                let message = match fcm::build(&attempt.request, now.wall) {
-                    Ok(message) => message,
-                    Err(refusal) => return refused(refusal),
-                };
-                let bearer = match access_token(&client, account, access, now.wall, attempt.renew_token).await {
-                    Ok(bearer) => bearer,
-                    Err(AccessError::Refused(answer)) => {
-                        return Sent { outcome: Outcome::Answered(answer), minted: None };
-                    }
-                    Err(AccessError::Unreachable(SendError(why))) => {
-                        return Sent { outcome: Outcome::Unreachable { why }, minted: None };
-                    }
-                };
-                let reply = fcm::send(&client, &details.base_url, account.project_id(), message, &bearer).await;
-                Sent { outcome: outcome(reply, fcm::classify), minted: None }
+                push_google(client, (account, details, access), &attempt, now.wall).await
+            }
+            Provider::Hms { app, details, access } => {
+                push_huawei(client, (app, details, access), &attempt, now.wall).await
             }
             Provider::Webhook { key, details } => {
                 let message = match webhook::build(&attempt.request) {
                     Ok(message) => message,
                     Err(refusal) => return refused(refusal),
                 };
-                let reply = webhook::send(&client, &details.url, key, message, now.wall).await;
+                let reply = webhook::send(client, &details.url, key, message, now.wall).await;
                 Sent { outcome: outcome(reply, webhook::classify), minted: None }
             }
             Provider::WebPush { key, details, guard, tokens } => {
-                let outcome = push_web(&client, (key, details, guard, tokens), &attempt, now.wall).await;
+                let outcome = push_web(client, (key, details, guard, tokens), &attempt, now.wall).await;
                 Sent { outcome, minted: None }
             }
             Provider::Acrobits { details } => {
@@ -202,7 +222,7 @@ impl Line {
                     Ok(message) => message,
                     Err(refusal) => return refused(refusal),
                 };
-                let reply = acrobits::send(&client, &details.url, message).await;
+                let reply = acrobits::send(client, &details.url, message).await;
                 Sent { outcome: outcome(reply, acrobits::classify), minted: None }
             }
         }
@@ -215,25 +235,9 @@ impl Line {
                 Ok((_, minted)) => Upkeep { minted, failure: None, fetched: false },
                 Err(answer) => Upkeep { minted: None, failure: Some(Outcome::Answered(answer)), fetched: false },
             },
-            Provider::Fcm { account, access, .. } => {
-                let ends_at = access.lock().await.as_ref().map(|it| it.token.ends_at);
-                let step = access_step(ends_at, now.wall, false);
-                let done = match step {
-                    AccessStep::Use => Ok(()),
-                    AccessStep::UseAndFetch => self.fetch(account, access, now).await,
-                    // A call that comes now has to wait anyway, so it waits for this fetch instead of its own.
-                    AccessStep::Fetch => match self.client(Connection::Usual, now.mono) {
-                        Ok(client) => access_token(&client, account, access, now.wall, false).await.map(|_| ()),
-                        Err(why) => Err(AccessError::Unreachable(SendError(why))),
-                    },
-                };
-                let fetched = done.is_ok() && step != AccessStep::Use;
-                let failure = match done {
-                    Ok(()) => None,
-                    Err(AccessError::Refused(answer)) => Some(Outcome::Answered(answer)),
-                    Err(AccessError::Unreachable(SendError(why))) => Some(Outcome::Unreachable { why }),
-                };
-                Upkeep { minted: None, failure, fetched }
+            Provider::Fcm { account, access, .. } => self.upkeep_access(Source::Google(account), access, now).await,
+            Provider::Hms { app, details, access } => {
+                self.upkeep_access(Source::Huawei(app, &details.token_url), access, now).await
             }
             // Their signatures are made when they are needed.
             Provider::ApnsCertificate { .. }
@@ -243,16 +247,37 @@ impl Line {
         }
     }
 
+    async fn upkeep_access(&self, source: Source<'_>, access: &AsyncMutex<Option<Access>>, now: Now) -> Upkeep {
+        let ends_at = access.lock().await.as_ref().map(|it| it.token.ends_at);
+        let step = access_step(ends_at, now.wall, false);
+        let done = match step {
+            AccessStep::Use => Ok(()),
+            AccessStep::UseAndFetch => self.fetch(source, access, now).await,
+            // A call that comes now has to wait anyway, so it waits for this fetch instead of its own.
+            AccessStep::Fetch => match self.client(Connection::Usual, now.mono) {
+                Ok(client) => access_token(&client, source, access, now.wall, false).await.map(|_| ()),
+                Err(why) => Err(AccessError::Unreachable(SendError(why))),
+            },
+        };
+        let fetched = done.is_ok() && step != AccessStep::Use;
+        let failure = match done {
+            Ok(()) => None,
+            Err(AccessError::Refused(answer)) => Some(Outcome::Answered(answer)),
+            Err(AccessError::Unreachable(SendError(why))) => Some(Outcome::Unreachable { why }),
+        };
+        Upkeep { minted: None, failure, fetched }
+    }
+
     /// Fetches without holding the lock: calls go on with the old token meanwhile.
     async fn fetch(
         &self,
-        account: &FcmAccount,
+        source: Source<'_>,
         access: &AsyncMutex<Option<Access>>,
         now: Now,
     ) -> Result<(), AccessError> {
         let client =
             self.client(Connection::Usual, now.mono).map_err(|why| AccessError::Unreachable(SendError(why)))?;
-        let token = fcm::fetch_access(&client, account, now.wall).await?;
+        let token = source.fetch(&client, now.wall).await?;
         *access.lock().await = Some(Access { token, fetched_at: now.wall });
         Ok(())
     }
@@ -263,6 +288,7 @@ impl Line {
             Provider::ApnsCertificate { details } => Some(ended(details, now).map_or(Ok(details), Err)),
             Provider::Apns { .. }
             | Provider::Fcm { .. }
+            | Provider::Hms { .. }
             | Provider::Webhook { .. }
             | Provider::WebPush { .. }
             | Provider::Acrobits { .. } => None,
@@ -281,6 +307,7 @@ impl Line {
             }
             Provider::ApnsCertificate { .. }
             | Provider::Fcm { .. }
+            | Provider::Hms { .. }
             | Provider::Webhook { .. }
             | Provider::WebPush { .. }
             | Provider::Acrobits { .. } => None,
@@ -292,10 +319,24 @@ impl Line {
         match &self.provider {
             Provider::Apns { .. }
             | Provider::ApnsCertificate { .. }
+            | Provider::Hms { .. }
             | Provider::Webhook { .. }
             | Provider::WebPush { .. }
             | Provider::Acrobits { .. } => None,
             Provider::Fcm { account, details, .. } => Some((account, details)),
+        }
+    }
+
+    /// The pieces the live check of a Huawei app needs; `None` for the others.
+    pub(super) fn hms_parts(&self) -> Option<(&HmsApp, &HmsDetails)> {
+        match &self.provider {
+            Provider::Hms { app, details, .. } => Some((app, details)),
+            Provider::Apns { .. }
+            | Provider::ApnsCertificate { .. }
+            | Provider::Fcm { .. }
+            | Provider::Webhook { .. }
+            | Provider::WebPush { .. }
+            | Provider::Acrobits { .. } => None,
         }
     }
 
@@ -305,6 +346,7 @@ impl Line {
             Provider::Apns { .. }
             | Provider::ApnsCertificate { .. }
             | Provider::Fcm { .. }
+            | Provider::Hms { .. }
             | Provider::WebPush { .. }
             | Provider::Acrobits { .. } => None,
             Provider::Webhook { key, details } => Some((key, details)),
@@ -317,6 +359,7 @@ impl Line {
             Provider::Apns { .. }
             | Provider::ApnsCertificate { .. }
             | Provider::Fcm { .. }
+            | Provider::Hms { .. }
             | Provider::Webhook { .. }
             | Provider::Acrobits { .. } => None,
             Provider::WebPush { key, details, .. } => Some((key, details)),
@@ -329,6 +372,7 @@ impl Line {
             Provider::Apns { .. }
             | Provider::ApnsCertificate { .. }
             | Provider::Fcm { .. }
+            | Provider::Hms { .. }
             | Provider::Webhook { .. }
             | Provider::WebPush { .. } => None,
             Provider::Acrobits { details } => Some(details),
@@ -387,6 +431,69 @@ fn outcome(reply: Result<Reply, SendError>, classify: impl FnOnce(&Reply) -> Ans
         Ok(reply) => Outcome::Answered(Answer { date: reply.date, ..classify(&reply) }),
         Err(SendError(why)) => Outcome::Unreachable { why },
     }
+}
+
+/// Whom access tokens are fetched from.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Google(&'a FcmAccount),
+    Huawei(&'a HmsApp, &'a BaseUrl),
+}
+
+impl Source<'_> {
+    async fn fetch(self, client: &reqwest::Client, now: UnixMillis) -> Result<AccessToken, AccessError> {
+        match self {
+            Self::Google(account) => fcm::fetch_access(client, account, now).await,
+            Self::Huawei(app, token_url) => hms::fetch_access(client, app, token_url, now).await,
+        }
+    }
+}
+
+fn without_access(error: AccessError) -> Sent {
+    let outcome = match error {
+        AccessError::Refused(answer) => Outcome::Answered(answer),
+        AccessError::Unreachable(SendError(why)) => Outcome::Unreachable { why },
+    };
+    Sent { outcome, minted: None }
+}
+
+/// One attempt at FCM.
+async fn push_google(
+    client: &reqwest::Client,
+    (account, details, access): (&FcmAccount, &FcmDetails, &AsyncMutex<Option<Access>>),
+    attempt: &Attempt,
+    now: UnixMillis,
+) -> Sent {
+    let message = match fcm::build(&attempt.request, now) {
+        Ok(message) => message,
+        Err(refusal) => return refused(refusal),
+    };
+    let bearer = match access_token(client, Source::Google(account), access, now, attempt.renew_token).await {
+        Ok(bearer) => bearer,
+        Err(error) => return without_access(error),
+    };
+    let reply = fcm::send(client, &details.base_url, account.project_id(), message, &bearer).await;
+    Sent { outcome: outcome(reply, fcm::classify), minted: None }
+}
+
+/// One attempt at HMS Push Kit.
+async fn push_huawei(
+    client: &reqwest::Client,
+    (app, details, access): (&HmsApp, &HmsDetails, &AsyncMutex<Option<Access>>),
+    attempt: &Attempt,
+    now: UnixMillis,
+) -> Sent {
+    let message = match hms::build(&attempt.request, now) {
+        Ok(message) => message,
+        Err(refusal) => return refused(refusal),
+    };
+    let source = Source::Huawei(app, &details.token_url);
+    let bearer = match access_token(client, source, access, now, attempt.renew_token).await {
+        Ok(bearer) => bearer,
+        Err(error) => return without_access(error),
+    };
+    let reply = hms::send(client, &details.base_url, app.app_id(), message, &bearer).await;
+    Sent { outcome: outcome(reply, hms::classify), minted: None }
 }
 
 /// One attempt at APNs with a token key.
@@ -502,7 +609,7 @@ fn provider_token(
 /// The access token to use now; one attempt fetches, the others wait for it.
 async fn access_token(
     client: &reqwest::Client,
-    account: &FcmAccount,
+    source: Source<'_>,
     cell: &AsyncMutex<Option<Access>>,
     now: UnixMillis,
     refused: bool,
@@ -513,7 +620,7 @@ async fn access_token(
         (AccessStep::Use | AccessStep::UseAndFetch, Some(access)) => return Ok(access.token.token.clone()),
         (AccessStep::Use | AccessStep::UseAndFetch, None) | (AccessStep::Fetch, _) => {}
     }
-    let token = fcm::fetch_access(client, account, now).await?;
+    let token = source.fetch(client, now).await?;
     let bearer = token.token.clone();
     *cell = Some(Access { token, fetched_at: now });
     Ok(bearer)
@@ -531,6 +638,7 @@ impl Line {
             }
             Provider::ApnsCertificate { .. }
             | Provider::Fcm { .. }
+            | Provider::Hms { .. }
             | Provider::Webhook { .. }
             | Provider::WebPush { .. }
             | Provider::Acrobits { .. } => false,
@@ -545,7 +653,7 @@ impl Line {
             | Provider::Webhook { .. }
             | Provider::WebPush { .. }
             | Provider::Acrobits { .. } => {}
-            Provider::Fcm { access, .. } => {
+            Provider::Fcm { access, .. } | Provider::Hms { access, .. } => {
                 if let Some(access) = access.lock().await.as_mut() {
                     access.fetched_at = access.fetched_at - Duration::from_secs(60);
                 }
@@ -561,7 +669,7 @@ impl Line {
             | Provider::Webhook { .. }
             | Provider::WebPush { .. }
             | Provider::Acrobits { .. } => {}
-            Provider::Fcm { access, .. } => *access.lock().await = None,
+            Provider::Fcm { access, .. } | Provider::Hms { access, .. } => *access.lock().await = None,
         }
     }
 }

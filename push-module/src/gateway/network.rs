@@ -100,9 +100,11 @@ impl Shared {
             };
             let needs_http2 = summary.provider == CredentialKind::Apns;
             let endpoints = match summary.provider {
-                CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::Webhook | CredentialKind::Acrobits => {
-                    summary.endpoints
-                }
+                CredentialKind::Apns
+                | CredentialKind::Fcm
+                | CredentialKind::Hms
+                | CredentialKind::Webhook
+                | CredentialKind::Acrobits => summary.endpoints,
                 // Its endpoints are exceptions for hosts of one's own; the phones name the services.
                 CredentialKind::WebPush => WEB_PUSH.map(str::to_owned).to_vec(),
             };

@@ -15,7 +15,7 @@ pub(super) fn route(request: &WakeRequest, candidates: &[Candidate<'_>]) -> Resu
     let target = &*request.target;
     let service = match target.provider {
         PushProvider::Apns => apns_token(request.kind, target).map(|_| None)?,
-        PushProvider::Fcm => fcm_token(target).map(|_| None)?,
+        PushProvider::Fcm | PushProvider::Hms => fcm_token(target).map(|_| None)?,
         PushProvider::WebPush => service(&subscription(request.kind, target)?).map(Arc::from),
         PushProvider::Acrobits => acrobits_token(request.kind, target).map(|_| None)?,
     };

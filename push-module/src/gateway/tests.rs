@@ -13,6 +13,10 @@ mod faults;
 #[cfg(feature = "standin")]
 mod fcm;
 #[cfg(feature = "standin")]
+mod hms;
+#[cfg(feature = "standin")]
+mod kept;
+#[cfg(feature = "standin")]
 mod log;
 #[cfg(feature = "standin")]
 mod office;

@@ -77,7 +77,7 @@ pub fn check_body() -> FcmBody<'static> {
     FcmBody { validate_only: true, message: FcmMessage { token: None, topic: Some("nightbell-check"), android } }
 }
 
-fn data(wake: &WakeRequest, now: UnixMillis) -> BTreeMap<&'static str, String> {
+pub(super) fn data(wake: &WakeRequest, now: UnixMillis) -> BTreeMap<&'static str, String> {
     let caller = CallerWords::new(&wake.caller_number, &wake.caller_name);
     let call = wake.call_uuid.to_string();
     let tag = format!("call-{call}");

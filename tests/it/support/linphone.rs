@@ -107,6 +107,46 @@ impl LinphoneApp {
     }
 }
 
+impl LinphoneApp {
+    /// Installs an app that knows nothing but a link and whom to trust; it is started with [`Self::resume`].
+    pub(crate) fn install_from_link(link: &str, authority: &str) -> Self {
+        let folder = tempfile::tempdir().expect("the system gives a temporary folder");
+        std::fs::create_dir_all(folder.path().join(".local/share/linphone"))
+            .expect("a temporary folder can be written to");
+        let pem = folder.path().join("authority.pem");
+        std::fs::write(&pem, authority).expect("a temporary folder can be written to");
+        let config = format!(
+            "[sip]\nsip_port=0\nsip_tcp_port=0\nsip_tls_port=-2\nguess_hostname=0\nuse_ipv6=0\nroot_ca={}\n\
+             verify_server_certs=1\nverify_server_cn=1\ninc_timeout=120\n\n\
+             [rtp]\naudio_rtp_port=-1\nvideo_rtp_port=-1\ntext_rtp_port=-1\n\n\
+             [video]\ncapture=0\ndisplay=0\nautomatically_initiate=0\nautomatically_accept=0\n\n\
+             [net]\nfirewall_policy=none\n\n[misc]\nconfig-uri={link}\nuuid={}\n",
+            pem.display(),
+            Uuid::new_v4()
+        );
+        std::fs::write(folder.path().join("linphonerc"), &config).expect("a temporary folder can be written to");
+        Self { extension: "from a link".to_owned(), config, folder }
+    }
+
+    /// Starts the app with the settings it has by now.
+    pub(crate) fn resume(&self) -> Linphone {
+        let file = self.folder.path().join("linphonerc").to_string_lossy().into_owned();
+        let arguments = ["--config", file.as_str(), "--log", "/dev/stderr"];
+        let name = format!("linphone {}", self.extension);
+        let program = Program::start(&name, "linphone-daemon", &arguments, self.folder.path());
+        Linphone { extension: self.extension.clone(), program, mark: 0 }
+    }
+
+    /// Puts parameters into the Contact of its account, as the SDK of a phone does.
+    pub(crate) fn set_contact_parameters(&self, params: &str) {
+        let file = self.folder.path().join("linphonerc");
+        let saved = std::fs::read_to_string(&file).expect("the app saves its settings");
+        assert!(saved.contains("[proxy_0]"), "it has an account: {saved}");
+        let with = saved.replace("[proxy_0]\n", &format!("[proxy_0]\ncontact_uri_parameters={params}\n"));
+        std::fs::write(&file, with).expect("a temporary folder can be written to");
+    }
+}
+
 fn settings(account: &LinphoneAccount<'_>, authority: &Path) -> String {
     let (extension, secret, instance) = (account.extension, account.secret, account.instance);
     let (ports, transport) = match &account.transport {

@@ -48,11 +48,16 @@ pub(crate) struct TestApns {
 impl TestServer {
     /// Starts it with UDP, TCP and TLS on free ports of 127.0.0.1.
     pub(crate) async fn start() -> Self {
+        Self::start_as("127.0.0.1").await
+    }
+
+    /// The same under another public name.
+    pub(crate) async fn start_as(public_host: &str) -> Self {
         let folder = tempfile::tempdir().expect("the system gives a temporary folder");
         let free = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         let config = Config {
             data_dir: folder.path().join("data"),
-            public_host: "127.0.0.1".to_owned(),
+            public_host: public_host.to_owned(),
             sip: SipConfig { udp: free.clone(), tcp: free.clone(), tls: free },
             https: HttpsConfig { listen: ([127, 0, 0, 1], 0).into() },
             ..Config::default()
@@ -240,6 +245,10 @@ impl Local {
         self.ask(reqwest::Method::PUT, path, Some(body)).await
     }
 
+    pub(crate) async fn delete(&self, path: &str) -> (u16, serde_json::Value) {
+        self.ask(reqwest::Method::DELETE, path, None).await
+    }
+
     async fn ask(
         &self,
         method: reqwest::Method,
@@ -263,6 +272,24 @@ pub(crate) struct Web {
 }
 
 impl Web {
+    /// JSON with a bearer credential.
+    pub(crate) async fn json(
+        &self,
+        method: reqwest::Method,
+        url: &str,
+        token: &str,
+        body: Option<&serde_json::Value>,
+    ) -> (u16, serde_json::Value) {
+        let mut request = self.http.request(method, url).header("authorization", format!("Bearer {token}"));
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let answer = request.send().await.expect("the web server answers");
+        let status = answer.status().as_u16();
+        let text = answer.text().await.expect("an answer has a body");
+        (status, serde_json::from_str(&text).unwrap_or(serde_json::Value::Null))
+    }
+
     pub(crate) async fn get(&self, url: &str) -> (u16, String) {
         let answer = self.http.get(url).send().await.expect("the web server answers");
         (answer.status().as_u16(), answer.text().await.expect("an answer has a body"))

@@ -80,6 +80,17 @@ pub(crate) async fn issued(
     Ok((StatusCode::CREATED, Json(view)))
 }
 
+/// "Lost phone": the link and its phone are out, another link is shown.
+#[utoipa::path(post, path = "/enrolments/{id}/replace", operation_id = "enrolments_replace", tag = "Enrolments", summary = "Signs a lost phone out and makes another link.", params(("id" = String, Path, description = "Which one, by its id")), responses((status = 201, description = "The link; it is shown this once.", body = IssuedView), (status = 404, description = ""), (status = 409, description = "")))]
+pub(crate) async fn replace(
+    State(state): State<AdminState>,
+    Path(text): Path<String>,
+) -> Answer<(StatusCode, Json<IssuedView>)> {
+    let link = state.enrolments.replace(enrolment::id(&text)?).await?;
+    let view = IssuedView { id: link.id, url: link.url, svg: link.svg, expires_at: link.expires_at };
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
 #[utoipa::path(delete, path = "/enrolments/{id}", operation_id = "enrolments_revoke", tag = "Enrolments", summary = "Takes a link back; a paired phone loses its account.", params(("id" = String, Path, description = "Which one, by its id")), responses((status = 204, description = "It is gone."), (status = 404, description = ""), (status = 409, description = "")))]
 pub(crate) async fn revoke(State(state): State<AdminState>, Path(text): Path<String>) -> Answer<StatusCode> {
     state.enrolments.revoke(enrolment::id(&text)?).await?;

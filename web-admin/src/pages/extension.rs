@@ -4,7 +4,9 @@ use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use pbx_core::model::{DeviceSummary, ExtensionNumber, LastWake, LiveBindingSummary, PushPolicy, WakeTarget};
+use pbx_core::model::{
+    DeviceKey, DeviceSummary, ExtensionNumber, LastWake, LiveBindingSummary, PushPolicy, WakeTarget,
+};
 use pbx_core::switchboard::command::{Command, CommandError, ExtensionChange, ExtensionDetail};
 use provisioning::{Enrolment, EnrolmentState};
 use push_module::{CredentialSummary, obstacle};
@@ -15,6 +17,7 @@ use super::extensions::{kept, shown_once};
 use super::{Page, go};
 use crate::adding;
 use crate::api::extensions::{display_name, email, show};
+use crate::api::installations::{self, InstallationView};
 use crate::api::view::{complaint, is_live};
 use crate::clock;
 use crate::error::{Refusal, render};
@@ -57,6 +60,8 @@ struct ExtensionPage {
     devices: Vec<DeviceCard>,
     accounts: Vec<String>,
     links: Vec<LinkLine>,
+    /// Accounts that are switched off.
+    paused: usize,
     problem: String,
     name: Input,
     email: Input,
@@ -76,6 +81,17 @@ struct DeviceCard {
     /// Pushes end with the registration (push policy `rfc8599`).
     strict: bool,
     wake: Option<WakeCard>,
+    /// What its app says over the device API.
+    app: Option<AppCard>,
+}
+
+struct AppCard {
+    phone: String,
+    version: String,
+    activity: &'static str,
+    current: bool,
+    seen: When,
+    problems: Vec<String>,
 }
 
 struct BindingCard {
@@ -185,6 +201,34 @@ fn device_card(device: DeviceSummary, credentials: &[CredentialSummary]) -> Devi
         target: device.wake_target.as_ref().map(|target| target_card(target, state, credentials)),
         strict: device.push_policy == PushPolicy::Rfc8599,
         wake: device.last_wake.map(|wake| wake_card(wake, now)),
+        app: None,
+    }
+}
+
+/// Puts beside each device what its app says; the instance id is what both are known by.
+fn with_apps(mut devices: Vec<DeviceCard>, apps: Vec<InstallationView>) -> Vec<DeviceCard> {
+    for app in apps {
+        let key = DeviceKey::from_instance(&app.instance);
+        if let Some(card) = devices.iter_mut().find(|card| card.key == key.as_str()) {
+            card.app = Some(app_card(app));
+        }
+    }
+    devices
+}
+
+fn app_card(app: InstallationView) -> AppCard {
+    let record = app.record;
+    AppCard {
+        phone: format!("{} on {} {}", record.model, record.platform.words(), record.os_version).trim().to_owned(),
+        version: format!("{} {}", record.app_id, record.app_version).trim().to_owned(),
+        activity: match record.in_front {
+            Some(true) => "in front of its user",
+            Some(false) => "in the background",
+            None => "has not said",
+        },
+        current: app.profile_current,
+        seen: When::relative(app.seen_at, clock::now()),
+        problems: app.problems.iter().map(|problem| words::sentence(problem.text)).collect(),
     }
 }
 
@@ -226,6 +270,7 @@ async fn filled(
     (form, errors): (&OwnerForm, &Errors),
 ) -> Page {
     let credentials = state.push.list_credentials().await?;
+    let apps = installations::views(state, Some(detail.line.extension.number)).await?;
     let extension = detail.line.extension;
     let mut links = state.enrolments.list(extension.number).await?;
     links.retain(|link| matches!(link.state, EnrolmentState::Issued | EnrolmentState::Claimed { .. }));
@@ -239,9 +284,13 @@ async fn filled(
         push_enabled: extension.push_enabled,
         testable,
         mailable: extension.email.is_some(),
-        devices: detail.device_list.into_iter().map(|device| device_card(device, &credentials)).collect(),
+        devices: with_apps(
+            detail.device_list.into_iter().map(|device| device_card(device, &credentials)).collect(),
+            apps,
+        ),
         accounts: detail.accounts.iter().map(ToString::to_string).collect(),
         links: links.into_iter().map(link_line).collect(),
+        paused: state.enrolments.paused(extension.number).await?.len(),
         problem: errors.of(""),
         name: Input::new("name", "Name", &form.name, errors)
             .hint("Shown on the phones that are called.")

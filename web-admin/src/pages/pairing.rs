@@ -96,6 +96,20 @@ pub(super) async fn issue_at(state: &AdminState, frame: &Frame, place: Place, fo
     Ok(shown(layout, place, &link, (issued.svg.into_inner(), issued.url.into_inner())))
 }
 
+/// "Lost phone": signs the phone out and shows another code in its place.
+pub(crate) async fn replace(
+    State(state): State<AdminState>,
+    frame: Frame,
+    Path((text, id)): Path<(String, String)>,
+) -> Page {
+    let place = Place::of(&text)?;
+    let lost = find(&state, place.number, &id).await?;
+    let issued = state.enrolments.replace(lost.id).await?;
+    let link = find(&state, place.number, &issued.id.to_string()).await?;
+    let layout = frame.layout(format!("Another phone for {}", place.number), place.menu());
+    Ok(shown(layout, place, &link, (issued.svg.into_inner(), issued.url.into_inner())))
+}
+
 pub(super) async fn page_at(state: &AdminState, frame: &Frame, place: Place, id: &str) -> Page {
     let link = find(state, place.number, id).await?;
     let layout = frame.layout(format!("A phone for {}", place.number), place.menu());

@@ -72,9 +72,11 @@ fn card(credential: CredentialSummary, health: &[ProviderHealth]) -> CredentialC
     facts.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
     let endpoints = credential.endpoints.join(", ");
     match credential.provider {
-        CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::Webhook | CredentialKind::Acrobits => {
-            facts.push(("Reached at", endpoints))
-        }
+        CredentialKind::Apns
+        | CredentialKind::Fcm
+        | CredentialKind::Hms
+        | CredentialKind::Webhook
+        | CredentialKind::Acrobits => facts.push(("Reached at", endpoints)),
         CredentialKind::WebPush if endpoints.is_empty() => {}
         CredentialKind::WebPush => facts.push(("Hosts that may be in a private network", endpoints)),
     }
@@ -129,7 +131,7 @@ pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame
         lines: vec![
             format!("Phones that use “{}” can no longer be woken; pushes on their way are given up.", credential.label),
             match credential.provider {
-                CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::Webhook => {
+                CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::Hms | CredentialKind::Webhook => {
                     "The key itself is deleted here. To use it again, upload it again."
                 }
                 CredentialKind::Acrobits => "The tokens that phones reported are kept; add it again at any time.",

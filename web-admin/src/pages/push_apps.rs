@@ -48,6 +48,7 @@ fn view(row: Row) -> RowView {
     let (link, link_words) = match (row.can_be_pushed, row.provider) {
         (Verdict::No, PushProvider::Apns) => ("/push/apns", "Add the key"),
         (Verdict::No, PushProvider::Fcm) => ("/push/fcm", "Add the account"),
+        (Verdict::No, PushProvider::Hms) => ("/push/hms", "Add the app"),
         (Verdict::No, PushProvider::Acrobits) => ("/push/acrobits", "Add Acrobits"),
         (Verdict::No, PushProvider::WebPush) => ("/push/webpush", "Enable Web Push"),
         (Verdict::Yes | Verdict::Untried | Verdict::Troubled, _) => ("/push", "Open the credential"),

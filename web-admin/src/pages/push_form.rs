@@ -1,4 +1,4 @@
-//! `/push/apns`, `/push/apns-certificate`, `/push/fcm`, `/push/webhook`, `/push/webpush`, `/push/acrobits`: adding a credential of each kind.
+//! `/push/apns`, `/push/apns-certificate`, `/push/fcm`, `/push/hms`, `/push/webhook`, `/push/webpush`, `/push/acrobits`: adding a credential of each kind.
 
 use askama::Template;
 use axum::extract::{Multipart, State};
@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use pbx_core::model::Redacted;
 use push_module::{
     ApnsEnvironment, CredentialError, Endpoint, NewAcrobits, NewApnsCertificate, NewApnsKey, NewCredential,
-    NewFcmAccount, NewWebPush, NewWebhook,
+    NewFcmAccount, NewHmsApp, NewWebPush, NewWebhook,
 };
 
 use super::{Page, go};
@@ -22,6 +22,7 @@ pub(crate) enum Adding {
     ApnsKey,
     ApnsCertificate,
     Fcm,
+    Hms,
     Webhook,
     WebPush,
     Acrobits,
@@ -61,6 +62,7 @@ const fn title(kind: Adding) -> &'static str {
         Adding::ApnsKey => "Add an APNs key",
         Adding::ApnsCertificate => "Add an APNs certificate",
         Adding::Fcm => "Add a Firebase account",
+        Adding::Hms => "Add a Huawei app",
         Adding::Webhook => "Add a push relay",
         Adding::WebPush => "Enable Web Push",
         Adding::Acrobits => "Add Acrobits",
@@ -72,6 +74,7 @@ fn page(kind: Adding, layout: Layout, parts: &Parts, errors: &Errors) -> FormPag
         Adding::ApnsKey => apns_page(layout, parts, errors),
         Adding::ApnsCertificate => apns_certificate_page(layout, parts, errors),
         Adding::Fcm => fcm_page(layout, parts, errors),
+        Adding::Hms => hms_page(layout, parts, errors),
         Adding::Webhook => webhook_page(layout, parts, errors),
         Adding::WebPush => web_push_page(layout, parts, errors),
         Adding::Acrobits => acrobits_page(layout, parts, errors),
@@ -167,6 +170,34 @@ fn fcm_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
         paste: Some(Input::new("service_account_json", "or paste its text", "", &Errors::default()).rows(5).more(KEY_TEXT)),
         advanced_open: advanced_errors(errors),
         advanced,
+        layout,
+    }
+}
+
+fn hms_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
+    let text = |name, label| Input::new(name, label, parts.text(name), errors);
+    FormPage {
+        action: "/push/hms",
+        origin: "In AppGallery Connect under My projects, Project settings, General information: app id and app secret of an app with Push Kit. This way was built from Huawei's documents and not tried with Huawei itself; docs/hms.md says more.",
+        problem: errors.of(""),
+        inputs: vec![
+            text("label", "Name (optional)").hint(LABEL_HINT).more("maxlength=60 autocomplete=off"),
+            text("app_id", "App id").hint("Digits.").more("required inputmode=numeric autocomplete=off"),
+        ],
+        file: None,
+        paste: Some(
+            Input::new("app_secret", "App secret", "", errors)
+                .hint("The secret of the app, not of the client.")
+                .kind("password")
+                .more("required autocomplete=off"),
+        ),
+        advanced_open: advanced_errors(errors) || !errors.of("token_url").is_empty(),
+        advanced: vec![
+            text("base_url", "Push host").hint("Empty means https://push-api.cloud.huawei.com."),
+            text("token_url", "Sign-in address")
+                .hint("Empty means https://oauth-login.cloud.huawei.com/oauth2/v3/token."),
+            text("extra_ca_pem", "Additional trusted root").hint(CA_HINT).rows(4).more("spellcheck=false"),
+        ],
         layout,
     }
 }
@@ -304,6 +335,14 @@ fn given(kind: Adding, parts: &Parts) -> NewCredential {
             service_account_json: parts.file_or_text("file", "service_account_json"),
             sender_id: parts.given("sender_id"),
             base_url: parts.given("base_url"),
+            extra_ca_pem: parts.given("extra_ca_pem"),
+        }),
+        Adding::Hms => NewCredential::Hms(NewHmsApp {
+            label,
+            app_id: parts.text("app_id").to_owned(),
+            app_secret: parts.file_or_text("file", "app_secret"),
+            base_url: parts.given("base_url"),
+            token_url: parts.given("token_url"),
             extra_ca_pem: parts.given("extra_ca_pem"),
         }),
         Adding::Webhook => NewCredential::Webhook(NewWebhook {

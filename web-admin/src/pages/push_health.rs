@@ -23,7 +23,6 @@ const FULL: u64 = 100;
 struct HealthPage {
     layout: Layout,
     tab: &'static str,
-    since: When,
     alarms: Vec<AlarmView>,
     credentials: Vec<CredentialView>,
     platforms: Vec<PlatformView>,
@@ -155,7 +154,6 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
     Ok(render(&HealthPage {
         layout: frame.layout("Push: health", Menu::Push),
         tab: "health",
-        since: When::exact(state.site.started_at),
         alarms: health.iter().flat_map(|one| &one.alarms).map(alarm_view).collect(),
         platforms: platforms.collect(),
         wakes: wakes(&state),

@@ -36,6 +36,12 @@ async fn only_the_open_list_works_without_signing_in() {
         "/api/v1/calls/{id}/ringing",
         "/api/v1/acrobits/push-token",
         "/api/v1/acrobits/logged-out",
+        "/api/v1/device/pair",
+        "/api/v1/device",
+        "/api/v1/device/profile",
+        "/api/v1/device/state",
+        "/api/v1/device/push-ack",
+        "/api/v1/device/calls/{id}",
     ];
     assert_eq!(open, expected);
 }

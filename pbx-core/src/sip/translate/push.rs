@@ -51,7 +51,7 @@ pub(super) fn offered(uri: &Uri<'_>, address: &NameAddr<'_>) -> Result<Option<Of
         "" => return Ok(Some(OfferedPush::Query(None))),
         name if name.eq_ignore_ascii_case("apns.dev") => (PushProvider::Apns, Environment::Sandbox),
         name => match PushProvider::from_name(name) {
-            Some(provider @ (PushProvider::Apns | PushProvider::Fcm | PushProvider::WebPush)) => {
+            Some(provider @ (PushProvider::Apns | PushProvider::Fcm | PushProvider::WebPush | PushProvider::Hms)) => {
                 (provider, Environment::Production)
             }
             // Their apps report their tokens over HTTPS.
@@ -59,7 +59,7 @@ pub(super) fn offered(uri: &Uri<'_>, address: &NameAddr<'_>) -> Result<Option<Of
         },
     };
     let longest = match provider {
-        PushProvider::Apns | PushProvider::Fcm | PushProvider::Acrobits => MAX_TOKEN,
+        PushProvider::Apns | PushProvider::Fcm | PushProvider::Hms | PushProvider::Acrobits => MAX_TOKEN,
         PushProvider::WebPush => SUBSCRIPTION_BYTES,
     };
     let Some(prid) = source.get("pn-prid", longest)?.filter(|prid| !prid.is_empty()) else {
@@ -70,6 +70,7 @@ pub(super) fn offered(uri: &Uri<'_>, address: &NameAddr<'_>) -> Result<Option<Of
         PushProvider::Apns => apns(&app, &prid, environment)?,
         PushProvider::Fcm => fcm(&app, &prid)?,
         PushProvider::WebPush => web_push(&prid)?,
+        PushProvider::Hms => hms(&app, &prid)?,
         PushProvider::Acrobits => return Ok(Some(OfferedPush::Unsupported(name.into()))),
     };
     Ok(Some(OfferedPush::Target(target)))
@@ -129,6 +130,24 @@ fn fcm(app: &str, token: &str) -> Result<OfferedTarget, Refused> {
     }
     Ok(OfferedTarget {
         provider: PushProvider::Fcm,
+        app_id: app.into(),
+        environment: Environment::Production,
+        call_token: Some(Redacted::new(token.to_owned())),
+        notice_token: None,
+    })
+}
+
+/// The app is Huawei's app id; a token goes into JSON only.
+fn hms(app: &str, token: &str) -> Result<OfferedTarget, Refused> {
+    if !app.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(bad("pn-param is not an app id of Huawei"));
+    }
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_:.+/=~".contains(&byte);
+    if !token.bytes().all(fits) {
+        return Err(bad("pn-prid is not a push token of Huawei"));
+    }
+    Ok(OfferedTarget {
+        provider: PushProvider::Hms,
         app_id: app.into(),
         environment: Environment::Production,
         call_token: Some(Redacted::new(token.to_owned())),

@@ -131,3 +131,11 @@ fn neither_errors_nor_debug_output_show_the_key() {
     let error = parse(&broken).unwrap_err();
     assert!(!format!("{error} {error:?}").contains(&inside[..20]));
 }
+
+#[test]
+fn a_key_of_the_app_store_connect_api_is_known_by_its_issuer_id() {
+    let issuer = "57246542-96fe-1a63-e053-0824d011072a";
+    let refused = ApnsKey::parse("ABC123DEFG", issuer, "-----BEGIN PRIVATE KEY-----").unwrap_err();
+    assert_eq!((refused.code(), refused.field()), ("is_issuer_id", Some("team_id")));
+    assert!(refused.to_string().contains("Membership"), "{refused}");
+}

@@ -55,3 +55,23 @@ fn an_additional_root_must_be_a_certificate() {
         assert_eq!((error.code(), error.field()), ("bad_ca", Some("extra_ca_pem")), "{}", &pem[..pem.len().min(40)]);
     }
 }
+
+#[test]
+fn an_interface_that_was_shut_down_is_refused_with_what_replaced_it() {
+    for (given, word) in [
+        ("https://gateway.push.apple.com:2195", "2021"),
+        ("https://gateway.sandbox.push.apple.com", "2021"),
+        ("https://api.push.apple.com:2195", "2197"),
+        ("https://feedback.push.apple.com:2196", "2021"),
+        ("https://gcm-http.googleapis.com/gcm/send", "service account"),
+        ("https://android.googleapis.com/gcm/send", "GCM"),
+        ("https://fcm.googleapis.com/fcm/send", "2024"),
+    ] {
+        let refused = BaseUrl::parse("base_url", Some(given), FCM_BASE).unwrap_err();
+        assert_eq!((refused.code(), refused.field()), ("bad_url", Some("base_url")), "{given}");
+        assert!(refused.to_string().contains(word), "{refused}");
+    }
+    for good in ["https://api.push.apple.com:2197", "https://fcm.googleapis.com"] {
+        assert!(BaseUrl::parse("base_url", Some(good), FCM_BASE).is_ok(), "{good}");
+    }
+}

@@ -1,0 +1,782 @@
+//! Desk phones of this installation: adding, the two steps of a token, what a phone is told.
+//!
+//! A phone proves itself by a secret path of 256 bits, and by nothing else. Its MAC is printed on the box and only says
+//! which file it wants.
+//!
+//! 1. Adding a phone makes a *first* token; its address is shown once, for the phone's menu, a DHCP option or the vendor's
+//!    redirect service. It ends after [`FIRST_LIVES`].
+//! 2. What the phone fetches there names another address, with the *next* token. When the phone fetches from that, it has
+//!    understood: the next token becomes the *current* one, and the first closes for good. Until then the first goes on,
+//!    so that a phone that loses power half-way is not lost.
+//!
+//! Rotating makes a new next token; the running phone is told at its next fetch and nothing closes before it followed. A new
+//! first token (a phone reset to factory settings) disturbs the running phone just as little.
+//!
+//! The SIP account is minted at the first fetch. Its plain secret is kept sealed, unlike that of an app: a desk phone
+//! fetches again after each power cut and must be told the same, or it would drop its calls and lose its account.
+//!
+//! All phones and the hashes of their tokens stand in memory, so a guess costs one look-up and touches no disk.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use pbx_core::handle::SwitchboardHandle;
+use pbx_core::model::{ExtensionNumber, Network, Redacted, SipUsername, UnixMillis};
+use pbx_core::store::{SealError, Store, StoreError};
+use pbx_core::switchboard::command::{Command, CommandError, Reply};
+use pbx_core::switchboard::output::Change;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::account;
+use crate::desk_phone::template::Template;
+use crate::desk_phone::{
+    Account, ConfigFile, DeskPhone, DeskPhoneError, Mac, Model, Options, ServerInfo, Vendor, render, user_agent,
+};
+use crate::enrolment::{Label, LabelError};
+use crate::enrolments::{Clock, Enrolments, RandomBytes, random, wall_clock};
+use crate::link::LinkToken;
+use crate::public_info::PublicInfo;
+use crate::throttle::Throttle;
+
+mod handlers;
+mod store;
+#[cfg(test)]
+mod tests;
+
+/// A first address works this long: phones are ordered, shipped and unpacked within it.
+pub const FIRST_LIVES: Duration = Duration::from_secs(30 * 24 * 3600);
+/// A pairing window: somebody stands beside the phone and switches it on.
+pub const WINDOW: Duration = Duration::from_secs(600);
+/// Phones in memory, a few kB each; ten times the largest office this is for.
+const MOST: usize = 10_000;
+/// Registration asked for, in seconds; the switchboard grants less if its settings say so.
+const REGISTER_SECONDS: u32 = 3600;
+/// Behind a fetch, what was fetched is written down within this time.
+const NOTE_WITHIN: Duration = Duration::from_secs(1);
+/// Tries against a switchboard whose queue is full, and the pause between two of them.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(100);
+/// Characters of a User-Agent that are kept.
+const AGENT_CHARS: usize = 120;
+
+/// Why a desk phone was not added, changed or served.
+#[derive(Debug, Error)]
+pub enum DeskPhonesError {
+    /// MAC, vendor or model are malformed.
+    #[error(transparent)]
+    Phone(#[from] DeskPhoneError),
+    /// The label is malformed.
+    #[error(transparent)]
+    Label(#[from] LabelError),
+    /// The MAC belongs to another maker.
+    #[error("{mac} is an address of {of}, not of {given}; check the MAC or choose {of}")]
+    OtherVendor {
+        /// The address.
+        mac: Mac,
+        /// Whose it is.
+        of: &'static str,
+        /// What was given.
+        given: &'static str,
+    },
+    /// The phone is there already.
+    #[error("the phone {0} is there already; remove it first, or make a new address for it")]
+    Taken(Mac),
+    /// There is no such phone.
+    #[error("there is no desk phone {0}")]
+    NoSuchPhone(Mac),
+    /// Too many.
+    #[error("there is room for {MOST} desk phones and no more")]
+    Full,
+    /// No SIP port is offered.
+    #[error("phones have no way to connect: no SIP port is open; set a listen address for TLS, TCP or UDP")]
+    NoServer,
+    /// The phone has not fetched its configuration yet.
+    #[error("the phone {0} has not fetched its configuration from its own address yet; there is nothing to rotate")]
+    NotSettled(Mac),
+    /// The operating system gave no random bytes.
+    #[error("the operating system gave no random bytes")]
+    Random,
+    /// A stored secret does not open.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The switchboard refused.
+    #[error(transparent)]
+    Switchboard(#[from] CommandError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A bug.
+    #[error("the switchboard gave an answer that does not fit the question")]
+    OddAnswer,
+}
+
+impl DeskPhonesError {
+    /// The stable code in the API and in the log.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Phone(DeskPhoneError::Mac(_)) => "mac_malformed",
+            Self::Phone(DeskPhoneError::Vendor(_)) => "vendor_unknown",
+            Self::Phone(DeskPhoneError::Model(_)) => "model_malformed",
+            Self::Label(_) => "label_malformed",
+            Self::OtherVendor { .. } => "mac_of_other_vendor",
+            Self::Taken(_) => "desk_phone_exists",
+            Self::NoSuchPhone(_) => "no_such_desk_phone",
+            Self::Full => "full",
+            Self::NoServer => "no_sip_port",
+            Self::NotSettled(_) => "not_fetched_yet",
+            Self::Random => "no_randomness",
+            Self::Seal(_) => "does_not_open",
+            Self::Switchboard(refused) => refused.code(),
+            Self::Store(_) => "not_saved",
+            Self::OddAnswer => "bug",
+        }
+    }
+}
+
+/// How far a phone has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// It has fetched nothing.
+    Waiting,
+    /// It was told its own address and has not used it yet.
+    Told,
+    /// It fetches from its own address.
+    Settled,
+    /// The same, and it will be told a new one.
+    Rotating,
+    /// The first address ran out before the phone came.
+    RanOut,
+}
+
+/// A desk phone as pages, the API and the CLI show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeskPhoneView {
+    /// Its address.
+    pub mac: Mac,
+    /// Who made it.
+    pub vendor: Vendor,
+    /// What it is.
+    pub model: Model,
+    /// Whose it is.
+    pub extension: ExtensionNumber,
+    /// Where it stands, in the admin's words.
+    pub label: String,
+    /// The name of its SIP account.
+    pub username: SipUsername,
+    /// How far it has come.
+    pub progress: Progress,
+    /// Counts up with each change of what it is told.
+    pub revision: i64,
+    /// Until when it may come by its MAC alone.
+    pub pairing_until: Option<UnixMillis>,
+    /// Its last fetch.
+    pub last_fetch: Option<LastFetch>,
+    /// When it was added.
+    pub created_at: UnixMillis,
+}
+
+/// What a phone asked for last, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastFetch {
+    /// When.
+    pub at: UnixMillis,
+    /// From which address.
+    pub from: String,
+    /// What it called itself.
+    pub user_agent: String,
+    /// Which file.
+    pub file: String,
+    /// What it was told.
+    pub told: String,
+}
+
+/// A phone to be added.
+#[derive(Debug, Clone)]
+pub struct NewDeskPhone {
+    /// Which.
+    pub phone: DeskPhone,
+    /// Whose.
+    pub extension: ExtensionNumber,
+    /// Where it stands; may be empty.
+    pub label: String,
+}
+
+/// The first address of a phone; this is the only time it can be shown.
+#[derive(Debug, Clone)]
+pub struct FirstAddress {
+    /// Which phone.
+    pub mac: Mac,
+    /// The folder the phone fetches from, its secret in the path, with a slash at the end.
+    pub url: Redacted<String>,
+    /// When it ends unless the phone has come by then.
+    pub expires_at: UnixMillis,
+}
+
+/// The three tokens a phone may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    First,
+    Next,
+    Current,
+}
+
+/// A token as it is kept.
+#[derive(Debug, Clone)]
+struct Token {
+    kind: Kind,
+    hash: [u8; 32],
+    /// `None` for a first token, which no configuration names.
+    sealed: Option<Vec<u8>>,
+    expires_at: Option<UnixMillis>,
+}
+
+/// A phone as it is kept.
+#[derive(Debug, Clone)]
+struct Kept {
+    phone: DeskPhone,
+    extension: ExtensionNumber,
+    label: Label,
+    username: SipUsername,
+    secrets: Option<Vec<u8>>,
+    revision: i64,
+    created_at: UnixMillis,
+    last_fetch: Option<LastFetch>,
+    tokens: Vec<Token>,
+    /// In memory only: a restart closes the window.
+    window: Option<Window>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    until: UnixMillis,
+    /// The network of the first phone that used it; nobody else may.
+    from: Option<Network>,
+}
+
+/// What is sealed for a phone.
+#[derive(Serialize, Deserialize)]
+struct Secrets {
+    sip: String,
+    admin: String,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    phones: BTreeMap<Mac, Kept>,
+    by_hash: BTreeMap<[u8; 32], Mac>,
+    /// Whose last fetch is not written down yet.
+    unwritten: BTreeMap<Mac, ()>,
+}
+
+/// The desk phones of this installation; cheap to clone.
+#[derive(Clone)]
+pub struct DeskPhones {
+    inner: Arc<Inner>,
+}
+
+/// Our certificate in PEM while it is self-made; phones must be told to trust it.
+pub type OwnCertificate = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
+struct Inner {
+    store: Store,
+    switchboard: SwitchboardHandle,
+    public: PublicInfo,
+    own_certificate: OwnCertificate,
+    clock: Clock,
+    book: Mutex<Book>,
+    /// Held by whoever changes a phone or its tokens.
+    changing: tokio::sync::Mutex<()>,
+    throttle: Throttle,
+}
+
+impl std::fmt::Debug for DeskPhones {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeskPhones").field("public", &self.inner.public).finish_non_exhaustive()
+    }
+}
+
+impl DeskPhones {
+    /// Phones kept in the store of `enrolments`, with its switchboard and its public names; none is known before
+    /// [`Self::load`].
+    pub fn beside(enrolments: &Enrolments, own_certificate: OwnCertificate) -> Self {
+        Self::with_clock(enrolments, own_certificate, Box::new(wall_clock))
+    }
+
+    fn with_clock(enrolments: &Enrolments, own_certificate: OwnCertificate, clock: Clock) -> Self {
+        let inner = Inner {
+            store: enrolments.store().clone(),
+            switchboard: enrolments.switchboard().clone(),
+            public: enrolments.public().clone(),
+            own_certificate,
+            clock,
+            book: Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
+            throttle: Throttle::default(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Reads every phone, and begins to write down what phones fetch.
+    pub async fn load(&self) -> Result<(), StoreError> {
+        for kept in store::all(&self.inner.store).await? {
+            self.book().put(kept);
+        }
+        tokio::spawn(write_notes(Arc::downgrade(&self.inner)));
+        Ok(())
+    }
+
+    /// The addresses phones fetch from; to be nested under `/d`. They use the peer's address as `ConnectInfo<SocketAddr>`.
+    pub fn routes(&self) -> axum::Router {
+        handlers::routes(self.clone())
+    }
+
+    /// When each phone registered, as far as it did.
+    pub async fn registered(&self) -> Result<BTreeMap<Mac, UnixMillis>, StoreError> {
+        store::registered(&self.inner.store).await
+    }
+
+    /// Every phone, in order of MAC.
+    pub fn list(&self) -> Vec<DeskPhoneView> {
+        let now = self.now();
+        self.book().phones.values().map(|kept| kept.view(now)).collect()
+    }
+
+    /// One phone.
+    pub fn get(&self, mac: Mac) -> Result<DeskPhoneView, DeskPhonesError> {
+        let now = self.now();
+        self.book().phones.get(&mac).map(|kept| kept.view(now)).ok_or(DeskPhonesError::NoSuchPhone(mac))
+    }
+
+    /// Refuses what [`Self::add`] would refuse, and changes nothing.
+    pub fn check(&self, new: &NewDeskPhone) -> Result<(), DeskPhonesError> {
+        let DeskPhone { mac, vendor, .. } = new.phone;
+        if let Some(of) = mac.vendor().filter(|of| *of != vendor) {
+            return Err(DeskPhonesError::OtherVendor { mac, of: of.title(), given: vendor.title() });
+        }
+        let _label: Label = new.label.parse()?;
+        let book = self.book();
+        if book.phones.contains_key(&mac) {
+            return Err(DeskPhonesError::Taken(mac));
+        }
+        if book.phones.len() >= MOST {
+            return Err(DeskPhonesError::Full);
+        }
+        if self.inner.public.servers().is_empty() {
+            return Err(DeskPhonesError::NoServer);
+        }
+        Ok(())
+    }
+
+    /// Adds a phone; the address is shown this once.
+    pub async fn add(&self, new: NewDeskPhone) -> Result<FirstAddress, DeskPhonesError> {
+        let _changing = self.inner.changing.lock().await;
+        self.check(&new)?;
+        let Reply::Extension(_) = self.ask(Command::ShowExtension(new.extension)).await? else {
+            return Err(DeskPhonesError::OddAnswer);
+        };
+        let now = self.now();
+        let mac = new.phone.mac;
+        let (token, url) = self.first(now)?;
+        let username = account::device_username(new.extension, &mut RandomBytes::default())
+            .ok_or(DeskPhonesError::Random)?
+            .map_err(|_| DeskPhonesError::OddAnswer)?;
+        let kept = Kept {
+            phone: new.phone,
+            extension: new.extension,
+            label: new.label.parse()?,
+            username,
+            secrets: None,
+            revision: 1,
+            created_at: now,
+            last_fetch: None,
+            tokens: vec![token],
+            window: None,
+        };
+        store::save(&self.inner.store, &kept).await?;
+        self.book().put(kept);
+        tracing::info!(%mac, extension = %new.extension, "a desk phone was added");
+        Ok(FirstAddress { mac, url, expires_at: now + FIRST_LIVES })
+    }
+
+    /// Makes a new first address, for a phone that was reset. The running phone is not disturbed.
+    pub async fn renew_address(&self, mac: Mac) -> Result<FirstAddress, DeskPhonesError> {
+        let now = self.now();
+        let (token, url) = self.first(now)?;
+        self.change(mac, |kept| {
+            kept.tokens.retain(|token| token.kind != Kind::First);
+            kept.tokens.push(token);
+            Ok(())
+        })
+        .await?;
+        tracing::info!(%mac, "a desk phone got a new first address");
+        Ok(FirstAddress { mac, url, expires_at: now + FIRST_LIVES })
+    }
+
+    /// Gives the running phone another own address, which it is told at its next fetch.
+    pub async fn rotate(&self, mac: Mac) -> Result<(), DeskPhonesError> {
+        let next = self.named(mac, Kind::Next)?;
+        self.change(mac, |kept| {
+            if kept.token(Kind::Current).is_none() {
+                return Err(DeskPhonesError::NotSettled(mac));
+            }
+            kept.tokens.retain(|token| token.kind != Kind::Next);
+            kept.tokens.push(next);
+            kept.revision += 1;
+            Ok(())
+        })
+        .await?;
+        tracing::info!(%mac, "the address of a desk phone is being rotated");
+        Ok(())
+    }
+
+    /// Opens or closes the window in which this one phone may come by its MAC alone, for phones that only know our name.
+    pub fn set_window(&self, mac: Mac, open: bool) -> Result<DeskPhoneView, DeskPhonesError> {
+        let now = self.now();
+        let mut book = self.book();
+        let kept = book.phones.get_mut(&mac).ok_or(DeskPhonesError::NoSuchPhone(mac))?;
+        kept.window = open.then_some(Window { until: now + WINDOW, from: None });
+        tracing::info!(%mac, open, "the pairing window of a desk phone");
+        Ok(kept.view(now))
+    }
+
+    /// Removes a phone with its account; it is logged out.
+    pub async fn remove(&self, mac: Mac) -> Result<(), DeskPhonesError> {
+        let _changing = self.inner.changing.lock().await;
+        let kept = self.book().phones.get(&mac).cloned().ok_or(DeskPhonesError::NoSuchPhone(mac))?;
+        // The account first: a crash in between leaves a phone that can be removed again.
+        match self.ask(Command::RemoveCredential(kept.username.clone())).await {
+            Ok(_) => {}
+            Err(DeskPhonesError::Switchboard(CommandError::NoSuchCredential(username))) => {
+                self.inner.store.apply(&[Change::DeleteCredential(username)]).await?;
+            }
+            Err(refused) => return Err(refused),
+        }
+        store::delete(&self.inner.store, mac).await?;
+        self.book().take(mac);
+        tracing::info!(%mac, extension = %kept.extension, "a desk phone was removed");
+        Ok(())
+    }
+
+    /// Forgets the phones of an extension that is gone; their rows went with it.
+    async fn forget_gone(&self, mac: Mac) -> Result<bool, DeskPhonesError> {
+        if store::exists(&self.inner.store, mac).await? {
+            return Ok(false);
+        }
+        self.book().take(mac);
+        Ok(true)
+    }
+
+    /// Writes down what was fetched; also done each second.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        let waiting: Vec<(Mac, LastFetch)> = {
+            let mut book = self.book();
+            let macs = std::mem::take(&mut book.unwritten);
+            macs.into_keys().filter_map(|mac| Some((mac, book.phones.get(&mac)?.last_fetch.clone()?))).collect()
+        };
+        if waiting.is_empty() { Ok(()) } else { store::note(&self.inner.store, &waiting).await }
+    }
+
+    async fn change(
+        &self,
+        mac: Mac,
+        edit: impl FnOnce(&mut Kept) -> Result<(), DeskPhonesError>,
+    ) -> Result<Kept, DeskPhonesError> {
+        let _changing = self.inner.changing.lock().await;
+        self.change_alone(mac, edit).await
+    }
+
+    /// The same for whoever holds the lock already: the row first, then the memory.
+    async fn change_alone(
+        &self,
+        mac: Mac,
+        edit: impl FnOnce(&mut Kept) -> Result<(), DeskPhonesError>,
+    ) -> Result<Kept, DeskPhonesError> {
+        let mut kept = self.book().phones.get(&mac).cloned().ok_or(DeskPhonesError::NoSuchPhone(mac))?;
+        edit(&mut kept)?;
+        store::save(&self.inner.store, &kept).await?;
+        let mut book = self.book();
+        // A fetch or a click may have touched these meanwhile; they are not what was edited.
+        if let Some(present) = book.phones.get(&mac) {
+            kept.last_fetch.clone_from(&present.last_fetch);
+            kept.window = present.window;
+        }
+        book.put(kept.clone());
+        Ok(kept)
+    }
+
+    fn first(&self, now: UnixMillis) -> Result<(Token, Redacted<String>), DeskPhonesError> {
+        let token = LinkToken::from_random(random().map_err(|_| DeskPhonesError::Random)?);
+        let url = Redacted::new(format!("{}/d/{}/", self.inner.public.https_base_url, token.reveal()));
+        let kept = Token { kind: Kind::First, hash: token.hash().0, sealed: None, expires_at: Some(now + FIRST_LIVES) };
+        Ok((kept, url))
+    }
+
+    /// A token that configurations name, so it is kept sealed as well.
+    fn named(&self, mac: Mac, kind: Kind) -> Result<Token, DeskPhonesError> {
+        let token = LinkToken::from_random(random().map_err(|_| DeskPhonesError::Random)?);
+        let sealed = self.inner.store.sealer().seal(&token_context(mac), token.reveal().as_bytes())?;
+        Ok(Token { kind, hash: token.hash().0, sealed: Some(sealed), expires_at: None })
+    }
+
+    async fn ask(&self, command: Command) -> Result<Reply, DeskPhonesError> {
+        for _ in 1..TRIES {
+            match self.inner.switchboard.ask(command.clone()).await {
+                Err(CommandError::Busy) => tokio::time::sleep(PAUSE).await,
+                answered => return Ok(answered?),
+            }
+        }
+        Ok(self.inner.switchboard.ask(command).await?)
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.inner.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> UnixMillis {
+        (self.inner.clock)()
+    }
+}
+
+/// How a phone came to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    By(Kind),
+    Window,
+}
+
+/// Who asks, with what.
+struct Visit<'a> {
+    from: IpAddr,
+    agent: &'a str,
+    file: &'a str,
+}
+
+impl DeskPhones {
+    /// The phone whose secret path this is.
+    fn by_token(&self, token: &str) -> Option<(Mac, Way)> {
+        let hash = token.parse::<LinkToken>().ok()?.hash().0;
+        let now = self.now();
+        let book = self.book();
+        let kept = book.phones.get(book.by_hash.get(&hash)?)?;
+        let token = kept.tokens.iter().find(|token| token.hash == hash)?;
+        let over = token.expires_at.is_some_and(|end| end <= now);
+        (!over).then_some((kept.phone.mac, Way::By(token.kind)))
+    }
+
+    /// The phone that may come without a secret: its window is open, it says the right model, and nobody else came before.
+    fn by_window(&self, visit: &Visit<'_>) -> Option<(Mac, Way)> {
+        let mac = Mac::find(visit.file)?;
+        let told = user_agent::read(visit.agent)?;
+        let now = self.now();
+        let mut book = self.book();
+        let kept = book.phones.get_mut(&mac)?;
+        let window = kept.window.as_mut().filter(|window| window.until > now)?;
+        let same = told.vendor == kept.phone.vendor && kept.phone.model.is(&told.model);
+        let network = Network::from(visit.from);
+        let first = window.from.is_none_or(|from| from == network);
+        if !same || !first || told.mac.is_some_and(|said| said != mac) {
+            return None;
+        }
+        window.from = Some(network);
+        Some((mac, Way::Window))
+    }
+
+    /// Whether what is said of the phone agrees: its path, its file and its own words must name the same one.
+    fn agrees(&self, mac: Mac, visit: &Visit<'_>) -> bool {
+        let told = user_agent::read(visit.agent);
+        let vendor = self.book().phones.get(&mac).map(|kept| kept.phone.vendor);
+        Mac::find(visit.file).is_none_or(|named| named == mac)
+            && told.is_none_or(|told| Some(told.vendor) == vendor && told.mac.is_none_or(|said| said == mac))
+    }
+
+    fn phone(&self, mac: Mac) -> Option<DeskPhone> {
+        self.book().phones.get(&mac).map(|kept| kept.phone.clone())
+    }
+
+    fn note(&self, mac: Mac, visit: &Visit<'_>, told: &str) {
+        let at = self.now();
+        let mut book = self.book();
+        let Some(kept) = book.phones.get_mut(&mac) else { return };
+        kept.last_fetch = Some(LastFetch {
+            at,
+            from: visit.from.to_string(),
+            user_agent: visit.agent.chars().filter(|c| !c.is_control()).take(AGENT_CHARS).collect(),
+            file: visit.file.chars().filter(|c| !c.is_control()).take(AGENT_CHARS).collect(),
+            told: told.to_owned(),
+        });
+        book.unwritten.insert(mac, ());
+    }
+
+    /// The settings for a phone that came this way; mints its account at the first time. `None` when it is gone.
+    async fn deliver(&self, mac: Mac, way: Way) -> Result<Option<ConfigFile>, DeskPhonesError> {
+        let Some(kept) = self.book().phones.get(&mac).cloned() else { return Ok(None) };
+        let ready = kept.secrets.is_some()
+            && match way {
+                Way::By(Kind::First) | Way::Window => kept.token(Kind::Next).is_some(),
+                Way::By(Kind::Next) => false,
+                Way::By(Kind::Current) => true,
+            };
+        let kept = if ready { kept } else { self.step(mac, way).await? };
+        let Some(name) = store::owner(&self.inner.store, kept.extension).await? else {
+            self.forget_gone(mac).await?;
+            return Ok(None);
+        };
+        let (Some(secrets), Some(named)) = (&kept.secrets, kept.token(Kind::Next).or(kept.token(Kind::Current))) else {
+            return Err(DeskPhonesError::OddAnswer);
+        };
+        let sealer = self.inner.store.sealer();
+        let secrets = sealer.open(&secrets_context(mac), secrets)?;
+        let secrets: Secrets = serde_json::from_slice(&secrets).map_err(|_| DeskPhonesError::OddAnswer)?;
+        let token = sealer.open(&token_context(mac), named.sealed.as_deref().unwrap_or_default())?;
+        let token = String::from_utf8_lossy(&token);
+        let server = ServerInfo {
+            sip: self.inner.public.servers().into_iter().next().ok_or(DeskPhonesError::NoServer)?,
+            register_seconds: REGISTER_SECONDS,
+            next_url: Redacted::new(format!("{}/d/{token}", self.inner.public.https_base_url)),
+            own_certificate: (self.inner.own_certificate)().is_some(),
+        };
+        let account = Account {
+            extension: kept.extension,
+            display_name: name,
+            username: kept.username.clone(),
+            secret: Redacted::new(secrets.sip),
+        };
+        let options = Options {
+            admin_password: Redacted::new(secrets.admin),
+            http: None,
+            revision: u64::try_from(kept.revision).unwrap_or(1),
+            template: Template::default(),
+        };
+        Ok(render(&kept.phone, &account, &server, &options).pop())
+    }
+
+    /// The part of a fetch that changes something: minting, naming the next address, or following to it.
+    async fn step(&self, mac: Mac, way: Way) -> Result<Kept, DeskPhonesError> {
+        let _changing = self.inner.changing.lock().await;
+        let kept = self.book().phones.get(&mac).cloned().ok_or(DeskPhonesError::NoSuchPhone(mac))?;
+        let secrets = match &kept.secrets {
+            Some(_) => None,
+            None => Some(self.mint(&kept).await?),
+        };
+        let next = match way {
+            Way::By(Kind::First) | Way::Window if kept.token(Kind::Next).is_none() => {
+                Some(self.named(mac, Kind::Next)?)
+            }
+            Way::By(Kind::First | Kind::Next | Kind::Current) | Way::Window => None,
+        };
+        let follows = way == Way::By(Kind::Next);
+        let kept = self
+            .change_alone(mac, |kept| {
+                kept.secrets = secrets.or(kept.secrets.take());
+                if next.is_some() {
+                    kept.revision += 1;
+                }
+                kept.tokens.extend(next);
+                if follows {
+                    kept.follow();
+                }
+                Ok(())
+            })
+            .await?;
+        if follows {
+            if let Some(kept) = self.book().phones.get_mut(&mac) {
+                kept.window = None;
+            }
+            tracing::info!(%mac, "a desk phone fetches from its own address; the first one is closed");
+        }
+        Ok(kept)
+    }
+
+    /// Gives the phone its account. A crash before the secrets are saved leaves an account nobody knows the secret of; the
+    /// next fetch replaces it.
+    async fn mint(&self, kept: &Kept) -> Result<Vec<u8>, DeskPhonesError> {
+        let Reply::Settings(settings) = self.ask(Command::ShowSettings).await? else {
+            return Err(DeskPhonesError::OddAnswer);
+        };
+        let mut random = RandomBytes::default();
+        let minted = account::mint(kept.extension, kept.username.clone(), &settings.realm, &mut random)
+            .ok_or(DeskPhonesError::Random)?;
+        let admin = account::secret(&mut random).ok_or(DeskPhonesError::Random)?;
+        let secrets = Secrets { sip: minted.secret.into_inner(), admin };
+        let plain = serde_json::to_vec(&secrets).map_err(|_| DeskPhonesError::OddAnswer)?;
+        let sealed = self.inner.store.sealer().seal(&secrets_context(kept.phone.mac), &plain)?;
+        self.ask(Command::PutCredential(minted.credential)).await?;
+        tracing::info!(mac = %kept.phone.mac, account = %kept.username, "a desk phone got its account");
+        Ok(sealed)
+    }
+}
+
+fn secrets_context(mac: Mac) -> String {
+    format!("desk_phone.secrets:{}", mac.lower())
+}
+
+fn token_context(mac: Mac) -> String {
+    format!("desk_phone_token.sealed:{}", mac.lower())
+}
+
+impl Kept {
+    fn token(&self, kind: Kind) -> Option<&Token> {
+        self.tokens.iter().find(|token| token.kind == kind)
+    }
+
+    /// The phone used its next address: that is its own from now on, and every other one closes.
+    fn follow(&mut self) {
+        if self.token(Kind::Next).is_some() {
+            self.tokens.retain(|token| token.kind == Kind::Next);
+            for token in &mut self.tokens {
+                token.kind = Kind::Current;
+            }
+        }
+    }
+
+    fn view(&self, now: UnixMillis) -> DeskPhoneView {
+        let progress = match (self.token(Kind::Current), self.token(Kind::Next), self.token(Kind::First)) {
+            (Some(_), Some(_), _) => Progress::Rotating,
+            (Some(_), None, _) => Progress::Settled,
+            (None, Some(_), _) => Progress::Told,
+            (None, None, Some(first)) if first.expires_at.is_some_and(|end| end <= now) => Progress::RanOut,
+            (None, None, _) => Progress::Waiting,
+        };
+        DeskPhoneView {
+            mac: self.phone.mac,
+            vendor: self.phone.vendor,
+            model: self.phone.model.clone(),
+            extension: self.extension,
+            label: self.label.as_str().to_owned(),
+            username: self.username.clone(),
+            progress,
+            revision: self.revision,
+            pairing_until: self.window.map(|window| window.until).filter(|until| *until > now),
+            last_fetch: self.last_fetch.clone(),
+            created_at: self.created_at,
+        }
+    }
+}
+
+impl Book {
+    fn put(&mut self, kept: Kept) {
+        let mac = kept.phone.mac;
+        self.by_hash.retain(|_, of| *of != mac);
+        self.by_hash.extend(kept.tokens.iter().map(|token| (token.hash, mac)));
+        self.phones.insert(mac, kept);
+    }
+
+    fn take(&mut self, mac: Mac) {
+        self.by_hash.retain(|_, of| *of != mac);
+        self.phones.remove(&mac);
+    }
+}
+
+async fn write_notes(inner: Weak<Inner>) {
+    loop {
+        tokio::time::sleep(NOTE_WITHIN).await;
+        let Some(inner) = inner.upgrade() else { return };
+        if let Err(error) = (DeskPhones { inner }).flush().await {
+            tracing::warn!(%error, "what desk phones fetched could not be written down");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! `/desk-phones`: which there are, what each fetched and was told, and adding one.
+
+use askama::Template;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use provisioning::desk_phone::Vendor;
+use provisioning::desk_phones::{FirstAddress, Progress};
+use serde::Deserialize;
+
+use super::confirm::Confirm;
+use super::{Page, go};
+use crate::api::desk_phones::{AddBody, add_one, mac};
+use crate::clock;
+use crate::error::{Refusal, render};
+use crate::form::{Errors, Input};
+use crate::layout::{Frame, Layout, Menu};
+use crate::state::AdminState;
+use crate::words::{Badge, When};
+
+#[derive(Template)]
+#[template(path = "desk_phones.html")]
+struct ListPage {
+    layout: Layout,
+    lines: Vec<Line>,
+    problem: String,
+    fields: Vec<Input>,
+    plain_url: String,
+}
+
+struct Line {
+    mac: String,
+    model: String,
+    extension: String,
+    label: String,
+    progress: Badge,
+    settled: bool,
+    window: Option<When>,
+    fetched: Option<Fetched>,
+    registered: Option<When>,
+}
+
+struct Fetched {
+    at: When,
+    file: String,
+    told: String,
+    from: String,
+}
+
+const fn badge(progress: Progress) -> Badge {
+    match progress {
+        Progress::Waiting => Badge::new("off", "○", "waits for the phone"),
+        Progress::Told => Badge::new("push", "◐", "was told its address"),
+        Progress::Settled => Badge::new("ok", "●", "has its own address"),
+        Progress::Rotating => Badge::new("push", "◐", "gets another address"),
+        Progress::RanOut => Badge::new("bad", "✕", "the first address ran out"),
+    }
+}
+
+fn fields(body: &AddBody, errors: &Errors) -> Vec<Input> {
+    let vendors: Vec<(&'static str, &'static str)> =
+        Vendor::ALL.into_iter().map(|vendor| (vendor.as_str(), vendor.title())).collect();
+    vec![
+        Input::new("mac", "MAC address", &body.mac, errors)
+            .hint("Twelve hex digits on the back of the phone.")
+            .more("autocomplete=off required maxlength=20"),
+        Input::new("vendor", "Vendor", &body.vendor, errors).choices(&vendors),
+        Input::new("model", "Model", &body.model, errors)
+            .hint("As on the phone: T46S, D785, GRP2614, X4, VVX411.")
+            .more("autocomplete=off required maxlength=24"),
+        Input::new("extension", "Extension", &body.extension, errors)
+            .more("autocomplete=off required maxlength=20 inputmode=numeric"),
+        Input::new("label", "Where it stands", &body.label, errors).more("autocomplete=off maxlength=64"),
+    ]
+}
+
+async fn list_page(state: &AdminState, frame: &Frame, body: &AddBody, errors: &Errors) -> Result<Response, Refusal> {
+    let now = clock::now();
+    let registered = state.desk_phones.registered().await?;
+    let lines = state.desk_phones.list().into_iter().map(|phone| Line {
+        model: format!("{} {}", phone.vendor.title(), phone.model),
+        extension: phone.extension.to_string(),
+        label: phone.label,
+        progress: badge(phone.progress),
+        settled: phone.progress == Progress::Settled,
+        window: phone.pairing_until.map(|until| When::relative(until, now)),
+        fetched: phone.last_fetch.map(|fetch| Fetched {
+            at: When::relative(fetch.at, now),
+            file: fetch.file,
+            told: fetch.told,
+            from: fetch.from,
+        }),
+        registered: registered.get(&phone.mac).map(|at| When::relative(*at, now)),
+        mac: phone.mac.to_string(),
+    });
+    Ok(render(&ListPage {
+        lines: lines.collect(),
+        layout: frame.layout("Desk phones", Menu::DeskPhones),
+        problem: errors.of(""),
+        fields: fields(body, errors),
+        plain_url: format!("{}/d/", state.site.public_url),
+    }))
+}
+
+pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page {
+    Ok(list_page(&state, &frame, &AddBody::default(), &Errors::default()).await?)
+}
+
+#[derive(Template)]
+#[template(path = "desk_phone_address.html")]
+struct AddressPage {
+    layout: Layout,
+    mac: String,
+    url: String,
+    ends: When,
+    own_certificate: bool,
+}
+
+fn address_page(state: &AdminState, frame: &Frame, first: FirstAddress) -> Response {
+    render(&AddressPage {
+        layout: frame.layout("The address for this phone", Menu::DeskPhones),
+        mac: first.mac.to_string(),
+        url: first.url.into_inner(),
+        ends: When::exact(first.expires_at),
+        own_certificate: state.site.certificate.info().self_made,
+    })
+}
+
+pub(crate) async fn add(State(state): State<AdminState>, frame: Frame, Form(body): Form<AddBody>) -> Page {
+    match add_one(&state, &body).await {
+        Ok(first) => Ok(address_page(&state, &frame, first)),
+        Err(refusal) => {
+            let mut errors = Errors::default();
+            errors.take(refusal)?;
+            let page = list_page(&state, &frame, &body, &errors).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+        }
+    }
+}
+
+pub(crate) async fn renew_address(State(state): State<AdminState>, frame: Frame, Path(text): Path<String>) -> Page {
+    let first = state.desk_phones.renew_address(mac(&text)?).await?;
+    Ok(address_page(&state, &frame, first))
+}
+
+pub(crate) async fn rotate(State(state): State<AdminState>, Path(text): Path<String>) -> Page {
+    state.desk_phones.rotate(mac(&text)?).await?;
+    go("/desk-phones?done=rotating")
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct WindowForm {
+    open: String,
+}
+
+pub(crate) async fn window(
+    State(state): State<AdminState>,
+    Path(text): Path<String>,
+    Form(form): Form<WindowForm>,
+) -> Page {
+    let open = form.open == "yes";
+    state.desk_phones.set_window(mac(&text)?, open)?;
+    go(if open { "/desk-phones?done=window-open" } else { "/desk-phones?done=window-closed" })
+}
+
+pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame, Path(text): Path<String>) -> Page {
+    let phone = state.desk_phones.get(mac(&text)?)?;
+    let confirm = Confirm {
+        layout: frame.layout(format!("Remove the desk phone {}?", phone.mac), Menu::DeskPhones),
+        lines: vec![
+            format!(
+                "It loses its account of extension {} at once and cannot make or take calls any more.",
+                phone.extension
+            ),
+            "Its addresses stop working. The phone itself keeps its settings until somebody resets it.".into(),
+        ],
+        action: format!("/desk-phones/{}/remove", phone.mac),
+        button: "Remove the phone",
+        back: "/desk-phones".into(),
+    };
+    Ok(confirm.page())
+}
+
+pub(crate) async fn remove(State(state): State<AdminState>, Path(text): Path<String>) -> Page {
+    state.desk_phones.remove(mac(&text)?).await?;
+    go("/desk-phones?done=removed")
+}

@@ -1,0 +1,32 @@
+//! The addresses of desk phones. What the phones themselves fetch, below `/d`, is added by the wiring.
+
+use super::Routes;
+use crate::api::desk_phones as api;
+use crate::pages::desk_phones as page;
+use crate::role::Need::{Change, See};
+use crate::role::Scope::Devices;
+use crate::route::Route;
+
+/// Pages for a signed-in admin.
+pub(super) fn pages() -> Routes {
+    vec![
+        Route::at("/desk-phones").get(See(Devices), page::page).post(Change(Devices), page::add),
+        Route::at("/desk-phones/{mac}/address").post(Change(Devices), page::renew_address),
+        Route::at("/desk-phones/{mac}/rotate").post(Change(Devices), page::rotate),
+        Route::at("/desk-phones/{mac}/window").post(Change(Devices), page::window),
+        Route::at("/desk-phones/{mac}/remove")
+            .get(Change(Devices), page::confirm_remove)
+            .post(Change(Devices), page::remove),
+    ]
+}
+
+/// The API, below `/api/v1`.
+pub(super) fn api() -> Routes {
+    vec![
+        Route::at("/desk-phones").get(See(Devices), api::list).post(Change(Devices), api::add),
+        Route::at("/desk-phones/{mac}").get(See(Devices), api::get).delete(Change(Devices), api::remove),
+        Route::at("/desk-phones/{mac}/address").post(Change(Devices), api::renew_address),
+        Route::at("/desk-phones/{mac}/rotate").post(Change(Devices), api::rotate),
+        Route::at("/desk-phones/{mac}/window").post(Change(Devices), api::window),
+    ]
+}
