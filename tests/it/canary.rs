@@ -108,6 +108,7 @@ async fn owner(here: &Installation, secrets: &mut Secrets) -> Web {
 }
 
 /// Sets the second factor up; notes seed and recovery codes.
+#[expect(clippy::disallowed_methods, reason = "an authenticator app reads the clock")]
 async fn second_factor(web: &mut Web, secrets: &mut Secrets) {
     web.post("/account/second-factor/begin", &[]).await;
     let (_, page) = web.get("/account/second-factor").await;

@@ -13,6 +13,7 @@ mod avalanche;
 mod call_ends;
 #[cfg(test)]
 mod calls;
+#[cfg(test)]
 mod canary;
 #[cfg(test)]
 mod cli;
