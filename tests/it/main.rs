@@ -14,6 +14,8 @@ mod call_ends;
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod canary;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod defence;

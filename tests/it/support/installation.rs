@@ -35,12 +35,31 @@ pub(crate) struct Installation {
 impl Installation {
     /// Starts it for the first time.
     pub(crate) async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// The same with a log that holds whatever anybody has to say.
+    pub(crate) async fn start_logging_everything() -> Self {
+        Self::start_with("log = \"trace\"\n").await
+    }
+
+    /// Its folder; the data directory is `data` in it.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// The id of the running process.
+    pub(crate) fn process(&self) -> Option<u32> {
+        self.server.as_ref().and_then(Child::id)
+    }
+
+    async fn start_with(settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let (udp, tcp, tls, https) = (at(free_port()), at(free_port()), at(free_port()), at(free_port()));
         let data = folder.path().join("data");
         let config = format!(
-            "data_dir = {data:?}\npublic_host = \"127.0.0.1\"\n[sip]\nudp = [\"{udp}\"]\ntcp = [\"{tcp}\"]\ntls = [\"{tls}\"]\n[https]\nlisten = \"{https}\"\n"
+            "{settings}data_dir = {data:?}\npublic_host = \"127.0.0.1\"\n[sip]\nudp = [\"{udp}\"]\ntcp = [\"{tcp}\"]\ntls = [\"{tls}\"]\n[https]\nlisten = \"{https}\"\n"
         );
         std::fs::write(folder.path().join("config.toml"), config).unwrap();
         let mut installation = Self { folder, udp, tcp, tls, server: None };
