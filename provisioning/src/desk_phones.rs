@@ -18,33 +18,32 @@
 //! All phones and the hashes of their tokens stand in memory, so a guess costs one look-up and touches no disk.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use pbx_core::handle::SwitchboardHandle;
 use pbx_core::model::{ExtensionNumber, Network, Redacted, SipUsername, UnixMillis};
-use pbx_core::store::{SealError, Store, StoreError};
+use pbx_core::store::{Store, StoreError};
 use pbx_core::switchboard::command::{Command, CommandError, Reply};
 use pbx_core::switchboard::output::Change;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::account;
-use crate::desk_phone::template::Template;
-use crate::desk_phone::{
-    Account, ConfigFile, DeskPhone, DeskPhoneError, Mac, Model, Options, ServerInfo, Vendor, render, user_agent,
-};
-use crate::enrolment::{Label, LabelError};
+use crate::desk_phone::{DeskPhone, Mac, Model, Vendor};
+use crate::enrolment::Label;
 use crate::enrolments::{Clock, Enrolments, RandomBytes, random, wall_clock};
 use crate::link::LinkToken;
 use crate::public_info::PublicInfo;
 use crate::throttle::Throttle;
 
+mod error;
 mod handlers;
 mod store;
 #[cfg(test)]
 mod tests;
+mod visit;
+
+pub use error::DeskPhonesError;
 
 /// A first address works this long: phones are ordered, shipped and unpacked within it.
 pub const FIRST_LIVES: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -61,80 +60,6 @@ const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(100);
 /// Characters of a User-Agent that are kept.
 const AGENT_CHARS: usize = 120;
-
-/// Why a desk phone was not added, changed or served.
-#[derive(Debug, Error)]
-pub enum DeskPhonesError {
-    /// MAC, vendor or model are malformed.
-    #[error(transparent)]
-    Phone(#[from] DeskPhoneError),
-    /// The label is malformed.
-    #[error(transparent)]
-    Label(#[from] LabelError),
-    /// The MAC belongs to another maker.
-    #[error("{mac} is an address of {of}, not of {given}; check the MAC or choose {of}")]
-    OtherVendor {
-        /// The address.
-        mac: Mac,
-        /// Whose it is.
-        of: &'static str,
-        /// What was given.
-        given: &'static str,
-    },
-    /// The phone is there already.
-    #[error("the phone {0} is there already; remove it first, or make a new address for it")]
-    Taken(Mac),
-    /// There is no such phone.
-    #[error("there is no desk phone {0}")]
-    NoSuchPhone(Mac),
-    /// Too many.
-    #[error("there is room for {MOST} desk phones and no more")]
-    Full,
-    /// No SIP port is offered.
-    #[error("phones have no way to connect: no SIP port is open; set a listen address for TLS, TCP or UDP")]
-    NoServer,
-    /// The phone has not fetched its configuration yet.
-    #[error("the phone {0} has not fetched its configuration from its own address yet; there is nothing to rotate")]
-    NotSettled(Mac),
-    /// The operating system gave no random bytes.
-    #[error("the operating system gave no random bytes")]
-    Random,
-    /// A stored secret does not open.
-    #[error(transparent)]
-    Seal(#[from] SealError),
-    /// The switchboard refused.
-    #[error(transparent)]
-    Switchboard(#[from] CommandError),
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A bug.
-    #[error("the switchboard gave an answer that does not fit the question")]
-    OddAnswer,
-}
-
-impl DeskPhonesError {
-    /// The stable code in the API and in the log.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Phone(DeskPhoneError::Mac(_)) => "mac_malformed",
-            Self::Phone(DeskPhoneError::Vendor(_)) => "vendor_unknown",
-            Self::Phone(DeskPhoneError::Model(_)) => "model_malformed",
-            Self::Label(_) => "label_malformed",
-            Self::OtherVendor { .. } => "mac_of_other_vendor",
-            Self::Taken(_) => "desk_phone_exists",
-            Self::NoSuchPhone(_) => "no_such_desk_phone",
-            Self::Full => "full",
-            Self::NoServer => "no_sip_port",
-            Self::NotSettled(_) => "not_fetched_yet",
-            Self::Random => "no_randomness",
-            Self::Seal(_) => "does_not_open",
-            Self::Switchboard(refused) => refused.code(),
-            Self::Store(_) => "not_saved",
-            Self::OddAnswer => "bug",
-        }
-    }
-}
 
 /// How far a phone has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -538,175 +463,6 @@ impl DeskPhones {
 
     fn now(&self) -> UnixMillis {
         (self.inner.clock)()
-    }
-}
-
-/// How a phone came to us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    By(Kind),
-    Window,
-}
-
-/// Who asks, with what.
-struct Visit<'a> {
-    from: IpAddr,
-    agent: &'a str,
-    file: &'a str,
-}
-
-impl DeskPhones {
-    /// The phone whose secret path this is.
-    fn by_token(&self, token: &str) -> Option<(Mac, Way)> {
-        let hash = token.parse::<LinkToken>().ok()?.hash().0;
-        let now = self.now();
-        let book = self.book();
-        let kept = book.phones.get(book.by_hash.get(&hash)?)?;
-        let token = kept.tokens.iter().find(|token| token.hash == hash)?;
-        let over = token.expires_at.is_some_and(|end| end <= now);
-        (!over).then_some((kept.phone.mac, Way::By(token.kind)))
-    }
-
-    /// The phone that may come without a secret: its window is open, it says the right model, and nobody else came before.
-    fn by_window(&self, visit: &Visit<'_>) -> Option<(Mac, Way)> {
-        let mac = Mac::find(visit.file)?;
-        let told = user_agent::read(visit.agent)?;
-        let now = self.now();
-        let mut book = self.book();
-        let kept = book.phones.get_mut(&mac)?;
-        let window = kept.window.as_mut().filter(|window| window.until > now)?;
-        let same = told.vendor == kept.phone.vendor && kept.phone.model.is(&told.model);
-        let network = Network::from(visit.from);
-        let first = window.from.is_none_or(|from| from == network);
-        if !same || !first || told.mac.is_some_and(|said| said != mac) {
-            return None;
-        }
-        window.from = Some(network);
-        Some((mac, Way::Window))
-    }
-
-    /// Whether what is said of the phone agrees: its path, its file and its own words must name the same one.
-    fn agrees(&self, mac: Mac, visit: &Visit<'_>) -> bool {
-        let told = user_agent::read(visit.agent);
-        let vendor = self.book().phones.get(&mac).map(|kept| kept.phone.vendor);
-        Mac::find(visit.file).is_none_or(|named| named == mac)
-            && told.is_none_or(|told| Some(told.vendor) == vendor && told.mac.is_none_or(|said| said == mac))
-    }
-
-    fn phone(&self, mac: Mac) -> Option<DeskPhone> {
-        self.book().phones.get(&mac).map(|kept| kept.phone.clone())
-    }
-
-    fn note(&self, mac: Mac, visit: &Visit<'_>, told: &str) {
-        let at = self.now();
-        let mut book = self.book();
-        let Some(kept) = book.phones.get_mut(&mac) else { return };
-        kept.last_fetch = Some(LastFetch {
-            at,
-            from: visit.from.to_string(),
-            user_agent: visit.agent.chars().filter(|c| !c.is_control()).take(AGENT_CHARS).collect(),
-            file: visit.file.chars().filter(|c| !c.is_control()).take(AGENT_CHARS).collect(),
-            told: told.to_owned(),
-        });
-        book.unwritten.insert(mac, ());
-    }
-
-    /// The settings for a phone that came this way; mints its account at the first time. `None` when it is gone.
-    async fn deliver(&self, mac: Mac, way: Way) -> Result<Option<ConfigFile>, DeskPhonesError> {
-        let Some(kept) = self.book().phones.get(&mac).cloned() else { return Ok(None) };
-        let ready = kept.secrets.is_some()
-            && match way {
-                Way::By(Kind::First) | Way::Window => kept.token(Kind::Next).is_some(),
-                Way::By(Kind::Next) => false,
-                Way::By(Kind::Current) => true,
-            };
-        let kept = if ready { kept } else { self.step(mac, way).await? };
-        let Some(name) = store::owner(&self.inner.store, kept.extension).await? else {
-            self.forget_gone(mac).await?;
-            return Ok(None);
-        };
-        let (Some(secrets), Some(named)) = (&kept.secrets, kept.token(Kind::Next).or(kept.token(Kind::Current))) else {
-            return Err(DeskPhonesError::OddAnswer);
-        };
-        let sealer = self.inner.store.sealer();
-        let secrets = sealer.open(&secrets_context(mac), secrets)?;
-        let secrets: Secrets = serde_json::from_slice(&secrets).map_err(|_| DeskPhonesError::OddAnswer)?;
-        let token = sealer.open(&token_context(mac), named.sealed.as_deref().unwrap_or_default())?;
-        let token = String::from_utf8_lossy(&token);
-        let server = ServerInfo {
-            sip: self.inner.public.servers().into_iter().next().ok_or(DeskPhonesError::NoServer)?,
-            register_seconds: REGISTER_SECONDS,
-            next_url: Redacted::new(format!("{}/d/{token}", self.inner.public.https_base_url)),
-            own_certificate: (self.inner.own_certificate)().is_some(),
-        };
-        let account = Account {
-            extension: kept.extension,
-            display_name: name,
-            username: kept.username.clone(),
-            secret: Redacted::new(secrets.sip),
-        };
-        let options = Options {
-            admin_password: Redacted::new(secrets.admin),
-            http: None,
-            revision: u64::try_from(kept.revision).unwrap_or(1),
-            template: Template::default(),
-        };
-        Ok(render(&kept.phone, &account, &server, &options).pop())
-    }
-
-    /// The part of a fetch that changes something: minting, naming the next address, or following to it.
-    async fn step(&self, mac: Mac, way: Way) -> Result<Kept, DeskPhonesError> {
-        let _changing = self.inner.changing.lock().await;
-        let kept = self.book().phones.get(&mac).cloned().ok_or(DeskPhonesError::NoSuchPhone(mac))?;
-        let secrets = match &kept.secrets {
-            Some(_) => None,
-            None => Some(self.mint(&kept).await?),
-        };
-        let next = match way {
-            Way::By(Kind::First) | Way::Window if kept.token(Kind::Next).is_none() => {
-                Some(self.named(mac, Kind::Next)?)
-            }
-            Way::By(Kind::First | Kind::Next | Kind::Current) | Way::Window => None,
-        };
-        let follows = way == Way::By(Kind::Next);
-        let kept = self
-            .change_alone(mac, |kept| {
-                kept.secrets = secrets.or(kept.secrets.take());
-                if next.is_some() {
-                    kept.revision += 1;
-                }
-                kept.tokens.extend(next);
-                if follows {
-                    kept.follow();
-                }
-                Ok(())
-            })
-            .await?;
-        if follows {
-            if let Some(kept) = self.book().phones.get_mut(&mac) {
-                kept.window = None;
-            }
-            tracing::info!(%mac, "a desk phone fetches from its own address; the first one is closed");
-        }
-        Ok(kept)
-    }
-
-    /// Gives the phone its account. A crash before the secrets are saved leaves an account nobody knows the secret of; the
-    /// next fetch replaces it.
-    async fn mint(&self, kept: &Kept) -> Result<Vec<u8>, DeskPhonesError> {
-        let Reply::Settings(settings) = self.ask(Command::ShowSettings).await? else {
-            return Err(DeskPhonesError::OddAnswer);
-        };
-        let mut random = RandomBytes::default();
-        let minted = account::mint(kept.extension, kept.username.clone(), &settings.realm, &mut random)
-            .ok_or(DeskPhonesError::Random)?;
-        let admin = account::secret(&mut random).ok_or(DeskPhonesError::Random)?;
-        let secrets = Secrets { sip: minted.secret.into_inner(), admin };
-        let plain = serde_json::to_vec(&secrets).map_err(|_| DeskPhonesError::OddAnswer)?;
-        let sealed = self.inner.store.sealer().seal(&secrets_context(kept.phone.mac), &plain)?;
-        self.ask(Command::PutCredential(minted.credential)).await?;
-        tracing::info!(mac = %kept.phone.mac, account = %kept.username, "a desk phone got its account");
-        Ok(sealed)
     }
 }
 

@@ -26,7 +26,8 @@ use axum::routing::get;
 use pbx_core::model::Redacted;
 use sha2::{Digest as _, Sha256};
 
-use super::{DeskPhones, DeskPhonesError, Mac, Visit, Way};
+use super::visit::{Visit, Way};
+use super::{DeskPhones, DeskPhonesError, Mac};
 use crate::desk_phone::{Asked, ConfigFile, TRUST_FILE, asked, manifest};
 use crate::throttle::UNKNOWN;
 

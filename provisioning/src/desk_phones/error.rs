@@ -1,0 +1,83 @@
+//! Why a desk phone was not added, changed or served.
+
+use pbx_core::store::{SealError, StoreError};
+use pbx_core::switchboard::command::CommandError;
+use thiserror::Error;
+
+use super::MOST;
+use crate::desk_phone::{DeskPhoneError, Mac};
+use crate::enrolment::LabelError;
+
+/// Why a desk phone was not added, changed or served.
+#[derive(Debug, Error)]
+pub enum DeskPhonesError {
+    /// MAC, vendor or model are malformed.
+    #[error(transparent)]
+    Phone(#[from] DeskPhoneError),
+    /// The label is malformed.
+    #[error(transparent)]
+    Label(#[from] LabelError),
+    /// The MAC belongs to another maker.
+    #[error("{mac} is an address of {of}, not of {given}; check the MAC or choose {of}")]
+    OtherVendor {
+        /// The address.
+        mac: Mac,
+        /// Whose it is.
+        of: &'static str,
+        /// What was given.
+        given: &'static str,
+    },
+    /// The phone is there already.
+    #[error("the phone {0} is there already; remove it first, or make a new address for it")]
+    Taken(Mac),
+    /// There is no such phone.
+    #[error("there is no desk phone {0}")]
+    NoSuchPhone(Mac),
+    /// Too many.
+    #[error("there is room for {MOST} desk phones and no more")]
+    Full,
+    /// No SIP port is offered.
+    #[error("phones have no way to connect: no SIP port is open; set a listen address for TLS, TCP or UDP")]
+    NoServer,
+    /// The phone has not fetched its configuration yet.
+    #[error("the phone {0} has not fetched its configuration from its own address yet; there is nothing to rotate")]
+    NotSettled(Mac),
+    /// The operating system gave no random bytes.
+    #[error("the operating system gave no random bytes")]
+    Random,
+    /// A stored secret does not open.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The switchboard refused.
+    #[error(transparent)]
+    Switchboard(#[from] CommandError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A bug.
+    #[error("the switchboard gave an answer that does not fit the question")]
+    OddAnswer,
+}
+
+impl DeskPhonesError {
+    /// The stable code in the API and in the log.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Phone(DeskPhoneError::Mac(_)) => "mac_malformed",
+            Self::Phone(DeskPhoneError::Vendor(_)) => "vendor_unknown",
+            Self::Phone(DeskPhoneError::Model(_)) => "model_malformed",
+            Self::Label(_) => "label_malformed",
+            Self::OtherVendor { .. } => "mac_of_other_vendor",
+            Self::Taken(_) => "desk_phone_exists",
+            Self::NoSuchPhone(_) => "no_such_desk_phone",
+            Self::Full => "full",
+            Self::NoServer => "no_sip_port",
+            Self::NotSettled(_) => "not_fetched_yet",
+            Self::Random => "no_randomness",
+            Self::Seal(_) => "does_not_open",
+            Self::Switchboard(refused) => refused.code(),
+            Self::Store(_) => "not_saved",
+            Self::OddAnswer => "bug",
+        }
+    }
+}

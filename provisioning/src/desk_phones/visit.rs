@@ -1,0 +1,185 @@
+//! A phone that fetches: which one it is, by its secret path or by the pairing window, and what it is told.
+
+use std::net::IpAddr;
+
+use pbx_core::model::{Network, Redacted};
+use pbx_core::switchboard::command::{Command, Reply};
+
+use super::{
+    AGENT_CHARS, DeskPhones, DeskPhonesError, Kept, Kind, LastFetch, REGISTER_SECONDS, Secrets, secrets_context, store,
+    token_context,
+};
+use crate::account;
+use crate::desk_phone::template::Template;
+use crate::desk_phone::{Account, ConfigFile, DeskPhone, Mac, Options, ServerInfo, render, user_agent};
+use crate::enrolments::RandomBytes;
+use crate::link::LinkToken;
+
+/// How a phone came to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    By(Kind),
+    Window,
+}
+
+/// Who asks, with what.
+pub(super) struct Visit<'a> {
+    pub(super) from: IpAddr,
+    pub(super) agent: &'a str,
+    pub(super) file: &'a str,
+}
+
+impl DeskPhones {
+    /// The phone whose secret path this is.
+    pub(super) fn by_token(&self, token: &str) -> Option<(Mac, Way)> {
+        let hash = token.parse::<LinkToken>().ok()?.hash().0;
+        let now = self.now();
+        let book = self.book();
+        let kept = book.phones.get(book.by_hash.get(&hash)?)?;
+        let token = kept.tokens.iter().find(|token| token.hash == hash)?;
+        let over = token.expires_at.is_some_and(|end| end <= now);
+        (!over).then_some((kept.phone.mac, Way::By(token.kind)))
+    }
+
+    /// The phone that may come without a secret: its window is open, it says the right model, and nobody else came before.
+    pub(super) fn by_window(&self, visit: &Visit<'_>) -> Option<(Mac, Way)> {
+        let mac = Mac::find(visit.file)?;
+        let told = user_agent::read(visit.agent)?;
+        let now = self.now();
+        let mut book = self.book();
+        let kept = book.phones.get_mut(&mac)?;
+        let window = kept.window.as_mut().filter(|window| window.until > now)?;
+        let same = told.vendor == kept.phone.vendor && kept.phone.model.is(&told.model);
+        let network = Network::from(visit.from);
+        let first = window.from.is_none_or(|from| from == network);
+        if !same || !first || told.mac.is_some_and(|said| said != mac) {
+            return None;
+        }
+        window.from = Some(network);
+        Some((mac, Way::Window))
+    }
+
+    /// Whether what is said of the phone agrees: its path, its file and its own words must name the same one.
+    pub(super) fn agrees(&self, mac: Mac, visit: &Visit<'_>) -> bool {
+        let told = user_agent::read(visit.agent);
+        let vendor = self.book().phones.get(&mac).map(|kept| kept.phone.vendor);
+        Mac::find(visit.file).is_none_or(|named| named == mac)
+            && told.is_none_or(|told| Some(told.vendor) == vendor && told.mac.is_none_or(|said| said == mac))
+    }
+
+    pub(super) fn phone(&self, mac: Mac) -> Option<DeskPhone> {
+        self.book().phones.get(&mac).map(|kept| kept.phone.clone())
+    }
+
+    pub(super) fn note(&self, mac: Mac, visit: &Visit<'_>, told: &str) {
+        let at = self.now();
+        let mut book = self.book();
+        let Some(kept) = book.phones.get_mut(&mac) else { return };
+        kept.last_fetch = Some(LastFetch {
+            at,
+            from: visit.from.to_string(),
+            user_agent: visit.agent.chars().filter(|c| !c.is_control()).take(AGENT_CHARS).collect(),
+            file: visit.file.chars().filter(|c| !c.is_control()).take(AGENT_CHARS).collect(),
+            told: told.to_owned(),
+        });
+        book.unwritten.insert(mac, ());
+    }
+
+    /// The settings for a phone that came this way; mints its account at the first time. `None` when it is gone.
+    pub(super) async fn deliver(&self, mac: Mac, way: Way) -> Result<Option<ConfigFile>, DeskPhonesError> {
+        let Some(kept) = self.book().phones.get(&mac).cloned() else { return Ok(None) };
+        let ready = kept.secrets.is_some()
+            && match way {
+                Way::By(Kind::First) | Way::Window => kept.token(Kind::Next).is_some(),
+                Way::By(Kind::Next) => false,
+                Way::By(Kind::Current) => true,
+            };
+        let kept = if ready { kept } else { self.step(mac, way).await? };
+        let Some(name) = store::owner(&self.inner.store, kept.extension).await? else {
+            self.forget_gone(mac).await?;
+            return Ok(None);
+        };
+        let (Some(secrets), Some(named)) = (&kept.secrets, kept.token(Kind::Next).or(kept.token(Kind::Current))) else {
+            return Err(DeskPhonesError::OddAnswer);
+        };
+        let sealer = self.inner.store.sealer();
+        let secrets = sealer.open(&secrets_context(mac), secrets)?;
+        let secrets: Secrets = serde_json::from_slice(&secrets).map_err(|_| DeskPhonesError::OddAnswer)?;
+        let token = sealer.open(&token_context(mac), named.sealed.as_deref().unwrap_or_default())?;
+        let token = String::from_utf8_lossy(&token);
+        let server = ServerInfo {
+            sip: self.inner.public.servers().into_iter().next().ok_or(DeskPhonesError::NoServer)?,
+            register_seconds: REGISTER_SECONDS,
+            next_url: Redacted::new(format!("{}/d/{token}", self.inner.public.https_base_url)),
+            own_certificate: (self.inner.own_certificate)().is_some(),
+        };
+        let account = Account {
+            extension: kept.extension,
+            display_name: name,
+            username: kept.username.clone(),
+            secret: Redacted::new(secrets.sip),
+        };
+        let options = Options {
+            admin_password: Redacted::new(secrets.admin),
+            http: None,
+            revision: u64::try_from(kept.revision).unwrap_or(1),
+            template: Template::default(),
+        };
+        Ok(render(&kept.phone, &account, &server, &options).pop())
+    }
+
+    /// The part of a fetch that changes something: minting, naming the next address, or following to it.
+    async fn step(&self, mac: Mac, way: Way) -> Result<Kept, DeskPhonesError> {
+        let _changing = self.inner.changing.lock().await;
+        let kept = self.book().phones.get(&mac).cloned().ok_or(DeskPhonesError::NoSuchPhone(mac))?;
+        let secrets = match &kept.secrets {
+            Some(_) => None,
+            None => Some(self.mint(&kept).await?),
+        };
+        let next = match way {
+            Way::By(Kind::First) | Way::Window if kept.token(Kind::Next).is_none() => {
+                Some(self.named(mac, Kind::Next)?)
+            }
+            Way::By(Kind::First | Kind::Next | Kind::Current) | Way::Window => None,
+        };
+        let follows = way == Way::By(Kind::Next);
+        let kept = self
+            .change_alone(mac, |kept| {
+                kept.secrets = secrets.or(kept.secrets.take());
+                if next.is_some() {
+                    kept.revision += 1;
+                }
+                kept.tokens.extend(next);
+                if follows {
+                    kept.follow();
+                }
+                Ok(())
+            })
+            .await?;
+        if follows {
+            if let Some(kept) = self.book().phones.get_mut(&mac) {
+                kept.window = None;
+            }
+            tracing::info!(%mac, "a desk phone fetches from its own address; the first one is closed");
+        }
+        Ok(kept)
+    }
+
+    /// Gives the phone its account. A crash before the secrets are saved leaves an account nobody knows the secret of; the
+    /// next fetch replaces it.
+    async fn mint(&self, kept: &Kept) -> Result<Vec<u8>, DeskPhonesError> {
+        let Reply::Settings(settings) = self.ask(Command::ShowSettings).await? else {
+            return Err(DeskPhonesError::OddAnswer);
+        };
+        let mut random = RandomBytes::default();
+        let minted = account::mint(kept.extension, kept.username.clone(), &settings.realm, &mut random)
+            .ok_or(DeskPhonesError::Random)?;
+        let admin = account::secret(&mut random).ok_or(DeskPhonesError::Random)?;
+        let secrets = Secrets { sip: minted.secret.into_inner(), admin };
+        let plain = serde_json::to_vec(&secrets).map_err(|_| DeskPhonesError::OddAnswer)?;
+        let sealed = self.inner.store.sealer().seal(&secrets_context(kept.phone.mac), &plain)?;
+        self.ask(Command::PutCredential(minted.credential)).await?;
+        tracing::info!(mac = %kept.phone.mac, account = %kept.username, "a desk phone got its account");
+        Ok(sealed)
+    }
+}
