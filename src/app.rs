@@ -115,6 +115,7 @@ pub struct App {
     /// Enrolment links.
     pub enrolments: Enrolments,
     desk_phones: provisioning::desk_phones::DeskPhones,
+    backups: web_admin::Backups,
     stopper: Stopper,
     /// Gone once its news has been heard.
     ended: Option<tokio::sync::oneshot::Receiver<()>>,
@@ -159,9 +160,12 @@ impl App {
         let state = AdminState::new(switchboard.clone(), store.clone(), push.clone(), enrolments.clone(), site);
         let desk_phones = state.desk_phones();
         desk_phones.load().await?;
+        let backups = state.backups();
+        state.tell_restore().await;
         let (web_stop, stopping) = watch::channel(false);
         let mut tasks = push_tasks;
         tasks.push(tokio::spawn(state.mailer().run(stopped(stopping.clone()))));
+        tasks.push(tokio::spawn(web_admin::make_backups(backups.clone(), stopped(stopping.clone()))));
         tasks.push(tokio::spawn(keep_wake_times(store.clone(), bound.counters.clone(), stopped(stopping.clone()))));
         tasks.push(tokio::spawn(tell_offer(offer, switchboard.clone(), stopping.clone())));
         tasks.extend(start_web(config, state, &certificate, &enrolments, (https.1, stopping))?);
@@ -177,6 +181,7 @@ impl App {
             push,
             enrolments,
             desk_phones,
+            backups,
             stopper: bound.stopper,
             ended: Some(bound.ended),
             web_stop,
@@ -188,6 +193,11 @@ impl App {
     /// Desk phones.
     pub const fn desk_phones(&self) -> &provisioning::desk_phones::DeskPhones {
         &self.desk_phones
+    }
+
+    /// Completes when a restored backup waits for this Nightbell to stop and another to be started.
+    pub async fn restart_wanted(&self) {
+        self.backups.clone().restart_wanted().await;
     }
 
     /// Stops in order: no new calls, calls end, pages close, pushes flush, the database closes.
@@ -392,8 +402,11 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
-#[expect(clippy::disallowed_methods, reason = "the wiring reads the wall clock once, for the start time")]
-fn wall_clock() -> UnixMillis {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the wiring reads the wall clock once, for the time of a start or a restore"
+)]
+pub(crate) fn wall_clock() -> UnixMillis {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -8,6 +8,7 @@
 //! command fails; no secret is ever an argument; text that came from the network cannot steer the terminal.
 
 mod audit;
+mod backup;
 mod blocklist;
 mod call_timeline;
 mod calls;
@@ -51,13 +52,13 @@ use output::Report;
 /// What `--help` says below the list of commands.
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 failed or refused; 2 the command line is not understood; 3 it works, but
-something needs attention.
+something needs attention; 4 the database is damaged, restore a backup.
 
 With --json, standard output holds one JSON document: the answer in the words of the REST API or,
 when the command fails, problem JSON (RFC 9457) with a stable \"code\"; serve prints one line for
 each event. The sentence for people goes to standard error in both cases.
 
-Except for serve, demo and config check, commands reach the running server through admin.sock in
+Except for serve, demo, config check, backup verify and backup restore, commands reach the running server through admin.sock in
 the data directory. They must run as the user that runs Nightbell, or as root.";
 
 /// Where every command's help shows what all commands understand.
@@ -156,6 +157,9 @@ enum Command {
     /// People who may sign in, and what they may do
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Everything in one encrypted file, and the way back
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
     /// Who did what, and whether that log is as it was written
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -190,6 +194,8 @@ enum Exit {
     Usage,
     /// It works, but something needs attention.
     Degraded,
+    /// The database is damaged; starting again would change nothing.
+    Damaged,
 }
 
 impl From<Exit> for ExitCode {
@@ -199,6 +205,7 @@ impl From<Exit> for ExitCode {
             Exit::Failure => 1,
             Exit::Usage => 2,
             Exit::Degraded => 3,
+            Exit::Damaged => 4,
         })
     }
 }
@@ -218,7 +225,7 @@ pub fn main() -> ExitCode {
         }
         Err(failure) => {
             failure.print(json);
-            Exit::Failure.into()
+            failure.exit().into()
         }
     }
 }
@@ -254,6 +261,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Redirect(command) => redirect::run(command),
         Command::Registrations => ask(registrations::run(place.client()?)),
         Command::User(command) => ask(user::run(place.client()?, command)),
+        Command::Backup(command) => ask(backup::run(&place, command)),
         Command::Audit(command) => ask(audit::run(place.client()?, command)),
         Command::Blocklist(command) => ask(blocklist::run(place.client()?, command)),
         Command::Calls(args) => ask(calls::run(place.client()?, args)),

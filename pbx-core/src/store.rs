@@ -6,6 +6,7 @@
 //! Invariants: one process at a time holds a data directory; the files are readable by their owner only; a database and a
 //! master key that do not belong together are refused at start; what a newer version wrote is never touched.
 
+pub mod backup;
 pub mod call_log;
 mod change;
 mod credential;
@@ -52,6 +53,10 @@ pub struct Store {
     writer: Pool,
     sealer: Sealer,
     journal: Arc<parked_call::ParkJournal>,
+    /// Where key, certificate and journal are.
+    folder: Arc<std::path::Path>,
+    /// The restore that this opening has ended.
+    restored: Option<backup::RestoreNote>,
     /// Held open for its lock; the lock goes with the last clone, or with the process.
     _lock: Arc<File>,
 }
@@ -72,6 +77,16 @@ impl Store {
     /// Seals and unseals secrets under the installation's master key.
     pub fn sealer(&self) -> &Sealer {
         &self.sealer
+    }
+
+    /// The data directory.
+    pub fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
+    /// The backup that was put back by this opening, if one was.
+    pub const fn restored(&self) -> Option<&backup::RestoreNote> {
+        self.restored.as_ref()
     }
 
     /// Writes back the journal and closes every connection.

@@ -3,9 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 
+use pbx_core::store::StoreError;
+use pbx_core::store::backup::BackupError;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::Exit;
 use super::client::ClientError;
 use super::demo::DemoError;
 use super::output;
@@ -56,6 +59,9 @@ pub(super) enum Failure {
         "the switchboard has ended by itself, which is a bug; the log above says more. Nightbell stops so that it can be started anew"
     )]
     Ended,
+    /// A backup file, or putting it back.
+    #[error("{0}")]
+    Backup(#[from] BackupError),
     /// The redirect service, or asking one.
     #[error("{0}")]
     Redirect(String),
@@ -65,6 +71,24 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// What scripts and the service manager see.
+    pub(super) const fn exit(&self) -> Exit {
+        match self {
+            Self::Start(AppError::Store(StoreError::Damaged { .. })) => Exit::Damaged,
+            Self::Config(_)
+            | Self::Start(_)
+            | Self::Client(_)
+            | Self::Read { .. }
+            | Self::Write { .. }
+            | Self::Missing(_)
+            | Self::Demo(_)
+            | Self::Backup(_)
+            | Self::Redirect(_)
+            | Self::Ended
+            | Self::Runtime(_) => Exit::Failure,
+        }
+    }
+
     /// The sentence on standard error; with `json` the problem on standard output as well.
     pub(super) fn print(&self, json: bool) {
         if json {
@@ -86,6 +110,7 @@ impl Failure {
             | Self::Read { .. }
             | Self::Write { .. }
             | Self::Missing(_)
+            | Self::Backup(_)
             | Self::Redirect(_)
             | Self::Ended
             | Self::Runtime(_) => self.to_string(),
@@ -103,6 +128,7 @@ impl Failure {
             Self::Read { .. } => "file_unreadable",
             Self::Write { .. } => "file_unwritable",
             Self::Missing(_) => "argument_missing",
+            Self::Backup(_) => "backup",
             Self::Redirect(_) => "redirect",
             Self::Demo(_) => "demo_failed",
             Self::Ended => "ended",

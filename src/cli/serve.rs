@@ -28,30 +28,46 @@ pub(super) fn run(place: &Place, json: bool) -> Result<Report, Failure> {
     served
 }
 
+/// Serves until a signal; a restored backup ends one run and begins the next in this same process.
 async fn serve(config: &Config, json: bool) -> Result<Report, Failure> {
     let mut signals = Signals::new()?;
+    loop {
+        if let Some(report) = run_once(config, &mut signals, json).await? {
+            return Ok(report);
+        }
+    }
+}
+
+/// One run; none when another is to follow.
+async fn run_once(config: &Config, signals: &mut Signals, json: bool) -> Result<Option<Report>, Failure> {
     let mut app = App::start(config).await?;
     let link = setup_link(&app).await?;
     announce(config, &app, link.as_ref(), json);
-    tokio::select! {
+    let restarts = tokio::select! {
         name = signals.next() => {
             tracing::info!(signal = name, "stopping: calls end, then everything is saved");
             event("stopping", json);
+            false
+        }
+        () = app.restart_wanted() => {
+            tracing::info!("a restored backup waits: calls end, then it takes the place of what is here");
+            event("restarting", json);
+            true
         }
         () = app.driver_ended() => {
             // Stopping what is left flushes the log and the database.
             app.stop().await;
             return Err(Failure::Ended);
         }
-    }
+    };
     let (text, what, exit) = tokio::select! {
-        () = app.stop() => ("Nightbell has stopped.\n".to_owned(), "stopped", Exit::Ok),
+        () = app.stop() => if restarts { return Ok(None) } else { ("Nightbell has stopped.\n".to_owned(), "stopped", Exit::Ok) },
         name = signals.next() => {
             (format!("Nightbell was ended by a second {name}; calls were cut.\n"), "cut", Exit::Failure)
         }
     };
     event(what, json);
-    Ok(Report::done(text, Value::Null).ending(exit))
+    Ok(Some(Report::done(text, Value::Null).ending(exit)))
 }
 
 /// One line for scripts.

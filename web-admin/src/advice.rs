@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::adding::unexpected;
 use crate::api::devices;
+use crate::backups::{self, Outcome, Policy};
 use crate::clock;
 use crate::diagnosis;
 use crate::error::Refusal;
@@ -92,6 +93,7 @@ impl Finding {
             "/push/apns" => "Add the key",
             "/push/fcm" => "Add the account",
             "/system" => "Open System",
+            "/system/backups" => "Open Backups",
             _ => "Open",
         }
     }
@@ -105,6 +107,10 @@ pub(crate) struct Facts {
     pub(crate) devices: Vec<DeviceSummary>,
     pub(crate) certificate: CertificateInfo,
     pub(crate) public_url: String,
+    /// When backups are made, and whether there is a passphrase for them.
+    pub(crate) backups: (Policy, bool),
+    /// How the last backup ended.
+    pub(crate) last_backup: Option<Outcome>,
     pub(crate) now: UnixMillis,
 }
 
@@ -129,6 +135,8 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
         devices: found,
         certificate: site.certificate.info(),
         public_url: site.public_url.clone(),
+        backups: state.backups.policy().await?,
+        last_backup: state.backups.outcome().await?,
         now: clock::now(),
     })
 }
@@ -140,6 +148,7 @@ pub(crate) fn findings(facts: &Facts) -> Vec<Finding> {
     push(facts, &mut findings);
     targets(facts, &mut findings);
     certificate(facts, &mut findings);
+    findings.extend(backup(facts));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings
 }
@@ -251,6 +260,29 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
             "/extensions",
         ));
     }
+}
+
+/// What is said of backups, once there is something to lose.
+fn backup(facts: &Facts) -> Option<Finding> {
+    const LINK: &str = "/system/backups";
+    let (policy, has_passphrase) = &facts.backups;
+    let last = facts.last_backup.as_ref();
+    if let Some(failed) = last.filter(|last| !last.problem.is_empty()) {
+        let text = format!("The last backup failed: {}", words::sentence(&failed.problem));
+        let fix = "Remove the cause, then make a backup by hand; it is tried again every hour as well.";
+        return Some(Finding::new(Level::Fail, "backup_failed", text, fix, LINK));
+    }
+    if backups::late(policy, last, facts.now) {
+        let text = "The nightly backup was missed.";
+        let fix = "Make one by hand now, and see whether this machine runs at that hour.";
+        return Some(Finding::new(Level::Warn, "backup_missed", text, fix, LINK));
+    }
+    if facts.status.extensions == 0 || last.is_some() || *has_passphrase {
+        return None;
+    }
+    let text = "There is no backup of this installation.";
+    let fix = "Choose a passphrase; then one is made every night.";
+    Some(Finding::new(Level::Warn, "no_backup", text, fix, LINK))
 }
 
 fn phones(count: usize) -> String {

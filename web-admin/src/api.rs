@@ -6,6 +6,7 @@
 pub(crate) mod account;
 pub(crate) mod acrobits;
 pub(crate) mod audit;
+pub(crate) mod backups;
 pub(crate) mod blocklist;
 pub(crate) mod body;
 pub(crate) mod calls;

@@ -155,6 +155,7 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
         ("phones-on", "The phones are on. Each comes back by itself with the account it has."),
         ("saved", "Saved. The change is in force now."),
         ("removed", "Removed."),
+        ("uploaded", "The backup is in the list. Put it back when you are ready."),
         ("push-on", "Push is on."),
         ("push-off", "Push is off. Sleeping phones will not be woken."),
         ("device-forgotten", "The device was forgotten. It may register again if it still has its account."),

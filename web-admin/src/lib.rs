@@ -13,6 +13,7 @@ mod advice;
 mod api;
 mod assets;
 mod audit;
+mod backups;
 mod clock;
 mod diagnosis;
 mod enrolment;
@@ -45,6 +46,7 @@ mod trouble;
 mod users;
 mod words;
 
+pub use backups::{Backups, run as make_backups};
 pub use routes::{local_router, router};
 pub use serve::{UnixDoor, serve_https};
 pub use state::{AdminState, Site};

@@ -49,6 +49,8 @@ use crate::error::code;
         api::tokens::list, api::tokens::add, api::tokens::remove,
         api::mail::account, api::mail::put_account, api::mail::remove_account, api::mail::test, api::mail::order,
         api::mail::list, api::mail::resend,
+        api::backups::list, api::backups::make, api::backups::download, api::backups::upload, api::backups::remove,
+        api::backups::verify, api::backups::restore, api::backups::policy, api::backups::put_policy,
         api::me::get, api::me::calls, api::me::call, api::me::enrolments, api::me::issue, api::me::revoke,
         api::me::test_push,
         api::audit::list, api::audit::verify, api::audit::export,

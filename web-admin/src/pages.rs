@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod api;
 pub(crate) mod audit;
+pub(crate) mod backups;
 pub(crate) mod calls;
 pub(crate) mod confirm;
 pub(crate) mod confirm_self;

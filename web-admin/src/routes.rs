@@ -31,6 +31,7 @@ use crate::route::Route;
 use crate::state::AdminState;
 use crate::{assets, events, openapi, session};
 
+mod backups;
 mod desk_phones;
 mod enrolling;
 
@@ -61,6 +62,7 @@ pub(crate) fn pages() -> Routes {
     let mut all = telephony();
     all.extend(push_pages());
     all.extend(people());
+    all.extend(backups::pages());
     all
 }
 
@@ -239,6 +241,7 @@ pub(crate) fn api() -> Routes {
     .into_iter()
     .chain(enrolling::api())
     .chain(desk_phones::api())
+    .chain(backups::api())
     .collect()
 }
 

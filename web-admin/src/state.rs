@@ -11,6 +11,8 @@ use provisioning::desk_phones::DeskPhones;
 
 use crate::api::idempotency::InProgress;
 use crate::audit::Audit;
+use crate::audit::store::Entry;
+use crate::backups::Backups;
 use crate::event_log::EventLog;
 use crate::password::Passwords;
 use crate::second_factor::Waiting;
@@ -65,6 +67,7 @@ pub struct AdminState {
     pub(crate) waiting: Waiting,
     pub(crate) event_log: EventLog,
     pub(crate) in_progress: InProgress,
+    pub(crate) backups: Backups,
 }
 
 impl std::fmt::Debug for AdminState {
@@ -86,6 +89,7 @@ impl AdminState {
         let desk_phones = DeskPhones::beside(&enrolments, Box::new(move || certificate.own_pem()));
         let event_log = EventLog::start(switchboard.notices(), site.started_at);
         let mailer = provisioning::mail::Mailer::new(enrolments.clone(), store.clone(), site.host().to_owned());
+        let backups = Backups::new(store.clone(), site.host().to_owned(), site.version);
         Self {
             switchboard,
             store,
@@ -102,6 +106,7 @@ impl AdminState {
             waiting: Waiting::default(),
             event_log,
             in_progress: InProgress::default(),
+            backups,
         }
     }
 }
@@ -110,6 +115,28 @@ impl AdminState {
     /// Desk phones; the wiring loads them and serves their addresses.
     pub fn desk_phones(&self) -> DeskPhones {
         self.desk_phones.clone()
+    }
+
+    /// Backups; they are made by [`crate::make_backups`], which the wiring spawns.
+    pub fn backups(&self) -> Backups {
+        self.backups.clone()
+    }
+
+    /// Writes into the audit log that this database was put back from a backup, if this start did so.
+    pub async fn tell_restore(&self) {
+        let Some(note) = self.store.restored() else { return };
+        let made = crate::clock::stamp(note.made_at);
+        let entry = Entry {
+            who: "Nightbell".to_owned(),
+            role: String::new(),
+            door: "start",
+            address: "this machine".to_owned(),
+            action: "a backup was put back".to_owned(),
+            target: "everything".to_owned(),
+            result: "done".to_owned(),
+            detail: format!("made {} by {}", made.exact, note.made_by),
+        };
+        self.audit.record(&self.store, entry).await;
     }
 
     /// Mails; its `run` is to be spawned by the wiring.

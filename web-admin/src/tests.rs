@@ -6,6 +6,7 @@ mod access;
 mod acrobits;
 mod api;
 mod audit;
+mod backups;
 mod contract;
 mod desk_phones;
 mod events;

@@ -110,6 +110,15 @@ pub(crate) const fn credential(state: &CredentialState) -> Badge {
     }
 }
 
+/// A size as people say it: `812 B`, `4.2 MB`.
+pub(crate) fn bytes(count: u64) -> String {
+    let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match units.into_iter().find(|(size, _)| count >= *size) {
+        Some((size, unit)) => format!("{}.{} {unit}", count / size, count % size * 10 / size),
+        None => format!("{count} B"),
+    }
+}
+
 /// How a call ended, or that it goes on.
 pub(crate) const fn ending(ending: Option<CallEnding>, answered: bool) -> Badge {
     match ending {

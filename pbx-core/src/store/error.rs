@@ -35,6 +35,19 @@ pub enum StoreError {
         /// Why.
         source: sqlx::Error,
     },
+    /// SQLite found that the file is not what it wrote.
+    #[error(
+        "the database {database} is damaged ({problem}); it is left as it is. {}",
+        backup_advice(.backup.as_deref())
+    )]
+    Damaged {
+        /// Which file.
+        database: String,
+        /// What was found.
+        problem: String,
+        /// The newest backup in the data directory.
+        backup: Option<PathBuf>,
+    },
     /// The database was written by a newer version.
     #[error(
         "the database {database} was written by a newer Nightbell (it knows migration {version}); install that version again or restore a backup made by this one"
@@ -100,6 +113,20 @@ impl StoreError {
     pub fn inconsistent(table: &'static str, column: &'static str, row: impl std::fmt::Display) -> Self {
         Self::Inconsistent { table, column, row: row.to_string() }
     }
+}
+
+/// Where to go on from when the database is lost.
+fn backup_advice(newest: Option<&std::path::Path>) -> String {
+    match newest {
+        Some(path) => format!("Put the newest backup back: nightbell backup restore {}", path.display()),
+        None => "There is no backup in the data directory; restore it from a copy you keep elsewhere (nightbell backup restore)".to_owned(),
+    }
+}
+
+/// Whether SQLite says that the file is damaged, or no database at all (SQLITE_CORRUPT, SQLITE_NOTADB).
+pub(super) fn is_damage(failure: &sqlx::Error) -> bool {
+    let code = failure.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 11 | 26))
 }
 
 /// The fix for a failure of the file system.

@@ -12,9 +12,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 
 use super::parked_call::ParkJournal;
 use super::sql::{Pool, query, query_scalar};
-use super::{DatabaseUrl, MIGRATOR, SealError, Sealer, Store, StoreError};
+use super::{DatabaseUrl, MIGRATOR, SealError, Sealer, Store, StoreError, backup};
 
-mod postgres;
+pub(super) mod postgres;
 #[cfg(any(test, feature = "test-store"))]
 mod testing;
 
@@ -61,6 +61,11 @@ impl Store {
         Self::finish(data_dir, lock, sealer, (Pool::Postgres(writer), readers)).await
     }
 
+    /// Holds a data directory without opening its database, as long as the file lives; a restore that waits there is ended first.
+    pub fn hold(data_dir: &Path) -> Result<File, StoreError> {
+        lock(data_dir)
+    }
+
     async fn finish(
         data_dir: &Path,
         lock: File,
@@ -69,11 +74,12 @@ impl Store {
     ) -> Result<Self, StoreError> {
         check_key(&writer, &sealer).await?;
         let journal = Arc::new(ParkJournal::open(data_dir)?);
-        Ok(Self { readers, writer, sealer, journal, _lock: Arc::new(lock) })
+        let restored = backup::swap::take_note(data_dir);
+        Ok(Self { readers, writer, sealer, journal, folder: data_dir.into(), restored, _lock: Arc::new(lock) })
     }
 }
 
-/// Makes the data directory if there is none (mode 0700) and takes the lock in it.
+/// Makes the data directory if there is none (mode 0700), takes the lock in it, and ends a restore that waits there.
 fn lock(data_dir: &Path) -> Result<File, StoreError> {
     let refused = |source| StoreError::DataDir { path: data_dir.to_owned(), source };
     // An existing directory keeps its mode: the files are private by themselves, and it may be somebody else's.
@@ -86,7 +92,10 @@ fn lock(data_dir: &Path) -> Result<File, StoreError> {
         .open(data_dir.join(LOCK))
         .map_err(refused)?;
     match lock.try_lock() {
-        Ok(()) => Ok(lock),
+        Ok(()) => {
+            backup::swap::finish(data_dir).map_err(refused)?;
+            Ok(lock)
+        }
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(data_dir.to_owned())),
         Err(TryLockError::Error(source)) => Err(refused(source)),
     }
@@ -102,7 +111,7 @@ fn holds_data(database: &Path) -> io::Result<bool> {
 }
 
 /// Makes the file before SQLite does, because SQLite would let everybody read it; its journal takes over the mode.
-fn make_private(database: &Path) -> io::Result<()> {
+pub(super) fn make_private(database: &Path) -> io::Result<()> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(database)?;
     if file.metadata()?.permissions().mode() & 0o077 != 0 {
         file.set_permissions(fs::Permissions::from_mode(0o600))?;
@@ -111,7 +120,7 @@ fn make_private(database: &Path) -> io::Result<()> {
 }
 
 async fn connect(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
-    let open = |source| StoreError::Open { database: path.display().to_string(), source };
+    let open = |source| opening(path, source);
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
@@ -125,9 +134,34 @@ async fn connect(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
         .disable_statement_logging();
     let pool = || SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None).acquire_timeout(WAIT);
     let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(open)?;
-    MIGRATOR.run(&writer).await.map_err(|source| StoreError::migrate(path.display().to_string(), source))?;
+    look_for_damage(&writer, path).await?;
+    MIGRATOR.run(&writer).await.map_err(|source| match source {
+        sqlx::migrate::MigrateError::Execute(source) => opening(path, source),
+        other => StoreError::migrate(path.display().to_string(), other),
+    })?;
     let readers = pool().max_connections(READERS).connect_with(options.read_only(true)).await.map_err(open)?;
     Ok((writer, readers))
+}
+
+/// Why the file cannot be opened; damage is told apart, because the way out of it is a backup.
+fn opening(path: &Path, source: sqlx::Error) -> StoreError {
+    let database = path.display().to_string();
+    if super::error::is_damage(&source) {
+        return damaged(path, source.to_string());
+    }
+    StoreError::Open { database, source }
+}
+
+fn damaged(path: &Path, problem: String) -> StoreError {
+    let backup = path.parent().and_then(backup::newest);
+    StoreError::Damaged { database: path.display().to_string(), problem, backup }
+}
+
+/// Looks at every page before anything is written; the file stays as it is when something is wrong with it.
+async fn look_for_damage(writer: &SqlitePool, path: &Path) -> Result<(), StoreError> {
+    let found: String =
+        sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(writer).await.map_err(|source| opening(path, source))?;
+    if found == "ok" { Ok(()) } else { Err(damaged(path, found)) }
 }
 
 /// Refuses a key that did not seal this database; a new database gets its check value.

@@ -18,6 +18,8 @@ fn facts() -> Facts {
             names: vec!["pbx.example.com".into()],
         },
         public_url: "https://pbx.example.com".into(),
+        backups: (Policy::default(), true),
+        last_backup: Some(Outcome { at: NOW, problem: String::new() }),
         now: NOW,
     }
 }
@@ -171,4 +173,18 @@ fn a_browser_without_web_push_leads_to_the_page_that_enables_it() {
     };
     let facts = Facts { credentials: vec![enabled], ..facts };
     assert!(findings(&facts).iter().all(|finding| finding.code != "no_credential"));
+}
+
+#[test]
+fn a_backup_that_is_missing_late_or_failed_is_said() {
+    let code = |facts: &Facts| backup(facts).map(|finding| (finding.level, finding.code));
+    let at = |ago: Duration, problem: &str| Some(Outcome { at: NOW - ago, problem: problem.to_owned() });
+    assert_eq!(code(&facts()), None);
+    let none = Facts { backups: (Policy::default(), false), last_backup: None, ..facts() };
+    assert_eq!(code(&none), Some((Level::Warn, "no_backup")));
+    let day = Duration::from_secs(27 * 3600);
+    assert_eq!(code(&Facts { last_backup: at(day, ""), ..facts() }), Some((Level::Warn, "backup_missed")));
+    let failed = Facts { last_backup: at(Duration::ZERO, "the disk is full"), ..facts() };
+    assert_eq!(code(&failed), Some((Level::Fail, "backup_failed")));
+    assert_eq!(code(&Facts { status: Status::default(), ..none }), None, "there is nothing to lose yet");
 }

@@ -20,7 +20,7 @@ const LOCK_TIMEOUT: &str = "5000";
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// A writer that holds the lock of the database; whether the database was made by an earlier run.
-pub(super) async fn writer(url: &DatabaseUrl) -> Result<(PgPool, bool), StoreError> {
+pub(in crate::store) async fn writer(url: &DatabaseUrl) -> Result<(PgPool, bool), StoreError> {
     let refused = |source| StoreError::Open { database: url.to_string(), source };
     let options = options(url)?;
     // Asked for by itself first: a pool would try again and again, and not say why.

@@ -13,8 +13,13 @@ impl Store {
     /// Opens the database of a test directory: `nightbell.db` in it or, with `NIGHTBELL_TEST_POSTGRES=url` in the
     /// environment, a schema there that belongs to this directory. Opened again, it is the same database.
     pub async fn open_for_test(data_dir: &Path) -> Result<Self, StoreError> {
-        let Ok(server) = std::env::var(SERVER) else { return Self::open(data_dir).await };
-        Self::open_at(data_dir, Some(&schema_of(&server, data_dir).await)).await
+        Self::open_at(data_dir, Self::url_for_test(data_dir).await.as_ref()).await
+    }
+
+    /// Where the database of a test directory is, when it is on a server.
+    pub async fn url_for_test(data_dir: &Path) -> Option<DatabaseUrl> {
+        let server = std::env::var(SERVER).ok()?;
+        Some(schema_of(&server, data_dir).await)
     }
 }
 

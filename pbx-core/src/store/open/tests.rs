@@ -102,7 +102,7 @@ async fn a_file_that_is_no_database_is_refused_with_the_fix() {
     Store::open(directory.path()).await.unwrap().close().await;
     std::fs::write(directory.path().join("nightbell.db"), "this is a letter to the tax office ".repeat(200)).unwrap();
     let refused = Store::open(directory.path()).await.unwrap_err().to_string();
-    assert!(refused.contains("restore it from your backup"), "{refused}");
+    assert!(refused.contains("nightbell backup restore"), "{refused}");
 }
 
 #[tokio::test]
@@ -121,4 +121,48 @@ fn a_directory_without_write_permission_and_a_full_disk_name_the_fix() {
     };
     assert!(refused(std::io::ErrorKind::PermissionDenied).contains("the right to write"));
     assert!(refused(std::io::ErrorKind::StorageFull).contains("free some space"));
+}
+
+/// Damage of a page that holds nothing anybody reads cannot be seen; whatever can is refused, and the file is left alone.
+#[tokio::test]
+async fn a_file_with_any_page_changed_is_opened_whole_or_refused_by_name() {
+    let directory = TempDir::new().unwrap();
+    let store = Store::open(directory.path()).await.unwrap();
+    store.apply(&everything()).await.unwrap();
+    store.close().await;
+    drop(store);
+    let path = directory.path().join("nightbell.db");
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::create_dir(directory.path().join("backups")).unwrap();
+    std::fs::write(directory.path().join("backups/last.nightbell"), "").unwrap();
+    let mut refused = 0;
+    for round in 0..60_usize {
+        let mut flipped = whole.clone();
+        // The header of the file, headers of pages, and places in between.
+        let at = if round < 20 { round * 5 } else { round * whole.len() / 60 + round % 3 * 7 };
+        for byte in &mut flipped[at..at + 8] {
+            *byte ^= 0xa5;
+        }
+        std::fs::write(&path, &flipped).unwrap();
+        match Store::open(directory.path()).await {
+            Ok(store) => {
+                let extensions: i64 = super::super::sql::query_scalar("SELECT count(*) FROM extension")
+                    .fetch_one(store.reader())
+                    .await
+                    .unwrap();
+                assert!(extensions > 0, "an empty database took the place of the damaged one (byte {at})");
+                store.close().await;
+            }
+            Err(StoreError::Damaged { backup, .. }) => {
+                refused += 1;
+                assert_eq!(backup, Some(directory.path().join("backups/last.nightbell")));
+                assert_eq!(std::fs::read(&path).unwrap(), flipped, "the file was changed (byte {at})");
+            }
+            Err(other) => assert!(other.to_string().contains("nightbell.db"), "byte {at}: {other}"),
+        }
+        for left in ["nightbell.db-wal", "nightbell.db-shm"] {
+            let _ = std::fs::remove_file(directory.path().join(left));
+        }
+    }
+    assert!(refused > 10, "{refused}");
 }

@@ -1,0 +1,40 @@
+//! The addresses of backups. They hold every secret of the installation, so all but the list are the owner's.
+
+use super::Routes;
+use crate::api::backups as api;
+use crate::pages::backups;
+use crate::role::Need::{Owner, See};
+use crate::role::Scope::System;
+use crate::route::Route;
+
+/// What a form or a request may bring: the largest upload and the form around it.
+const FILE_LIMIT: usize = 1024 * 1024 * 1024 + 64 * 1024;
+
+pub(super) fn pages() -> Routes {
+    vec![
+        Route::at("/system/backups").get(See(System), backups::page).post(Owner(System), backups::save),
+        Route::at("/system/backups/make").post(Owner(System), backups::make),
+        Route::at("/system/backups/upload").post(Owner(System), backups::upload).limit(FILE_LIMIT),
+        Route::at("/system/backups/{name}/file").get(Owner(System), backups::download),
+        Route::at("/system/backups/{name}/remove")
+            .get(Owner(System), backups::confirm_remove)
+            .post(Owner(System), backups::remove),
+        Route::at("/system/backups/{name}/restore")
+            .get(Owner(System), backups::confirm_restore)
+            .post(Owner(System), backups::restore),
+    ]
+}
+
+pub(super) fn api() -> Routes {
+    vec![
+        Route::at("/backups").get(See(System), api::list).post(Owner(System), api::make),
+        Route::at("/backups/{name}")
+            .get(Owner(System), api::download)
+            .put(Owner(System), api::upload)
+            .delete(Owner(System), api::remove)
+            .limit(FILE_LIMIT),
+        Route::at("/backups/{name}/verify").post(Owner(System), api::verify),
+        Route::at("/backups/{name}/restore").post(Owner(System), api::restore),
+        Route::at("/backup-policy").get(See(System), api::policy).put(Owner(System), api::put_policy),
+    ]
+}
