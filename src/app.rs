@@ -155,6 +155,7 @@ impl App {
             certificate: certificate.clone(),
             version: env!("CARGO_PKG_VERSION"),
             started_at: wall_clock(),
+            log: crate::logging::door(config),
             counters: bound.counters.clone(),
         };
         let state = AdminState::new(switchboard.clone(), store.clone(), push.clone(), enrolments.clone(), site);

@@ -13,6 +13,7 @@ mod blocklist;
 mod call_timeline;
 mod calls;
 mod client;
+mod completions;
 mod config_check;
 mod credential;
 mod demo;
@@ -24,6 +25,7 @@ mod extension;
 mod failure;
 mod healthcheck;
 mod import;
+mod log;
 mod mail;
 mod output;
 mod phone;
@@ -58,7 +60,7 @@ With --json, standard output holds one JSON document: the answer in the words of
 when the command fails, problem JSON (RFC 9457) with a stable \"code\"; serve prints one line for
 each event. The sentence for people goes to standard error in both cases.
 
-Except for serve, demo, config check, backup verify and backup restore, commands reach the running server through admin.sock in
+Except for serve, demo, config check, backup verify and restore, completions and man, commands reach the running server through admin.sock in
 the data directory. They must run as the user that runs Nightbell, or as root.";
 
 /// Where every command's help shows what all commands understand.
@@ -175,6 +177,19 @@ enum Command {
     /// Boot settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// How much the running server writes into its log
+    #[command(subcommand)]
+    Log(log::LogCommand),
+    /// What a shell needs to complete these commands: nightbell completions bash > /etc/bash_completion.d/nightbell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a folder
+    Man {
+        /// Where to
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -249,6 +264,9 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Serve => serve::run(&place, json),
         Command::Demo(args) => demo::run(&args, json),
         Command::Config(ConfigCommand::Check) => config_check::run(&place),
+        Command::Log(command) => ask(log::run(place.client()?, command)),
+        Command::Completions { shell } => Ok(completions::completions(shell)),
+        Command::Man { folder } => completions::man(&folder),
         Command::Doctor => ask(doctor::run(&place)),
         Command::Diagnose(question) => ask(async { diagnose::run(&place.client()?, &question).await }),
         Command::Healthcheck => ask(healthcheck::run(place.client()?)),

@@ -6,3 +6,4 @@ pub mod config;
 pub mod logging;
 pub mod phone;
 pub mod redirect;
+pub mod service;

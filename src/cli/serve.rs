@@ -10,7 +10,7 @@ use super::output::{self, Report, time};
 use super::{Exit, Place};
 use crate::app::{App, AppError};
 use crate::config::Config;
-use crate::logging;
+use crate::{logging, service};
 
 pub(super) fn run(place: &Place, json: bool) -> Result<Report, Failure> {
     let config = place.load()?;
@@ -43,14 +43,18 @@ async fn run_once(config: &Config, signals: &mut Signals, json: bool) -> Result<
     let mut app = App::start(config).await?;
     let link = setup_link(&app).await?;
     announce(config, &app, link.as_ref(), json);
+    service::ready(&format!("serving {}", app.base_url));
+    let watchdog = tokio::spawn(service::watchdog(app.switchboard.clone()));
     let restarts = tokio::select! {
         name = signals.next() => {
             tracing::info!(signal = name, "stopping: calls end, then everything is saved");
+            service::stopping();
             event("stopping", json);
             false
         }
         () = app.restart_wanted() => {
             tracing::info!("a restored backup waits: calls end, then it takes the place of what is here");
+            service::restarting();
             event("restarting", json);
             true
         }
@@ -60,6 +64,7 @@ async fn run_once(config: &Config, signals: &mut Signals, json: bool) -> Result<
             return Err(Failure::Ended);
         }
     };
+    watchdog.abort();
     let (text, what, exit) = tokio::select! {
         () = app.stop() => if restarts { return Ok(None) } else { ("Nightbell has stopped.\n".to_owned(), "stopped", Exit::Ok) },
         name = signals.next() => {

@@ -19,6 +19,7 @@ pub(crate) mod extensions;
 pub(crate) mod idempotency;
 pub(crate) mod import;
 pub(crate) mod installations;
+pub(crate) mod log;
 pub(crate) mod mail;
 pub(crate) mod me;
 pub(crate) mod phones;

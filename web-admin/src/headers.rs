@@ -43,7 +43,7 @@ pub(crate) fn around(router: Router, state: &AdminState) -> Router {
 async fn explain_bare_answers(request: Request, next: Next) -> Response {
     let api = request.uri().path().starts_with("/api/");
     // Monitors read the bare words.
-    let is_probe = request.uri().path() == "/healthz";
+    let is_probe = matches!(request.uri().path(), "/healthz" | "/readyz");
     let response = next.run(request).await;
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) || is_probe {

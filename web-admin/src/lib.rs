@@ -24,6 +24,7 @@ mod form;
 mod headers;
 mod import;
 mod layout;
+mod log;
 mod metrics;
 mod openapi;
 mod pages;
@@ -47,6 +48,7 @@ mod users;
 mod words;
 
 pub use backups::{Backups, run as make_backups};
+pub use log::{LogDoor, Tail};
 pub use routes::{local_router, router};
 pub use serve::{UnixDoor, serve_https};
 pub use state::{AdminState, Site};

@@ -15,6 +15,7 @@ pub(crate) mod extensions;
 pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod invitation;
+pub(crate) mod log;
 pub(crate) mod mail;
 pub(crate) mod me;
 pub(crate) mod pairing;

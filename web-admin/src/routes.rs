@@ -31,9 +31,9 @@ use crate::route::Route;
 use crate::state::AdminState;
 use crate::{assets, events, openapi, session};
 
-mod backups;
 mod desk_phones;
 mod enrolling;
+mod operations;
 
 type Routes = Vec<Route>;
 
@@ -41,6 +41,7 @@ type Routes = Vec<Route>;
 pub(crate) fn open() -> Routes {
     vec![
         Route::at("/healthz").get(Nothing, health::healthz),
+        Route::at("/readyz").get(Nothing, health::readyz),
         Route::at("/static/{name}").get(Nothing, assets::serve),
         Route::at("/setup/{token}").get(Nothing, setup::form).post(Nothing, setup::submit).limit(OPEN_LIMIT),
         Route::at("/sign-in").get(Nothing, sign_in::form).post(Nothing, sign_in::submit).limit(OPEN_LIMIT),
@@ -62,7 +63,7 @@ pub(crate) fn pages() -> Routes {
     let mut all = telephony();
     all.extend(push_pages());
     all.extend(people());
-    all.extend(backups::pages());
+    all.extend(operations::pages());
     all
 }
 
@@ -241,7 +242,7 @@ pub(crate) fn api() -> Routes {
     .into_iter()
     .chain(enrolling::api())
     .chain(desk_phones::api())
-    .chain(backups::api())
+    .chain(operations::api())
     .collect()
 }
 

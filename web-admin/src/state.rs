@@ -14,6 +14,7 @@ use crate::audit::Audit;
 use crate::audit::store::Entry;
 use crate::backups::Backups;
 use crate::event_log::EventLog;
+use crate::log::LogDoor;
 use crate::password::Passwords;
 use crate::second_factor::Waiting;
 use crate::throttle::Throttle;
@@ -33,6 +34,8 @@ pub struct Site {
     pub version: &'static str,
     /// When it was started.
     pub started_at: UnixMillis,
+    /// The log of this process.
+    pub log: LogDoor,
     /// Running totals of the SIP side.
     pub counters: Arc<Counters>,
 }

@@ -86,6 +86,7 @@ pub(crate) const CODES: &[Code] = &[
     code(&[409], "idempotency_key_in_use", "the first request with this key is still being answered"),
     code(&[413, 422], "too_large", "larger than anything needed here"),
     code(&[415], "not_json", "the body is not JSON, or does not say so"),
+    code(&[422], "log_level", "no filter for the log, or no number of minutes"),
     code(&[422], "passphrase_unfit", "a passphrase that is too short or too long"),
     code(&[422], "passphrase_wrong", "the passphrase does not open the backup"),
     code(&[422], "keep_out_of_range", "too few or too many backups to keep"),

@@ -28,6 +28,7 @@ async fn only_the_open_list_works_without_signing_in() {
     let open: Vec<_> = routes::open().into_iter().map(|route| route.path).collect();
     let expected = [
         "/healthz",
+        "/readyz",
         "/static/{name}",
         "/setup/{token}",
         "/sign-in",

@@ -1,9 +1,9 @@
-//! The addresses of backups. They hold every secret of the installation, so all but the list are the owner's.
+//! The addresses of backups and of the log. Backups hold every secret of the installation, so all but the list are the owner's.
 
 use super::Routes;
-use crate::api::backups as api;
-use crate::pages::backups;
-use crate::role::Need::{Owner, See};
+use crate::api::{backups as api, log as api_log};
+use crate::pages::{backups, log};
+use crate::role::Need::{Change, Owner, See};
 use crate::role::Scope::System;
 use crate::route::Route;
 
@@ -12,6 +12,7 @@ const FILE_LIMIT: usize = 1024 * 1024 * 1024 + 64 * 1024;
 
 pub(super) fn pages() -> Routes {
     vec![
+        Route::at("/system/log").get(See(System), log::page).post(Change(System), log::level),
         Route::at("/system/backups").get(See(System), backups::page).post(Owner(System), backups::save),
         Route::at("/system/backups/make").post(Owner(System), backups::make),
         Route::at("/system/backups/upload").post(Owner(System), backups::upload).limit(FILE_LIMIT),
@@ -27,6 +28,8 @@ pub(super) fn pages() -> Routes {
 
 pub(super) fn api() -> Routes {
     vec![
+        Route::at("/log").get(See(System), api_log::lines),
+        Route::at("/log/level").get(See(System), api_log::level).put(Change(System), api_log::put_level),
         Route::at("/backups").get(See(System), api::list).post(Owner(System), api::make),
         Route::at("/backups/{name}")
             .get(Owner(System), api::download)
