@@ -197,8 +197,9 @@ impl App {
     }
 
     /// Completes when a restored backup waits for this Nightbell to stop and another to be started.
-    pub async fn restart_wanted(&self) {
-        self.backups.clone().restart_wanted().await;
+    pub fn restart_wanted(&self) -> impl Future<Output = ()> + use<> {
+        let backups = self.backups.clone();
+        async move { backups.restart_wanted().await }
     }
 
     /// Stops in order: no new calls, calls end, pages close, pushes flush, the database closes.

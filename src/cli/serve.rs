@@ -45,6 +45,7 @@ async fn run_once(config: &Config, signals: &mut Signals, json: bool) -> Result<
     announce(config, &app, link.as_ref(), json);
     service::ready(&format!("serving {}", app.base_url));
     let watchdog = tokio::spawn(service::watchdog(app.switchboard.clone()));
+    let restart = app.restart_wanted();
     let restarts = tokio::select! {
         name = signals.next() => {
             tracing::info!(signal = name, "stopping: calls end, then everything is saved");
@@ -52,7 +53,7 @@ async fn run_once(config: &Config, signals: &mut Signals, json: bool) -> Result<
             event("stopping", json);
             false
         }
-        () = app.restart_wanted() => {
+        () = restart => {
             tracing::info!("a restored backup waits: calls end, then it takes the place of what is here");
             service::restarting();
             event("restarting", json);

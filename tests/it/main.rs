@@ -9,6 +9,7 @@ mod acrobits;
 mod admin_pages;
 #[cfg(test)]
 mod avalanche;
+#[cfg(test)]
 mod backup;
 #[cfg(test)]
 mod call_ends;

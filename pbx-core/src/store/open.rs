@@ -135,9 +135,11 @@ async fn connect(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
     let pool = || SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None).acquire_timeout(WAIT);
     let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(open)?;
     look_for_damage(&writer, path).await?;
-    MIGRATOR.run(&writer).await.map_err(|source| match source {
-        sqlx::migrate::MigrateError::Execute(source) => opening(path, source),
-        other => StoreError::migrate(path.display().to_string(), other),
+    MIGRATOR.run(&writer).await.map_err(|source| {
+        if let sqlx::migrate::MigrateError::Execute(source) = source {
+            return opening(path, source);
+        }
+        StoreError::migrate(path.display().to_string(), source)
     })?;
     let readers = pool().max_connections(READERS).connect_with(options.read_only(true)).await.map_err(open)?;
     Ok((writer, readers))

@@ -21,6 +21,8 @@ fn facts(devices: Vec<DeviceSummary>) -> Facts {
             names: Vec::new(),
         },
         public_url: "https://pbx.example.com".into(),
+        backups: (crate::backups::Policy::default(), true),
+        last_backup: None,
         now: UnixMillis(0),
     }
 }

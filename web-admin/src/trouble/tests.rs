@@ -47,6 +47,8 @@ fn facts() -> Facts {
             not_after: UnixMillis(i64::MAX),
         },
         public_url: String::new(),
+        backups: (crate::backups::Policy::default(), true),
+        last_backup: None,
         now: UnixMillis(0),
     }
 }

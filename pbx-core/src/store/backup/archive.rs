@@ -78,9 +78,12 @@ impl Sealing {
     }
 }
 
+/// What is in the file, decrypted and unpacked as it is read.
+type Unpacked = zstd::Decoder<'static, BufReader<StreamReader<BufReader<File>>>>;
+
 /// An archive that is being read.
 pub(super) struct Opening {
-    lines: BufReader<io::Take<zstd::Decoder<'static, BufReader<StreamReader<BufReader<File>>>>>>,
+    lines: BufReader<io::Take<Unpacked>>,
     line: Vec<u8>,
     path: PathBuf,
 }
