@@ -164,6 +164,8 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
         ("ready", "Your account is ready. Sign in."),
         ("unblocked", "Unblocked. The next request from there is answered."),
         ("confirmed", "Thank you. For the next five minutes you are not asked again."),
+        ("certificate", "The certificate is in force. New connections get it from now on."),
+        ("setup-closed", "The setup is done. Everything in it can be changed at any time."),
         ("hung-up", "The call was ended."),
     ];
     known.into_iter().find(|(known, _)| *known == code).map(|(_, text)| text)

@@ -25,6 +25,7 @@ mod layout;
 mod metrics;
 mod pages;
 mod password;
+mod place;
 mod reach;
 mod role;
 mod route;
@@ -39,6 +40,7 @@ pub mod tls;
 mod token;
 mod tokens;
 mod users;
+mod welcome;
 mod words;
 
 pub use routes::{local_router, router};

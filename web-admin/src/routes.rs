@@ -30,6 +30,7 @@ use crate::state::AdminState;
 use crate::{assets, events, session};
 
 mod enrolling;
+mod first_run;
 
 type Routes = Vec<Route>;
 
@@ -120,6 +121,7 @@ pub(crate) fn pages() -> Routes {
     ]
     .into_iter()
     .chain(enrolling::pages())
+    .chain(first_run::pages())
     .collect()
 }
 

@@ -10,6 +10,7 @@ use pbx_core::store::Store;
 
 use crate::audit::Audit;
 use crate::password::Passwords;
+use crate::place::LivePlace;
 use crate::throttle::Throttle;
 use crate::tls::LiveCertificate;
 
@@ -57,6 +58,7 @@ pub struct AdminState {
     pub(crate) streams: Streams,
     pub(crate) confirmations: Confirmations,
     pub(crate) audit: Audit,
+    pub(crate) place: LivePlace,
 }
 
 impl std::fmt::Debug for AdminState {
@@ -87,6 +89,7 @@ impl AdminState {
             streams: Streams::default(),
             confirmations: Confirmations::default(),
             audit: Audit::default(),
+            place: LivePlace::default(),
         }
     }
 }
