@@ -71,6 +71,7 @@ pub use extensions::{Counts, MAX_EXTENSIONS};
 pub use live_binding::{BindingFailure, GoneReason, LiveBinding};
 pub use registration::{Contacts, OfferedContact, OfferedPush, OfferedTarget, Registration};
 pub use reported::PushReport;
+pub use wake_target::judge;
 
 use change_set::Rules;
 use device::Device;
@@ -260,7 +261,7 @@ impl Registrar {
         let Some((entry, books)) = self.parts(report.device) else { return };
         let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
         let Some(found) = entry.device_mut(report.device) else { return };
-        if found.target.as_mut().is_some_and(|target| wake_target::judge(target, report, verdict)) {
+        if found.target.as_mut().is_some_and(|target| judge(target, report, verdict)) {
             books.index.settle(found, push_enabled);
             books.save(vec![Change::PutDevice(found.to_stored(extension))]);
             books.events.push_back(RegistrarEvent::DeviceChanged { extension, device: report.device });

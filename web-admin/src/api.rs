@@ -13,6 +13,7 @@ pub(crate) mod enrolments;
 pub(crate) mod extensions;
 pub(crate) mod import;
 pub(crate) mod mail;
+pub(crate) mod me;
 pub(crate) mod push;
 pub(crate) mod settings;
 pub(crate) mod system;

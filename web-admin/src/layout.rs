@@ -22,7 +22,6 @@ pub(crate) enum Menu {
     Account,
     Users,
     /// One's own extension.
-    #[expect(dead_code, reason = "the pages for people use it")]
     Me,
     /// Pages outside the menu.
     None,

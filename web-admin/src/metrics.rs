@@ -127,6 +127,11 @@ impl Snapshot {
         page.gauge(("nightbell_push_queue", "Wakes that wait for their turn, and attempts on the wire"), queues)?;
         let open = self.health.iter().map(|health| (credential(health), i64::from(health.circuit != Circuit::Closed)));
         page.gauge(("nightbell_push_circuit_open", "1 while a provider gives no answer"), open)?;
+        let skew = self.health.iter().filter_map(|health| Some((credential(health), health.clock_skew_seconds?)));
+        page.gauge(
+            ("nightbell_push_clock_skew_seconds", "How far this machine's clock is ahead of the provider's"),
+            skew,
+        )?;
         let success =
             self.health.iter().filter_map(|health| Some((credential(health), health.last_success?.seconds())));
         page.gauge(("nightbell_push_last_success_timestamp_seconds", "When a credential was last accepted"), success)?;

@@ -13,6 +13,7 @@ pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod invitation;
 pub(crate) mod mail;
+pub(crate) mod me;
 pub(crate) mod pairing;
 pub(crate) mod push;
 pub(crate) mod push_apps;

@@ -166,7 +166,6 @@ pub(crate) enum Door {
 
 /// What one method of one route asks of whoever calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(test), expect(dead_code, reason = "the pages for people use it"))]
 pub(crate) enum Need {
     /// Nothing: the open list.
     Nothing,

@@ -10,8 +10,8 @@ use axum::{Router, middleware};
 use push_module::CredentialKind;
 
 use crate::api::{
-    acrobits as api_acrobits, audit as api_audit, push as api_push, settings as api_settings, system as api_system,
-    tokens as api_tokens, users as api_users,
+    acrobits as api_acrobits, audit as api_audit, me as api_me, push as api_push, settings as api_settings,
+    system as api_system, tokens as api_tokens, users as api_users,
 };
 use crate::api::{
     blocklist, calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import,
@@ -19,11 +19,11 @@ use crate::api::{
 use crate::error::{ErrorPage, Problem, Refusal};
 use crate::headers::{self, OPEN_LIMIT, UPLOAD_LIMIT};
 use crate::pages::{
-    account, audit, calls, confirm_self, dashboard, device, extension, extensions, health, import, invitation, pairing,
-    push, push_apps, push_form, push_health, push_help, push_network,
+    account, audit, calls, confirm_self, dashboard, device, extension, extensions, health, import, invitation, me,
+    pairing, push, push_apps, push_form, push_health, push_help, push_network,
 };
 use crate::pages::{security, settings, setup, sign_in, system, tokens, users};
-use crate::role::Need::{Change, Nothing, Own, Owner, Secret, See, Socket};
+use crate::role::Need::{Change, Nothing, Own, OwnExtension, Owner, Secret, See, Socket};
 use crate::role::Scope::{Calls, Devices, Extensions, Metrics, Push, Security, Settings, System, Users};
 use crate::route::Route;
 use crate::state::AdminState;
@@ -50,12 +50,17 @@ pub(crate) fn open() -> Routes {
     ]
 }
 
-/// Pages for a signed-in admin.
+/// Pages for people who are signed in.
 pub(crate) fn pages() -> Routes {
+    let mut all = telephony();
+    all.extend(people());
+    all
+}
+
+/// Pages about telephones.
+fn telephony() -> Routes {
     vec![
         Route::at("/").get(See(System), dashboard::page),
-        Route::at("/events").get(Own, events::stream),
-        Route::at("/sign-out").post(Own, sign_in::sign_out),
         Route::at("/extensions").get(See(Extensions), extensions::page).post(Change(Extensions), extensions::add),
         Route::at("/extensions/import")
             .get(Change(Extensions), import::form)
@@ -104,6 +109,19 @@ pub(crate) fn pages() -> Routes {
         Route::at("/security/unblock").post(Change(Security), security::lift),
         Route::at("/settings").get(See(Settings), settings::page).post(Change(Settings), settings::save),
         Route::at("/system").get(See(System), system::page),
+    ]
+}
+
+/// Pages about people: one's own, and everybody's.
+fn people() -> Routes {
+    vec![
+        Route::at("/events").get(Own, events::stream),
+        Route::at("/sign-out").post(Own, sign_in::sign_out),
+        Route::at("/me").get(OwnExtension, me::page),
+        Route::at("/me/pair").post(OwnExtension, me::issue),
+        Route::at("/me/links/{id}").get(OwnExtension, me::link),
+        Route::at("/me/links/{id}/revoke").get(OwnExtension, me::confirm_revoke).post(OwnExtension, me::revoke),
+        Route::at("/me/devices/{id}/test-push").post(OwnExtension, me::test_push),
         Route::at("/users").get(See(Users), users::page),
         Route::at("/users/add").get(Owner(Users), users::add_form).post(Owner(Users), users::add),
         Route::at("/users/{id}").get(See(Users), users::detail).post(Owner(Users), users::change),
@@ -164,6 +182,12 @@ pub(crate) fn api() -> Routes {
         Route::at("/status").get(See(System), api_system::status),
         Route::at("/doctor").get(See(System), api_system::doctor),
         Route::at("/metrics").get(See(Metrics), api_system::metrics),
+        Route::at("/me").get(OwnExtension, api_me::get),
+        Route::at("/me/calls").get(OwnExtension, api_me::calls),
+        Route::at("/me/calls/{id}").get(OwnExtension, api_me::call),
+        Route::at("/me/enrolments").get(OwnExtension, api_me::enrolments).post(OwnExtension, api_me::issue),
+        Route::at("/me/enrolments/{id}").delete(OwnExtension, api_me::revoke),
+        Route::at("/me/devices/{id}/test-push").post(OwnExtension, api_me::test_push),
         Route::at("/users").get(See(Users), api_users::list).post(Owner(Users), api_users::add),
         Route::at("/users/{id}")
             .get(See(Users), api_users::get)

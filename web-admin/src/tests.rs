@@ -6,6 +6,7 @@ mod access;
 mod acrobits;
 mod api;
 mod audit;
+mod own;
 mod pages;
 mod roles;
 mod signing_in;

@@ -179,7 +179,7 @@ pub(super) fn can_be_refreshed(target: &WakeTarget) -> bool {
 ///
 /// It counts only when the token that was used is still the current one. Only the token for calls decides about the health:
 /// a notice token may die alone, and a device that can be called must not become unreachable by that.
-pub(super) fn judge(target: &mut Arc<WakeTarget>, report: &WakeReport, verdict: &Verdict) -> bool {
+pub fn judge(target: &mut Arc<WakeTarget>, report: &WakeReport, verdict: &Verdict) -> bool {
     let used = &report.target;
     let same_app = used.provider == target.provider && used.app_id == target.app_id;
     let token = token_used(used, report.kind);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pbx_core::model::{Environment, Verdict};
+use pbx_core::model::{Environment, UnixMillis, Verdict};
 
 /// A provider's answer, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Answer {
     pub remedy: Remedy,
     /// The provider's own id of the message, if given.
     pub provider_id: Option<String>,
+    /// The provider's clock when it answered, if given; whole seconds.
+    pub date: Option<UnixMillis>,
 }
 
 /// What may be done about an answer; each within limits that the delivery keeps.
@@ -38,17 +40,17 @@ pub enum Remedy {
 impl Answer {
     /// The provider took the message.
     pub fn accepted(provider_id: Option<String>) -> Self {
-        Self { verdict: Verdict::Accepted, remedy: Remedy::Nothing, provider_id }
+        Self { verdict: Verdict::Accepted, remedy: Remedy::Nothing, provider_id, date: None }
     }
 
     /// A final answer.
     pub fn is_final(verdict: Verdict) -> Self {
-        Self { verdict, remedy: Remedy::Nothing, provider_id: None }
+        Self { verdict, remedy: Remedy::Nothing, provider_id: None, date: None }
     }
 
     /// An answer that something can be done about.
     pub fn with_remedy(verdict: Verdict, remedy: Remedy) -> Self {
-        Self { verdict, remedy, provider_id: None }
+        Self { verdict, remedy, provider_id: None, date: None }
     }
 
     /// The same answer when it ended a try in the provider's other environment: a key that is not for that environment is

@@ -12,6 +12,9 @@ use crate::delivery::Circuit;
 
 /// How long "too many pushes" is shown: two of the provider's usual waits.
 const QUOTA_SHOWN: Duration = Duration::from_secs(10 * 60);
+/// From here on a difference of clocks is told: Apple takes a proof of identity from up to a minute ahead, and answers are on
+/// the way for less than that.
+const SKEW_SHOWN: Duration = Duration::from_secs(60);
 /// How long before its end a certificate is announced: a company's proxy administration is asked in time.
 const ENDS_SOON: Duration = Duration::from_secs(30 * 86_400);
 /// How long a phone of the other environment is remembered.
@@ -133,6 +136,11 @@ impl Serialize for AlarmCode {
     }
 }
 
+/// Whether a clock is so far off that it must be told.
+pub(super) const fn is_off(skew_seconds: i64) -> bool {
+    skew_seconds.unsigned_abs() >= SKEW_SHOWN.as_secs()
+}
+
 /// One trouble of one credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Alarm {
@@ -150,7 +158,14 @@ pub struct Alarm {
 pub(super) fn alarms(health: &ProviderHealth, now: UnixMillis) -> Vec<Alarm> {
     let label = &health.label;
     let mut found: Vec<(AlarmCode, String)> = Vec::new();
-    if let CredentialState::Failing { code, text, .. } = &health.state {
+    let skew = health.clock_skew_seconds.filter(|skew| is_off(*skew));
+    if let Some(skew) = skew {
+        found.push((AlarmCode::ClockSkew, of_clock(label, skew)));
+    }
+    if let CredentialState::Failing { code, text, .. } = &health.state
+        // With a wrong clock every signature looks wrong, so it says nothing against the key.
+        && !(skew.is_some() && matches!(of_failure(code).0, AlarmCode::ClockSkew | AlarmCode::KeyRefused))
+    {
         let (alarm, said) = of_failure(code);
         found.push((alarm, format!("The push credential “{label}” {said}: {}.", text.trim_end_matches('.'))));
     }
@@ -203,6 +218,15 @@ fn of_failure(code: &str) -> (AlarmCode, &'static str) {
         UNREADABLE => (AlarmCode::Unreadable, "cannot be used"),
         _ => (AlarmCode::CredentialRefused, "does not work"),
     }
+}
+
+fn of_clock(label: &str, skew: i64) -> String {
+    let off = skew.unsigned_abs();
+    let amount = if off < 120 { format!("{off} seconds") } else { format!("{} minutes", (off + 30) / 60) };
+    let way = if skew > 0 { "fast" } else { "slow" };
+    format!(
+        "This machine's clock is {amount} {way}, by the clock of the provider of the push credential “{label}”; providers refuse signatures that are not from now."
+    )
 }
 
 fn of_environment(label: &str, environment: Environment) -> String {

@@ -23,6 +23,8 @@ pub(super) struct Board {
     /// As the delivery last told.
     pub(super) lanes: LaneStatus,
     pub(super) attempts: Attempts,
+    /// How far our clock is ahead of the provider's, in seconds; below zero when it is behind.
+    pub(super) clock_skew: Option<i64>,
     /// Whether each of the last attempts was taken.
     recent: VecDeque<bool>,
     /// Alarms that stand in the log as raised.
@@ -53,6 +55,7 @@ impl Board {
             refused_environment: None,
             lanes: LaneStatus::default(),
             attempts: Attempts::default(),
+            clock_skew: None,
             recent: VecDeque::new(),
             raised: BTreeSet::new(),
         }
@@ -76,6 +79,11 @@ impl Board {
             self.recent.push_back(taken);
         }
         self.note_outcome(outcome, tried, at);
+    }
+
+    /// Measures our clock by the provider's, at the moment of its answer.
+    pub(super) fn note_date(&mut self, date: UnixMillis, now: UnixMillis) {
+        self.clock_skew = Some((now.0 - date.0) / 1000);
     }
 
     /// What an outcome says about the credential; a refusal of one phone or one push says nothing against it.

@@ -9,12 +9,13 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::alarm::is_off;
 use super::board::Tried;
 use super::entry::Entry;
 use super::line::{Sent, Upkeep, slots};
 use super::{GatewayInput, Shared};
 use crate::credential::{CredentialId, CredentialKind, KeptToken};
-use crate::delivery::{ATTEMPT_TIMEOUT, Attempt, Delivery, Input, Outcome, Output};
+use crate::delivery::{ATTEMPT_TIMEOUT, Answer, Attempt, Delivery, Input, Outcome, Output};
 
 /// How often provider tokens are looked at; they are renewed minutes before they end.
 const UPKEEP_EVERY: Duration = Duration::from_secs(60);
@@ -255,12 +256,20 @@ impl Driver {
         if entry.details.kind() == CredentialKind::WebPush && !outcome.is_about_the_key() {
             return;
         }
-        let doubtful = {
+        let mut doubtful = {
             let mut board = entry.board();
             let before = board.state.as_str();
             board.note_attempt(outcome, tried, at);
             before != "working" || board.state.as_str() != before || !matches!(outcome, Outcome::Answered(_))
         };
+        if let Outcome::Answered(Answer { date: Some(date), .. }) = outcome
+            && measures_time(entry.details.kind())
+        {
+            let mut board = entry.board();
+            let was_off = board.clock_skew.is_some_and(is_off);
+            board.note_date(*date, at);
+            doubtful |= was_off != board.clock_skew.is_some_and(is_off);
+        }
         // A credential that goes on working is the usual case, at thousands of pushes in a second.
         if doubtful {
             entry.log_alarms(at);
@@ -309,6 +318,14 @@ impl Driver {
         };
         // A database that hangs must not keep the process alive.
         let _ = tokio::time::timeout(GRACE, all).await;
+    }
+}
+
+/// Whether its clock is better than ours.
+const fn measures_time(kind: CredentialKind) -> bool {
+    match kind {
+        CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::Acrobits => true,
+        CredentialKind::Webhook | CredentialKind::WebPush => false,
     }
 }
 

@@ -135,6 +135,7 @@ impl Entry {
             success_percent: board.success_percent(),
             circuit: board.lanes.circuit,
             unanswered_in_a_row: board.lanes.unanswered,
+            clock_skew_seconds: board.clock_skew,
             silent_services: board
                 .lanes
                 .silent_services

@@ -37,6 +37,9 @@ pub struct ProviderHealth {
     pub circuit: Circuit,
     /// Attempts in a row without an answer.
     pub unanswered_in_a_row: u32,
+    /// How many seconds this machine's clock is ahead of the provider's (below zero: behind), by the date of its last answer;
+    /// `None` before the first, and for relays and push services of phones, whose clocks may be as wrong as ours.
+    pub clock_skew_seconds: Option<i64>,
     /// Web Push: push services that do not answer, each with its attempts in a row.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub silent_services: Vec<(String, u32)>,

@@ -331,7 +331,7 @@ fn refused(refusal: Refusal) -> Sent {
 
 fn outcome(reply: Result<Reply, SendError>, classify: impl FnOnce(&Reply) -> Answer) -> Outcome {
     match reply {
-        Ok(reply) => Outcome::Answered(classify(&reply)),
+        Ok(reply) => Outcome::Answered(Answer { date: reply.date, ..classify(&reply) }),
         Err(SendError(why)) => Outcome::Unreachable { why },
     }
 }

@@ -7,6 +7,8 @@ mod apns;
 #[cfg(feature = "standin")]
 mod credentials;
 #[cfg(feature = "standin")]
+mod faults;
+#[cfg(feature = "standin")]
 mod fcm;
 #[cfg(feature = "standin")]
 mod log;

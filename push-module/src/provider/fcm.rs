@@ -99,7 +99,8 @@ pub async fn fetch_access(
         Ok(response) => Reply::read(response, uri).await,
         Err(error) => Err(SendError::of(error, uri)),
     };
-    read_access(&reply.map_err(AccessError::Unreachable)?, now).map_err(AccessError::Refused)
+    let reply = reply.map_err(AccessError::Unreachable)?;
+    read_access(&reply, now).map_err(|answer| AccessError::Refused(Answer { date: reply.date, ..answer }))
 }
 
 /// What the token service's answer means.

@@ -1,10 +1,11 @@
 //! A provider's answer as it came, small and without secrets.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
-use http::header::RETRY_AFTER;
+use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue};
+use pbx_core::model::UnixMillis;
 use thiserror::Error;
 
 /// An answer's body; both providers' largest has 1 kB, and a proxy's page is cut here.
@@ -19,8 +20,10 @@ pub struct Reply {
     pub status: u16,
     /// Header `apns-id`, if any.
     pub apns_id: Option<String>,
-    /// Header `retry-after` in seconds, if any.
+    /// Header `retry-after`, as a time from the answer on, if any.
     pub retry_after: Option<Duration>,
+    /// Header `date`: the provider's clock, in whole seconds.
+    pub date: Option<UnixMillis>,
     /// The body, at most [`ANSWER_BYTES`] long.
     pub body: Bytes,
 }
@@ -61,7 +64,8 @@ impl Reply {
     pub(crate) async fn read(mut response: reqwest::Response, host: &str) -> Result<Self, SendError> {
         let status = response.status().as_u16();
         let apns_id = text_header(response.headers(), "apns-id");
-        let retry_after = retry_after(response.headers());
+        let date = response.headers().get(DATE).and_then(http_date);
+        let retry_after = retry_after(response.headers(), date);
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| SendError::of(error, host))? {
             let room = ANSWER_BYTES - body.len();
@@ -70,7 +74,7 @@ impl Reply {
                 break;
             }
         }
-        Ok(Self { status, apns_id, retry_after, body: body.freeze() })
+        Ok(Self { status, apns_id, retry_after, date, body: body.freeze() })
     }
 
     /// The body as JSON, if it is.
@@ -83,8 +87,44 @@ fn text_header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| text.len() <= 64).map(str::to_owned)
 }
 
-/// Seconds only; neither provider sends a date (RFC 9110 section 10.2.3 would allow one).
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds.min(RETRY_SECONDS)))
+/// Seconds or a date (RFC 9110 section 10.2.3). A date is counted from the provider's own clock, because ours may be wrong.
+fn retry_after(headers: &HeaderMap, date: Option<UnixMillis>) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?;
+    let wait = match value.to_str().ok()?.trim().parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => http_date(value)?.since(date?),
+    };
+    Some(wait.min(Duration::from_secs(RETRY_SECONDS)))
+}
+
+/// A date of any of the three forms of RFC 9110 section 5.6.7.
+fn http_date(value: &HeaderValue) -> Option<UnixMillis> {
+    let since = httpdate::parse_http_date(value.to_str().ok()?.trim()).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_millis()).ok().map(UnixMillis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(retry_after: &str, date: Option<&str>) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, retry_after.parse().unwrap());
+        let date = date.and_then(|date| http_date(&HeaderValue::from_str(date).unwrap()));
+        super::retry_after(&headers, date)
+    }
+
+    #[test]
+    fn a_wait_is_read_in_seconds_and_as_a_date_from_the_providers_own_clock() {
+        let date = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(wait("120", None), Some(Duration::from_secs(120)));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:50:07 GMT", date), Some(Duration::from_secs(30)));
+        assert_eq!(wait("Sunday, 06-Nov-94 08:50:07 GMT", date), Some(Duration::from_secs(30)));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:00 GMT", date), Some(Duration::ZERO), "it is over");
+        assert_eq!(wait("Sun, 06 Nov 1994 08:50:07 GMT", None), None);
+        assert_eq!(wait("99999999", None), Some(Duration::from_secs(RETRY_SECONDS)));
+        for broken in ["-1", "soon", "1.5", ""] {
+            assert_eq!(wait(broken, date), None, "{broken}");
+        }
+    }
 }

@@ -52,6 +52,7 @@ fn reply(case: &Case) -> Reply {
         status: case.status,
         apns_id: None,
         retry_after: case.retry_after.as_ref().and_then(|it| it.parse().ok()).map(Duration::from_secs),
+        date: None,
         body: Bytes::from(case.body.clone()),
     }
 }
@@ -161,7 +162,7 @@ fn every_refusal_to_sign_in_at_google_is_understood() {
 fn an_access_token_ends_when_google_says_but_never_later_than_in_an_hour() {
     for (expires_in, seconds) in [("3599", 3599), ("10", 10), ("999999", 3600)] {
         let body = format!(r#"{{"access_token":"ya29.x","expires_in":{expires_in},"token_type":"Bearer"}}"#);
-        let reply = Reply { status: 200, apns_id: None, retry_after: None, body: Bytes::from(body) };
+        let reply = Reply { status: 200, apns_id: None, retry_after: None, date: None, body: Bytes::from(body) };
         let access = fcm::read_access(&reply, UnixMillis(1000)).unwrap();
         assert_eq!(access.ends_at, UnixMillis(1000 + seconds * 1000));
         assert_eq!(format!("{:?}", access.token), "<6 bytes hidden>");
@@ -174,6 +175,7 @@ fn apple_s_id_of_the_push_is_kept_with_a_refusal() {
         status: 400,
         apns_id: Some("eabeae54-14a8-11e5-b60b-1697f925ec7b".into()),
         retry_after: None,
+        date: None,
         body: Bytes::from_static(br#"{"reason":"BadPriority"}"#),
     };
     let answer = apns::classify(&reply, Environment::Production, Duration::ZERO);
@@ -183,7 +185,7 @@ fn apple_s_id_of_the_push_is_kept_with_a_refusal() {
 #[test]
 fn apple_s_words_are_cut_and_cleaned_before_anyone_sees_them() {
     let long = format!(r#"{{"reason":"{}\u0007\nEvil"}}"#, "x".repeat(500));
-    let reply = Reply { status: 400, apns_id: None, retry_after: None, body: Bytes::from(long) };
+    let reply = Reply { status: 400, apns_id: None, retry_after: None, date: None, body: Bytes::from(long) };
     let answer = apns::classify(&reply, Environment::Production, Duration::ZERO);
     assert!(answer.why().len() < 130, "{}", answer.why());
     assert!(!answer.why().chars().any(char::is_control));

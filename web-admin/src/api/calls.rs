@@ -29,8 +29,8 @@ pub(crate) struct ListParams {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct ListView {
-    calls: Vec<CallRecord>,
-    next: Option<CallId>,
+    pub(crate) calls: Vec<CallRecord>,
+    pub(crate) next: Option<CallId>,
 }
 
 pub(crate) async fn list(

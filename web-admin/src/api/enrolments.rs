@@ -59,7 +59,16 @@ pub(crate) async fn issue(
     Path(text): Path<String>,
     OptionalBody(body): OptionalBody<IssueBody>,
 ) -> Answer<(StatusCode, Json<IssuedView>)> {
-    let link = state.enrolments.issue(number(&text)?, &body.label, lifetime(body.hours)).await?;
+    issued(&state, number(&text)?, &body).await
+}
+
+/// Makes a link for this extension.
+pub(crate) async fn issued(
+    state: &AdminState,
+    extension: ExtensionNumber,
+    body: &IssueBody,
+) -> Answer<(StatusCode, Json<IssuedView>)> {
+    let link = state.enrolments.issue(extension, &body.label, lifetime(body.hours)).await?;
     let view = IssuedView { id: link.id, url: link.url, svg: link.svg, expires_at: link.expires_at };
     Ok((StatusCode::CREATED, Json(view)))
 }

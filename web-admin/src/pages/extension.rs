@@ -117,12 +117,12 @@ struct WakeCard {
     accepted: bool,
 }
 
-struct LinkLine {
-    id: String,
-    label: String,
-    state: Badge,
-    open: bool,
-    expires: When,
+pub(super) struct LinkLine {
+    pub(super) id: String,
+    pub(super) label: String,
+    pub(super) state: Badge,
+    pub(super) open: bool,
+    pub(super) expires: When,
 }
 
 fn binding_card(binding: LiveBindingSummary, now: pbx_core::model::UnixMillis) -> BindingCard {
@@ -198,7 +198,7 @@ pub(crate) const fn link_badge(state: EnrolmentState) -> Badge {
     }
 }
 
-fn link_line(link: Enrolment) -> LinkLine {
+pub(super) fn link_line(link: Enrolment) -> LinkLine {
     LinkLine {
         id: link.id.to_string(),
         label: link.label.as_str().to_owned(),

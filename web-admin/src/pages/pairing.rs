@@ -29,6 +29,9 @@ pub(crate) struct IssueForm {
 struct PairingPage {
     layout: Layout,
     number: ExtensionNumber,
+    /// Where this page belongs: an extension's page, or one's own.
+    base: String,
+    own: bool,
     id: String,
     label: String,
     state: Badge,
@@ -40,11 +43,13 @@ struct PairingPage {
     url: String,
 }
 
-fn shown(layout: Layout, link: &Enrolment, (svg, url): (String, String)) -> Response {
+fn shown(layout: Layout, place: Place, link: &Enrolment, (svg, url): (String, String)) -> Response {
     let paired = matches!(link.state, EnrolmentState::Claimed { .. });
     render(&PairingPage {
         layout,
         number: link.extension,
+        base: place.base(),
+        own: place.own,
         id: link.id.to_string(),
         label: link.label.as_str().to_owned(),
         state: link_badge(link.state),
@@ -62,36 +67,43 @@ async fn find(state: &AdminState, number: ExtensionNumber, id: &str) -> Result<E
     links.into_iter().find(|link| link.id == id).ok_or_else(|| EnrolmentError::NoSuchLink.into())
 }
 
-pub(crate) async fn issue(
-    State(state): State<AdminState>,
-    frame: Frame,
-    Path(text): Path<String>,
-    Form(form): Form<IssueForm>,
-) -> Page {
-    let number = in_path(&text)?;
-    let issued = state.enrolments.issue(number, &form.label, lifetime(None)).await?;
-    let link = find(&state, number, &issued.id.to_string()).await?;
-    let layout = frame.layout(format!("Add a phone to {number}"), Menu::Extensions);
-    Ok(shown(layout, &link, (issued.svg.into_inner(), issued.url.into_inner())))
+/// Whose links these are, and on whose page they stand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) number: ExtensionNumber,
+    /// On the page of one's own phones.
+    pub(super) own: bool,
 }
 
-pub(crate) async fn page(
-    State(state): State<AdminState>,
-    frame: Frame,
-    Path((text, id)): Path<(String, String)>,
-) -> Page {
-    let number = in_path(&text)?;
-    let link = find(&state, number, &id).await?;
-    Ok(shown(frame.layout(format!("A phone for {number}"), Menu::Extensions), &link, Default::default()))
+impl Place {
+    fn of(text: &str) -> Result<Self, Refusal> {
+        Ok(Self { number: in_path(text)?, own: false })
+    }
+
+    fn base(self) -> String {
+        if self.own { "/me".to_owned() } else { format!("/extensions/{}", self.number) }
+    }
+
+    const fn menu(self) -> Menu {
+        if self.own { Menu::Me } else { Menu::Extensions }
+    }
 }
 
-pub(crate) async fn confirm_revoke(
-    State(state): State<AdminState>,
-    frame: Frame,
-    Path((text, id)): Path<(String, String)>,
-) -> Page {
-    let number = in_path(&text)?;
-    let link = find(&state, number, &id).await?;
+pub(super) async fn issue_at(state: &AdminState, frame: &Frame, place: Place, form: &IssueForm) -> Page {
+    let issued = state.enrolments.issue(place.number, &form.label, lifetime(None)).await?;
+    let link = find(state, place.number, &issued.id.to_string()).await?;
+    let layout = frame.layout(format!("Add a phone to {}", place.number), place.menu());
+    Ok(shown(layout, place, &link, (issued.svg.into_inner(), issued.url.into_inner())))
+}
+
+pub(super) async fn page_at(state: &AdminState, frame: &Frame, place: Place, id: &str) -> Page {
+    let link = find(state, place.number, id).await?;
+    let layout = frame.layout(format!("A phone for {}", place.number), place.menu());
+    Ok(shown(layout, place, &link, Default::default()))
+}
+
+pub(super) async fn confirm_revoke_at(state: &AdminState, frame: &Frame, place: Place, id: &str) -> Page {
+    let link = find(state, place.number, id).await?;
     let paired = matches!(link.state, EnrolmentState::Claimed { .. });
     let line = if paired {
         "The phone that was added with this link loses its account: it is signed out and cannot register or be woken."
@@ -99,18 +111,46 @@ pub(crate) async fn confirm_revoke(
         "The link and its QR code stop working. Phones that are paired already are not touched."
     };
     let confirm = Confirm {
-        layout: frame.layout(if paired { "Sign this phone out?" } else { "Revoke this link?" }, Menu::Extensions),
+        layout: frame.layout(if paired { "Sign this phone out?" } else { "Revoke this link?" }, place.menu()),
         lines: vec![line.into()],
-        action: format!("/extensions/{number}/links/{}/revoke", link.id),
+        action: format!("{}/links/{}/revoke", place.base(), link.id),
         button: if paired { "Sign the phone out" } else { "Revoke the link" },
-        back: format!("/extensions/{number}"),
+        back: place.base(),
     };
     Ok(confirm.page())
 }
 
-pub(crate) async fn revoke(State(state): State<AdminState>, Path((text, id)): Path<(String, String)>) -> Page {
-    let number = in_path(&text)?;
-    let link = find(&state, number, &id).await?;
+pub(super) async fn revoke_at(state: &AdminState, place: Place, id: &str) -> Page {
+    let link = find(state, place.number, id).await?;
     state.enrolments.revoke(link.id).await?;
-    go(&format!("/extensions/{number}?done=link-revoked"))
+    go(&format!("{}?done=link-revoked", place.base()))
+}
+
+pub(crate) async fn issue(
+    State(state): State<AdminState>,
+    frame: Frame,
+    Path(text): Path<String>,
+    Form(form): Form<IssueForm>,
+) -> Page {
+    issue_at(&state, &frame, Place::of(&text)?, &form).await
+}
+
+pub(crate) async fn page(
+    State(state): State<AdminState>,
+    frame: Frame,
+    Path((text, id)): Path<(String, String)>,
+) -> Page {
+    page_at(&state, &frame, Place::of(&text)?, &id).await
+}
+
+pub(crate) async fn confirm_revoke(
+    State(state): State<AdminState>,
+    frame: Frame,
+    Path((text, id)): Path<(String, String)>,
+) -> Page {
+    confirm_revoke_at(&state, &frame, Place::of(&text)?, &id).await
+}
+
+pub(crate) async fn revoke(State(state): State<AdminState>, Path((text, id)): Path<(String, String)>) -> Page {
+    revoke_at(&state, Place::of(&text)?, &id).await
 }
