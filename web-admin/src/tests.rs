@@ -6,6 +6,7 @@ mod access;
 mod acrobits;
 mod api;
 mod audit;
+mod first_run;
 mod own;
 mod pages;
 mod roles;
