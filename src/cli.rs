@@ -16,6 +16,7 @@ mod config_check;
 mod credential;
 mod demo;
 mod device;
+mod diagnose;
 mod doctor;
 mod extension;
 mod failure;
@@ -144,6 +145,8 @@ enum Command {
     Blocklist(blocklist::BlocklistCommand),
     /// Look for causes of trouble, each with its fix
     Doctor,
+    /// Look for the cause of what people say about their calls
+    Diagnose(diagnose::Question),
     /// Quick answer for containers and watchdogs: 0 healthy, 1 not
     Healthcheck,
     /// Boot settings
@@ -221,6 +224,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Demo(args) => demo::run(&args, json),
         Command::Config(ConfigCommand::Check) => config_check::run(&place),
         Command::Doctor => ask(doctor::run(&place)),
+        Command::Diagnose(question) => ask(async { diagnose::run(&place.client()?, &question).await }),
         Command::Healthcheck => ask(healthcheck::run(place.client()?)),
         Command::SetupLink => ask(setup_link::run(place.client()?)),
         Command::Extension(command) => ask(extension::run(place.client()?, command)),

@@ -21,6 +21,8 @@ mod ids;
 mod network;
 mod number;
 mod redacted;
+#[cfg(feature = "openapi")]
+mod schema;
 mod settings;
 mod subscription;
 mod time;

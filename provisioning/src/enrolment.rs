@@ -30,6 +30,7 @@ const MAX_LABEL_CHARS: usize = 64;
 
 /// Names a link for the admin; says nothing about its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct EnrolmentId(pub Uuid);
 
@@ -92,12 +93,15 @@ impl From<Label> for String {
 
 /// One link, as pages and the API show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Enrolment {
     /// Its name.
+    #[cfg_attr(feature = "openapi", schema(value_type = Uuid))]
     pub id: EnrolmentId,
     /// Whose device it sets up.
     pub extension: ExtensionNumber,
     /// What the admin wrote beside it.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub label: Label,
     /// The account its device gets, or would get.
     pub username: SipUsername,
@@ -112,6 +116,7 @@ pub struct Enrolment {
 
 /// Where a link stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum EnrolmentState {
     /// Waits for its device.

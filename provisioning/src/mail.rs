@@ -43,11 +43,13 @@ pub const MAILS_AT_ONCE: usize = 1000;
 
 /// Names a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct MailId(pub Uuid);
 
 /// Names the mails of one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct BatchId(pub Uuid);
 
@@ -81,6 +83,7 @@ impl FromStr for BatchId {
 
 /// Whether a mail was sent or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MailState {
     /// Waits for its turn, or for the next attempt.
@@ -93,6 +96,7 @@ pub enum MailState {
 
 /// One mail, as pages and the API show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Mail {
     /// Its name.
     pub id: MailId,
@@ -122,6 +126,7 @@ pub struct Mail {
 
 /// How far the mails of one order are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Progress {
     /// All.
     pub total: u32,
@@ -133,6 +138,7 @@ pub struct Progress {
 
 /// What became of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Ordered {
     /// Names the mails.
     pub batch: BatchId,
@@ -144,6 +150,7 @@ pub struct Ordered {
 
 /// An extension that gets no mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Skipped {
     /// Which.
     pub extension: ExtensionNumber,

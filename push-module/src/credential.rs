@@ -4,6 +4,8 @@
 //! and the API see a [`CredentialSummary`] with a fingerprint, never the key.
 
 #[cfg(feature = "providers")]
+mod apns_certificate;
+#[cfg(feature = "providers")]
 mod apns_key;
 mod choice;
 #[cfg(feature = "providers")]
@@ -31,6 +33,8 @@ use pbx_core::model::Redacted;
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "providers")]
+pub use apns_certificate::ApnsCertificate;
+#[cfg(feature = "providers")]
 pub use apns_key::ApnsKey;
 #[cfg(feature = "providers")]
 pub(crate) use endpoint::roots;
@@ -44,14 +48,15 @@ pub use fcm_account::FcmAccount;
 pub(crate) use sealed::{CredentialStore, KeptToken, Loaded};
 #[cfg(feature = "providers")]
 pub(crate) use validate::{
-    AcrobitsDetails, ApnsDetails, Details, FcmDetails, Key, WebPushDetails, WebhookDetails, validate,
+    AcrobitsDetails, ApnsCertificateDetails, ApnsDetails, Details, FcmDetails, Key, WebPushDetails, WebhookDetails,
+    validate,
 };
 #[cfg(feature = "providers")]
 pub use webhook::WebhookKey;
 #[cfg(feature = "providers")]
 pub use webpush::{TOKEN_SECONDS, VapidKey, VapidToken};
 
-pub use choice::{Candidate, Choice, Obstacle, choose, obstacle};
+pub use choice::{Candidate, Choice, Obstacle, choose, choose_for, obstacle};
 #[cfg(feature = "providers")]
 pub(crate) use choice::{UNREADABLE, is_refused};
 pub use fit::{Fit, fit};
@@ -59,10 +64,13 @@ pub use summary::{ApnsEnvironment, CheckOutcome, CredentialId, CredentialKind, C
 
 /// A credential as an admin gives it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "provider")]
 pub enum NewCredential {
     /// A token signing key from Apple's developer pages.
     Apns(NewApnsKey),
+    /// A client certificate from Apple's developer pages.
+    ApnsCertificate(NewApnsCertificate),
     /// A service account from the Firebase console.
     Fcm(NewFcmAccount),
     /// A relay that pushes in our place.
@@ -76,6 +84,7 @@ pub enum NewCredential {
 
 /// An APNs token signing key (`AuthKey_XXXXXXXXXX.p8`) and what it may be used for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewApnsKey {
     /// A name for pages, for example `Acme Phone`; empty means "APNs key" and the key id.
@@ -89,6 +98,7 @@ pub struct NewApnsKey {
     #[serde(default)]
     pub bundle_ids: Vec<String>,
     /// The content of the `.p8` file.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub p8: Redacted<String>,
     /// Where the key is valid.
     #[serde(default)]
@@ -98,8 +108,33 @@ pub struct NewApnsKey {
     pub endpoint: Endpoint,
 }
 
+/// An APNs client certificate (`.p12`, or PEM) with its key; it names the apps itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewApnsCertificate {
+    /// A name for pages; empty means "APNs certificate" and the first app.
+    #[serde(default)]
+    pub label: String,
+    /// PEM with the certificate (and the key, unless that is given apart), or the `.p12` file in base64.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub certificate: Redacted<String>,
+    /// The key in PEM, when it is a file of its own.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub key: Option<Redacted<String>>,
+    /// The password of the `.p12` file; used once and not stored.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub password: Option<Redacted<String>>,
+    /// Other hosts or ports than Apple's usual ones.
+    #[serde(default)]
+    pub endpoint: Endpoint,
+}
+
 /// Where APNs is reached; everything empty means Apple's own hosts, port 443.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint {
     /// Instead of `https://api.push.apple.com:443`; port 2197 is Apple's other one.
@@ -115,12 +150,14 @@ pub struct Endpoint {
 
 /// A Firebase service account and where FCM is reached.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewFcmAccount {
     /// A name for pages; empty means "FCM" and the project id.
     #[serde(default)]
     pub label: String,
     /// The content of the service account's JSON file.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub service_account_json: Redacted<String>,
     /// The project number, for phones that name it instead of the project id.
     #[serde(default)]
@@ -135,6 +172,7 @@ pub struct NewFcmAccount {
 
 /// A relay that pushes in our place, for apps whose publisher keeps the keys to himself; see docs/webhook.md.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewWebhook {
     /// A name for pages; empty means "Relay" and its host.
@@ -147,6 +185,7 @@ pub struct NewWebhook {
     #[serde(default)]
     pub app_ids: Vec<String>,
     /// The shared secret, `whsec_` and 24 to 64 bytes in base64.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub secret: Redacted<String>,
     /// An additional trusted root in PEM.
     #[serde(default)]
@@ -155,6 +194,7 @@ pub struct NewWebhook {
 
 /// Enables Web Push for browsers and UnifiedPush; see docs/web-push.md. The key is made here, once for this installation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewWebPush {
     /// A name for pages; empty means "Web Push".
@@ -172,6 +212,7 @@ pub struct NewWebPush {
 
 /// Enables Acrobits' push mediator for Groundwire and Cloud Softphone; see docs/acrobits.md. It asks for no key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewAcrobits {
     /// A name for pages; empty means "Acrobits".

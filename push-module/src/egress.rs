@@ -25,6 +25,7 @@ pub const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A provider's host and port, as the credentials name it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EgressPlace {
     /// The host.
     pub host: String,
@@ -43,6 +44,7 @@ pub struct EgressPlace {
 
 /// One step on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EgressStep {
     /// The name is looked up (DNS).
@@ -72,6 +74,7 @@ impl EgressStep {
 
 /// What came of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StepResult {
     /// Which.
     pub step: EgressStep,
@@ -89,6 +92,7 @@ pub struct StepResult {
 
 /// A place and what is known about the way to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EgressResult {
     /// Where.
     #[serde(flatten)]
@@ -108,6 +112,7 @@ impl EgressResult {
 
 /// A check of every place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NetworkCheck {
     /// When it began.
     pub started_at: UnixMillis,

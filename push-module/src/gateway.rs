@@ -38,7 +38,7 @@ use entry::Entry;
 
 pub use crate::delivery::Circuit;
 pub use alarm::{Alarm, AlarmCode};
-pub use health::{Attempts, ProviderFailure, ProviderHealth};
+pub use health::{Attempts, Ending, ProviderFailure, ProviderHealth};
 
 /// What the core tells the push side.
 #[derive(Debug, Clone)]
@@ -148,11 +148,13 @@ impl Gateway {
         let now = self.shared.clock.now().wall;
         let vapid = match new {
             NewCredential::WebPush(_) => Some(self.shared.store.vapid_key(now).await?),
-            NewCredential::Apns(_) | NewCredential::Fcm(_) | NewCredential::Webhook(_) | NewCredential::Acrobits(_) => {
-                None
-            }
+            NewCredential::Apns(_)
+            | NewCredential::ApnsCertificate(_)
+            | NewCredential::Fcm(_)
+            | NewCredential::Webhook(_)
+            | NewCredential::Acrobits(_) => None,
         };
-        let new = validate(new, vapid)?;
+        let new = validate(new, vapid, now)?;
         let stored = self.shared.store.insert(new, now).await?;
         let entry = Arc::new(Entry::new(&self.shared.clock, stored));
         self.shared.put(Arc::clone(&entry));

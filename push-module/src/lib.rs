@@ -23,8 +23,8 @@ pub mod standin;
 #[cfg(feature = "providers")]
 pub use credential::{
     ApnsEnvironment, Candidate, CheckOutcome, Choice, CredentialError, CredentialId, CredentialKind, CredentialState,
-    CredentialSummary, Endpoint, NewAcrobits, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush, NewWebhook,
-    Obstacle, choose, obstacle,
+    CredentialSummary, Endpoint, NewAcrobits, NewApnsCertificate, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush,
+    NewWebhook, Obstacle, choose, choose_for, obstacle,
 };
 #[cfg(feature = "providers")]
 pub use egress::{
@@ -33,5 +33,5 @@ pub use egress::{
 };
 #[cfg(feature = "providers")]
 pub use gateway::{
-    Alarm, AlarmCode, Attempts, Circuit, Gateway, GatewayError, GatewayInput, ProviderFailure, ProviderHealth,
+    Alarm, AlarmCode, Attempts, Circuit, Ending, Gateway, GatewayError, GatewayInput, ProviderFailure, ProviderHealth,
 };

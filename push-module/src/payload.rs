@@ -48,28 +48,35 @@ pub enum ApnsStyle {
     Background,
 }
 
-/// The token and the style for a kind of wake, or why there is none.
-pub fn apns_token(kind: WakeKind, target: &WakeTarget) -> Result<(ApnsStyle, &Redacted<String>), Refusal> {
-    let call = target.call_token.as_ref();
-    let notice = target.notice_token.as_ref();
-    let (style, token) = match (kind, call, notice) {
-        (WakeKind::Call, Some(token), _) => (ApnsStyle::Voip, token),
-        (WakeKind::Call, None, Some(token)) => (ApnsStyle::Alert, token),
-        (WakeKind::Call, None, None) => return Err(no_token()),
+/// The style for a kind of wake and the token, whatever it looks like; `None` when there is none for it.
+pub fn apns_style(kind: WakeKind, target: &WakeTarget) -> Option<(ApnsStyle, &Redacted<String>)> {
+    match (kind, target.call_token.as_ref(), target.notice_token.as_ref()) {
+        (WakeKind::Call, Some(token), _) => Some((ApnsStyle::Voip, token)),
+        (WakeKind::Call, None, Some(token)) => Some((ApnsStyle::Alert, token)),
+        (WakeKind::Call, None, None) => None,
         // An app without CallKit rang by an alert, and only another alert takes the place of that one.
         (WakeKind::MissedCall | WakeKind::Test, _, Some(token)) | (WakeKind::AnsweredElsewhere, None, Some(token)) => {
-            (ApnsStyle::Alert, token)
+            Some((ApnsStyle::Alert, token))
         }
         (WakeKind::AnsweredElsewhere, Some(_), Some(token)) | (WakeKind::Refresh, _, Some(token)) => {
-            (ApnsStyle::Background, token)
+            Some((ApnsStyle::Background, token))
         }
-        (WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test | WakeKind::Refresh, _, None) => {
-            return Err(Refusal {
+        (WakeKind::MissedCall | WakeKind::AnsweredElsewhere | WakeKind::Test | WakeKind::Refresh, _, None) => None,
+    }
+}
+
+/// The token and the style for a kind of wake, or why there is none.
+pub fn apns_token(kind: WakeKind, target: &WakeTarget) -> Result<(ApnsStyle, &Redacted<String>), Refusal> {
+    let Some((style, token)) = apns_style(kind, target) else {
+        return Err(if kind == WakeKind::Call {
+            no_token()
+        } else {
+            Refusal {
                 code: "no_notice_token",
                 why: "this phone gave a token for calls only, so it gets no notices; its app must register its notification token too"
                     .to_owned(),
-            });
-        }
+            }
+        });
     };
     if is_hex(token.reveal()) { Ok((style, token)) } else { Err(bad_token()) }
 }

@@ -17,7 +17,7 @@ mod webhook;
 mod webpush;
 
 pub use acrobits::{AcrobitsFault, AcrobitsRequest, AcrobitsStandin};
-pub use apns::{ApnsFault, ApnsRequest, ApnsStandin};
+pub use apns::{ApnsFault, ApnsRequest, ApnsStandin, CertificateKind, TestCertificate};
 pub use fcm::{FcmFault, FcmRequest, FcmStandin};
 pub use key::{TestApnsKey, TestServiceAccount};
 pub use peer::{FaultyPeer, PeerAnswer, PeerFault};

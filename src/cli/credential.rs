@@ -3,11 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use pbx_core::model::Redacted;
 use push_module::credential::{
-    ApnsEnvironment, CredentialKind, Endpoint, NewAcrobits, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush,
-    NewWebhook,
+    ApnsEnvironment, CredentialKind, Endpoint, NewAcrobits, NewApnsCertificate, NewApnsKey, NewCredential,
+    NewFcmAccount, NewWebPush, NewWebhook,
 };
 use push_module::credential::{CheckOutcome, CredentialState, CredentialSummary};
 use serde::Deserialize;
@@ -45,6 +47,8 @@ pub(super) enum CredentialCommand {
 pub(super) enum AddCommand {
     /// A token signing key of Apple (AuthKey_XXXXXXXXXX.p8)
     Apns(ApnsArgs),
+    /// A client certificate of Apple (.p12, or PEM)
+    ApnsCertificate(ApnsCertificateArgs),
     /// A service account of Firebase (JSON file)
     Fcm(FcmArgs),
     /// A relay that pushes for apps whose publisher keeps the keys (docs/webhook.md)
@@ -78,6 +82,28 @@ pub(super) struct ApnsArgs {
     /// For both kinds of builds (the default)
     #[arg(long, group = "environment")]
     both: bool,
+    /// A name for pages and lists
+    #[arg(long, default_value = "", hide_default_value = true)]
+    name: String,
+    /// Ask here instead of Apple's hosts, for example https://localhost:2197
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// One more trusted root certificate (PEM), for a proxy that opens TLS
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApnsCertificateArgs {
+    /// The .p12 file, or the certificate in PEM
+    #[arg(long, value_name = "FILE")]
+    certificate: PathBuf,
+    /// The key in PEM, when it is a file of its own
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// A file with the password of the .p12 file
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
     /// A name for pages and lists
     #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
@@ -162,6 +188,7 @@ pub(super) struct WebhookArgs {
 pub(super) async fn run(client: &Client, command: CredentialCommand) -> Result<Report, Failure> {
     match command {
         CredentialCommand::Add(AddCommand::Apns(args)) => add(client, apns(args)?).await,
+        CredentialCommand::Add(AddCommand::ApnsCertificate(args)) => add(client, apns_certificate(args)?).await,
         CredentialCommand::Add(AddCommand::Fcm(args)) => add(client, fcm(args)?).await,
         CredentialCommand::Add(AddCommand::Webhook(args)) => add(client, webhook(args)?).await,
         CredentialCommand::Add(AddCommand::Webpush(args)) => add(client, web_push(args)?).await,
@@ -205,6 +232,20 @@ fn key_id_of(file: &Path) -> Option<String> {
     (id.len() == 10).then(|| id.to_owned())
 }
 
+fn apns_certificate(args: ApnsCertificateArgs) -> Result<NewCredential, Failure> {
+    let extra_ca_pem = args.ca.map(|ca| read("the root certificate", &ca)).transpose()?.map(Redacted::into_inner);
+    let password = args.password_file.map(|file| read("the password", &file)).transpose()?;
+    // An editor ends the file with a line end that is no part of the password.
+    let password = password.map(|it| Redacted::new(it.reveal().trim_end_matches(['\r', '\n']).to_owned()));
+    Ok(NewCredential::ApnsCertificate(NewApnsCertificate {
+        label: args.name,
+        certificate: read("the certificate", &args.certificate)?,
+        key: args.key.map(|file| read("the key", &file)).transpose()?,
+        password,
+        endpoint: Endpoint { production_url: args.base_url.clone(), sandbox_url: args.base_url, extra_ca_pem },
+    }))
+}
+
 fn fcm(args: FcmArgs) -> Result<NewCredential, Failure> {
     let extra_ca_pem = args.ca.map(|ca| read("the root certificate", &ca)).transpose()?.map(Redacted::into_inner);
     Ok(NewCredential::Fcm(NewFcmAccount {
@@ -242,8 +283,8 @@ fn acrobits(args: AcrobitsArgs) -> Result<NewCredential, Failure> {
     Ok(NewCredential::Acrobits(NewAcrobits { label: args.name, app_ids: args.app_id, url: args.url, extra_ca_pem }))
 }
 
-/// A file as text; what is not text (a .p12, a picture) goes to the server with replacement characters, which then says
-/// what kind of file is needed.
+/// A file as text; what is not text (a .p12, a picture) goes to the server in base64, which takes it as a certificate or
+/// says what kind of file is needed.
 fn read(what: &'static str, path: &Path) -> Result<Redacted<String>, Failure> {
     let unreadable = |source| Failure::Read { what, path: path.to_owned(), source };
     let bytes = std::fs::read(path).map_err(unreadable)?;
@@ -252,7 +293,8 @@ fn read(what: &'static str, path: &Path) -> Result<Redacted<String>, Failure> {
             io::Error::new(io::ErrorKind::FileTooLarge, "it is far too large to be one, so this is the wrong file");
         return Err(unreadable(why));
     }
-    Ok(Redacted::new(String::from_utf8_lossy(&bytes).into_owned()))
+    let text = String::from_utf8(bytes).unwrap_or_else(|binary| STANDARD.encode(binary.as_bytes()));
+    Ok(Redacted::new(text))
 }
 
 async fn add(client: &Client, new: NewCredential) -> Result<Report, Failure> {
@@ -334,6 +376,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("cert.p12");
         std::fs::write(&file, [0x30, 0x82, 0xff]).unwrap();
-        assert_eq!(read("the key", &file).unwrap().reveal(), "0\u{fffd}\u{fffd}");
+        assert_eq!(read("the key", &file).unwrap().reveal(), "MIL/");
     }
 }

@@ -82,7 +82,7 @@ async fn an_admin_sees_a_phone_register_fall_asleep_and_be_woken_without_touchin
 }
 
 /// Every page that needs no more than an extension and a call.
-const PAGES: [&str; 22] = [
+const PAGES: [&str; 23] = [
     "/",
     "/extensions",
     "/extensions/import",
@@ -97,6 +97,7 @@ const PAGES: [&str; 22] = [
     "/push/help?symptom=all_phones",
     "/push/help?symptom=only_this_device",
     "/push/apns",
+    "/push/apns-certificate",
     "/push/fcm",
     "/push/webhook",
     "/push/webpush",

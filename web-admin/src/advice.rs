@@ -27,7 +27,7 @@ const PAGE: usize = 500;
 const CERTIFICATE_SOON: Duration = Duration::from_secs(14 * 86_400);
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Level {
     Ok,
@@ -56,7 +56,7 @@ impl Level {
 }
 
 /// One thing to know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub(crate) struct Finding {
     pub(crate) level: Level,
     /// Stable.

@@ -10,7 +10,9 @@ pub(crate) mod body;
 pub(crate) mod calls;
 pub(crate) mod devices;
 pub(crate) mod enrolments;
+pub(crate) mod events;
 pub(crate) mod extensions;
+pub(crate) mod idempotency;
 pub(crate) mod import;
 pub(crate) mod mail;
 pub(crate) mod me;
@@ -18,6 +20,7 @@ pub(crate) mod push;
 pub(crate) mod settings;
 pub(crate) mod system;
 pub(crate) mod tokens;
+pub(crate) mod trouble;
 pub(crate) mod users;
 pub(crate) mod view;
 

@@ -14,7 +14,7 @@ use crate::reach::{Verdict, matrix};
 use crate::words;
 
 /// What the admin sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Symptom {
     /// No sleeping phone rings.

@@ -3,6 +3,8 @@
 //! Expected refusals carry a sentence with the problem and the fix. Failures of ours are logged here and shown without
 //! their insides.
 
+pub(crate) mod code;
+
 use askama::Template;
 use axum::Json;
 use axum::http::{StatusCode, header};
@@ -110,21 +112,38 @@ impl<E: Into<Refusal>> From<E> for Problem {
     }
 }
 
-#[derive(Serialize)]
-struct ProblemBody<'a> {
+/// Why a request was refused (RFC 9457).
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody<'a> {
+    /// Always `about:blank`: `code` says more.
     r#type: &'static str,
+    /// The status in words.
     title: &'static str,
+    /// The HTTP status.
     status: u16,
+    /// Stable; the table stands at the head of this document.
+    #[schema(schema_with = codes)]
     code: &'static str,
+    /// The problem and the fix, a sentence for people.
     detail: &'a str,
+    /// The field of the request that is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    /// The lines of an import that are wrong.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<RowError>, required = false)]
     errors: &'a [RowError],
+}
+
+fn codes() -> utoipa::openapi::Object {
+    let all: std::collections::BTreeSet<&str> = code::CODES.iter().map(|one| one.code).collect();
+    utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::Type::String).enum_values(Some(all)).build()
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        debug_assert!(code::known(self.0.status, self.0.code), "{} {} is in no table", self.0.status, self.0.code);
         let body = ProblemBody {
             r#type: "about:blank",
             title: self.0.status.canonical_reason().unwrap_or("Error"),

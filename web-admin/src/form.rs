@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::extract::Multipart;
 use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use pbx_core::model::Redacted;
 
 use crate::error::Refusal;
@@ -132,8 +134,11 @@ impl Parts {
         while let Some(field) = multipart.next_field().await.map_err(broken)? {
             let Some(name) = field.name().map(str::to_owned) else { continue };
             let bytes = field.bytes().await.map_err(broken)?;
-            // A file in another encoding is no key of ours; the reader of the part says so in its own words.
-            let text = String::from_utf8_lossy(&bytes).into_owned();
+            // What is no text is a .p12 file, or no key of ours; the reader of the part says so in its own words.
+            let text = match String::from_utf8(bytes.to_vec()) {
+                Ok(text) => text,
+                Err(binary) => STANDARD.encode(binary.as_bytes()),
+            };
             if parts.0.len() < MAX_PARTS {
                 parts.0.insert(name, Redacted::new(text));
             }

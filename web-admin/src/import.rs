@@ -28,7 +28,7 @@ pub(crate) struct Row {
 }
 
 /// What is wrong with one line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub(crate) struct RowError {
     /// Its line in the text, counted from 1.
     pub(crate) line: u64,

@@ -1,6 +1,7 @@
 //! One file for each page, beside the template of the same name.
 
 pub(crate) mod account;
+pub(crate) mod api;
 pub(crate) mod audit;
 pub(crate) mod calls;
 pub(crate) mod confirm;
@@ -27,6 +28,7 @@ pub(crate) mod setup;
 pub(crate) mod sign_in;
 pub(crate) mod system;
 pub(crate) mod tokens;
+pub(crate) mod trouble;
 pub(crate) mod users;
 pub(crate) mod welcome;
 pub(crate) mod welcome_certificate;

@@ -14,8 +14,9 @@ use serde::Serialize;
 use crate::words;
 
 /// Whether the phones of a row can be pushed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = CanBePushed)]
 pub(crate) enum Verdict {
     /// No.
     No,
@@ -28,7 +29,8 @@ pub(crate) enum Verdict {
 }
 
 /// An app on a platform.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = App)]
 pub(crate) struct Row {
     /// The app as its phones name it.
     pub(crate) app_id: String,

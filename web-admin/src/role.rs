@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) const FRESH: Duration = Duration::from_secs(5 * 60);
 
 /// What a person may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Role {
     /// Sees and changes one extension: their own.
@@ -67,7 +67,7 @@ impl FromStr for Role {
 }
 
 /// A part of the installation; an API token is limited to some of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Scope {
     /// Looking at everything but secrets, changing nothing.

@@ -7,7 +7,6 @@
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
-use push_module::CredentialKind;
 
 use crate::api::{
     acrobits as api_acrobits, audit as api_audit, me as api_me, push as api_push, settings as api_settings,
@@ -16,18 +15,21 @@ use crate::api::{
 use crate::api::{
     blocklist, calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import,
 };
+use crate::api::{events as api_events, idempotency, trouble as api_trouble};
 use crate::error::{ErrorPage, Problem, Refusal};
 use crate::headers::{self, OPEN_LIMIT, UPLOAD_LIMIT};
+use crate::pages::push_form::Adding;
 use crate::pages::{
     account, audit, calls, confirm_self, dashboard, device, extension, extensions, health, import, invitation, me,
     pairing, push, push_apps, push_form, push_health, push_help, push_network,
 };
+use crate::pages::{api as api_page, trouble};
 use crate::pages::{security, settings, setup, sign_in, system, tokens, users};
 use crate::role::Need::{Change, Nothing, Own, OwnExtension, Owner, Secret, See, Socket};
 use crate::role::Scope::{Calls, Devices, Extensions, Metrics, Push, Security, Settings, System, Users};
 use crate::route::Route;
 use crate::state::AdminState;
-use crate::{assets, events, session};
+use crate::{assets, events, openapi, session};
 
 mod enrolling;
 mod first_run;
@@ -53,8 +55,28 @@ pub(crate) fn open() -> Routes {
 /// Pages for people who are signed in.
 pub(crate) fn pages() -> Routes {
     let mut all = telephony();
+    all.extend(push_pages());
     all.extend(people());
     all
+}
+
+/// Pages about push.
+fn push_pages() -> Routes {
+    vec![
+        Route::at("/push").get(See(Push), push::page),
+        Route::at("/push/apps").get(See(Push), push_apps::page),
+        Route::at("/push/health").get(See(Push), push_health::page),
+        Route::at("/push/network").get(See(System), push_network::page).post(Change(System), push_network::start),
+        Route::at("/push/help").get(See(Push), push_help::page),
+        adding("/push/apns", Adding::ApnsKey),
+        adding("/push/apns-certificate", Adding::ApnsCertificate),
+        adding("/push/fcm", Adding::Fcm),
+        adding("/push/webhook", Adding::Webhook),
+        adding("/push/webpush", Adding::WebPush),
+        adding("/push/acrobits", Adding::Acrobits),
+        Route::at("/push/{id}/check").post(Change(Push), push::check),
+        Route::at("/push/{id}/remove").get(Secret(Push), push::confirm_remove).post(Secret(Push), push::remove),
+    ]
 }
 
 /// Pages about telephones.
@@ -90,18 +112,6 @@ fn telephony() -> Routes {
         Route::at("/devices/{id}/forget")
             .get(Change(Devices), device::confirm_forget)
             .post(Change(Devices), device::forget),
-        Route::at("/push").get(See(Push), push::page),
-        Route::at("/push/apps").get(See(Push), push_apps::page),
-        Route::at("/push/health").get(See(Push), push_health::page),
-        Route::at("/push/network").get(See(System), push_network::page).post(Change(System), push_network::start),
-        Route::at("/push/help").get(See(Push), push_help::page),
-        adding("/push/apns", CredentialKind::Apns),
-        adding("/push/fcm", CredentialKind::Fcm),
-        adding("/push/webhook", CredentialKind::Webhook),
-        adding("/push/webpush", CredentialKind::WebPush),
-        adding("/push/acrobits", CredentialKind::Acrobits),
-        Route::at("/push/{id}/check").post(Change(Push), push::check),
-        Route::at("/push/{id}/remove").get(Secret(Push), push::confirm_remove).post(Secret(Push), push::remove),
         Route::at("/calls").get(See(Calls), calls::page),
         Route::at("/calls/{id}").get(See(Calls), calls::detail),
         Route::at("/calls/{id}/hang-up").get(Change(Calls), calls::confirm_hang_up).post(Change(Calls), calls::hang_up),
@@ -109,6 +119,8 @@ fn telephony() -> Routes {
         Route::at("/security/unblock").post(Change(Security), security::lift),
         Route::at("/settings").get(See(Settings), settings::page).post(Change(Settings), settings::save),
         Route::at("/system").get(See(System), system::page),
+        Route::at("/system/trouble").get(See(System), trouble::page),
+        Route::at("/system/api").get(See(System), api_page::page),
     ]
 }
 
@@ -179,6 +191,9 @@ pub(crate) fn api() -> Routes {
         Route::at("/blocklist").get(See(Security), blocklist::list),
         Route::at("/blocklist/{address}").delete(Change(Security), blocklist::remove),
         Route::at("/settings").get(See(Settings), api_settings::get).put(Change(Settings), api_settings::put),
+        Route::at("/diagnosis").get(See(System), api_trouble::diagnosis),
+        Route::at("/openapi.json").get(See(System), openapi::openapi),
+        Route::at("/events").get(See(System), api_events::stream),
         Route::at("/status").get(See(System), api_system::status),
         Route::at("/doctor").get(See(System), api_system::doctor),
         Route::at("/metrics").get(See(Metrics), api_system::metrics),
@@ -221,6 +236,7 @@ fn collect(routes: Routes) -> Router<AdminState> {
 pub fn router(state: AdminState) -> Router {
     let closed = collect(pages()).layer(middleware::from_fn_with_state(state.clone(), session::require_session));
     let api = collect(api())
+        .layer(middleware::from_fn_with_state(state.clone(), idempotency::once))
         .fallback(nothing_here)
         .layer(middleware::from_fn_with_state(state.clone(), session::require_session_or_token));
     let nothing = Router::new()
@@ -230,7 +246,7 @@ pub fn router(state: AdminState) -> Router {
     headers::around(all.with_state(state.clone()), &state)
 }
 
-fn adding(path: &'static str, kind: CredentialKind) -> Route {
+fn adding(path: &'static str, kind: Adding) -> Route {
     Route::at(path)
         .get(Secret(Push), async move |frame| push_form::form(kind, frame))
         .post(Secret(Push), move |state, frame, multipart| push_form::add(kind, state, frame, multipart))
@@ -239,7 +255,10 @@ fn adding(path: &'static str, kind: CredentialKind) -> Route {
 
 /// The API for the Unix socket, where whoever could connect is the owner.
 pub fn local_router(state: AdminState) -> Router {
-    let api = collect(api()).merge(collect(local_api())).fallback(nothing_here);
+    let api = collect(api())
+        .merge(collect(local_api()))
+        .layer(middleware::from_fn_with_state(state.clone(), idempotency::once))
+        .fallback(nothing_here);
     let all = Router::new()
         .nest(API, api)
         .fallback(nothing_here)

@@ -8,7 +8,9 @@ use pbx_core::model::{DeviceId, UnixMillis};
 use pbx_core::net::Counters;
 use pbx_core::store::Store;
 
+use crate::api::idempotency::InProgress;
 use crate::audit::Audit;
+use crate::event_log::EventLog;
 use crate::password::Passwords;
 use crate::place::LivePlace;
 use crate::throttle::Throttle;
@@ -59,6 +61,8 @@ pub struct AdminState {
     pub(crate) confirmations: Confirmations,
     pub(crate) audit: Audit,
     pub(crate) place: LivePlace,
+    pub(crate) event_log: EventLog,
+    pub(crate) in_progress: InProgress,
 }
 
 impl std::fmt::Debug for AdminState {
@@ -76,6 +80,7 @@ impl AdminState {
         enrolments: provisioning::Enrolments,
         site: Site,
     ) -> Self {
+        let event_log = EventLog::start(switchboard.notices(), site.started_at);
         let mailer = provisioning::mail::Mailer::new(enrolments.clone(), store.clone(), site.host().to_owned());
         Self {
             switchboard,
@@ -90,6 +95,8 @@ impl AdminState {
             confirmations: Confirmations::default(),
             audit: Audit::default(),
             place: LivePlace::default(),
+            event_log,
+            in_progress: InProgress::default(),
         }
     }
 }

@@ -6,7 +6,10 @@ mod access;
 mod acrobits;
 mod api;
 mod audit;
+mod contract;
+mod events;
 mod first_run;
+mod idempotency;
 mod own;
 mod pages;
 mod roles;
@@ -139,7 +142,10 @@ impl Bench {
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
-        Answer::of(self.router.clone().oneshot(request).await.unwrap()).await
+        let (method, path) = (request.method().clone(), request.uri().to_string());
+        let answer = Answer::of(self.router.clone().oneshot(request).await.unwrap()).await;
+        contract::keep(&method, &path, &answer);
+        answer
     }
 
     async fn get(&self, path: &str, cookie: &str) -> Answer {
@@ -169,12 +175,15 @@ impl Bench {
 
     /// Asks the API at the Unix socket.
     async fn api(&self, method: Method, path: &str, json: &str) -> Answer {
-        let mut request = request(method, &format!("/api/v1{path}"), "");
+        let path = format!("/api/v1{path}");
+        let mut request = request(method.clone(), &path, "");
         if !json.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         let request = request.body(Body::from(json.to_owned())).unwrap();
-        Answer::of(self.local.clone().oneshot(request).await.unwrap()).await
+        let answer = Answer::of(self.local.clone().oneshot(request).await.unwrap()).await;
+        contract::keep(&method, &path, &answer);
+        answer
     }
 
     async fn add(&self, number: &str, name: &str) {

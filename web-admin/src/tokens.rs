@@ -30,10 +30,12 @@ pub(crate) struct Wish {
 }
 
 /// A token that is shown this once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = MadeToken)]
 pub(crate) struct Made {
     pub(crate) id: i64,
     pub(crate) name: String,
+    #[schema(value_type = String)]
     pub(crate) token: Redacted<String>,
 }
 

@@ -26,8 +26,9 @@ const INVITATION_WORKS_FOR: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 pub(crate) const MAX_NAME: usize = 254;
 
 /// A link by which somebody sets their password; shown this once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Invitation {
+    #[schema(value_type = String)]
     pub(crate) url: Redacted<String>,
     pub(crate) expires_at: UnixMillis,
 }

@@ -180,6 +180,14 @@ pub(crate) const fn kind(kind: WakeKind) -> &'static str {
     }
 }
 
+/// Which certificate of a credential ends.
+pub(crate) const fn certificate(ending: push_module::Ending) -> &'static str {
+    match ending {
+        push_module::Ending::Own => "the certificate",
+        push_module::Ending::Root => "its root certificate",
+    }
+}
+
 pub(crate) const fn credential_kind(kind: CredentialKind) -> &'static str {
     match kind {
         CredentialKind::Apns => provider(PushProvider::Apns),

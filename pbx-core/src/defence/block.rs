@@ -17,6 +17,7 @@ const REMEMBERED: Duration = Duration::from_secs(86_400);
 
 /// Why somebody is blocked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BlockReason {
     /// Too many wrong secrets for one account.
@@ -67,6 +68,7 @@ pub struct StoredBlock {
 
 /// A block as pages and the API show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BlockedAddress {
     /// An IPv4 address or an IPv6 /64.
     pub address: Network,

@@ -6,6 +6,7 @@ use super::{CallId, CallUuid, DeviceId, UnixMillis};
 
 /// Why a call ended, in telephone words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CallEnding {
     /// Both talked and one hung up.
@@ -68,6 +69,7 @@ impl CallEnding {
 
 /// One call as the call log keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CallRecord {
     /// The row.
     pub id: CallId,
@@ -99,6 +101,7 @@ pub struct CallRecord {
 
 /// What happened at one point of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TimelineStep {
     /// The caller's INVITE was accepted for routing.

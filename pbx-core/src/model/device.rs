@@ -49,6 +49,7 @@ impl fmt::Display for DeviceKey {
 
 /// How long a wake target may be used (RFC 8599 sections 4.1.2 and 5.1 against what phone apps do).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PushPolicy {
     /// Until logout: the app signs off or lets its registration lapse when it sleeps, and wants to be woken then.
@@ -75,6 +76,7 @@ impl PushPolicy {
 
 /// Record 1 in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BindingState {
     /// The first REGISTER since the device was gone.
@@ -114,6 +116,7 @@ pub struct LiveBindingSummary {
 
 /// Whether and how an extension or device can be reached now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
     /// A live binding exists.

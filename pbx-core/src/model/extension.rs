@@ -111,6 +111,7 @@ impl From<EmailAddress> for String {
 
 /// An internal number and its owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Extension {
     /// The number that is dialled.
     pub number: ExtensionNumber,

@@ -7,6 +7,7 @@ use super::AddressRange;
 
 /// When the caller starts to hear ringing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EarlyRinging {
     /// As soon as a provider has accepted a push, or a phone rings.
@@ -17,6 +18,7 @@ pub enum EarlyRinging {
 
 /// UDP ports for sound, both ends included; even ports carry RTP, the next odd one RTCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PortRange {
     /// First port.
     pub first: u16,
@@ -26,6 +28,7 @@ pub struct PortRange {
 
 /// Everything that can be changed while the switchboard runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Settings {
     /// The digest realm; fixed once accounts exist, because their digests contain it.

@@ -10,6 +10,7 @@ use super::{CallId, CallUuid, DeviceId, ExtensionNumber, Redacted, UnixMillis, W
 
 /// Who can wake a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PushProvider {
     /// Apple Push Notification service.
@@ -65,6 +66,7 @@ impl From<Vec<PushProvider>> for PushOffer {
 
 /// Which of Apple's two push hosts a token belongs to; always production for other providers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Environment {
     /// `api.push.apple.com`, store and TestFlight builds.
@@ -97,6 +99,7 @@ pub enum TargetHealth {
 
 /// Who switched push off for a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SwitchedOffBy {
     /// An admin, for this device.
@@ -135,6 +138,7 @@ pub struct WakeTarget {
 
 /// The state of record 2 in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WakeState {
     /// A live binding exists, push is off for now.
@@ -151,6 +155,7 @@ pub enum WakeState {
 
 /// What a push is for. A VoIP push only ever means [`WakeKind::Call`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WakeKind {
     /// A new call waits for this device.
@@ -296,6 +301,7 @@ pub struct WakeReport {
 
 /// The last wake of a device and its outcome, as pages show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LastWake {
     /// When it was ordered.
     pub at: UnixMillis,

@@ -156,6 +156,7 @@ pub struct ExtensionPage {
 
 /// One line of the extension list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExtensionLine {
     /// Number, owner, push switch.
     #[serde(flatten)]
@@ -186,6 +187,7 @@ pub struct ExtensionDetail {
 
 /// A call that lives now.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ActiveCall {
     /// The call log row.
     pub id: CallId,
@@ -207,6 +209,7 @@ pub struct ActiveCall {
 
 /// Counts for the dashboard.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Status {
     /// Extensions.
     pub extensions: usize,

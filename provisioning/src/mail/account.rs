@@ -15,6 +15,7 @@ const MAX_PEM: usize = 16 * 1024;
 
 /// How the connection is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum MailSecurity {
     /// STARTTLS, and nothing without it (usually port 587).
@@ -83,6 +84,7 @@ pub struct NewMailAccount {
 
 /// The account without its password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MailAccount {
     /// The server's name or address.
     pub host: String,

@@ -6,8 +6,10 @@
 
 use std::cmp::Reverse;
 
-use pbx_core::model::{Environment, PushProvider, WakeTarget};
+use pbx_core::model::{Environment, PushProvider, WakeKind, WakeTarget};
 use serde::Serialize;
+
+use crate::payload::{ApnsStyle, apns_style};
 
 use super::fit::{Fit, fit, is_key_for};
 use super::{ApnsEnvironment, CredentialId, CredentialKind, CredentialState, CredentialSummary};
@@ -30,6 +32,8 @@ pub struct Candidate<'a> {
     pub app_ids: Vec<&'a str>,
     /// APNs: where the key is valid.
     pub environment: Option<ApnsEnvironment>,
+    /// The topics it may push to, if it names them (an APNs certificate); [`None`] means every topic of its apps.
+    pub topics: Option<Vec<&'a str>>,
     /// Whether its secret could be opened.
     pub usable: bool,
     /// Whether the provider refused it the last time, for a reason that is the credential's.
@@ -44,6 +48,7 @@ impl<'a> From<&'a CredentialSummary> for Candidate<'a> {
             kind: one.provider,
             app_ids: one.app_ids.iter().map(String::as_str).collect(),
             environment: one.environment,
+            topics: one.topics.as_ref().map(|topics| topics.iter().map(String::as_str).collect()),
             usable: !matches!(&one.state, CredentialState::Failing { code, .. } if code == UNREADABLE),
             refused: is_refused(&one.state),
         }
@@ -71,6 +76,7 @@ pub struct Choice {
 
 /// Why a phone cannot be pushed, with the same code and words in calls, pages, API, `doctor` and log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Obstacle {
     /// A stable code.
     pub code: &'static str,
@@ -87,10 +93,20 @@ impl Obstacle {
     }
 }
 
-/// The credential that wakes a phone, or why there is none.
+/// The credential that wakes a phone for a call, or why there is none.
 pub fn choose(candidates: &[Candidate<'_>], target: &WakeTarget) -> Result<Choice, Obstacle> {
-    let fitting = fitting(candidates, target);
-    let Some(first) = fitting.first() else { return Err(no_credential(target)) };
+    choose_for(candidates, target, WakeKind::Call)
+}
+
+/// The credential for a wake of this kind, or why there is none. The kind matters only to certificates, which may be for
+/// calls alone or for notices alone.
+pub fn choose_for(candidates: &[Candidate<'_>], target: &WakeTarget, kind: WakeKind) -> Result<Choice, Obstacle> {
+    let mut fitting = fitting(candidates, target);
+    let Some(named) = fitting.first().copied() else { return Err(no_credential(target)) };
+    if let Some(topic) = topic(target, kind) {
+        fitting.retain(|it| it.topics.as_ref().is_none_or(|topics| topics.contains(&topic.as_str())));
+    }
+    let Some(first) = fitting.first() else { return Err(no_topic(target, kind, named.label)) };
     let usable: Vec<_> = fitting.iter().filter(|it| it.usable).collect();
     if usable.is_empty() {
         return Err(unreadable(first.label));
@@ -158,6 +174,29 @@ fn no_credential(target: &WakeTarget) -> Obstacle {
         fix: format!(
             "ask the publisher of the app for its {secret} and add it under Push, or add the relay that pushes for him"
         ),
+    }
+}
+
+/// What a push of this kind is sent to; `None` when there is no token for it, or for other providers than Apple.
+fn topic(target: &WakeTarget, kind: WakeKind) -> Option<String> {
+    let (style, _) = apns_style(kind, target).filter(|_| target.provider == PushProvider::Apns)?;
+    Some(match style {
+        ApnsStyle::Voip => format!("{}.voip", target.app_id),
+        ApnsStyle::Alert | ApnsStyle::Background => target.app_id.clone(),
+    })
+}
+
+fn no_topic(target: &WakeTarget, kind: WakeKind, label: &str) -> Obstacle {
+    let app = &target.app_id;
+    let (what, needed) = if kind == WakeKind::Call && target.call_token.is_some() {
+        ("cannot be pushed", "VoIP Services Certificate")
+    } else {
+        ("gets no notices", "Apple Push Notification service SSL certificate")
+    };
+    Obstacle {
+        code: "no_credential_for_topic",
+        text: format!("{what}: the certificate “{label}” for {app} is not for this kind of push"),
+        fix: format!("add a {needed} of this app under Push, or an APNs key, which is for both"),
     }
 }
 

@@ -10,6 +10,7 @@ const OID_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
 const OID: u8 = 0x06;
+const UTF8_STRING: u8 = 0x0c;
 
 /// What a PKCS#8 private key (RFC 5958) is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,28 @@ pub(super) fn pkcs8_kind(der: &[u8]) -> Option<KeyKind> {
         },
         _ => KeyKind::Other,
     })
+}
+
+/// Every UTF8String in `der`, however deep, in order; what is no DER ends the list.
+pub(super) fn strings_within(der: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    collect(der, 0, &mut found);
+    found
+}
+
+/// Apple nests two deep.
+const DEPTH: usize = 4;
+
+fn collect(mut der: &[u8], depth: usize, found: &mut Vec<String>) {
+    while let Some(tag) = der.first().copied() {
+        let Some((inside, rest)) = element(der, tag) else { return };
+        match tag {
+            UTF8_STRING => found.extend(std::str::from_utf8(inside).ok().map(str::to_owned)),
+            SEQUENCE if depth < DEPTH => collect(inside, depth + 1, found),
+            _ => {}
+        }
+        der = rest;
+    }
 }
 
 /// The content of the element of type `tag` at the start of `der`, and what follows it.

@@ -1,5 +1,6 @@
 //! Why a credential was not taken, in words that lead to the right file.
 
+use pbx_core::model::UnixMillis;
 use pbx_core::store::StoreError;
 use thiserror::Error;
 
@@ -20,9 +21,73 @@ pub enum CredentialError {
     DamagedKey,
     /// A certificate (also PKCS#12).
     #[error(
-        "the key: this is a certificate, not a key; Nightbell uses a token signing key, so make one under Certificates, Identifiers & Profiles > Keys with Apple Push Notifications service enabled, and upload its .p8 file"
+        "the key: this is a certificate, not a key; add it as an APNs certificate, or make a token signing key under Certificates, Identifiers & Profiles > Keys with Apple Push Notifications service enabled, and upload its .p8 file"
     )]
     Certificate,
+    /// No certificate at all.
+    #[error(
+        "the certificate: this is not a certificate file; upload the .p12 file that the keychain exported, or certificate and key in PEM"
+    )]
+    NotACertificate,
+    /// The file is damaged.
+    #[error("the certificate: the file is damaged or was cut when copied; export it again and upload it unchanged")]
+    DamagedCertificate,
+    /// The password does not open it.
+    #[error(
+        "the password: it does not open this .p12 file; give the one that was chosen when the certificate was exported"
+    )]
+    CertificatePassword,
+    /// A cipher nobody uses.
+    #[error(
+        "the certificate: this .p12 file is protected in a way that Nightbell does not know; export it again, or convert it: openssl pkcs12 -in it.p12 -nodes -out it.pem"
+    )]
+    CertificateCipher,
+    /// More than one key.
+    #[error(
+        "the certificate: several certificates with keys are in this file; export only the one named “Apple Push Services: …” or “VoIP Services: …”"
+    )]
+    SeveralCertificates,
+    /// As Apple lets one download it.
+    #[error(
+        "the certificate: the private key is missing; the .cer file from Apple is only half of it, so open it in the keychain of the Mac that made the request and export certificate and key together as .p12"
+    )]
+    CertificateWithoutKey,
+    /// A key alone.
+    #[error(
+        "the certificate: only a private key is in this file; add the certificate in PEM, or, if it is AuthKey_….p8, upload it as an APNs key instead"
+    )]
+    KeyWithoutCertificate,
+    /// The request instead of the answer.
+    #[error(
+        "the certificate: this is a certificate signing request; give it to Apple, and upload the certificate that Apple makes of it, together with the key"
+    )]
+    CertificateRequest,
+    /// The PEM key has a password.
+    #[error(
+        "the key: it is encrypted with a password; upload the .p12 file with its password, or the key without one (openssl pkey -in key.pem -out plain.pem)"
+    )]
+    CertificateKeyEncrypted,
+    /// They do not belong together.
+    #[error(
+        "the key: it does not belong to this certificate; export both together from the keychain that made the request"
+    )]
+    CertificateKeyMismatch,
+    /// Another kind of certificate.
+    #[error(
+        "the certificate: “{found}” is not for push; make one at developer.apple.com under Certificates, Identifiers & Profiles > Certificates, of the kind “Apple Push Notification service SSL” or “VoIP Services Certificate”"
+    )]
+    NotForPush {
+        /// Whose it is, by its own words.
+        found: String,
+    },
+    /// Too late.
+    #[error(
+        "the certificate: it has ended already; make a new one at Apple under Certificates, Identifiers & Profiles > Certificates"
+    )]
+    CertificateEnded {
+        /// When.
+        at: UnixMillis,
+    },
     /// A public key.
     #[error(
         "the key: this is a public key; the private one is needed, in the .p8 file that Apple lets you download once"
@@ -226,6 +291,18 @@ impl CredentialError {
             Self::DamagedKey => "damaged_key",
             Self::Certificate => "is_certificate",
             Self::PublicKey => "is_public_key",
+            Self::NotACertificate => "not_a_certificate",
+            Self::DamagedCertificate => "damaged_certificate",
+            Self::CertificatePassword => "bad_certificate_password",
+            Self::CertificateCipher => "unknown_certificate_cipher",
+            Self::SeveralCertificates => "several_certificates",
+            Self::CertificateWithoutKey => "certificate_without_key",
+            Self::KeyWithoutCertificate => "key_without_certificate",
+            Self::CertificateRequest => "is_certificate_request",
+            Self::CertificateKeyEncrypted => "encrypted_certificate_key",
+            Self::CertificateKeyMismatch => "certificate_key_mismatch",
+            Self::NotForPush { .. } => "certificate_not_for_push",
+            Self::CertificateEnded { .. } => "certificate_ended",
             Self::WrongCurve => "wrong_curve",
             Self::Rsa => "is_rsa_key",
             Self::OtherKeyKind => "other_key_kind",
@@ -272,6 +349,18 @@ impl CredentialError {
             | Self::OtherKeyKind
             | Self::Encrypted
             | Self::FirebaseFile => Some("p8"),
+            Self::NotACertificate
+            | Self::DamagedCertificate
+            | Self::CertificateCipher
+            | Self::SeveralCertificates
+            | Self::CertificateWithoutKey
+            | Self::KeyWithoutCertificate
+            | Self::CertificateRequest
+            | Self::CertificateKeyEncrypted
+            | Self::CertificateKeyMismatch
+            | Self::NotForPush { .. }
+            | Self::CertificateEnded { .. } => Some("certificate"),
+            Self::CertificatePassword => Some("password"),
             Self::KeyId { .. } => Some("key_id"),
             Self::TeamId { .. } => Some("team_id"),
             Self::BundleId { .. } => Some("bundle_ids"),

@@ -30,6 +30,12 @@ pub(super) fn first(text: &str) -> Option<Frame<'_>> {
     })
 }
 
+/// Every frame of `text`, in order.
+pub(super) fn all(text: &str) -> impl Iterator<Item = Frame<'_>> {
+    let mut starts = text.match_indices(BEGIN).map(|(at, _)| at);
+    std::iter::from_fn(move || starts.next().and_then(|at| text.get(at..)).and_then(first))
+}
+
 /// The bytes of a frame; `None` when it is cut or is no Base64.
 pub(super) fn decode(frame: &Frame<'_>) -> Option<Zeroizing<Vec<u8>>> {
     if !frame.complete {

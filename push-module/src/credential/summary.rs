@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// One credential; its row number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct CredentialId(pub i64);
 
@@ -18,6 +19,7 @@ impl fmt::Display for CredentialId {
 
 /// What kind of credential it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialKind {
     /// A signing key of Apple's push service.
@@ -66,6 +68,7 @@ impl fmt::Display for CredentialKind {
 
 /// Where an APNs key is valid; Apple binds newer keys to one of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ApnsEnvironment {
     /// Store and TestFlight builds only.
@@ -113,6 +116,7 @@ impl ApnsEnvironment {
 
 /// How a credential is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum CredentialState {
     /// Neither checked nor used yet.
@@ -143,6 +147,7 @@ impl CredentialState {
 
 /// The result of a live check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CheckOutcome {
     /// When.
     pub at: UnixMillis,
@@ -156,6 +161,7 @@ pub struct CheckOutcome {
 
 /// A credential as pages, the API and the CLI see it; it holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CredentialSummary {
     /// Its row.
     pub id: CredentialId,
@@ -179,7 +185,13 @@ pub struct CredentialSummary {
     /// Web Push only: the public key that apps subscribe with (`applicationServerKey`), base64url.
     #[serde(default)]
     pub public_key: Option<String>,
-    /// The first 16 bytes of the SHA-256 of the public key (of the secret for a webhook), in hex.
+    /// APNs certificates only: the topics it may push to, as `apns-topic` names them.
+    #[serde(default)]
+    pub topics: Option<Vec<String>>,
+    /// APNs certificates only: when it ends.
+    #[serde(default)]
+    pub ends_at: Option<UnixMillis>,
+    /// The first 16 bytes of the SHA-256 of the public key (of the certificate, of the secret for a webhook), in hex.
     pub fingerprint: String,
     /// APNs: where the key is valid; `None` for FCM.
     pub environment: Option<ApnsEnvironment>,

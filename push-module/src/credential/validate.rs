@@ -1,14 +1,15 @@
 //! From what an admin gives to what is stored, without asking anybody.
 
-use pbx_core::model::Redacted;
+use pbx_core::model::{Redacted, UnixMillis};
 use serde::{Deserialize, Serialize};
 
+use super::apns_certificate::{Upload, app_of};
 use super::apns_key::{fingerprint, shortened};
 use super::endpoint::check_ca;
 use super::{
-    ACROBITS_MEDIATOR, APNS_PRODUCTION, APNS_SANDBOX, ApnsEnvironment, ApnsKey, BaseUrl, CredentialError,
-    CredentialKind, FCM_BASE, FcmAccount, NewAcrobits, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush,
-    NewWebhook, VapidKey, WebhookKey, webpush,
+    ACROBITS_MEDIATOR, APNS_PRODUCTION, APNS_SANDBOX, ApnsCertificate, ApnsEnvironment, ApnsKey, BaseUrl,
+    CredentialError, CredentialKind, FCM_BASE, FcmAccount, NewAcrobits, NewApnsCertificate, NewApnsKey, NewCredential,
+    NewFcmAccount, NewWebPush, NewWebhook, VapidKey, WebhookKey, webpush,
 };
 
 /// Longer names break every table on a phone.
@@ -21,6 +22,7 @@ const BUNDLE_ID_BYTES: usize = 155;
 #[serde(rename_all = "snake_case", tag = "provider")]
 pub(crate) enum Details {
     Apns(ApnsDetails),
+    ApnsCertificate(ApnsCertificateDetails),
     Fcm(FcmDetails),
     Webhook(WebhookDetails),
     #[serde(rename = "webpush")]
@@ -34,6 +36,18 @@ pub(crate) struct ApnsDetails {
     pub(crate) team_id: String,
     pub(crate) bundle_ids: Vec<String>,
     pub(crate) environment: ApnsEnvironment,
+    pub(crate) production_url: BaseUrl,
+    pub(crate) sandbox_url: BaseUrl,
+    pub(crate) extra_ca_pem: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ApnsCertificateDetails {
+    pub(crate) topics: Vec<String>,
+    pub(crate) team_id: Option<String>,
+    pub(crate) environment: ApnsEnvironment,
+    /// Apple refuses it from then on.
+    pub(crate) ends_at: UnixMillis,
     pub(crate) production_url: BaseUrl,
     pub(crate) sandbox_url: BaseUrl,
     pub(crate) extra_ca_pem: Option<String>,
@@ -77,13 +91,13 @@ impl Details {
     pub(crate) fn token_identity(&self, fingerprint: &str) -> Option<String> {
         match self {
             Self::Apns(apns) => Some(format!("{fingerprint}:{}:{}", apns.key_id, apns.team_id)),
-            Self::Fcm(_) | Self::Webhook(_) | Self::WebPush(_) | Self::Acrobits(_) => None,
+            Self::ApnsCertificate(_) | Self::Fcm(_) | Self::Webhook(_) | Self::WebPush(_) | Self::Acrobits(_) => None,
         }
     }
 
     pub(crate) fn kind(&self) -> CredentialKind {
         match self {
-            Self::Apns(_) => CredentialKind::Apns,
+            Self::Apns(_) | Self::ApnsCertificate(_) => CredentialKind::Apns,
             Self::Fcm(_) => CredentialKind::Fcm,
             Self::Webhook(_) => CredentialKind::Webhook,
             Self::WebPush(_) => CredentialKind::WebPush,
@@ -95,6 +109,11 @@ impl Details {
     pub(crate) fn app_ids(&self) -> Vec<&str> {
         match self {
             Self::Apns(apns) => apns.bundle_ids.iter().map(String::as_str).collect(),
+            Self::ApnsCertificate(certificate) => {
+                let mut apps: Vec<&str> = certificate.topics.iter().map(|topic| app_of(topic)).collect();
+                apps.dedup();
+                apps
+            }
             Self::Fcm(fcm) => std::iter::once(fcm.project_id.as_str()).chain(fcm.sender_id.as_deref()).collect(),
             Self::Webhook(webhook) => webhook.app_ids.iter().map(String::as_str).collect(),
             // Every app of every push service.
@@ -103,9 +122,35 @@ impl Details {
         }
     }
 
+    /// What it may push to and no more, if it says so itself; only certificates do.
+    pub(crate) fn topics(&self) -> Option<Vec<&str>> {
+        match self {
+            Self::ApnsCertificate(certificate) => Some(certificate.topics.iter().map(String::as_str).collect()),
+            Self::Apns(_) | Self::Fcm(_) | Self::Webhook(_) | Self::WebPush(_) | Self::Acrobits(_) => None,
+        }
+    }
+
+    /// Where it is valid; APNs only.
+    pub(crate) fn environment(&self) -> Option<ApnsEnvironment> {
+        match self {
+            Self::Apns(apns) => Some(apns.environment),
+            Self::ApnsCertificate(certificate) => Some(certificate.environment),
+            Self::Fcm(_) | Self::Webhook(_) | Self::WebPush(_) | Self::Acrobits(_) => None,
+        }
+    }
+
+    /// When it ends by itself; only certificates do.
+    pub(crate) fn ends_at(&self) -> Option<UnixMillis> {
+        match self {
+            Self::ApnsCertificate(certificate) => Some(certificate.ends_at),
+            Self::Apns(_) | Self::Fcm(_) | Self::Webhook(_) | Self::WebPush(_) | Self::Acrobits(_) => None,
+        }
+    }
+
     pub(crate) fn extra_ca_pem(&self) -> Option<&str> {
         match self {
             Self::Apns(apns) => apns.extra_ca_pem.as_deref(),
+            Self::ApnsCertificate(certificate) => certificate.extra_ca_pem.as_deref(),
             Self::Fcm(fcm) => fcm.extra_ca_pem.as_deref(),
             Self::Webhook(webhook) => webhook.extra_ca_pem.as_deref(),
             Self::WebPush(web_push) => web_push.extra_ca_pem.as_deref(),
@@ -118,6 +163,7 @@ impl Details {
 #[derive(Debug, Clone)]
 pub(crate) enum Key {
     Apns(ApnsKey),
+    ApnsCertificate(ApnsCertificate),
     Fcm(FcmAccount),
     Webhook(WebhookKey),
     WebPush(VapidKey),
@@ -129,6 +175,7 @@ impl Key {
     pub(crate) fn fingerprint(&self) -> &str {
         match self {
             Self::Apns(key) => key.fingerprint(),
+            Self::ApnsCertificate(certificate) => certificate.fingerprint(),
             Self::Fcm(account) => account.fingerprint(),
             Self::Webhook(key) => key.fingerprint(),
             Self::WebPush(key) => key.fingerprint(),
@@ -136,10 +183,19 @@ impl Key {
         }
     }
 
+    /// The client certificate, if it is one.
+    pub(crate) fn certificate(&self) -> Option<&ApnsCertificate> {
+        match self {
+            Self::ApnsCertificate(certificate) => Some(certificate),
+            Self::Apns(_) | Self::Fcm(_) | Self::Webhook(_) | Self::WebPush(_) | Self::Acrobits(_) => None,
+        }
+    }
+
     /// Reads the stored secret again.
     pub(crate) fn parse(details: &Details, secret: &str) -> Result<Self, CredentialError> {
         match details {
             Details::Apns(apns) => ApnsKey::parse(&apns.key_id, &apns.team_id, secret).map(Self::Apns),
+            Details::ApnsCertificate(_) => ApnsCertificate::stored(secret).map(Self::ApnsCertificate),
             Details::Fcm(_) => FcmAccount::parse(secret).map(Self::Fcm),
             Details::Webhook(_) => WebhookKey::parse(secret).map(Self::Webhook),
             Details::WebPush(_) => VapidKey::parse(secret).map(Self::WebPush),
@@ -159,9 +215,14 @@ pub(crate) struct Validated {
 
 /// Validates everything that can be validated without the provider; `vapid` is this installation's key for Web Push, which
 /// only that needs.
-pub(crate) fn validate(new: NewCredential, vapid: Option<Redacted<String>>) -> Result<Validated, CredentialError> {
+pub(crate) fn validate(
+    new: NewCredential,
+    vapid: Option<Redacted<String>>,
+    now: UnixMillis,
+) -> Result<Validated, CredentialError> {
     match new {
         NewCredential::Apns(new) => validate_apns(new),
+        NewCredential::ApnsCertificate(new) => validate_apns_certificate(new, now),
         NewCredential::Fcm(new) => validate_fcm(new),
         NewCredential::Webhook(new) => validate_webhook(new),
         NewCredential::Acrobits(new) => validate_acrobits(new),
@@ -186,6 +247,29 @@ fn validate_apns(new: NewApnsKey) -> Result<Validated, CredentialError> {
         details: Details::Apns(details),
         secret: new.p8,
         key: Key::Apns(key),
+    })
+}
+
+fn validate_apns_certificate(new: NewApnsCertificate, now: UnixMillis) -> Result<Validated, CredentialError> {
+    let text = |secret: &Option<Redacted<String>>| secret.as_ref().map_or("", |it| it.reveal().as_str()).to_owned();
+    let (key, password) = (Redacted::new(text(&new.key)), Redacted::new(text(&new.password)));
+    let upload = Upload { file: new.certificate.reveal(), key: key.reveal(), password: password.reveal() };
+    let certificate = ApnsCertificate::read(upload, now)?;
+    let details = ApnsCertificateDetails {
+        topics: certificate.topics().to_vec(),
+        team_id: certificate.team_id().map(str::to_owned),
+        environment: certificate.environment(),
+        ends_at: certificate.ends_at(),
+        production_url: BaseUrl::parse("production_url", new.endpoint.production_url.as_deref(), APNS_PRODUCTION)?,
+        sandbox_url: BaseUrl::parse("sandbox_url", new.endpoint.sandbox_url.as_deref(), APNS_SANDBOX)?,
+        extra_ca_pem: check_ca(new.endpoint.extra_ca_pem.as_deref())?,
+    };
+    let app = details.topics.first().map_or("", |topic| app_of(topic));
+    Ok(Validated {
+        label: label(&new.label, || format!("APNs certificate {app}").chars().take(LABEL_CHARS).collect())?,
+        details: Details::ApnsCertificate(details),
+        secret: certificate.identity_pem().clone(),
+        key: Key::ApnsCertificate(certificate),
     })
 }
 

@@ -15,6 +15,7 @@ pub const PROBE_PAUSE_STOOD_IN: Duration = Duration::from_secs(30);
 
 /// Whether a provider answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Circuit {
     /// It answers.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 /// Which side of the firewall begins the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Where {
     /// This machine, outwards.
@@ -35,6 +36,7 @@ impl Where {
 
 /// One line of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FirewallRule {
     /// Who begins.
     pub from: Where,

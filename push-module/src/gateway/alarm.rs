@@ -6,7 +6,7 @@ use std::time::Duration;
 use pbx_core::model::{Environment, UnixMillis};
 use serde::Serialize;
 
-use super::health::ProviderHealth;
+use super::health::{Ending, ProviderHealth};
 use crate::credential::{CredentialId, CredentialState, UNREADABLE};
 use crate::delivery::Circuit;
 
@@ -15,10 +15,16 @@ const QUOTA_SHOWN: Duration = Duration::from_secs(10 * 60);
 /// From here on a difference of clocks is told: Apple takes a proof of identity from up to a minute ahead, and answers are on
 /// the way for less than that.
 const SKEW_SHOWN: Duration = Duration::from_secs(60);
-/// How long before its end a certificate is announced: a company's proxy administration is asked in time.
+/// How long before its end a certificate is announced: Apple's developer team or a company's administration is asked in time.
 const ENDS_SOON: Duration = Duration::from_secs(30 * 86_400);
+/// And when it is announced once more.
+const ENDS_THIS_WEEK: Duration = Duration::from_secs(7 * 86_400);
 /// How long a phone of the other environment is remembered.
 const ENVIRONMENT_SHOWN: Duration = Duration::from_secs(24 * 3600);
+
+/// What to do when a client certificate ends.
+const RENEW: &str =
+    "Make a new one at Apple, or an APNs key, which has no end, and add it under Push before you remove this one.";
 
 /// The troubles of a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,15 +49,17 @@ pub enum AlarmCode {
     Quota,
     /// A phone's app is of the environment the key is not for.
     KeyEnvironment,
-    /// The additional root certificate has ended.
+    /// The client certificate or the additional root certificate has ended.
     Ended,
-    /// The additional root certificate ends soon.
+    /// It ends within a week.
+    EndsThisWeek,
+    /// It ends within a month.
     EndsSoon,
 }
 
 impl AlarmCode {
     /// Every code, for metrics and documents.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::KeyRefused,
         Self::ClockSkew,
         Self::TokenUpdates,
@@ -63,6 +71,7 @@ impl AlarmCode {
         Self::Quota,
         Self::KeyEnvironment,
         Self::Ended,
+        Self::EndsThisWeek,
         Self::EndsSoon,
     ];
 
@@ -80,6 +89,7 @@ impl AlarmCode {
             Self::Quota => "push_quota",
             Self::KeyEnvironment => "push_key_environment",
             Self::Ended => "push_certificate_ended",
+            Self::EndsThisWeek => "push_certificate_ends_this_week",
             Self::EndsSoon => "push_certificate_ends_soon",
         }
     }
@@ -94,9 +104,12 @@ impl AlarmCode {
             | Self::Unreadable
             | Self::Unreachable
             | Self::Ended => true,
-            Self::ServiceUnreachable | Self::ProviderBusy | Self::Quota | Self::KeyEnvironment | Self::EndsSoon => {
-                false
-            }
+            Self::ServiceUnreachable
+            | Self::ProviderBusy
+            | Self::Quota
+            | Self::KeyEnvironment
+            | Self::EndsThisWeek
+            | Self::EndsSoon => false,
         }
     }
 
@@ -123,7 +136,7 @@ impl AlarmCode {
             Self::KeyEnvironment => {
                 "Install the app from the store or TestFlight on that phone, or add a key for both environments under Push."
             }
-            Self::Ended | Self::EndsSoon => {
+            Self::Ended | Self::EndsThisWeek | Self::EndsSoon => {
                 "Ask whoever runs the proxy for its new root certificate and add the credential anew with it."
             }
         }
@@ -136,6 +149,20 @@ impl Serialize for AlarmCode {
     }
 }
 
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for AlarmCode {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some("What troubles a credential."))
+            .enum_values(Some(Self::ALL.map(Self::as_str)))
+            .into()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for AlarmCode {}
+
 /// Whether a clock is so far off that it must be told.
 pub(super) const fn is_off(skew_seconds: i64) -> bool {
     skew_seconds.unsigned_abs() >= SKEW_SHOWN.as_secs()
@@ -143,6 +170,7 @@ pub(super) const fn is_off(skew_seconds: i64) -> bool {
 
 /// One trouble of one credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Alarm {
     /// A stable code.
     pub code: AlarmCode,
@@ -194,23 +222,34 @@ pub(super) fn alarms(health: &ProviderHealth, now: UnixMillis) -> Vec<Alarm> {
         found.push((AlarmCode::KeyEnvironment, of_environment(label, environment)));
     }
     if let Some(ends) = health.expires_at {
+        let what = match health.ending {
+            Some(Ending::Own) => "certificate",
+            Some(Ending::Root) | None => "root certificate",
+        };
+        let left = ends.since(now);
         if ends <= now {
-            found.push((AlarmCode::Ended, format!("The root certificate of the push credential “{label}” has ended.")));
-        } else if ends.since(now) < ENDS_SOON {
-            let days = ends.since(now).as_secs() / 86_400;
-            let text = format!("The root certificate of the push credential “{label}” ends in {days} days.");
-            found.push((AlarmCode::EndsSoon, text));
+            found.push((AlarmCode::Ended, format!("The {what} of the push credential “{label}” has ended.")));
+        } else if left < ENDS_SOON {
+            let code = if left < ENDS_THIS_WEEK { AlarmCode::EndsThisWeek } else { AlarmCode::EndsSoon };
+            let days = left.as_secs() / 86_400;
+            found.push((code, format!("The {what} of the push credential “{label}” ends in {days} days.")));
         }
     }
     found.sort_by_key(|(code, _)| *code);
-    let alarm = |(code, text): (AlarmCode, String)| Alarm { code, credential: health.id, text, fix: code.fix() };
+    let fix = |code: AlarmCode| match (code, health.ending) {
+        (AlarmCode::Ended | AlarmCode::EndsThisWeek | AlarmCode::EndsSoon, Some(Ending::Own)) => RENEW,
+        (code, _) => code.fix(),
+    };
+    let alarm = |(code, text): (AlarmCode, String)| Alarm { code, credential: health.id, text, fix: fix(code) };
     found.into_iter().map(alarm).collect()
 }
 
 /// The alarm of a failing state, by the code of the failure.
 fn of_failure(code: &str) -> (AlarmCode, &'static str) {
     match code {
-        "apns_key" | "apns_forbidden" | "fcm_key" | "fcm_unauthenticated" => (AlarmCode::KeyRefused, "is refused"),
+        "apns_key" | "apns_certificate" | "apns_forbidden" | "fcm_key" | "fcm_unauthenticated" => {
+            (AlarmCode::KeyRefused, "is refused")
+        }
         "apns_clock" | "fcm_clock" => (AlarmCode::ClockSkew, "is refused because of the time"),
         "apns_token_updates" => (AlarmCode::TokenUpdates, "is used by another program"),
         "unreachable" => (AlarmCode::Unreachable, "gets no answer from its provider"),

@@ -1,9 +1,11 @@
 //! The live check: asks the provider whether it accepts a credential, without reaching any phone.
 
+use std::time::Duration;
+
 use pbx_core::model::{Environment, Now, UnixMillis, Verdict, WakeId};
 
 use super::line::{Line, age, apns_base};
-use crate::credential::{CheckOutcome, KeptToken, TOKEN_SECONDS};
+use crate::credential::{ApnsCertificateDetails, BaseUrl, CheckOutcome, KeptToken, TOKEN_SECONDS};
 use crate::delivery::{Answer, KEY_ENVIRONMENT};
 use crate::provider::fcm::AccessError;
 use crate::provider::{SendError, acrobits, apns, fcm, webhook};
@@ -38,10 +40,17 @@ enum Finding {
 
 /// Checks a line.
 pub(super) async fn check(line: &Line, id: WakeId, now: Now) -> Checked {
+    if let Some(certificate) = line.apns_certificate_parts(now.wall) {
+        let outcome = match certificate {
+            Ok(details) => apns_outcome(&check_apns(line, &of_certificate(details), id, now.wall).await, now.wall),
+            Err(answer) => outcome_of(&bad(&answer), APPLE_GOOD, now.wall),
+        };
+        return Checked { outcome, minted: None };
+    }
     match (line.apns_parts(now.wall), line.fcm_parts()) {
         (Some(Ok(parts)), _) => {
             let minted = parts.minted.clone();
-            let findings = check_apns(line, &parts, id, now.wall).await;
+            let findings = check_apns(line, &of_key(&parts), id, now.wall).await;
             Checked { outcome: apns_outcome(&findings, now.wall), minted }
         }
         (Some(Err(answer)), _) => Checked { outcome: outcome_of(&bad(&answer), APPLE_GOOD, now.wall), minted: None },
@@ -62,17 +71,41 @@ pub(super) async fn check(line: &Line, id: WakeId, now: Now) -> Checked {
     }
 }
 
-async fn check_apns(
-    line: &Line,
-    parts: &super::line::ApnsParts<'_>,
-    id: WakeId,
-    now: UnixMillis,
-) -> Vec<(Environment, Finding)> {
-    let named: Vec<&str> = parts.details.bundle_ids.iter().take(TOPICS).map(String::as_str).collect();
+/// What a key or a certificate is asked with.
+struct Asked<'a> {
+    named: Vec<&'a str>,
+    environments: &'static [Environment],
+    urls: (&'a BaseUrl, &'a BaseUrl),
+    /// A certificate needs none.
+    bearer: Option<&'a KeptToken>,
+}
+
+fn of_key<'a>(parts: &'a super::line::ApnsParts<'_>) -> Asked<'a> {
+    Asked {
+        named: parts.details.bundle_ids.iter().take(TOPICS).map(String::as_str).collect(),
+        environments: parts.details.environment.list(),
+        urls: (&parts.details.production_url, &parts.details.sandbox_url),
+        bearer: Some(&parts.bearer),
+    }
+}
+
+fn of_certificate(details: &ApnsCertificateDetails) -> Asked<'_> {
+    // A topic for complications takes pushes of that kind only; its app's own stands beside it.
+    let topics = details.topics.iter().map(String::as_str).filter(|topic| !topic.ends_with(".complication"));
+    Asked {
+        named: topics.take(TOPICS).collect(),
+        environments: details.environment.list(),
+        urls: (&details.production_url, &details.sandbox_url),
+        bearer: None,
+    }
+}
+
+async fn check_apns(line: &Line, asked: &Asked<'_>, id: WakeId, now: UnixMillis) -> Vec<(Environment, Finding)> {
+    let named = &asked.named;
     let topics = if named.is_empty() { vec![ANY_TOPIC] } else { named.clone() };
     let id = id.to_string();
     let mut findings = Vec::new();
-    for environment in parts.details.environment.list() {
+    for environment in asked.environments {
         let client = match line.new_client() {
             Ok(client) => client,
             Err(error) => {
@@ -82,11 +115,13 @@ async fn check_apns(
         };
         for topic in &topics {
             let Ok(message) = apns::build_check(topic, &id) else { continue };
-            let base = apns_base(parts.details, *environment);
-            let finding = match apns::send(&client, base, message, &parts.bearer.token).await {
+            let base = apns_base(asked.urls, *environment);
+            let bearer = asked.bearer.map(|it| &it.token);
+            let age = asked.bearer.map_or(Duration::ZERO, |it| age(it.issued_at, now));
+            let finding = match apns::send(&client, base, message, bearer).await {
                 Err(error) => unreachable(error),
                 Ok(reply) => {
-                    let answer = apns::classify(&reply, *environment, age(parts.bearer.issued_at, now));
+                    let answer = apns::classify(&reply, *environment, age);
                     judge_apns(&answer, named.is_empty(), topic)
                 }
             };

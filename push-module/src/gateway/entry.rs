@@ -7,7 +7,7 @@ use pbx_core::model::UnixMillis;
 use super::alarm::alarms;
 use super::board::Board;
 use super::clock::Clock;
-use super::health::ProviderHealth;
+use super::health::{Ending, ProviderHealth};
 use super::line::Line;
 use crate::credential::{Candidate, CredentialError, CredentialId, CredentialSummary, Details, Loaded, is_refused};
 
@@ -21,8 +21,8 @@ pub(super) struct Entry {
     uploaded_at: UnixMillis,
     /// `None` when the secret does not open with this installation's master key.
     pub(super) line: Option<Line>,
-    /// When the additional root certificate ends.
-    expires_at: Option<UnixMillis>,
+    /// What ends first of its certificates, and when.
+    expires_at: Option<(Ending, UnixMillis)>,
     board: Mutex<Board>,
 }
 
@@ -38,7 +38,7 @@ impl Entry {
             id: loaded.id,
             label: loaded.label,
             fingerprint: loaded.fingerprint,
-            expires_at: loaded.details.extra_ca_pem().and_then(roots_end),
+            expires_at: ends(&loaded.details),
             details: loaded.details,
             uploaded_at: loaded.uploaded_at,
             line,
@@ -63,8 +63,10 @@ impl Entry {
             client_email: None,
             contact: None,
             public_key: None,
+            topics: self.details.topics().map(|topics| topics.into_iter().map(str::to_owned).collect()),
+            ends_at: self.details.ends_at(),
             fingerprint: self.fingerprint.clone(),
-            environment: None,
+            environment: self.details.environment(),
             endpoints: Vec::new(),
             uploaded_at: self.uploaded_at,
             state: board.state,
@@ -74,8 +76,11 @@ impl Entry {
             Details::Apns(apns) => {
                 summary.key_id = Some(apns.key_id.clone());
                 summary.team_id = Some(apns.team_id.clone());
-                summary.environment = Some(apns.environment);
                 summary.endpoints = vec![apns.production_url.to_string(), apns.sandbox_url.to_string()];
+            }
+            Details::ApnsCertificate(certificate) => {
+                summary.team_id.clone_from(&certificate.team_id);
+                summary.endpoints = vec![certificate.production_url.to_string(), certificate.sandbox_url.to_string()];
             }
             Details::Fcm(fcm) => {
                 summary.key_id.clone_from(&fcm.key_id);
@@ -100,16 +105,13 @@ impl Entry {
 
     /// As the choice of a credential sees it.
     pub(super) fn candidate(&self) -> Candidate<'_> {
-        let environment = match &self.details {
-            Details::Apns(apns) => Some(apns.environment),
-            Details::Fcm(_) | Details::Webhook(_) | Details::WebPush(_) | Details::Acrobits(_) => None,
-        };
         Candidate {
             id: self.id,
             label: &self.label,
             kind: self.details.kind(),
             app_ids: self.details.app_ids(),
-            environment,
+            environment: self.details.environment(),
+            topics: self.details.topics(),
             usable: self.line.is_some(),
             refused: is_refused(&self.board().state),
         }
@@ -143,7 +145,8 @@ impl Entry {
                 .map(|it| (it.service.to_string(), it.unanswered))
                 .collect(),
             refused_environment: board.refused_environment,
-            expires_at: self.expires_at,
+            expires_at: self.expires_at.map(|(_, at)| at),
+            ending: self.expires_at.map(|(what, _)| what),
             state: board.state,
             alarms: Vec::new(),
         };
@@ -163,6 +166,13 @@ impl Entry {
             tracing::info!(code = code.as_str(), credential = %self.id, "push alarm is over");
         }
     }
+}
+
+/// Which of a credential's certificates ends first, and when.
+fn ends(details: &Details) -> Option<(Ending, UnixMillis)> {
+    let root = details.extra_ca_pem().and_then(roots_end).map(|at| (Ending::Root, at));
+    let own = details.ends_at().map(|at| (Ending::Own, at));
+    own.into_iter().chain(root).min_by_key(|(_, at)| *at)
 }
 
 /// The earliest end of the certificates in a PEM text.

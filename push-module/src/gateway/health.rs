@@ -9,6 +9,7 @@ use crate::delivery::{Circuit, KEY_ENVIRONMENT, Outcome};
 
 /// How one credential is doing, as pages show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProviderHealth {
     /// Which credential.
     pub id: CredentialId,
@@ -46,14 +47,28 @@ pub struct ProviderHealth {
     /// The environment in which Apple did not accept the key, and when; an alarm says so in words.
     #[serde(skip)]
     pub refused_environment: Option<(Environment, UnixMillis)>,
-    /// When the additional root certificate ends; keys and accounts themselves have no end.
+    /// When its certificate, or the additional root certificate, ends; keys and accounts themselves have no end.
     pub expires_at: Option<UnixMillis>,
+    /// Which of the two that is.
+    pub ending: Option<Ending>,
     /// Every trouble, the worst first.
     pub alarms: Vec<Alarm>,
 }
 
+/// What of a credential ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// The client certificate that is the credential.
+    Own,
+    /// The additional root certificate.
+    Root,
+}
+
 /// What went wrong with a credential, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProviderFailure {
     /// When.
     pub at: UnixMillis,
@@ -65,6 +80,7 @@ pub struct ProviderFailure {
 
 /// What came of attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Attempts {
     /// The provider took the push.
     pub accepted: u64,

@@ -8,8 +8,9 @@ use pbx_core::model::{Moment, Now, Redacted, UnixMillis, Verdict};
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::credential::{
-    AcrobitsDetails, ApnsDetails, ApnsKey, BaseUrl, CredentialKind, Details, FcmAccount, FcmDetails, KeptToken, Key,
-    Loaded, TOKEN_SECONDS, VapidKey, VapidToken, WebPushDetails, WebhookDetails, WebhookKey,
+    AcrobitsDetails, ApnsCertificateDetails, ApnsDetails, ApnsKey, BaseUrl, CredentialKind, Details, FcmAccount,
+    FcmDetails, KeptToken, Key, Loaded, TOKEN_SECONDS, VapidKey, VapidToken, WebPushDetails, WebhookDetails,
+    WebhookKey,
 };
 use crate::delivery::{Answer, Attempt, Connection, Outcome, Refusal, SENDING};
 use crate::provider::client::{Protocol, build};
@@ -51,6 +52,8 @@ struct Client {
 pub(super) struct Line {
     protocol: Protocol,
     extra_ca_pem: Option<String>,
+    /// What is shown in the handshake; a client certificate only.
+    identity_pem: Option<Redacted<String>>,
     client: Mutex<Client>,
     provider: Provider,
 }
@@ -58,6 +61,7 @@ pub(super) struct Line {
 #[derive(Debug)]
 enum Provider {
     Apns { key: ApnsKey, details: ApnsDetails, token: Mutex<Option<KeptToken>> },
+    ApnsCertificate { details: ApnsCertificateDetails },
     Fcm { account: FcmAccount, details: FcmDetails, access: AsyncMutex<Option<Access>> },
     Webhook { key: WebhookKey, details: WebhookDetails },
     WebPush { key: VapidKey, details: WebPushDetails, guard: Guard, tokens: Mutex<BTreeMap<String, VapidToken>> },
@@ -86,6 +90,9 @@ impl Line {
                 let token = Mutex::new(loaded.kept_token.clone());
                 (Protocol::Http2Only, Provider::Apns { key, details: details.clone(), token })
             }
+            (Key::ApnsCertificate(_), Details::ApnsCertificate(details)) => {
+                (Protocol::Http2Only, Provider::ApnsCertificate { details: details.clone() })
+            }
             (Key::Fcm(account), Details::Fcm(details)) => {
                 let access = AsyncMutex::new(None);
                 (Protocol::Negotiated, Provider::Fcm { account, details: details.clone(), access })
@@ -101,33 +108,49 @@ impl Line {
             (Key::Acrobits(_), Details::Acrobits(details)) => {
                 (Protocol::Negotiated, Provider::Acrobits { details: details.clone() })
             }
-            (Key::Apns(_) | Key::Fcm(_) | Key::Webhook(_) | Key::WebPush(_) | Key::Acrobits(_), _) => return None,
+            (
+                Key::Apns(_)
+                | Key::ApnsCertificate(_)
+                | Key::Fcm(_)
+                | Key::Webhook(_)
+                | Key::WebPush(_)
+                | Key::Acrobits(_),
+                _,
+            ) => return None,
         };
         let extra_ca_pem = loaded.details.extra_ca_pem().map(str::to_owned);
-        let client = Mutex::new(Client { made_at: now.mono, client: build(&protocol, extra_ca_pem.as_deref()) });
-        Some(Self { protocol, extra_ca_pem, client, provider })
+        let identity_pem = loaded.key.as_ref().and_then(Key::certificate).map(|it| it.identity_pem().clone());
+        let client = build(&protocol, extra_ca_pem.as_deref(), identity_pem.as_ref());
+        let client = Mutex::new(Client { made_at: now.mono, client });
+        Some(Self { protocol, extra_ca_pem, identity_pem, client, provider })
     }
 
     /// The provider token in use; only APNs has one that is worth keeping.
     pub(super) fn provider_token(&self) -> Option<KeptToken> {
         match &self.provider {
             Provider::Apns { token, .. } => token.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            Provider::Fcm { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } | Provider::Acrobits { .. } => {
-                None
-            }
+            Provider::ApnsCertificate { .. }
+            | Provider::Fcm { .. }
+            | Provider::Webhook { .. }
+            | Provider::WebPush { .. }
+            | Provider::Acrobits { .. } => None,
         }
     }
 
     /// A client of its own, with no connection; for the live check.
     pub(super) fn new_client(&self) -> Result<reqwest::Client, SendError> {
-        build(&self.protocol, self.extra_ca_pem.as_deref()).map_err(SendError)
+        self.build().map_err(SendError)
+    }
+
+    fn build(&self) -> Result<reqwest::Client, String> {
+        build(&self.protocol, self.extra_ca_pem.as_deref(), self.identity_pem.as_ref())
     }
 
     fn client(&self, connection: Connection, now: Moment) -> Result<reqwest::Client, String> {
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         match connection {
             Connection::Fresh if now.since(client.made_at) >= RECENT => {
-                *client = Client { made_at: now, client: build(&self.protocol, self.extra_ca_pem.as_deref()) };
+                *client = Client { made_at: now, client: self.build() };
             }
             Connection::Fresh | Connection::Usual => {}
         }
@@ -142,20 +165,9 @@ impl Line {
         };
         match &self.provider {
             Provider::Apns { key, details, token } => {
-                let message = match apns::build(&attempt.request, now.wall) {
-                    Ok(message) => message,
-                    Err(refusal) => return refused(refusal),
-                };
-                let (bearer, minted) = match provider_token(key, token, now.wall, attempt.renew_token) {
-                    Ok(both) => both,
-                    Err(answer) => return Sent { outcome: Outcome::Unasked(answer), minted: None },
-                };
-                let age = age(bearer.issued_at, now.wall);
-                let base = apns_base(details, attempt.environment);
-                let reply = apns::send(&client, base, message, &bearer.token).await;
-                let outcome = outcome(reply, |reply| apns::classify(reply, attempt.environment, age));
-                Sent { outcome, minted }
+                push_apple(&client, (key, details, token), &attempt, now.wall).await
             }
+            Provider::ApnsCertificate { details } => push_by_certificate(&client, details, &attempt, now.wall).await,
             Provider::Fcm { account, details, access } => {
                 let message = match fcm::build(&attempt.request, now.wall) {
                     Ok(message) => message,
@@ -224,9 +236,10 @@ impl Line {
                 Upkeep { minted: None, failure, fetched }
             }
             // Their signatures are made when they are needed.
-            Provider::Webhook { .. } | Provider::WebPush { .. } | Provider::Acrobits { .. } => {
-                Upkeep { minted: None, failure: None, fetched: false }
-            }
+            Provider::ApnsCertificate { .. }
+            | Provider::Webhook { .. }
+            | Provider::WebPush { .. }
+            | Provider::Acrobits { .. } => Upkeep { minted: None, failure: None, fetched: false },
         }
     }
 
@@ -244,6 +257,18 @@ impl Line {
         Ok(())
     }
 
+    /// What the live check of a client certificate needs, or why it is not worth one; `None` for the others.
+    pub(super) fn apns_certificate_parts(&self, now: UnixMillis) -> Option<Result<&ApnsCertificateDetails, Answer>> {
+        match &self.provider {
+            Provider::ApnsCertificate { details } => Some(ended(details, now).map_or(Ok(details), Err)),
+            Provider::Apns { .. }
+            | Provider::Fcm { .. }
+            | Provider::Webhook { .. }
+            | Provider::WebPush { .. }
+            | Provider::Acrobits { .. } => None,
+        }
+    }
+
     /// The pieces the live check of an APNs key needs; `None` for FCM.
     pub(super) fn apns_parts(&self, now: UnixMillis) -> Option<Result<ApnsParts<'_>, Answer>> {
         match &self.provider {
@@ -254,18 +279,22 @@ impl Line {
                     minted,
                 }))
             }
-            Provider::Fcm { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } | Provider::Acrobits { .. } => {
-                None
-            }
+            Provider::ApnsCertificate { .. }
+            | Provider::Fcm { .. }
+            | Provider::Webhook { .. }
+            | Provider::WebPush { .. }
+            | Provider::Acrobits { .. } => None,
         }
     }
 
     /// The pieces the live check of a service account needs; `None` for APNs.
     pub(super) fn fcm_parts(&self) -> Option<(&FcmAccount, &FcmDetails)> {
         match &self.provider {
-            Provider::Apns { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } | Provider::Acrobits { .. } => {
-                None
-            }
+            Provider::Apns { .. }
+            | Provider::ApnsCertificate { .. }
+            | Provider::Webhook { .. }
+            | Provider::WebPush { .. }
+            | Provider::Acrobits { .. } => None,
             Provider::Fcm { account, details, .. } => Some((account, details)),
         }
     }
@@ -273,7 +302,11 @@ impl Line {
     /// The pieces the live check of a webhook needs; `None` for the others.
     pub(super) fn webhook_parts(&self) -> Option<(&WebhookKey, &WebhookDetails)> {
         match &self.provider {
-            Provider::Apns { .. } | Provider::Fcm { .. } | Provider::WebPush { .. } | Provider::Acrobits { .. } => None,
+            Provider::Apns { .. }
+            | Provider::ApnsCertificate { .. }
+            | Provider::Fcm { .. }
+            | Provider::WebPush { .. }
+            | Provider::Acrobits { .. } => None,
             Provider::Webhook { key, details } => Some((key, details)),
         }
     }
@@ -281,7 +314,11 @@ impl Line {
     /// The key and the contact of Web Push; `None` for the others.
     pub(super) fn vapid_parts(&self) -> Option<(&VapidKey, &WebPushDetails)> {
         match &self.provider {
-            Provider::Apns { .. } | Provider::Fcm { .. } | Provider::Webhook { .. } | Provider::Acrobits { .. } => None,
+            Provider::Apns { .. }
+            | Provider::ApnsCertificate { .. }
+            | Provider::Fcm { .. }
+            | Provider::Webhook { .. }
+            | Provider::Acrobits { .. } => None,
             Provider::WebPush { key, details, .. } => Some((key, details)),
         }
     }
@@ -289,7 +326,11 @@ impl Line {
     /// Where Acrobits' mediator is; `None` for the others.
     pub(super) fn acrobits_parts(&self) -> Option<&AcrobitsDetails> {
         match &self.provider {
-            Provider::Apns { .. } | Provider::Fcm { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } => None,
+            Provider::Apns { .. }
+            | Provider::ApnsCertificate { .. }
+            | Provider::Fcm { .. }
+            | Provider::Webhook { .. }
+            | Provider::WebPush { .. } => None,
             Provider::Acrobits { details } => Some(details),
         }
     }
@@ -313,11 +354,23 @@ pub(super) struct ApnsParts<'a> {
 }
 
 /// The base URL of one environment.
-pub(super) fn apns_base(details: &ApnsDetails, environment: pbx_core::model::Environment) -> &BaseUrl {
+pub(super) fn apns_base<'a>(
+    (production, sandbox): (&'a BaseUrl, &'a BaseUrl),
+    environment: pbx_core::model::Environment,
+) -> &'a BaseUrl {
     match environment {
-        pbx_core::model::Environment::Production => &details.production_url,
-        pbx_core::model::Environment::Sandbox => &details.sandbox_url,
+        pbx_core::model::Environment::Production => production,
+        pbx_core::model::Environment::Sandbox => sandbox,
     }
+}
+
+/// Apple would end the handshake without a word.
+pub(super) fn ended(details: &ApnsCertificateDetails, now: UnixMillis) -> Option<Answer> {
+    let what =
+        "the certificate has ended; make a new one at Apple, or an APNs key, which has no end, and add it under Push";
+    (details.ends_at <= now).then(|| {
+        Answer::is_final(Verdict::Misconfigured { code: "apns_certificate_ended".to_owned(), what: what.to_owned() })
+    })
 }
 
 /// How old a provider token is.
@@ -334,6 +387,47 @@ fn outcome(reply: Result<Reply, SendError>, classify: impl FnOnce(&Reply) -> Ans
         Ok(reply) => Outcome::Answered(Answer { date: reply.date, ..classify(&reply) }),
         Err(SendError(why)) => Outcome::Unreachable { why },
     }
+}
+
+/// One attempt at APNs with a token key.
+async fn push_apple(
+    client: &reqwest::Client,
+    (key, details, token): (&ApnsKey, &ApnsDetails, &Mutex<Option<KeptToken>>),
+    attempt: &Attempt,
+    now: UnixMillis,
+) -> Sent {
+    let message = match apns::build(&attempt.request, now) {
+        Ok(message) => message,
+        Err(refusal) => return refused(refusal),
+    };
+    let (bearer, minted) = match provider_token(key, token, now, attempt.renew_token) {
+        Ok(both) => both,
+        Err(answer) => return Sent { outcome: Outcome::Unasked(answer), minted: None },
+    };
+    let age = age(bearer.issued_at, now);
+    let base = apns_base((&details.production_url, &details.sandbox_url), attempt.environment);
+    let reply = apns::send(client, base, message, Some(&bearer.token)).await;
+    Sent { outcome: outcome(reply, |reply| apns::classify(reply, attempt.environment, age)), minted }
+}
+
+/// One attempt at APNs over a connection that showed a client certificate.
+async fn push_by_certificate(
+    client: &reqwest::Client,
+    details: &ApnsCertificateDetails,
+    attempt: &Attempt,
+    now: UnixMillis,
+) -> Sent {
+    if let Some(ended) = ended(details, now) {
+        return Sent { outcome: Outcome::Unasked(ended), minted: None };
+    }
+    let message = match apns::build(&attempt.request, now) {
+        Ok(message) => message,
+        Err(refusal) => return refused(refusal),
+    };
+    let base = apns_base((&details.production_url, &details.sandbox_url), attempt.environment);
+    let reply = apns::send(client, base, message, None).await;
+    let outcome = outcome(reply, |reply| apns::classify(reply, attempt.environment, Duration::ZERO));
+    Sent { outcome, minted: None }
 }
 
 /// One attempt by Web Push.
@@ -435,17 +529,22 @@ impl Line {
                 let older = key.provider_token(issued_at).map(|token| KeptToken { token, issued_at });
                 token.is_some() && std::mem::replace(&mut *token, older).is_some()
             }
-            Provider::Fcm { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } | Provider::Acrobits { .. } => {
-                false
-            }
+            Provider::ApnsCertificate { .. }
+            | Provider::Fcm { .. }
+            | Provider::Webhook { .. }
+            | Provider::WebPush { .. }
+            | Provider::Acrobits { .. } => false,
         }
     }
 
     /// As if the access token had been fetched a minute ago.
     pub(super) async fn backdate_access_token(&self) {
         match &self.provider {
-            Provider::Apns { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } | Provider::Acrobits { .. } => {
-            }
+            Provider::Apns { .. }
+            | Provider::ApnsCertificate { .. }
+            | Provider::Webhook { .. }
+            | Provider::WebPush { .. }
+            | Provider::Acrobits { .. } => {}
             Provider::Fcm { access, .. } => {
                 if let Some(access) = access.lock().await.as_mut() {
                     access.fetched_at = access.fetched_at - Duration::from_secs(60);
@@ -457,8 +556,11 @@ impl Line {
     /// As after a restart.
     pub(super) async fn forget_access_token(&self) {
         match &self.provider {
-            Provider::Apns { .. } | Provider::Webhook { .. } | Provider::WebPush { .. } | Provider::Acrobits { .. } => {
-            }
+            Provider::Apns { .. }
+            | Provider::ApnsCertificate { .. }
+            | Provider::Webhook { .. }
+            | Provider::WebPush { .. }
+            | Provider::Acrobits { .. } => {}
             Provider::Fcm { access, .. } => *access.lock().await = None,
         }
     }

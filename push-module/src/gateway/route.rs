@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pbx_core::model::{PushProvider, WakeRequest};
 
-use crate::credential::{Candidate, choose};
+use crate::credential::{Candidate, choose_for};
 use crate::delivery::{Refusal, Route};
 use crate::payload::acrobits::acrobits_token;
 use crate::payload::{apns_token, fcm_token};
@@ -19,7 +19,8 @@ pub(super) fn route(request: &WakeRequest, candidates: &[Candidate<'_>]) -> Resu
         PushProvider::WebPush => service(&subscription(request.kind, target)?).map(Arc::from),
         PushProvider::Acrobits => acrobits_token(request.kind, target).map(|_| None)?,
     };
-    let choice = choose(candidates, target).map_err(|it| Refusal { code: it.code, why: it.line() })?;
+    let choice =
+        choose_for(candidates, target, request.kind).map_err(|it| Refusal { code: it.code, why: it.line() })?;
     Ok(Route {
         credential: choice.credential,
         environment: target.environment,

@@ -5,6 +5,8 @@ mod acrobits;
 #[cfg(feature = "standin")]
 mod apns;
 #[cfg(feature = "standin")]
+mod apns_certificate;
+#[cfg(feature = "standin")]
 mod credentials;
 #[cfg(feature = "standin")]
 mod faults;

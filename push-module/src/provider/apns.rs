@@ -65,13 +65,13 @@ pub fn build(wake: &WakeRequest, now: UnixMillis) -> Result<ApnsMessage, Refusal
     }
 }
 
-/// The request of the live check: an alert to a token that no phone has.
+/// The request of the live check, to a token that no phone has; a topic for VoIP takes VoIP pushes only.
 pub fn build_check(topic: &str, id: &str) -> Result<ApnsMessage, Refusal> {
     use a2::{DefaultNotificationBuilder, NotificationBuilder as _};
     let token = Redacted::new("0".repeat(64));
     let options = NotificationOptions {
         apns_id: Some(id),
-        apns_push_type: Some(PushType::Alert),
+        apns_push_type: Some(if topic.ends_with(".voip") { PushType::Voip } else { PushType::Alert }),
         apns_expiration: Some(0),
         apns_priority: Some(Priority::Normal),
         apns_topic: Some(topic),
@@ -118,16 +118,16 @@ pub async fn send(
     client: &reqwest::Client,
     base: &BaseUrl,
     message: ApnsMessage,
-    provider_token: &Redacted<String>,
+    provider_token: Option<&Redacted<String>>,
 ) -> Result<Reply, SendError> {
-    let response = client
-        .post(format!("{base}/3/device/{}", message.token.reveal()))
-        .headers(message.headers)
-        .bearer_auth(provider_token.reveal())
-        .body(message.body)
-        .send()
-        .await
-        .map_err(|error| SendError::of(error, base.as_str()))?;
+    let request =
+        client.post(format!("{base}/3/device/{}", message.token.reveal())).headers(message.headers).body(message.body);
+    // A client certificate has proved itself in the handshake.
+    let request = match provider_token {
+        Some(token) => request.bearer_auth(token.reveal()),
+        None => request,
+    };
+    let response = request.send().await.map_err(|error| SendError::of(error, base.as_str()))?;
     Reply::read(response, base.as_str()).await
 }
 
@@ -280,9 +280,15 @@ fn of_credential(reason: &ErrorReason, host: &str, token_age: Duration) -> Answe
             "apns_topic",
             format!("the push key may not be used for this app ({reason:?}); the key and the app must belong to the same team at Apple, and the bundle id must be right"),
         ),
-        R::BadCertificate
-        | R::BadCertificateEnvironment
-        | R::MissingProviderToken
+        R::BadCertificate => fault(
+            "apns_certificate",
+            "Apple does not accept the certificate (BadCertificate): it was revoked, or it is not for push; make a new one at Apple and add it under Push".to_owned(),
+        ),
+        R::BadCertificateEnvironment => fault(
+            KEY_ENVIRONMENT,
+            format!("Apple does not accept this certificate in its {host} environment (BadCertificateEnvironment); add one for it under Push"),
+        ),
+        R::MissingProviderToken
         | R::Forbidden
         | R::InternalServerError
         | R::ServiceUnavailable

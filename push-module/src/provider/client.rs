@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use pbx_core::model::Redacted;
 use reqwest::redirect::Policy;
 
 use super::guard::Guard;
@@ -31,8 +32,13 @@ pub enum Protocol {
     Guarded(Guard),
 }
 
-/// A new client with no open connection; the error is for an admin.
-pub fn build(protocol: &Protocol, extra_ca_pem: Option<&str>) -> Result<reqwest::Client, String> {
+/// A new client with no open connection, which shows `identity_pem` (certificates and key) when it is asked for a
+/// certificate; the error is for an admin.
+pub fn build(
+    protocol: &Protocol,
+    extra_ca_pem: Option<&str>,
+    identity_pem: Option<&Redacted<String>>,
+) -> Result<reqwest::Client, String> {
     // `main` installs it first thing; a library user or a test may not have.
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // It fails only when somebody else was faster, which is as good.
@@ -62,6 +68,11 @@ pub fn build(protocol: &Protocol, extra_ca_pem: Option<&str>) -> Result<reqwest:
     }
     if let Some(pem) = extra_ca_pem {
         builder = builder.tls_certs_merge(roots(pem)?);
+    }
+    if let Some(pem) = identity_pem {
+        let identity = reqwest::Identity::from_pem(pem.reveal().as_bytes());
+        builder = builder
+            .identity(identity.map_err(|_| "the stored certificate cannot be used; upload it again under Push")?);
     }
     builder.build().map_err(|error| {
         let mut cause: &dyn std::error::Error = &error;

@@ -1,5 +1,6 @@
 //! A strict stand-in for APNs: both environments, HTTP/2 only, every documented rule, every fault on demand.
 
+mod certificate;
 mod connection;
 mod rules;
 mod streams;
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pbx_core::model::{Environment, UnixMillis};
+use pbx_core::model::{Environment, Redacted, UnixMillis};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
@@ -19,8 +20,11 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::key::TestApnsKey;
 use super::push::{AcceptedPush, Ledger, StandinError, Target, announcer};
 use super::tls::{Authority, listen};
-use crate::credential::{ApnsEnvironment, Endpoint, NewApnsKey, NewCredential};
+use crate::credential::{ApnsEnvironment, Endpoint, NewApnsCertificate, NewApnsKey, NewCredential};
+use certificate::Permitted;
 use rules::{KnownKey, KnownToken};
+
+pub use certificate::{CertificateKind, TestCertificate};
 
 /// What the stand-in does instead of answering properly.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +120,8 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     keys: BTreeMap<String, KnownKey>,
+    /// What the certificates that were issued permit, by their DER; a revoked one is not here.
+    certificates: BTreeMap<Vec<u8>, Permitted>,
     tokens: BTreeMap<String, KnownToken>,
     ledger: Ledger<ApnsRequest, ApnsFault>,
 }
@@ -132,7 +138,7 @@ struct Server {
     shared: Arc<Shared>,
     production: SocketAddr,
     sandbox: SocketAddr,
-    ca_pem: String,
+    authority: Authority,
     tasks: Vec<AbortHandle>,
 }
 
@@ -154,8 +160,12 @@ impl ApnsStandin {
     /// Listens on two free ports of 127.0.0.1, one for each environment, with a certificate authority of its own.
     pub async fn start() -> Result<Self, StandinError> {
         let authority = Authority::new(&["h2"])?;
-        let ca_pem = authority.ca_pem.clone();
-        let state = State { keys: BTreeMap::new(), tokens: BTreeMap::new(), ledger: Ledger::new() };
+        let state = State {
+            keys: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            ledger: Ledger::new(),
+        };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             pushes: announcer(),
@@ -171,7 +181,7 @@ impl ApnsStandin {
                 tokio::spawn(accepting).abort_handle()
             })
             .to_vec();
-        Ok(Self { server: Arc::new(Server { shared, production, sandbox, ca_pem, tasks }) })
+        Ok(Self { server: Arc::new(Server { shared, production, sandbox, authority, tasks }) })
     }
 
     /// The base URL of one environment.
@@ -184,7 +194,7 @@ impl ApnsStandin {
 
     /// The certificate authority in PEM.
     pub fn ca_pem(&self) -> &str {
-        &self.server.ca_pem
+        &self.server.authority.ca_pem
     }
 
     /// Both URLs and the authority, ready for a [`NewApnsKey`].
@@ -210,6 +220,40 @@ impl ApnsStandin {
             environment: ApnsEnvironment::Both,
             endpoint: self.endpoint(),
         }))
+    }
+
+    /// Issues a client certificate for `app` that is good until `ends_at`.
+    pub fn issue(
+        &self,
+        kind: CertificateKind,
+        app: &str,
+        ends_at: UnixMillis,
+    ) -> Result<TestCertificate, StandinError> {
+        let (made, der, permitted) = certificate::issue(&self.server.authority, kind, app, ends_at)?;
+        self.server.shared.state().certificates.insert(der, permitted);
+        Ok(made)
+    }
+
+    /// Issues a client certificate and gives the matching upload, in PEM.
+    pub fn new_certificate(
+        &self,
+        kind: CertificateKind,
+        app: &str,
+        ends_at: UnixMillis,
+    ) -> Result<NewCredential, StandinError> {
+        let made = self.issue(kind, app, ends_at)?;
+        Ok(NewCredential::ApnsCertificate(NewApnsCertificate {
+            label: String::new(),
+            certificate: Redacted::new(made.certificate_pem),
+            key: Some(made.key_pem),
+            password: None,
+            endpoint: self.endpoint(),
+        }))
+    }
+
+    /// Every certificate that was issued is refused from now on.
+    pub fn revoke_certificates(&self) {
+        self.server.shared.state().certificates.clear();
     }
 
     /// Accepts provider tokens signed by this key, for any topic.

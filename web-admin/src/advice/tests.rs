@@ -34,6 +34,8 @@ fn credential(app: &str, state: CredentialState) -> CredentialSummary {
         client_email: None,
         contact: None,
         public_key: None,
+        topics: None,
+        ends_at: None,
         fingerprint: "00".into(),
         environment: Some(ApnsEnvironment::Production),
         endpoints: Vec::new(),

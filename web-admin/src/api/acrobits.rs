@@ -19,19 +19,23 @@ use crate::session::Caller;
 use crate::state::AdminState;
 
 /// What the app fills into the template of docs/acrobits.md.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, utoipa::ToSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AppReport)]
 pub(crate) struct Report {
     username: String,
+    #[schema(value_type = String)]
     password: Redacted<String>,
     selector: String,
     #[serde(rename = "appId")]
     app_id: String,
+    #[schema(value_type = String)]
     token: Redacted<String>,
     /// The address for everything but calls; apps on Android have one for both.
     #[serde(rename = "appIdOther", default)]
     app_id_other: String,
     #[serde(rename = "tokenOther", default)]
+    #[schema(value_type = String)]
     token_other: Redacted<String>,
 }
 
@@ -55,6 +59,7 @@ impl Report {
 }
 
 /// Takes a report: 204, also when the app has not registered yet.
+#[utoipa::path(post, path = "/acrobits/push-token", operation_id = "acrobits_report", tag = "Push tokens of apps", summary = "Reports how an app can be woken; open, the secret of its SIP account is the key.", request_body = Report, responses((status = 204, description = "It is known."), (status = 409, description = "")))]
 pub(crate) async fn report(
     State(state): State<AdminState>,
     caller: Caller,
@@ -64,6 +69,7 @@ pub(crate) async fn report(
 }
 
 /// Takes the report that the user of an app logged out: 204, also when nothing was known of it.
+#[utoipa::path(post, path = "/acrobits/logged-out", operation_id = "acrobits_logged_out", tag = "Push tokens of apps", summary = "Reports that an app can no longer be woken; open, the secret of its SIP account is the key.", request_body = Report, responses((status = 204, description = "It is forgotten."), (status = 409, description = "")))]
 pub(crate) async fn logged_out(
     State(state): State<AdminState>,
     caller: Caller,

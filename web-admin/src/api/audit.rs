@@ -17,8 +17,9 @@ const EXPORT_LINES: i64 = 200_000;
 /// Lines read at once.
 const READ_AT_ONCE: i64 = 2_000;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListParams {
     #[serde(default)]
     search: String,
@@ -26,13 +27,14 @@ pub(crate) struct ListParams {
     limit: Option<usize>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct AuditView {
     lines: Vec<Line>,
     /// The `before` of the next page.
     next: Option<i64>,
 }
 
+#[utoipa::path(get, path = "/audit", operation_id = "audit_list", tag = "People", summary = "Who did what, the newest first, a page at a time.", params(ListParams), responses((status = 200, description = "A page.", body = AuditView)))]
 pub(crate) async fn list(
     State(state): State<AdminState>,
     Params(params): Params<ListParams>,
@@ -56,18 +58,21 @@ pub(crate) async fn page(
     Ok((lines, next))
 }
 
+#[utoipa::path(get, path = "/audit/verify", operation_id = "audit_verify", tag = "People", summary = "Whether the chain of the audit log is whole.", responses((status = 200, description = "What was found.", body = Verdict)))]
 pub(crate) async fn verify(State(state): State<AdminState>) -> Answer<Json<Verdict>> {
     Ok(Json(state.audit.check(&state.store).await?))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ExportParams {
     #[serde(default)]
     after: i64,
 }
 
 /// The log as JSON lines, oldest first.
+#[utoipa::path(get, path = "/audit/export", operation_id = "audit_export", tag = "People", summary = "The audit log as JSON lines, the oldest first.", params(ExportParams), responses((status = 200, description = "One line for each act.", body = String, content_type = "application/x-ndjson")))]
 pub(crate) async fn export(
     State(state): State<AdminState>,
     Params(params): Params<ExportParams>,

@@ -13,11 +13,13 @@ use crate::adding::unexpected;
 use crate::error::Refusal;
 use crate::state::AdminState;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
+#[schema(as = BlockList)]
 pub(crate) struct ListView {
     blocked: Vec<BlockedAddress>,
 }
 
+#[utoipa::path(get, path = "/blocklist", operation_id = "blocklist_list", tag = "Security", summary = "Every block that holds, the newest first.", responses((status = 200, description = "All of them.", body = ListView)))]
 pub(crate) async fn list(State(state): State<AdminState>) -> Answer<Json<ListView>> {
     Ok(Json(ListView { blocked: blocked(&state).await? }))
 }
@@ -30,6 +32,7 @@ pub(crate) async fn blocked(state: &AdminState) -> Result<Vec<BlockedAddress>, R
     Ok(blocked)
 }
 
+#[utoipa::path(delete, path = "/blocklist/{address}", operation_id = "blocklist_remove", tag = "Security", summary = "Lifts every block of an address.", params(("address" = String, Path, description = "As the list shows it, or any address of the network")), responses((status = 204, description = "It is lifted."), (status = 404, description = "")))]
 pub(crate) async fn remove(State(state): State<AdminState>, Path(address): Path<String>) -> Answer<StatusCode> {
     unblock(&state, &address).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -18,8 +18,9 @@ use crate::state::AdminState;
 /// Calls on a page unless the caller wishes another number.
 const USUAL_LIMIT: usize = 50;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, utoipa::IntoParams, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListParams {
     #[serde(default)]
     number: String,
@@ -27,12 +28,14 @@ pub(crate) struct ListParams {
     limit: Option<usize>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
+#[schema(as = CallList)]
 pub(crate) struct ListView {
     pub(crate) calls: Vec<CallRecord>,
     pub(crate) next: Option<CallId>,
 }
 
+#[utoipa::path(get, path = "/calls", operation_id = "calls_list", tag = "Calls", summary = "The call log, the newest first, a page at a time.", params(ListParams), responses((status = 200, description = "A page.", body = ListView)))]
 pub(crate) async fn list(
     State(state): State<AdminState>,
     Params(params): Params<ListParams>,
@@ -59,13 +62,13 @@ pub(crate) async fn page(
     Ok((calls, next))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct CallView {
     call: CallRecord,
     timeline: Vec<StepView>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 struct StepView {
     at: UnixMillis,
     offset_ms: i64,
@@ -82,6 +85,7 @@ pub(crate) async fn record(state: &AdminState, id: CallId) -> Result<(CallRecord
     Ok((call, call_log::timeline(&state.store, id).await?))
 }
 
+#[utoipa::path(get, path = "/calls/{id}", operation_id = "calls_get", tag = "Calls", summary = "A call with its timeline.", params(("id" = i64, Path, description = "Which one, by its id")), responses((status = 200, description = "The call.", body = CallView), (status = 404, description = "")))]
 pub(crate) async fn get(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<Json<CallView>> {
     let (call, entries) = record(&state, CallId(id)).await?;
     let began = call.started_at;
@@ -99,13 +103,14 @@ pub(crate) async fn get(State(state): State<AdminState>, Path(id): Path<i64>) ->
 }
 
 /// Whether a call still rings; the same shape for every id, known or not.
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct RingingView {
     ringing: bool,
     until: Option<UnixMillis>,
 }
 
 /// Answers an app that got a push late: ring, or drop it. It knows the call's id from the push, and learns nothing else.
+#[utoipa::path(get, path = "/calls/{id}/ringing", operation_id = "calls_ringing", tag = "Calls", summary = "Whether a call still rings, for apps that got a push late.", params(("id" = String, Path, description = "Which one, by its id")), responses((status = 200, description = "The same shape for every id, known or not.", body = RingingView)))]
 pub(crate) async fn ringing(State(state): State<AdminState>, Path(id): Path<String>) -> Json<RingingView> {
     // What is no id is looked up as the one that no call has, so that it costs the same.
     let until = state.switchboard.ringing_until(CallUuid::or_none(&id), clock::now());
@@ -118,15 +123,17 @@ pub(crate) async fn living(state: &AdminState) -> Result<Vec<ActiveCall>, Refusa
     Ok(calls)
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct ActiveView {
     calls: Vec<ActiveCall>,
 }
 
+#[utoipa::path(get, path = "/calls/active", operation_id = "calls_active", tag = "Calls", summary = "The calls that live at this moment.", responses((status = 200, description = "All of them.", body = ActiveView)))]
 pub(crate) async fn active(State(state): State<AdminState>) -> Answer<Json<ActiveView>> {
     Ok(Json(ActiveView { calls: living(&state).await? }))
 }
 
+#[utoipa::path(delete, path = "/calls/active/{id}", operation_id = "calls_hang_up", tag = "Calls", summary = "Ends a call.", params(("id" = i64, Path, description = "Which one, by its id")), responses((status = 204, description = "It is ended."), (status = 404, description = "")))]
 pub(crate) async fn hang_up(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<StatusCode> {
     match state.switchboard.ask(Command::HangUp(CallId(id))).await {
         Ok(_) => Ok(StatusCode::NO_CONTENT),

@@ -17,19 +17,22 @@ use crate::state::AdminState;
 /// Devices on a page unless the caller wishes another number.
 const USUAL_LIMIT: usize = 100;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, utoipa::IntoParams, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListParams {
     after: Option<i64>,
     limit: Option<usize>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
+#[schema(as = DeviceList)]
 pub(crate) struct ListView {
     devices: Vec<DeviceView>,
     next: Option<DeviceId>,
 }
 
+#[utoipa::path(get, path = "/registrations", operation_id = "devices_registrations", tag = "Devices", summary = "The devices, a page at a time, in the order of their rows.", params(ListParams), responses((status = 200, description = "A page.", body = ListView)))]
 pub(crate) async fn registrations(
     State(state): State<AdminState>,
     Params(params): Params<ListParams>,
@@ -60,13 +63,15 @@ pub(crate) async fn show(state: &AdminState, id: DeviceId) -> Result<DeviceSumma
     found.into_iter().find(|device| device.id == id).ok_or_else(|| CommandError::NoSuchDevice(id).into())
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, utoipa::ToSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[schema(as = DeviceChange)]
 pub(crate) struct ChangeBody {
     push_enabled: Option<bool>,
     push_policy: Option<PushPolicy>,
 }
 
+#[utoipa::path(patch, path = "/devices/{id}", operation_id = "devices_change", tag = "Devices", summary = "Switches push for one phone, or chooses its policy.", params(("id" = i64, Path, description = "Which one, by its id")), request_body = ChangeBody, responses((status = 200, description = "As it is.", body = DeviceView), (status = 404, description = "")))]
 pub(crate) async fn change(
     State(state): State<AdminState>,
     Path(id): Path<i64>,
@@ -83,11 +88,13 @@ pub(crate) async fn change(
     Ok(Json(DeviceView::new(show(&state, device).await?, &credentials)))
 }
 
+#[utoipa::path(post, path = "/devices/{id}/test-push", operation_id = "devices_test_push", tag = "Devices", summary = "Sends a test notice to a phone; the outcome appears as its `last_wake`.", params(("id" = i64, Path, description = "Which one, by its id")), responses((status = 202, description = "It is pushed."), (status = 404, description = ""), (status = 409, description = "")))]
 pub(crate) async fn test_push(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<StatusCode> {
     state.switchboard.ask(Command::TestPushDevice(DeviceId(id))).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
+#[utoipa::path(delete, path = "/devices/{id}", operation_id = "devices_remove", tag = "Devices", summary = "Forgets both records; the phone may register again.", params(("id" = i64, Path, description = "Which one, by its id")), responses((status = 204, description = "It is gone."), (status = 404, description = "")))]
 pub(crate) async fn remove(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<StatusCode> {
     state.switchboard.ask(Command::RemoveDevice(DeviceId(id))).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -14,17 +14,20 @@ use super::body::{OptionalBody, Params, number};
 use crate::enrolment;
 use crate::state::AdminState;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, utoipa::IntoParams, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListParams {
     extension: ExtensionNumber,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
+#[schema(as = EnrolmentList)]
 pub(crate) struct ListView {
     enrolments: Vec<Enrolment>,
 }
 
+#[utoipa::path(get, path = "/enrolments", operation_id = "enrolments_list", tag = "Enrolments", summary = "The enrolment links of an extension.", params(ListParams), responses((status = 200, description = "The links.", body = ListView)))]
 pub(crate) async fn list(
     State(state): State<AdminState>,
     Params(params): Params<ListParams>,
@@ -32,7 +35,7 @@ pub(crate) async fn list(
     Ok(Json(ListView { enrolments: state.enrolments.list(params.extension).await? }))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, utoipa::ToSchema, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct IssueBody {
     #[serde(default)]
@@ -41,10 +44,13 @@ pub(crate) struct IssueBody {
 }
 
 /// A link that is shown this once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct IssuedView {
+    #[schema(value_type = uuid::Uuid)]
     id: EnrolmentId,
+    #[schema(value_type = String)]
     url: Redacted<String>,
+    #[schema(value_type = String)]
     svg: Redacted<String>,
     expires_at: UnixMillis,
 }
@@ -54,6 +60,7 @@ pub(crate) fn lifetime(hours: Option<u32>) -> Duration {
     hours.map_or(DEFAULT_LIFETIME, |hours| Duration::from_secs(u64::from(hours) * 3600))
 }
 
+#[utoipa::path(post, path = "/extensions/{number}/enrolments", operation_id = "enrolments_issue", tag = "Enrolments", summary = "Makes a link and a QR code for one phone; shown this once.", params(("number" = ExtensionNumber, Path, description = "The extension")), request_body = Option<IssueBody>, responses((status = 201, description = "The link.", body = IssuedView), (status = 404, description = ""), (status = 409, description = "")))]
 pub(crate) async fn issue(
     State(state): State<AdminState>,
     Path(text): Path<String>,
@@ -73,6 +80,7 @@ pub(crate) async fn issued(
     Ok((StatusCode::CREATED, Json(view)))
 }
 
+#[utoipa::path(delete, path = "/enrolments/{id}", operation_id = "enrolments_revoke", tag = "Enrolments", summary = "Takes a link back; a paired phone loses its account.", params(("id" = String, Path, description = "Which one, by its id")), responses((status = 204, description = "It is gone."), (status = 404, description = ""), (status = 409, description = "")))]
 pub(crate) async fn revoke(State(state): State<AdminState>, Path(text): Path<String>) -> Answer<StatusCode> {
     state.enrolments.revoke(enrolment::id(&text)?).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -19,8 +19,9 @@ use crate::state::AdminState;
 /// Lines on a page unless the caller wishes another number.
 const USUAL_LIMIT: usize = 100;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, utoipa::IntoParams, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListParams {
     #[serde(default)]
     search: String,
@@ -28,13 +29,15 @@ pub(crate) struct ListParams {
     limit: Option<usize>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
+#[schema(as = ExtensionList)]
 pub(crate) struct ListView {
     extensions: Vec<ExtensionLine>,
     total: usize,
     next: Option<ExtensionNumber>,
 }
 
+#[utoipa::path(get, path = "/extensions", operation_id = "extensions_list", tag = "Extensions", summary = "The extensions, a page at a time, in the order of their numbers.", params(ListParams), responses((status = 200, description = "A page.", body = ListView)))]
 pub(crate) async fn list(
     State(state): State<AdminState>,
     Params(params): Params<ListParams>,
@@ -47,17 +50,19 @@ pub(crate) async fn list(
     Ok(Json(ListView { extensions: page.extensions, total: page.total, next }))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, utoipa::ToSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewExtension)]
 pub(crate) struct NewBody {
     number: String,
     #[serde(default)]
     name: String,
     email: Option<String>,
+    #[schema(value_type = Option<String>)]
     secret: Option<Redacted<String>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct AddedView {
     /// `null` when Nightbell was too busy to read it back; it is there.
     extension: Option<ExtensionLine>,
@@ -66,10 +71,11 @@ pub(crate) struct AddedView {
 }
 
 /// An account with its secret, shown this once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct AccountView {
     username: String,
     realm: String,
+    #[schema(value_type = String)]
     secret: Redacted<String>,
     minted: bool,
 }
@@ -96,6 +102,7 @@ pub(crate) fn email(text: &str) -> Result<Option<EmailAddress>, Refusal> {
     })
 }
 
+#[utoipa::path(post, path = "/extensions", operation_id = "extensions_add", tag = "Extensions", summary = "Adds an extension; its secret is shown this once.", request_body = NewBody, responses((status = 201, description = "It is there and can be called.", body = AddedView), (status = 409, description = "")))]
 pub(crate) async fn add(
     State(state): State<AdminState>,
     Body(new): Body<NewBody>,
@@ -123,6 +130,7 @@ pub(crate) async fn show(
     Ok(*detail)
 }
 
+#[utoipa::path(get, path = "/extensions/{number}", operation_id = "extensions_get", tag = "Extensions", summary = "An extension with its devices.", params(("number" = ExtensionNumber, Path, description = "The extension")), responses((status = 200, description = "The extension.", body = DetailView), (status = 404, description = "")))]
 pub(crate) async fn get(State(state): State<AdminState>, Path(text): Path<String>) -> Answer<Json<DetailView>> {
     detail(&state, number(&text)?).await
 }
@@ -137,8 +145,9 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<O
     Option::<String>::deserialize(deserializer).map(Some)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, utoipa::ToSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ExtensionChange)]
 pub(crate) struct ChangeBody {
     name: Option<String>,
     #[serde(default, deserialize_with = "present")]
@@ -146,6 +155,7 @@ pub(crate) struct ChangeBody {
     push_enabled: Option<bool>,
 }
 
+#[utoipa::path(patch, path = "/extensions/{number}", operation_id = "extensions_change", tag = "Extensions", summary = "Changes what is named and leaves the rest.", params(("number" = ExtensionNumber, Path, description = "The extension")), request_body = ChangeBody, responses((status = 200, description = "As it is.", body = DetailView), (status = 404, description = "")))]
 pub(crate) async fn change(
     State(state): State<AdminState>,
     Path(text): Path<String>,
@@ -161,18 +171,20 @@ pub(crate) async fn change(
     detail(&state, number).await
 }
 
+#[utoipa::path(delete, path = "/extensions/{number}", operation_id = "extensions_remove", tag = "Extensions", summary = "Removes an extension with its devices and accounts.", params(("number" = ExtensionNumber, Path, description = "The extension")), responses((status = 204, description = "It is gone."), (status = 404, description = "")))]
 pub(crate) async fn remove(State(state): State<AdminState>, Path(text): Path<String>) -> Answer<StatusCode> {
     let number = number(&text)?;
     state.switchboard.ask(Command::RemoveExtension(number)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, utoipa::ToSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PushBody {
     enabled: bool,
 }
 
+#[utoipa::path(post, path = "/extensions/{number}/push", operation_id = "extensions_switch_push", tag = "Extensions", summary = "Switches push on or off for an extension.", params(("number" = ExtensionNumber, Path, description = "The extension")), request_body = PushBody, responses((status = 200, description = "As it is.", body = DetailView), (status = 404, description = "")))]
 pub(crate) async fn switch_push(
     State(state): State<AdminState>,
     Path(text): Path<String>,
@@ -184,11 +196,12 @@ pub(crate) async fn switch_push(
     detail(&state, number).await
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct TestView {
     devices: Vec<pbx_core::model::DeviceId>,
 }
 
+#[utoipa::path(post, path = "/extensions/{number}/test-push", operation_id = "extensions_test_push", tag = "Extensions", summary = "Sends a test notice to each phone; outcomes appear as `last_wake` of each device.", params(("number" = ExtensionNumber, Path, description = "The extension")), responses((status = 202, description = "The phones that are pushed.", body = TestView), (status = 404, description = ""), (status = 409, description = "")))]
 pub(crate) async fn test_push(
     State(state): State<AdminState>,
     Path(text): Path<String>,
@@ -198,12 +211,14 @@ pub(crate) async fn test_push(
     Ok((StatusCode::ACCEPTED, Json(TestView { devices })))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, utoipa::ToSchema, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SecretBody {
+    #[schema(value_type = Option<String>)]
     secret: Option<Redacted<String>>,
 }
 
+#[utoipa::path(post, path = "/extensions/{number}/secret", operation_id = "extensions_renew_secret", tag = "Extensions", summary = "Gives the account a new secret, shown this once.", params(("number" = ExtensionNumber, Path, description = "The extension")), request_body = Option<SecretBody>, responses((status = 200, description = "The account.", body = AccountView), (status = 404, description = ""), (status = 409, description = "")))]
 pub(crate) async fn renew_secret(
     State(state): State<AdminState>,
     Path(text): Path<String>,
@@ -212,6 +227,7 @@ pub(crate) async fn renew_secret(
     Ok(Json(adding::renew_secret(&state, number(&text)?, body.secret).await?.into()))
 }
 
+#[utoipa::path(get, path = "/extensions/export", operation_id = "extensions_export", tag = "Extensions", summary = "Number, name and address of every extension, without secrets; can be imported again.", responses((status = 200, description = "The list.", body = String, content_type = "text/csv")))]
 pub(crate) async fn export(State(state): State<AdminState>) -> Answer<Response> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let failed = |failure: csv::Error| Refusal::internal(&failure);

@@ -13,15 +13,16 @@ use crate::error::{Problem, Refusal};
 use crate::import::RowError;
 use crate::state::AdminState;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, utoipa::ToSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ImportBody {
+    #[schema(value_type = String)]
     csv: Redacted<String>,
     #[serde(default)]
     dry_run: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct ImportView {
     dry_run: bool,
     rows: usize,
@@ -30,16 +31,18 @@ pub(crate) struct ImportView {
     extensions: Vec<ImportLine>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 struct ImportLine {
     line: u64,
     number: ExtensionNumber,
     name: String,
     email: Option<EmailAddress>,
     secret_minted: bool,
+    #[schema(value_type = Option<String>)]
     secret: Option<Redacted<String>>,
 }
 
+#[utoipa::path(post, path = "/extensions/import", operation_id = "import_import", tag = "Extensions", summary = "Imports a list: all or nothing.", request_body = ImportBody, responses((status = 200, description = "What was, or in a dry run would be, imported.", body = ImportView), (status = 409, description = ""), (status = 422, description = "")))]
 pub(crate) async fn import(State(state): State<AdminState>, Body(body): Body<ImportBody>) -> Answer<Json<ImportView>> {
     let imported = adding::import(&state, body.csv.reveal(), body.dry_run).await?;
     if !body.dry_run && !imported.parsed.errors.is_empty() {

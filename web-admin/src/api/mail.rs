@@ -36,17 +36,20 @@ impl From<MailError> for Refusal {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = MailAccountView)]
 pub(crate) struct AccountView {
     account: Option<MailAccount>,
 }
 
+#[utoipa::path(get, path = "/mail/account", operation_id = "mail_account", tag = "Mail", summary = "The account at the mail server, without its password.", responses((status = 200, description = "`account` is null when none is set.", body = AccountView)))]
 pub(crate) async fn account(State(state): State<AdminState>) -> Answer<Json<AccountView>> {
     Ok(Json(AccountView { account: state.mailer.account().await? }))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewMailAccount)]
 pub(crate) struct AccountBody {
     host: String,
     port: Option<u16>,
@@ -54,6 +57,7 @@ pub(crate) struct AccountBody {
     security: MailSecurity,
     #[serde(default)]
     username: String,
+    #[schema(value_type = Option<String>)]
     password: Option<Redacted<String>>,
     from_address: String,
     #[serde(default)]
@@ -66,6 +70,7 @@ const fn starttls() -> MailSecurity {
     MailSecurity::StartTls
 }
 
+#[utoipa::path(put, path = "/mail/account", operation_id = "mail_put_account", tag = "Mail", summary = "Sets the account at the mail server; without `password` the one that is stored is kept.", request_body = AccountBody, responses((status = 200, description = "As it is.", body = AccountView), (status = 422, description = "")))]
 pub(crate) async fn put_account(
     State(state): State<AdminState>,
     Body(body): Body<AccountBody>,
@@ -75,34 +80,40 @@ pub(crate) async fn put_account(
     Ok(Json(AccountView { account: Some(state.mailer.set_account(new).await?) }))
 }
 
+#[utoipa::path(delete, path = "/mail/account", operation_id = "mail_remove_account", tag = "Mail", summary = "Removes the account at the mail server.", responses((status = 204, description = "It is gone.")))]
 pub(crate) async fn remove_account(State(state): State<AdminState>) -> Answer<StatusCode> {
     state.mailer.remove_account().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TestMail)]
 pub(crate) struct TestBody {
     to: EmailAddress,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = TestMailAnswer)]
 pub(crate) struct TestView {
     answer: String,
 }
 
+#[utoipa::path(post, path = "/mail/test", operation_id = "mail_test", tag = "Mail", summary = "Sends a test mail and waits for the server.", request_body = TestBody, responses((status = 200, description = "What the server answered.", body = TestView), (status = 409, description = ""), (status = 502, description = "")))]
 pub(crate) async fn test(State(state): State<AdminState>, Body(body): Body<TestBody>) -> Answer<Json<TestView>> {
     Ok(Json(TestView { answer: state.mailer.send_test(&body.to).await? }))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MailOrder)]
 pub(crate) struct OrderBody {
     /// Who; left out, everybody who has no phone yet.
     extensions: Option<Vec<ExtensionNumber>>,
     hours: Option<u32>,
 }
 
+#[utoipa::path(post, path = "/mails", operation_id = "mails_order", tag = "Mail", summary = "Sends welcome mails with a link and a QR code.", request_body = OrderBody, responses((status = 202, description = "They are on their way.", body = Ordered), (status = 404, description = ""), (status = 409, description = ""), (status = 422, description = "")))]
 pub(crate) async fn order(
     State(state): State<AdminState>,
     Body(body): Body<OrderBody>,
@@ -114,21 +125,24 @@ pub(crate) async fn order(
     Ok((StatusCode::ACCEPTED, Json(ordered)))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListParams {
     batch: Option<String>,
     extension: Option<ExtensionNumber>,
     limit: Option<usize>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = MailList)]
 pub(crate) struct ListView {
     mails: Vec<Mail>,
     /// Of the order that was asked for.
     progress: Option<Progress>,
 }
 
+#[utoipa::path(get, path = "/mails", operation_id = "mails_list", tag = "Mail", summary = "Welcome mails and what became of each, the newest first.", params(ListParams), responses((status = 200, description = "The mails.", body = ListView)))]
 pub(crate) async fn list(
     State(state): State<AdminState>,
     Params(params): Params<ListParams>,
@@ -142,6 +156,7 @@ pub(crate) async fn list(
     Ok(Json(ListView { mails: state.mailer.list(batch, params.extension, limit).await?, progress }))
 }
 
+#[utoipa::path(post, path = "/mails/{id}/resend", operation_id = "mails_resend", tag = "Mail", summary = "Sends a mail again, with a new link.", params(("id" = String, Path, description = "Which one, by its id")), responses((status = 202, description = "It is on its way.", body = Ordered), (status = 404, description = ""), (status = 409, description = "")))]
 pub(crate) async fn resend(
     State(state): State<AdminState>,
     Path(id): Path<String>,

@@ -30,26 +30,30 @@ fn own(who: &SignedIn) -> Result<ExtensionNumber, Refusal> {
 }
 
 /// Who asks, and their extension.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Me)]
 pub(crate) struct MeView {
     name: String,
     role: Role,
     extension: DetailView,
 }
 
+#[utoipa::path(get, path = "/me", operation_id = "me_get", tag = "One's own extension", summary = "Who asks, and their extension.", responses((status = 200, description = "Both.", body = MeView), (status = 404, description = "")))]
 pub(crate) async fn get(State(state): State<AdminState>, Extension(who): Extension<SignedIn>) -> Answer<Json<MeView>> {
     let credentials = state.push.list_credentials().await?;
     let detail = show(&state, own(&who)?).await?;
     Ok(Json(MeView { extension: DetailView::new(detail, &credentials), name: who.name, role: who.role }))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct CallsParams {
     before: Option<i64>,
     limit: Option<usize>,
 }
 
+#[utoipa::path(get, path = "/me/calls", operation_id = "me_calls", tag = "One's own extension", summary = "One's own calls, the newest first, a page at a time.", params(CallsParams), responses((status = 200, description = "A page.", body = CallsView), (status = 404, description = "")))]
 pub(crate) async fn calls(
     State(state): State<AdminState>,
     Extension(who): Extension<SignedIn>,
@@ -61,6 +65,7 @@ pub(crate) async fn calls(
     Ok(Json(CallsView { calls, next }))
 }
 
+#[utoipa::path(get, path = "/me/calls/{id}", operation_id = "me_call", tag = "One's own extension", summary = "One of one's own calls.", params(("id" = i64, Path, description = "Which one, by its id")), responses((status = 200, description = "The call.", body = CallRecord), (status = 404, description = "")))]
 pub(crate) async fn call(
     State(state): State<AdminState>,
     Extension(who): Extension<SignedIn>,
@@ -69,11 +74,13 @@ pub(crate) async fn call(
     Ok(Json(own_call(&state, own(&who)?, CallId(id)).await?))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = OwnEnrolmentList)]
 pub(crate) struct LinksView {
     enrolments: Vec<Enrolment>,
 }
 
+#[utoipa::path(get, path = "/me/enrolments", operation_id = "me_enrolments", tag = "One's own extension", summary = "The links for one's own phones.", responses((status = 200, description = "The links.", body = LinksView), (status = 404, description = "")))]
 pub(crate) async fn enrolments(
     State(state): State<AdminState>,
     Extension(who): Extension<SignedIn>,
@@ -81,6 +88,7 @@ pub(crate) async fn enrolments(
     Ok(Json(LinksView { enrolments: state.enrolments.list(own(&who)?).await? }))
 }
 
+#[utoipa::path(post, path = "/me/enrolments", operation_id = "me_issue", tag = "One's own extension", summary = "Makes a link for a phone of one's own; shown this once.", request_body = Option<IssueBody>, responses((status = 201, description = "The link.", body = IssuedView), (status = 404, description = ""), (status = 409, description = "")))]
 pub(crate) async fn issue(
     State(state): State<AdminState>,
     Extension(who): Extension<SignedIn>,
@@ -89,6 +97,7 @@ pub(crate) async fn issue(
     issued(&state, own(&who)?, &body).await
 }
 
+#[utoipa::path(delete, path = "/me/enrolments/{id}", operation_id = "me_revoke", tag = "One's own extension", summary = "Takes a link of one's own back.", params(("id" = String, Path, description = "Which one, by its id")), responses((status = 204, description = "It is gone."), (status = 404, description = ""), (status = 409, description = "")))]
 pub(crate) async fn revoke(
     State(state): State<AdminState>,
     Extension(who): Extension<SignedIn>,
@@ -103,6 +112,7 @@ pub(crate) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
+#[utoipa::path(post, path = "/me/devices/{id}/test-push", operation_id = "me_test_push", tag = "One's own extension", summary = "Sends a test notice to a phone of one's own.", params(("id" = i64, Path, description = "Which one, by its id")), responses((status = 202, description = "It is pushed."), (status = 404, description = ""), (status = 409, description = "")))]
 pub(crate) async fn test_push(
     State(state): State<AdminState>,
     Extension(who): Extension<SignedIn>,

@@ -44,28 +44,31 @@ impl From<CredentialError> for Refusal {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
+#[schema(as = CredentialList)]
 pub(crate) struct ListView {
     credentials: Vec<CredentialSummary>,
     health: Vec<ProviderHealth>,
 }
 
+#[utoipa::path(get, path = "/push/credentials", operation_id = "push_list", tag = "Push", summary = "The push credentials and how they are doing.", responses((status = 200, description = "All of them.", body = ListView)))]
 pub(crate) async fn list(State(state): State<AdminState>) -> Answer<Json<ListView>> {
     let credentials = state.push.list_credentials().await?;
     Ok(Json(ListView { credentials, health: state.push.health() }))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct MatrixView {
     apps: Vec<Row>,
 }
 
+#[utoipa::path(get, path = "/push/matrix", operation_id = "push_matrix", tag = "Push", summary = "Which apps can be pushed, and if not, why.", responses((status = 200, description = "What does not work first.", body = MatrixView)))]
 pub(crate) async fn matrix(State(state): State<AdminState>) -> Answer<Json<MatrixView>> {
     let facts = advice::facts(&state).await?;
     Ok(Json(MatrixView { apps: reach::matrix(&facts.devices, &facts.credentials, &facts.health) }))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct NetworkView {
     /// `null` before the first.
     check: Option<NetworkCheck>,
@@ -78,29 +81,33 @@ fn network_view(state: &AdminState) -> NetworkView {
     NetworkView { ok: check.as_ref().and_then(NetworkCheck::ok), check, firewall: FIREWALL }
 }
 
+#[utoipa::path(get, path = "/push/network-check", operation_id = "push_network_check", tag = "Push", summary = "The last check of the way to the push providers.", responses((status = 200, description = "`ok` is null while it runs.", body = NetworkView)))]
 pub(crate) async fn network_check(State(state): State<AdminState>) -> Json<NetworkView> {
     Json(network_view(&state))
 }
 
+#[utoipa::path(post, path = "/push/network-check", operation_id = "push_start_network_check", tag = "Push", summary = "Begins a check unless one is under way.", responses((status = 202, description = "It runs.", body = NetworkView)))]
 pub(crate) async fn start_network_check(State(state): State<AdminState>) -> (StatusCode, Json<NetworkView>) {
     state.push.start_network_check();
     (StatusCode::ACCEPTED, Json(network_view(&state)))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, utoipa::IntoParams, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct DiagnosisParams {
     symptom: Symptom,
     device: Option<i64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct DiagnosisView {
     symptom: Symptom,
     findings: Vec<Finding>,
     to_check: &'static [&'static str],
 }
 
+#[utoipa::path(get, path = "/push/diagnosis", operation_id = "push_diagnosis", tag = "Push", summary = "Why sleeping phones do not ring, by what is seen.", params(DiagnosisParams), responses((status = 200, description = "The findings.", body = DiagnosisView)))]
 pub(crate) async fn diagnosis(
     State(state): State<AdminState>,
     Params(params): Params<DiagnosisParams>,
@@ -112,6 +119,7 @@ pub(crate) async fn diagnosis(
     Ok(Json(DiagnosisView { symptom: params.symptom, findings, to_check: diagnosis::to_check(params.symptom) }))
 }
 
+#[utoipa::path(post, path = "/push/credentials", operation_id = "push_add", tag = "Push", summary = "Adds a push credential.", request_body = NewCredential, responses((status = 201, description = "It is used from this moment.", body = CredentialSummary), (status = 409, description = ""), (status = 422, description = "")))]
 pub(crate) async fn add(
     State(state): State<AdminState>,
     Body(new): Body<NewCredential>,
@@ -121,10 +129,12 @@ pub(crate) async fn add(
     Ok((StatusCode::CREATED, Json(credential)))
 }
 
+#[utoipa::path(post, path = "/push/credentials/{id}/check", operation_id = "push_check", tag = "Push", summary = "Asks the provider whether it takes the credential.", params(("id" = i64, Path, description = "Which one, by its id")), responses((status = 200, description = "What it said.", body = CheckOutcome), (status = 404, description = ""), (status = 409, description = ""), (status = 422, description = "")))]
 pub(crate) async fn check(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<Json<CheckOutcome>> {
     Ok(Json(state.push.check_credential(CredentialId(id)).await?))
 }
 
+#[utoipa::path(delete, path = "/push/credentials/{id}", operation_id = "push_remove", tag = "Push", summary = "Removes a push credential.", params(("id" = i64, Path, description = "Which one, by its id")), responses((status = 204, description = "It is gone."), (status = 404, description = "")))]
 pub(crate) async fn remove(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<StatusCode> {
     state.push.remove_credential(CredentialId(id)).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -14,10 +14,12 @@ use crate::audit;
 use crate::error::Refusal;
 use crate::state::AdminState;
 
+#[utoipa::path(get, path = "/settings", operation_id = "settings_get", tag = "Settings", summary = "The live settings.", responses((status = 200, description = "All of them.", body = Settings)))]
 pub(crate) async fn get(State(state): State<AdminState>) -> Answer<Json<Settings>> {
     Ok(Json(settings(&state).await?))
 }
 
+#[utoipa::path(put, path = "/settings", operation_id = "settings_put", tag = "Settings", summary = "Replaces the settings that are named and keeps the rest.", request_body = Settings, responses((status = 200, description = "As they are.", body = Settings), (status = 409, description = ""), (status = 422, description = "")))]
 pub(crate) async fn put(
     State(state): State<AdminState>,
     Body(wanted): Body<Map<String, Value>>,

@@ -17,7 +17,7 @@ use crate::metrics;
 use crate::setup::{self, SetupError};
 use crate::state::AdminState;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct StatusView {
     version: &'static str,
     public_url: String,
@@ -28,6 +28,7 @@ pub(crate) struct StatusView {
     status: Status,
 }
 
+#[utoipa::path(get, path = "/status", operation_id = "status", tag = "System", summary = "What this installation is and how much is on.", responses((status = 200, description = "The state.", body = StatusView)))]
 pub(crate) async fn status(State(state): State<AdminState>) -> Answer<Json<StatusView>> {
     let Reply::Status(status) = state.switchboard.ask(Command::Status).await? else { return Err(unexpected().into()) };
     let certificate = state.site.certificate.info();
@@ -41,18 +42,20 @@ pub(crate) async fn status(State(state): State<AdminState>) -> Answer<Json<Statu
     }))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct DoctorView {
     level: Level,
     findings: Vec<Finding>,
 }
 
+#[utoipa::path(get, path = "/doctor", operation_id = "doctor", tag = "System", summary = "What needs attention: cause, fix and where.", responses((status = 200, description = "The findings.", body = DoctorView)))]
 pub(crate) async fn doctor(State(state): State<AdminState>) -> Answer<Json<DoctorView>> {
     let findings = advice::findings(&advice::facts(&state).await?);
     Ok(Json(DoctorView { level: advice::worst(&findings), findings }))
 }
 
 /// The numbers of this installation, for Prometheus.
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "System", summary = "The numbers for Prometheus, as OpenMetrics text.", responses((status = 200, description = "The numbers.", body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8")))]
 pub(crate) async fn metrics(State(state): State<AdminState>) -> Answer<([(HeaderName, &'static str); 1], String)> {
     let Reply::Status(status) = state.switchboard.ask(Command::Status).await? else { return Err(unexpected().into()) };
     let snapshot = metrics::Snapshot {
@@ -67,12 +70,14 @@ pub(crate) async fn metrics(State(state): State<AdminState>) -> Answer<([(Header
     Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct SetupLinkView {
+    #[schema(value_type = String)]
     url: Redacted<String>,
     expires_at: UnixMillis,
 }
 
+#[utoipa::path(post, path = "/setup-link", operation_id = "setup_link", tag = "System", summary = "Makes a setup link; at the Unix socket only.", responses((status = 201, description = "The link.", body = SetupLinkView)))]
 pub(crate) async fn setup_link(State(state): State<AdminState>) -> Answer<(StatusCode, Json<SetupLinkView>)> {
     let link = setup::setup_link(&state.store, &state.site.public_url).await.map_err(|error| match error {
         SetupError::Random(error) => Refusal::from(error),

@@ -12,7 +12,7 @@ use crate::reach::honest;
 use crate::token::fingerprint;
 
 /// An extension with its devices.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct DetailView {
     #[serde(flatten)]
     line: ExtensionLine,
@@ -32,7 +32,7 @@ impl DetailView {
 }
 
 /// One device.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct DeviceView {
     id: DeviceId,
     extension: ExtensionNumber,
@@ -49,7 +49,7 @@ pub(crate) struct DeviceView {
 }
 
 /// Record 1.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct BindingView {
     state: BindingState,
     live: bool,
@@ -64,7 +64,7 @@ struct BindingView {
 }
 
 /// Record 2 without its tokens.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct TargetView {
     state: Option<WakeState>,
     provider: PushProvider,

@@ -38,7 +38,8 @@ pub(crate) struct Entry {
 }
 
 /// One line of the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = AuditLine)]
 pub(crate) struct Line {
     pub(crate) seq: i64,
     pub(crate) at: UnixMillis,
@@ -88,7 +89,8 @@ struct Head {
 }
 
 /// What a check of the whole chain found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = AuditVerdict)]
 pub(crate) struct Verdict {
     /// Lines that were looked at.
     pub(crate) lines: u64,
@@ -97,7 +99,8 @@ pub(crate) struct Verdict {
 }
 
 /// Where a chain is broken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = AuditBreak)]
 pub(crate) struct Broken {
     pub(crate) seq: i64,
     pub(crate) why: &'static str,

@@ -39,7 +39,7 @@ struct CredentialCard {
     last_failure: Option<When>,
     success: String,
     circuit: Badge,
-    ends: Option<When>,
+    ends: Option<(When, &'static str)>,
     waiting: usize,
     alarms: Vec<AlarmView>,
 }
@@ -66,6 +66,7 @@ fn card(credential: CredentialSummary, health: &[ProviderHealth]) -> CredentialC
         ("Service account", credential.client_email),
         ("Contact", credential.contact),
         ("Public key for apps (applicationServerKey)", credential.public_key),
+        ("Topics", credential.topics.map(|topics| topics.join(", "))),
         ("Environment", credential.environment.map(|environment| environment_words(environment).to_owned())),
     ];
     facts.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
@@ -92,7 +93,7 @@ fn card(credential: CredentialSummary, health: &[ProviderHealth]) -> CredentialC
             .map(|failure| When::relative(failure.at, clock::now())),
         success: percent(health.and_then(|health| health.success_percent).map(u64::from)),
         circuit: circuit_badge(health.map(|health| health.circuit).unwrap_or_default()),
-        ends: health.and_then(|health| health.expires_at).map(When::exact),
+        ends: health.and_then(|health| Some((When::exact(health.expires_at?), words::certificate(health.ending?)))),
         waiting: health.map_or(0, |health| health.waiting + health.sending),
         alarms: health.map(|health| health.alarms.iter().map(alarm_view).collect()).unwrap_or_default(),
     }

@@ -1,12 +1,13 @@
-//! `/push/apns`, `/push/fcm`, `/push/webhook`, `/push/webpush`, `/push/acrobits`: adding a credential of each kind.
+//! `/push/apns`, `/push/apns-certificate`, `/push/fcm`, `/push/webhook`, `/push/webpush`, `/push/acrobits`: adding a credential of each kind.
 
 use askama::Template;
 use axum::extract::{Multipart, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use pbx_core::model::Redacted;
 use push_module::{
-    ApnsEnvironment, CredentialError, CredentialKind, Endpoint, NewAcrobits, NewApnsKey, NewCredential, NewFcmAccount,
-    NewWebPush, NewWebhook,
+    ApnsEnvironment, CredentialError, Endpoint, NewAcrobits, NewApnsCertificate, NewApnsKey, NewCredential,
+    NewFcmAccount, NewWebPush, NewWebhook,
 };
 
 use super::{Page, go};
@@ -14,6 +15,17 @@ use crate::error::{Refusal, render};
 use crate::form::{Errors, Input, Parts};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+
+/// What can be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Adding {
+    ApnsKey,
+    ApnsCertificate,
+    Fcm,
+    Webhook,
+    WebPush,
+    Acrobits,
+}
 
 #[derive(Template)]
 #[template(path = "push_form.html")]
@@ -44,36 +56,72 @@ const CA_HINT: &str = "PEM. Only for a proxy that opens TLS, or for a test stand
 const LABEL_HINT: &str = "For this page, for example the name of the app.";
 const KEY_TEXT: &str = "spellcheck=false autocapitalize=none autocomplete=off";
 
-const fn title(kind: CredentialKind) -> &'static str {
+const fn title(kind: Adding) -> &'static str {
     match kind {
-        CredentialKind::Apns => "Add an APNs key",
-        CredentialKind::Fcm => "Add a Firebase account",
-        CredentialKind::Webhook => "Add a push relay",
-        CredentialKind::WebPush => "Enable Web Push",
-        CredentialKind::Acrobits => "Add Acrobits",
+        Adding::ApnsKey => "Add an APNs key",
+        Adding::ApnsCertificate => "Add an APNs certificate",
+        Adding::Fcm => "Add a Firebase account",
+        Adding::Webhook => "Add a push relay",
+        Adding::WebPush => "Enable Web Push",
+        Adding::Acrobits => "Add Acrobits",
     }
 }
 
-fn page(kind: CredentialKind, layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
+fn page(kind: Adding, layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
     match kind {
-        CredentialKind::Apns => apns_page(layout, parts, errors),
-        CredentialKind::Fcm => fcm_page(layout, parts, errors),
-        CredentialKind::Webhook => webhook_page(layout, parts, errors),
-        CredentialKind::WebPush => web_push_page(layout, parts, errors),
-        CredentialKind::Acrobits => acrobits_page(layout, parts, errors),
+        Adding::ApnsKey => apns_page(layout, parts, errors),
+        Adding::ApnsCertificate => apns_certificate_page(layout, parts, errors),
+        Adding::Fcm => fcm_page(layout, parts, errors),
+        Adding::Webhook => webhook_page(layout, parts, errors),
+        Adding::WebPush => web_push_page(layout, parts, errors),
+        Adding::Acrobits => acrobits_page(layout, parts, errors),
+    }
+}
+
+fn apns_hosts(parts: &Parts, errors: &Errors) -> Vec<Input> {
+    let text = |name, label| Input::new(name, label, parts.text(name), errors);
+    vec![
+        text("production_url", "Production host").hint(
+            "Empty means https://api.push.apple.com. Port 2197 is Apple's other one: https://api.push.apple.com:2197",
+        ),
+        text("sandbox_url", "Sandbox host").hint("Empty means https://api.sandbox.push.apple.com."),
+        text("extra_ca_pem", "Additional trusted root").hint(CA_HINT).rows(4).more("spellcheck=false"),
+    ]
+}
+
+fn apns_certificate_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
+    FormPage {
+        action: "/push/apns-certificate",
+        origin: "At developer.apple.com under Certificates, Identifiers & Profiles, Certificates: “Apple Push Notification service SSL” is for calls and notices of one app, “VoIP Services Certificate” for its calls only. Open it in the keychain that made the request and export it with its key as .p12. It ends after thirteen months; an APNs key has no end.",
+        problem: errors.of(""),
+        inputs: vec![
+            Input::new("label", "Name (optional)", parts.text("label"), errors)
+                .hint(LABEL_HINT)
+                .more("maxlength=60 autocomplete=off"),
+            Input::new("password", "Password of the .p12 file", "", errors)
+                .hint("As it was chosen at the export; used once and not stored. Empty for PEM.")
+                .kind("password")
+                .more("autocomplete=off"),
+        ],
+        file: Some(FileField {
+            label: "The .p12 file, or certificate and key in one PEM file",
+            accept: ".p12,.pfx,.pem,.txt",
+            error: errors.of("certificate"),
+        }),
+        paste: Some(
+            Input::new("certificate", "or paste certificate and key in PEM", "", &Errors::default())
+                .rows(5)
+                .more(KEY_TEXT),
+        ),
+        advanced_open: advanced_errors(errors),
+        advanced: apns_hosts(parts, errors),
+        layout,
     }
 }
 
 fn apns_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
     let text = |name, label| Input::new(name, label, parts.text(name), errors);
     let code = "autocomplete=off autocapitalize=characters spellcheck=false required minlength=10 maxlength=10";
-    let advanced = vec![
-        text("production_url", "Production host").hint(
-            "Empty means https://api.push.apple.com. Port 2197 is Apple's other one: https://api.push.apple.com:2197",
-        ),
-        text("sandbox_url", "Sandbox host").hint("Empty means https://api.sandbox.push.apple.com."),
-        text("extra_ca_pem", "Additional trusted root").hint(CA_HINT).rows(4).more("spellcheck=false"),
-    ];
     FormPage {
         action: "/push/apns",
         origin: "At developer.apple.com under Certificates, Identifiers & Profiles, Keys: make a key with Apple Push Notifications service and download its .p8 file. Apple lets you download it once.",
@@ -94,7 +142,7 @@ fn apns_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
         file: Some(FileField { label: "The .p8 file", accept: ".p8,.pem,.txt", error: errors.of("p8") }),
         paste: Some(Input::new("p8", "or paste its text", "", &Errors::default()).rows(5).more(KEY_TEXT)),
         advanced_open: advanced_errors(errors),
-        advanced,
+        advanced: apns_hosts(parts, errors),
         layout,
     }
 }
@@ -206,17 +254,12 @@ fn advanced_errors(errors: &Errors) -> bool {
 }
 
 /// The empty form.
-pub(crate) fn form(kind: CredentialKind, frame: Frame) -> Page {
+pub(crate) fn form(kind: Adding, frame: Frame) -> Page {
     Ok(render(&page(kind, frame.layout(title(kind), Menu::Push), &Parts::default(), &Errors::default())))
 }
 
 /// The filled form; with an error it comes back as it was, without the key.
-pub(crate) async fn add(
-    kind: CredentialKind,
-    State(state): State<AdminState>,
-    frame: Frame,
-    multipart: Multipart,
-) -> Page {
+pub(crate) async fn add(kind: Adding, State(state): State<AdminState>, frame: Frame, multipart: Multipart) -> Page {
     let parts = Parts::read(multipart).await?;
     match added(&state, given(kind, &parts)).await {
         Ok(()) => go("/push?done=checked"),
@@ -229,10 +272,21 @@ pub(crate) async fn add(
     }
 }
 
-fn given(kind: CredentialKind, parts: &Parts) -> NewCredential {
+fn given(kind: Adding, parts: &Parts) -> NewCredential {
     let label = parts.text("label").to_owned();
     match kind {
-        CredentialKind::Apns => NewCredential::Apns(NewApnsKey {
+        Adding::ApnsCertificate => NewCredential::ApnsCertificate(NewApnsCertificate {
+            label,
+            certificate: parts.file_or_text("file", "certificate"),
+            key: None,
+            password: parts.given("password").map(Redacted::new),
+            endpoint: Endpoint {
+                production_url: parts.given("production_url"),
+                sandbox_url: parts.given("sandbox_url"),
+                extra_ca_pem: parts.given("extra_ca_pem"),
+            },
+        }),
+        Adding::ApnsKey => NewCredential::Apns(NewApnsKey {
             label,
             key_id: parts.text("key_id").to_owned(),
             team_id: parts.text("team_id").to_owned(),
@@ -245,27 +299,27 @@ fn given(kind: CredentialKind, parts: &Parts) -> NewCredential {
                 extra_ca_pem: parts.given("extra_ca_pem"),
             },
         }),
-        CredentialKind::Fcm => NewCredential::Fcm(NewFcmAccount {
+        Adding::Fcm => NewCredential::Fcm(NewFcmAccount {
             label,
             service_account_json: parts.file_or_text("file", "service_account_json"),
             sender_id: parts.given("sender_id"),
             base_url: parts.given("base_url"),
             extra_ca_pem: parts.given("extra_ca_pem"),
         }),
-        CredentialKind::Webhook => NewCredential::Webhook(NewWebhook {
+        Adding::Webhook => NewCredential::Webhook(NewWebhook {
             label,
             url: parts.text("url").to_owned(),
             app_ids: list(parts.text("app_ids")),
             secret: parts.file_or_text("file", "secret"),
             extra_ca_pem: parts.given("extra_ca_pem"),
         }),
-        CredentialKind::Acrobits => NewCredential::Acrobits(NewAcrobits {
+        Adding::Acrobits => NewCredential::Acrobits(NewAcrobits {
             label,
             app_ids: list(parts.text("app_ids")),
             url: parts.given("url"),
             extra_ca_pem: parts.given("extra_ca_pem"),
         }),
-        CredentialKind::WebPush => NewCredential::WebPush(NewWebPush {
+        Adding::WebPush => NewCredential::WebPush(NewWebPush {
             label,
             contact: parts.text("contact").to_owned(),
             allowed_hosts: list(parts.text("allowed_hosts")),

@@ -46,7 +46,7 @@ struct CredentialView {
     circuit: Badge,
     last_success: Option<When>,
     last_failure: Option<(When, String)>,
-    ends: Option<When>,
+    ends: Option<(When, &'static str)>,
     waiting: usize,
 }
 
@@ -110,7 +110,7 @@ fn credential_view(health: ProviderHealth) -> CredentialView {
         last_failure: health
             .last_failure
             .map(|failure| (When::relative(failure.at, now), format!("{word}{}", words::sentence(&failure.text)))),
-        ends: health.expires_at.map(When::exact),
+        ends: health.expires_at.and_then(|at| Some((When::exact(at), words::certificate(health.ending?)))),
         waiting: health.waiting + health.sending,
         label: health.label,
     }

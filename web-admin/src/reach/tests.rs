@@ -15,6 +15,8 @@ fn credential(id: i64, provider: CredentialKind, apps: &[&str]) -> CredentialSum
         client_email: None,
         contact: None,
         public_key: None,
+        topics: None,
+        ends_at: None,
         fingerprint: "00".into(),
         environment: (provider == CredentialKind::Apns).then_some(ApnsEnvironment::Production),
         endpoints: Vec::new(),

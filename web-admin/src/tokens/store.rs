@@ -17,7 +17,7 @@ pub(crate) const MAX_API_TOKENS: i64 = 200;
 const TOUCH_EVERY: Duration = Duration::from_secs(60);
 
 /// An API token as lists show it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub(crate) struct ApiToken {
     pub(crate) id: i64,
     pub(crate) name: String,

@@ -13,7 +13,7 @@ use crate::role::Role;
 pub(crate) const MAX_USERS: i64 = 5_000;
 
 /// Somebody who may sign in, or will once they have used their link.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub(crate) struct User {
     pub(crate) id: i64,
     pub(crate) name: String,

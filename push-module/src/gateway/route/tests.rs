@@ -66,16 +66,13 @@ fn request(provider: PushProvider, app_id: &str, environment: Environment) -> Wa
 }
 
 fn candidate(id: i64, details: &Details) -> Candidate<'_> {
-    let environment = match details {
-        Details::Apns(apns) => Some(apns.environment),
-        Details::Fcm(_) | Details::Webhook(_) | Details::WebPush(_) | Details::Acrobits(_) => None,
-    };
     Candidate {
         id: CredentialId(id),
         label: "Key",
         kind: details.kind(),
         app_ids: details.app_ids(),
-        environment,
+        environment: details.environment(),
+        topics: details.topics(),
         usable: true,
         refused: false,
     }

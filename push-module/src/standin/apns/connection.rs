@@ -18,7 +18,7 @@ use tokio_rustls::server::TlsStream;
 use super::super::push::{AcceptedPush, unix_seconds};
 use super::rules::{self, Asked, Refused};
 use super::streams::{OneStreamFirst, Raise};
-use super::{ApnsFault, ApnsRequest, Shared};
+use super::{ApnsFault, ApnsRequest, Shared, State, certificate};
 
 /// Streams of a connection that has shown a good provider token.
 const STREAMS: u32 = 100;
@@ -42,6 +42,8 @@ struct Connection {
     in_flight: AtomicUsize,
     fate: mpsc::Sender<Fate>,
     key_id: std::sync::Mutex<Option<String>>,
+    /// What the client showed in the handshake.
+    certificate: Option<Vec<u8>>,
 }
 
 /// Serves a connection until it ends; falls silent for ever when `silence` changes.
@@ -54,6 +56,11 @@ pub(super) async fn serve(
 ) {
     silence.mark_unchanged();
     let raise = Raise::default();
+    let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    let certificate = shown.map(|der| der.to_vec());
+    if certificate.is_some() {
+        raise.raise();
+    }
     let io = OneStreamFirst::new(stream, STREAMS, raise.clone());
     let Ok(mut h2) = h2::server::Builder::new().max_concurrent_streams(STREAMS).handshake::<_, Bytes>(io).await else {
         return;
@@ -67,6 +74,7 @@ pub(super) async fn serve(
         in_flight: AtomicUsize::new(0),
         fate,
         key_id: std::sync::Mutex::new(None),
+        certificate,
     });
     let mut streams = JoinSet::new();
     loop {
@@ -137,13 +145,7 @@ impl Connection {
         if let Err(broken) = rules::check_form(asked) {
             return refused(broken);
         }
-        let mut key_id = self.key_id.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let key = match rules::check_provider_token(asked.headers, &mut state.keys, &mut key_id, unix_seconds()) {
-            Ok(key) => key,
-            Err(broken) => return refused(broken),
-        };
-        self.raise.raise();
-        if let Some(Err(broken)) = state.keys.get(&key).map(|key| rules::check_topic(asked.headers, key)) {
+        if let Err(broken) = self.check_proof(asked, &mut state) {
             return refused(broken);
         }
         let token = rules::token_in(asked.path);
@@ -157,6 +159,21 @@ impl Connection {
             Ok(()) => (End::Accepted, slow),
             Err(broken) => (End::Refused(broken, None, None), slow),
         }
+    }
+
+    /// The provider token, or the client certificate and no provider token, and whether it is for the topic.
+    fn check_proof(&self, asked: &Asked<'_>, state: &mut State) -> Result<(), Refused> {
+        if let Some(certificate) = &self.certificate {
+            if asked.headers.contains_key(http::header::AUTHORIZATION) {
+                return Err((403, "InvalidProviderToken"));
+            }
+            let topic = rules::recorded(asked.headers, "apns-topic").unwrap_or_default();
+            return certificate::check(state.certificates.get(certificate), &topic, self.environment);
+        }
+        let mut key_id = self.key_id.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let key = rules::check_provider_token(asked.headers, &mut state.keys, &mut key_id, unix_seconds())?;
+        self.raise.raise();
+        state.keys.get(&key).map_or(Ok(()), |key| rules::check_topic(asked.headers, key))
     }
 
     fn record(&self, asked: &Asked<'_>, end: &End) {

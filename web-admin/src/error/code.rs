@@ -1,0 +1,181 @@
+//! Every stable code of a refusal, in one table: API.md, the OpenAPI document and the API page are written from it.
+
+use axum::http::StatusCode;
+
+/// One code.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Code {
+    /// Stable; programs decide by it.
+    pub(crate) code: &'static str,
+    /// The statuses it comes with.
+    pub(crate) status: &'static [u16],
+    /// What it means, in a few words.
+    pub(crate) means: &'static str,
+}
+
+const fn code(status: &'static [u16], code: &'static str, means: &'static str) -> Code {
+    Code { code, status, means }
+}
+
+/// All of them, by status.
+pub(crate) const CODES: &[Code] = &[
+    code(&[400], "malformed", "not readable: no JSON, a wrong type, a value out of range, a field too many"),
+    code(&[400], "unknown_field", "a field that does not exist; it would have changed nothing"),
+    code(&[400], "number_malformed", "no extension number"),
+    code(&[400], "owner_malformed", "a name or mail address that is none"),
+    code(&[400], "secret_malformed", "a secret that phones cannot use"),
+    code(&[400], "label_malformed", "a label of more than one line"),
+    code(&[400], "lifetime_out_of_range", "a link would live too short or too long"),
+    code(&[400], "extension_needed", "a user needs an extension"),
+    code(&[400], "idempotency_key_malformed", "an Idempotency-Key that is none"),
+    code(&[401], "sign_in_needed", "neither signed in nor a good API token"),
+    code(&[401], "wrong_secret", "no such account, or not its secret"),
+    code(&[403], "cross_site", "the request came from another web site"),
+    code(&[403], "role_needed", "the role, or the scopes of the API token, do not reach this far"),
+    code(&[403, 404], "no_extension", "the account belongs to no extension"),
+    code(&[403], "confirm_needed", "the browser has to prove once more who it is"),
+    code(&[404], "no_such_user", "nobody has this id"),
+    code(&[404], "no_such_mail", "no mail has this id"),
+    code(&[404], "no_such_extension", "no extension has this number"),
+    code(&[404], "no_such_device", "no device has this id"),
+    code(&[404], "no_such_account", "no SIP account has this name"),
+    code(&[404], "no_such_call", "no call has this id"),
+    code(&[404], "no_such_credential", "no push credential has this id"),
+    code(&[404], "no_such_enrolment", "no link has this id"),
+    code(&[404], "no_such_token", "no API token has this id"),
+    code(&[404], "no_such_route", "nothing is at this address"),
+    code(&[404], "not_blocked", "the address is not blocked"),
+    code(&[405], "method_not_allowed", "the address exists, but not for this method"),
+    code(&[409], "number_taken", "the extension exists already"),
+    code(&[409], "number_twice", "the same number twice in one request"),
+    code(&[409], "username_taken", "the account exists already"),
+    code(&[409], "realm_in_use", "accounts exist, and their digests contain the realm"),
+    code(&[409], "nothing_to_push", "no phone of it can be pushed"),
+    code(&[409], "name_taken", "somebody has this name already"),
+    code(&[409], "user_disabled", "they may not sign in"),
+    code(&[409], "last_owner", "nobody else could change everything"),
+    code(&[409], "no_mail_server", "no account at a mail server is set"),
+    code(&[409], "mail_queued", "the mail is still on its way"),
+    code(&[409], "no_mail_address", "nobody to write to: the extension has no mail address"),
+    code(&[409], "full", "as many as there may be"),
+    code(&[409], "duplicate", "the same credential is there already"),
+    code(&[409, 422], "too_many", "as many as there may be, or as one order may name"),
+    code(&[409], "too_many_links", "as many open links as there may be"),
+    code(&[409], "link_used", "a phone has claimed the link"),
+    code(&[409], "link_expired", "the link has ended"),
+    code(&[409], "link_revoked", "the link was taken back"),
+    code(&[409], "no_sip_port", "no SIP port is open for phones"),
+    code(&[409], "link_too_long", "the link does not fit into a QR code"),
+    code(&[409], "idempotency_key_in_use", "the first request with this key is still being answered"),
+    code(&[413, 422], "too_large", "larger than anything needed here"),
+    code(&[415], "not_json", "the body is not JSON, or does not say so"),
+    code(&[422], "import_has_errors", "nothing was imported; `errors` names the lines"),
+    code(&[422], "mail_setting_malformed", "a mail server cannot be used like this"),
+    code(&[422], "nobody", "the order is for nobody"),
+    code(&[422], "setting_out_of_range", "a setting Nightbell cannot work with"),
+    code(&[422], "idempotency_key_reused", "the key was used with another request"),
+    code(&[422], "not_a_key", "no private key"),
+    code(&[422], "damaged_key", "a private key that is cut or changed"),
+    code(&[422], "is_certificate", "a certificate in place of the key"),
+    code(&[422], "is_public_key", "a public key in place of the private one"),
+    code(&[422], "wrong_curve", "a key on another curve than P-256"),
+    code(&[422], "is_rsa_key", "an RSA key in place of an EC key"),
+    code(&[422], "other_key_kind", "a key of another kind"),
+    code(&[422], "encrypted_key", "a key with a password"),
+    code(&[422], "is_firebase_file", "Google's file in place of Apple's key"),
+    code(&[422], "bad_key_id", "no key id"),
+    code(&[422], "bad_team_id", "no team id"),
+    code(&[422], "bad_bundle_id", "no bundle id"),
+    code(&[422], "not_a_service_account", "no service account file"),
+    code(&[422], "other_credential_type", "another kind of Google file"),
+    code(&[422], "is_google_services_json", "the app's own google-services.json"),
+    code(&[422], "is_google_service_info_plist", "the app's own GoogleService-Info.plist"),
+    code(&[422], "is_oauth_client", "an OAuth client file"),
+    code(&[422], "legacy_server_key", "a server key of the interface that Google shut down"),
+    code(&[422], "bad_service_account_field", "a field of the service account file is missing or wrong"),
+    code(&[422], "bad_sender_id", "no sender id"),
+    code(&[422], "bad_app_id", "no app id"),
+    code(&[422], "bad_secret", "no `whsec_` secret"),
+    code(&[422], "bad_contact", "no contact for push services"),
+    code(&[422], "bad_allowed_host", "no host name"),
+    code(&[422], "vapid_key", "the Web Push key could not be made"),
+    code(&[422], "bad_url", "an address that is not asked"),
+    code(&[422], "bad_ca", "no root certificate in PEM"),
+    code(&[422], "bad_label", "no name for pages"),
+    code(&[422], "not_a_certificate", "no certificate"),
+    code(&[422], "damaged_certificate", "a certificate file that is cut or changed"),
+    code(&[422], "bad_certificate_password", "the password does not open the file"),
+    code(&[422], "unknown_certificate_cipher", "a file that is protected in an unknown way"),
+    code(&[422], "several_certificates", "several certificates with keys in one file"),
+    code(&[422], "certificate_without_key", "the private key is missing"),
+    code(&[422], "key_without_certificate", "the certificate is missing"),
+    code(&[422], "is_certificate_request", "a request in place of the certificate"),
+    code(&[422], "encrypted_certificate_key", "the certificate's key has a password"),
+    code(&[422], "certificate_key_mismatch", "certificate and key do not belong together"),
+    code(&[422], "certificate_not_for_push", "a certificate for something else"),
+    code(&[422], "certificate_ended", "the certificate has ended"),
+    code(&[422], "not_found", "gone in the meantime"),
+    code(&[429], "busy", "too many at once; wait as Retry-After says"),
+    code(&[500], "internal", "a failure of ours; the log has the details"),
+    code(&[500], "unreadable", "sealed with another master key"),
+    code(&[500], "no_randomness", "the operating system gave no random bytes"),
+    code(&[500], "bug", "an answer that cannot be"),
+    code(&[502], "mail_login_refused", "the mail server refused the sign-in"),
+    code(&[502], "mail_refused", "the mail server refused the mail"),
+    code(&[502], "mail_deferred", "the mail server wants to be asked again later"),
+    code(&[502], "mail_tls", "the connection to the mail server could not be protected"),
+    code(&[502], "mail_timeout", "the mail server did not answer in time"),
+    code(&[502], "mail_unfit", "the mail server does not offer what is set"),
+    code(&[502], "mail_unreachable", "the mail server cannot be reached"),
+    code(&[502], "mail_unwritable", "the mail could not be written"),
+    code(&[503], "busy", "too much at once; nothing was changed, try again"),
+    code(&[503], "stopping", "Nightbell stops"),
+    code(&[503], "not_saved", "the database did not take it"),
+    code(&[503], "draining", "Nightbell takes no new calls"),
+    code(&[504], "timeout", "took too long and was given up"),
+];
+
+/// The codes that come with a status.
+pub(crate) fn of(status: u16) -> impl Iterator<Item = &'static Code> {
+    CODES.iter().filter(move |one| one.status.contains(&status))
+}
+
+/// Whether the table has this code for this status.
+pub(crate) fn known(status: StatusCode, code: &str) -> bool {
+    of(status.as_u16()).any(|one| one.code == code)
+}
+
+/// The table as Markdown, for API.md and the document.
+pub(crate) fn table() -> String {
+    let statuses: std::collections::BTreeSet<u16> = CODES.iter().flat_map(|one| one.status).copied().collect();
+    let mut text = String::from("| status | code | meaning |\n|---|---|---|\n");
+    for status in statuses {
+        for one in of(status) {
+            text.push_str(&format!("| {status} | `{}` | {} |\n", one.code, one.means));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_the_written_api_is_this_one() {
+        let written = include_str!("../../API.md");
+        let (_, rest) = written.split_once("<!-- codes -->\n").expect("API.md has the mark");
+        let (there, _) = rest.split_once("<!-- end of codes -->").expect("API.md has the end mark");
+        assert_eq!(there.trim(), table().trim(), "copy the right side into web-admin/API.md");
+    }
+
+    #[test]
+    fn no_code_stands_twice_for_one_status() {
+        let mut seen = std::collections::BTreeSet::new();
+        for one in CODES {
+            for status in one.status {
+                assert!(seen.insert((status, one.code)), "{} {}", status, one.code);
+            }
+        }
+    }
+}

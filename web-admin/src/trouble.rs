@@ -1,0 +1,297 @@
+//! What is wrong with calls, by what people say: a sign-in fails, no sound, sound one way, calls that drop, a phone that sleeps on.
+//!
+//! Each complaint walks the checks that can explain it, over what Nightbell has seen of the last calls (sound packets of each
+//! side, how long they lasted, how they ended), the registrations and the blocks. What it cannot see from here is a list of
+//! things to look at. Pure: the same facts give the same findings.
+
+use std::collections::BTreeMap;
+
+use pbx_core::defence::BlockedAddress;
+use pbx_core::model::{CallEnding, CallRecord, DeviceId, ExtensionNumber, Presence, Settings};
+use push_module::NetworkCheck;
+use serde::{Deserialize, Serialize};
+
+use crate::advice::{Facts, Finding, Level};
+use crate::diagnosis::{self, Symptom};
+
+/// What people say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Complaint {
+    /// A phone cannot sign in.
+    LoginFails,
+    /// Nobody hears anything.
+    NoSound,
+    /// Only one of both is heard.
+    SoundOneWay,
+    /// Calls end by themselves, often after half a minute or a minute.
+    CallDrops,
+    /// A sleeping phone does not ring.
+    PhoneDoesNotWake,
+}
+
+impl Complaint {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::LoginFails, Self::NoSound, Self::SoundOneWay, Self::CallDrops, Self::PhoneDoesNotWake];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::LoginFails => "login_fails",
+            Self::NoSound => "no_sound",
+            Self::SoundOneWay => "sound_one_way",
+            Self::CallDrops => "call_drops",
+            Self::PhoneDoesNotWake => "phone_does_not_wake",
+        }
+    }
+
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::LoginFails => "A phone cannot sign in",
+            Self::NoSound => "Nobody hears anything",
+            Self::SoundOneWay => "Only one of both is heard",
+            Self::CallDrops => "Calls end by themselves",
+            Self::PhoneDoesNotWake => "A sleeping phone does not ring",
+        }
+    }
+}
+
+/// What the walk looks at, beside the facts of the advice.
+pub(crate) struct Evidence {
+    /// The last calls, the newest first.
+    pub(crate) calls: Vec<CallRecord>,
+    pub(crate) blocked: Vec<BlockedAddress>,
+    pub(crate) settings: Settings,
+    pub(crate) network: Option<NetworkCheck>,
+}
+
+/// Calls that are looked at: a day of a small office, and one page of the log.
+pub(crate) const CALLS: u32 = 200;
+/// A side that sent fewer packets in a call of some seconds sent nothing but the odd keep-alive: 20 ms of sound are one.
+const SILENT: u64 = 10;
+/// Shorter calls say nothing: nobody spoke yet.
+const LONG_ENOUGH_MS: i64 = 3_000;
+/// An answer that is not confirmed is given up after 64 times T1 = 32 s (RFC 3261 section 13.3.1.4).
+const UNCONFIRMED_MS: std::ops::RangeInclusive<i64> = 30_000..=34_000;
+/// Routers forget idle UDP ways after 30 or 60 s; session timers end calls at multiples of that.
+const FORGOTTEN_MS: std::ops::RangeInclusive<i64> = 28_000..=66_000;
+
+/// Walks the checks of one complaint, problems first; `extension` narrows it to one.
+pub(crate) fn findings(
+    complaint: Complaint,
+    extension: Option<ExtensionNumber>,
+    facts: &Facts,
+    evidence: &Evidence,
+) -> Vec<Finding> {
+    let mut found = match complaint {
+        Complaint::LoginFails => login(extension, facts, evidence),
+        Complaint::NoSound => no_sound(evidence),
+        Complaint::SoundOneWay => one_way(evidence),
+        Complaint::CallDrops => drops(evidence),
+        Complaint::PhoneDoesNotWake => asleep(extension, facts, evidence),
+    };
+    found.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    found
+}
+
+fn login(extension: Option<ExtensionNumber>, facts: &Facts, evidence: &Evidence) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let name = extension.map(|number| number.to_string());
+    let concerns = |block: &&BlockedAddress| match (&block.account, &name) {
+        (Some(account), Some(name)) => account.split('.').next() == Some(name.as_str()),
+        (None, _) | (_, None) => true,
+    };
+    for block in evidence.blocked.iter().filter(concerns) {
+        let whom = block.account.as_ref().map_or_else(String::new, |account| format!(" for account {account}"));
+        let text = format!("{} is blocked{whom}: too many wrong secrets, or it behaved like a scanner.", block.address);
+        let fix = "Correct the secret in the phone first, then lift the block.";
+        found.push(Finding::new(Level::Fail, "address_blocked", text, fix, "/security"));
+    }
+    let own: Vec<_> = facts.devices.iter().filter(|device| Some(device.extension) == extension).collect();
+    if extension.is_some() && own.is_empty() {
+        let text = "No phone of this extension has ever signed in, so the name, the secret, or the way to this machine is wrong.";
+        let fix = "Show a QR code under “Add a phone”, or set a new secret and type it again; the user name is the one on the extension's page.";
+        found.push(Finding::new(Level::Fail, "never_registered", text, fix, "/extensions"));
+    }
+    if extension.is_some() && !own.is_empty() && own.iter().all(|device| device.presence == Presence::Unreachable) {
+        let text = "Phones of this extension signed in before and are gone; what changed since is the phone, its network or its secret.";
+        found.push(Finding::new(
+            Level::Warn,
+            "was_registered",
+            text,
+            "Look at the reason beside each phone.",
+            "/extensions",
+        ));
+    }
+    if facts.certificate.self_made {
+        let text = "The certificate is made by Nightbell itself; most phones refuse it for TLS and say only that the server cannot be reached.";
+        let fix = "Use a certificate of a public authority, or choose UDP or TCP in the phone.";
+        found.push(Finding::new(Level::Warn, "certificate_self_made", text, fix, "/system"));
+    }
+    if !evidence.settings.allow_md5 {
+        let text = "Only SHA-256 is taken as proof, and many desk phones know MD5 only.";
+        found.push(Finding::new(Level::Warn, "md5_off", text, "Allow MD5 for such phones.", "/settings"));
+    }
+    found
+}
+
+/// Calls that were answered and lasted long enough to say something.
+fn talked(evidence: &Evidence) -> Vec<&CallRecord> {
+    let long = |call: &&CallRecord| lasted(call).is_some_and(|lasted| lasted >= LONG_ENOUGH_MS);
+    evidence.calls.iter().filter(long).collect()
+}
+
+fn lasted(call: &CallRecord) -> Option<i64> {
+    Some(call.ended_at?.0 - call.answered_at?.0)
+}
+
+fn nothing_to_see(calls: &[&CallRecord]) -> Option<Finding> {
+    calls.is_empty().then(|| {
+        Finding::new(
+            Level::Warn,
+            "no_calls_to_look_at",
+            "No call of more than three seconds was answered lately, so there is nothing to look at.",
+            "Make a call, talk for ten seconds, hang up, and look here again.",
+            "/calls",
+        )
+    })
+}
+
+fn no_sound(evidence: &Evidence) -> Vec<Finding> {
+    let calls = talked(evidence);
+    let mut found: Vec<Finding> = nothing_to_see(&calls).into_iter().collect();
+    let silent = |call: &&&CallRecord| call.packets_from_caller < SILENT && call.packets_from_callee < SILENT;
+    let mute = calls.iter().filter(silent).count();
+    let range = evidence.settings.rtp_ports;
+    if mute > 0 {
+        let text = format!("In {mute} of the last {} calls no sound arrived here from either side.", calls.len());
+        let fix = format!(
+            "Open UDP {} to {} towards this machine and forward them from the router; a forward to other ports loses the sound too.",
+            range.first, range.last
+        );
+        let level = if mute * 2 >= calls.len() { Level::Fail } else { Level::Warn };
+        found.push(Finding::new(level, "no_sound_from_either", text, fix, "/calls"));
+    } else if !calls.is_empty() {
+        let text = format!(
+            "Sound arrived from at least one side in each of the last {} calls, so the ports for sound are open.",
+            calls.len()
+        );
+        found.push(Finding::new(Level::Ok, "sound_arrives", text, "Look at “Only one of both is heard”.", "/calls"));
+    }
+    found
+}
+
+fn one_way(evidence: &Evidence) -> Vec<Finding> {
+    let calls = talked(evidence);
+    let mut found: Vec<Finding> = nothing_to_see(&calls).into_iter().collect();
+    let mut silent: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut spoke: BTreeMap<&str, usize> = BTreeMap::new();
+    for call in &calls {
+        for (who, packets, other) in [
+            (&call.caller, call.packets_from_caller, call.packets_from_callee),
+            (&call.callee, call.packets_from_callee, call.packets_from_caller),
+        ] {
+            if packets >= SILENT {
+                *spoke.entry(who).or_default() += 1;
+            } else if other >= SILENT {
+                *silent.entry(who).or_default() += 1;
+            }
+        }
+    }
+    for (who, count) in &silent {
+        let heard = spoke.get(who).copied().unwrap_or_default();
+        let (level, text, fix) = if heard == 0 {
+            (
+                Level::Fail,
+                format!(
+                    "No sound of {who} arrived here in {count} calls in which the other side was heard, and in none it did."
+                ),
+                "It is the network of that phone: its firewall lets no UDP out, or its router has SIP ALG on; switch ALG off, or use TLS in the phone. Is its microphone allowed for the app?",
+            )
+        } else {
+            (
+                Level::Warn,
+                format!("No sound of {who} arrived here in {count} calls, but it did in {heard}."),
+                "It depends on where the phone is: compare Wi-Fi with the mobile network.",
+            )
+        };
+        found.push(Finding::new(level, "no_sound_from_one", text, fix, "/calls"));
+    }
+    if silent.is_empty() && !calls.is_empty() {
+        let text = format!("Sound arrived from both sides in the last {} calls that lasted.", calls.len());
+        let fix = "What arrives here is sent on; look at the way from here to the phone that hears nothing.";
+        found.push(Finding::new(Level::Ok, "sound_both_ways", text, fix, "/calls"));
+    }
+    found
+}
+
+fn drops(evidence: &Evidence) -> Vec<Finding> {
+    let calls = talked(evidence);
+    let mut found: Vec<Finding> = nothing_to_see(&calls).into_iter().collect();
+    let count = |wanted: &dyn Fn(&CallRecord, i64) -> bool| {
+        calls.iter().filter(|call| lasted(call).is_some_and(|lasted| wanted(call, lasted))).count()
+    };
+    let failed = |call: &CallRecord| call.ending == Some(CallEnding::Failed);
+    let unconfirmed = count(&|call, lasted| failed(call) && UNCONFIRMED_MS.contains(&lasted));
+    let silence = count(&|call, _| call.ending == Some(CallEnding::Silence));
+    let half_minute =
+        count(&|call, lasted| call.ending == Some(CallEnding::Completed) && FORGOTTEN_MS.contains(&lasted));
+    if unconfirmed > 0 {
+        let text =
+            format!("{unconfirmed} calls ended after 32 seconds, because the answer was never confirmed (no ACK).");
+        let fix = "The router of that phone changes SIP: switch SIP ALG off there, or use TLS in the phone.";
+        found.push(Finding::new(Level::Fail, "answer_not_confirmed", text, fix, "/calls"));
+    }
+    if silence > 0 {
+        let seconds = evidence.settings.rtp_silence_seconds;
+        let text = format!(
+            "{silence} calls were ended by Nightbell, because no sound came from either side for {seconds} seconds."
+        );
+        let fix = "Look at “Nobody hears anything”; the ports for sound are closed somewhere.";
+        found.push(Finding::new(Level::Fail, "ended_for_silence", text, fix, "/calls"));
+    }
+    // People hang up then, too: only when it is most of the calls it is a pattern.
+    if half_minute >= 3 && half_minute * 2 > calls.len() {
+        let text = format!("{half_minute} of {} calls were hung up by a phone after 30 to 60 seconds.", calls.len());
+        let fix = "A router forgets the way to the phone, or the phone's session timer fails: use TCP or TLS in the phone, or a shorter registration.";
+        found.push(Finding::new(Level::Warn, "hung_up_by_the_minute", text, fix, "/calls"));
+    }
+    if found.is_empty() {
+        let text = format!("None of the last {} calls ended by itself; each was hung up by one of both.", calls.len());
+        found.push(Finding::new(Level::Ok, "no_dropped_calls", text, "", "/calls"));
+    }
+    found
+}
+
+fn asleep(extension: Option<ExtensionNumber>, facts: &Facts, evidence: &Evidence) -> Vec<Finding> {
+    let network = evidence.network.as_ref();
+    let Some(number) = extension else { return diagnosis::findings(Symptom::AllPhones, facts, network, None) };
+    let own: Vec<DeviceId> =
+        facts.devices.iter().filter(|device| device.extension == number).map(|device| device.id).collect();
+    let of_one = |id| diagnosis::findings(Symptom::OnlyThisDevice, facts, network, Some(id));
+    own.into_iter().flat_map(of_one).collect()
+}
+
+/// What only somebody with the phone or at the router can see.
+pub(crate) const fn to_check(complaint: Complaint) -> &'static [&'static str] {
+    match complaint {
+        Complaint::LoginFails => &[
+            "Does the phone show the name on the extension's page as its user name, and this installation's host name as its server?",
+            "Does it work over the mobile network but not in the office? Then the office's router has no way back in to its own public address (hairpin): give the phones a name that leads to the inner address.",
+            "Is the clock of the phone right? TLS fails when it is days off.",
+        ],
+        Complaint::NoSound | Complaint::SoundOneWay => &[
+            "Is the microphone allowed for the app, and is nobody muted?",
+            "Does it work between two phones in the office, but not with one outside? Then the forward of the sound ports is missing or wrong.",
+            "Is “SIP ALG”, “SIP helper” or “VoIP assistant” on in one of the routers? Switch it off; it breaks more than it repairs.",
+        ],
+        Complaint::CallDrops => &[
+            "After how many seconds? 32 is an answer that is not confirmed; 60 is usually a router; 900 or 1800 a session timer.",
+            "Is “SIP ALG” on in one of the routers? Switch it off.",
+            "Does the phone change from Wi-Fi to the mobile network at that moment? Its app must register anew; most do.",
+        ],
+        Complaint::PhoneDoesNotWake => diagnosis::to_check(Symptom::OnlyThisDevice),
+    }
+}
+
+#[cfg(test)]
+mod tests;
