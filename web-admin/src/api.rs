@@ -24,6 +24,7 @@ pub(crate) mod phones;
 pub(crate) mod push;
 pub(crate) mod settings;
 pub(crate) mod system;
+pub(crate) mod test_call;
 pub(crate) mod tokens;
 pub(crate) mod trouble;
 pub(crate) mod users;

@@ -66,7 +66,10 @@ impl From<CommandError> for Refusal {
             E::WrongSecret => (StatusCode::UNAUTHORIZED, None),
             E::NotPushed => (StatusCode::NOT_FOUND, Some("call")),
             E::NotBlocked(_) => (StatusCode::NOT_FOUND, Some("address")),
-            E::NothingToPush(_) | E::Full(_) => (StatusCode::CONFLICT, None),
+            E::NothingToPush(_) | E::NobodyToRing(_) | E::TestCallUnderWay(_) | E::Full(_) => {
+                (StatusCode::CONFLICT, None)
+            }
+            E::NoEcho => (StatusCode::SERVICE_UNAVAILABLE, None),
             E::RealmInUse => (StatusCode::CONFLICT, Some("realm")),
             E::Settings(wrong) => (StatusCode::UNPROCESSABLE_ENTITY, Some(wrong.field)),
             E::Number(_) => (StatusCode::BAD_REQUEST, Some("number")),

@@ -35,8 +35,14 @@ pub(crate) fn around(router: Router, state: &AdminState) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, ANSWER_WITHIN))
         .layer(middleware::from_fn(explain_bare_answers))
         .layer(middleware::from_fn_with_state(state.clone(), add))
+        .layer(middleware::from_fn_with_state(state.clone(), in_company_zone))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+}
+
+async fn in_company_zone(State(state): State<AdminState>, request: Request, next: Next) -> Response {
+    let zone = state.place.zone(&state.store).await;
+    crate::clock::in_zone(zone, next.run(request)).await
 }
 
 /// Refusals of the layers and extractors (cross-site, time, method, body size) are bare; the API promises problem+json for every error.

@@ -158,6 +158,7 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
         ("push-on", "Push is on."),
         ("push-off", "Push is off. Sleeping phones will not be woken."),
         ("device-forgotten", "The device was forgotten. It may register again if it still has its account."),
+        ("test-call", "It rings. Whoever answers hears themselves; the call ends by itself after a minute."),
         ("test-sent", "A test notice is on its way to every phone that can be pushed. The outcome appears below."),
         ("added", "Added. It works now: register a phone, or use “Add a phone”."),
         ("checked", "Checked. The result stands beside the credential."),
@@ -172,6 +173,8 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
         ("rotating", "The phone is told its other address at its next fetch; the one it has works until then."),
         ("window-open", "For ten minutes this one phone may come without its secret address. Switch it on now."),
         ("window-closed", "The pairing window is closed."),
+        ("certificate", "The certificate is in force. New connections get it from now on."),
+        ("setup-closed", "The setup is done. Everything in it can be changed at any time."),
         ("hung-up", "The call was ended."),
     ];
     known.into_iter().find(|(known, _)| *known == code).map(|(_, text)| text)

@@ -27,6 +27,7 @@ mod metrics;
 mod openapi;
 mod pages;
 mod password;
+mod place;
 mod reach;
 mod role;
 mod route;
@@ -43,6 +44,7 @@ mod token;
 mod tokens;
 mod trouble;
 mod users;
+mod welcome;
 mod words;
 
 pub use routes::{local_router, router};

@@ -31,6 +31,7 @@ use crate::error::code;
         openapi,
         api::extensions::list, api::extensions::add, api::extensions::get, api::extensions::change,
         api::extensions::remove, api::extensions::switch_push, api::extensions::test_push,
+        api::test_call::place,
         api::extensions::renew_secret, api::extensions::export, api::import::import,
         api::enrolments::list, api::enrolments::issue, api::enrolments::revoke,
         api::devices::registrations, api::devices::change, api::devices::test_push, api::devices::remove,

@@ -15,7 +15,7 @@ use crate::api::{
 use crate::api::{
     blocklist, calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import,
 };
-use crate::api::{events as api_events, idempotency, trouble as api_trouble};
+use crate::api::{events as api_events, idempotency, test_call, trouble as api_trouble};
 use crate::error::{ErrorPage, Problem, Refusal};
 use crate::headers::{self, OPEN_LIMIT, UPLOAD_LIMIT};
 use crate::pages::push_form::Adding;
@@ -33,6 +33,7 @@ use crate::{assets, events, openapi, session};
 
 mod desk_phones;
 mod enrolling;
+mod first_run;
 
 type Routes = Vec<Route>;
 
@@ -99,6 +100,7 @@ fn telephony() -> Routes {
             .post(Change(Extensions), extension::change),
         Route::at("/extensions/{number}/push").post(Change(Extensions), extension::switch_push),
         Route::at("/extensions/{number}/test-push").post(Change(Extensions), extension::test_push),
+        Route::at("/extensions/{number}/test-call").post(Change(Extensions), extension::test_call),
         Route::at("/extensions/{number}/secret")
             .get(Secret(Extensions), extension::confirm_secret)
             .post(Secret(Extensions), extension::renew_secret),
@@ -169,6 +171,7 @@ fn people() -> Routes {
     .into_iter()
     .chain(enrolling::pages())
     .chain(desk_phones::pages())
+    .chain(first_run::pages())
     .collect()
 }
 
@@ -186,6 +189,7 @@ pub(crate) fn api() -> Routes {
             .delete(Change(Extensions), api_extensions::remove),
         Route::at("/extensions/{number}/push").post(Change(Extensions), api_extensions::switch_push),
         Route::at("/extensions/{number}/test-push").post(Change(Extensions), api_extensions::test_push),
+        Route::at("/extensions/{number}/test-call").post(Change(Extensions), test_call::place),
         Route::at("/extensions/{number}/secret").post(Secret(Extensions), api_extensions::renew_secret),
         Route::at("/extensions/{number}/enrolments").post(Change(Extensions), enrolments::issue),
         Route::at("/enrolments").get(See(Extensions), enrolments::list),

@@ -13,6 +13,7 @@ use crate::api::idempotency::InProgress;
 use crate::audit::Audit;
 use crate::event_log::EventLog;
 use crate::password::Passwords;
+use crate::place::LivePlace;
 use crate::second_factor::Waiting;
 use crate::throttle::Throttle;
 use crate::tls::LiveCertificate;
@@ -63,6 +64,7 @@ pub struct AdminState {
     pub(crate) confirmations: Confirmations,
     pub(crate) audit: Audit,
     pub(crate) waiting: Waiting,
+    pub(crate) place: LivePlace,
     pub(crate) event_log: EventLog,
     pub(crate) in_progress: InProgress,
 }
@@ -100,6 +102,7 @@ impl AdminState {
             confirmations: Confirmations::default(),
             audit: Audit::default(),
             waiting: Waiting::default(),
+            place: LivePlace::default(),
             event_log,
             in_progress: InProgress::default(),
         }

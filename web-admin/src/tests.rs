@@ -9,6 +9,7 @@ mod audit;
 mod contract;
 mod desk_phones;
 mod events;
+mod first_run;
 mod idempotency;
 mod own;
 mod pages;

@@ -4,6 +4,7 @@ mod flows;
 mod probes;
 mod promises;
 mod sleeping_in_a_call;
+mod test_calls;
 mod within_a_call;
 mod world;
 

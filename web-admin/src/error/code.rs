@@ -62,6 +62,8 @@ pub(crate) const CODES: &[Code] = &[
     code(&[409], "username_taken", "the account exists already"),
     code(&[409], "realm_in_use", "accounts exist, and their digests contain the realm"),
     code(&[409], "nothing_to_push", "no phone of it can be pushed"),
+    code(&[409], "nobody_to_ring", "no phone of it is registered or can be woken"),
+    code(&[409], "test_call_under_way", "it is being tested at this moment"),
     code(&[409], "name_taken", "somebody has this name already"),
     code(&[409], "user_disabled", "they may not sign in"),
     code(&[409], "last_owner", "nobody else could change everything"),
@@ -145,6 +147,7 @@ pub(crate) const CODES: &[Code] = &[
     code(&[503], "busy", "too much at once; nothing was changed, try again"),
     code(&[503], "stopping", "Nightbell stops"),
     code(&[503], "not_saved", "the database did not take it"),
+    code(&[503], "no_echo", "test calls have no sound since this start"),
     code(&[503], "draining", "Nightbell takes no new calls"),
     code(&[504], "timeout", "took too long and was given up"),
 ];

@@ -59,3 +59,34 @@ fn both_listeners_can_be_configured() {
     assert_eq!(live.https_config().unwrap().alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
     assert!(live.sip_config().unwrap().alpn_protocols.is_empty());
 }
+
+#[test]
+fn a_certificate_that_does_not_fit_is_refused_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let live = load_or_make(dir.path(), "pbx.example.com").unwrap();
+    let before = live.info();
+    let made = |name: &str, until: i32| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(until, 1, 1);
+        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    };
+    let (good, other) = (made("*.example.com", 2090), made("pbx.example.org", 2090));
+    let cases = [
+        ((&other.0, &other.1), "certificate", "phones connect to pbx.example.com"),
+        ((&made("pbx.example.com", 2020).0, &good.1), "key", "does not belong"),
+        ((&good.0, &other.1), "key", "does not belong"),
+        ((&String::from("no certificate"), &good.1), "certificate", "no certificate"),
+        ((&good.0, &String::from("no key")), "key", "no private key"),
+    ];
+    for ((chain, key), field, problem) in cases {
+        let unfit = live.install(chain, key).unwrap_err();
+        assert_eq!(unfit.field(), field, "{unfit}");
+        assert!(unfit.to_string().contains(problem), "{unfit}");
+        assert_eq!(live.info(), before);
+    }
+    let ended = made("pbx.example.com", 2020);
+    assert!(live.install(&ended.0, &ended.1).unwrap_err().to_string().contains("ended on 2020-01-01"));
+    assert_eq!(live.install(&good.0, &good.1).unwrap().names, ["*.example.com"]);
+    assert!(!load_or_make(dir.path(), "pbx.example.com").unwrap().info().self_made);
+}
