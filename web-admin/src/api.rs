@@ -23,6 +23,7 @@ pub(crate) mod me;
 pub(crate) mod phones;
 pub(crate) mod push;
 pub(crate) mod settings;
+pub(crate) mod setup;
 pub(crate) mod system;
 pub(crate) mod test_call;
 pub(crate) mod tokens;

@@ -37,6 +37,7 @@ mod secret;
 mod serve;
 mod session;
 pub mod setup;
+mod setup_file;
 mod state;
 mod throttle;
 pub mod tls;

@@ -43,7 +43,7 @@ use crate::error::code;
         api::desk_phones::renew_address, api::desk_phones::rotate, api::desk_phones::window,
         api::settings::get, api::settings::put,
         api::system::status, api::system::doctor, api::system::metrics,
-        api::system::setup_link, api::events::stream, api::trouble::diagnosis,
+        api::system::setup_link, api::setup::carry_out, api::events::stream, api::trouble::diagnosis,
         api::users::list, api::users::add, api::users::get, api::users::change, api::users::remove, api::users::invite,
         api::users::reset_factor, api::users::policy, api::users::put_policy,
         api::account::sessions, api::account::end_session,

@@ -10,7 +10,7 @@ use axum::{Router, middleware};
 
 use crate::api::{
     account as api_account, acrobits as api_acrobits, audit as api_audit, me as api_me, push as api_push,
-    settings as api_settings, system as api_system, tokens as api_tokens, users as api_users,
+    settings as api_settings, setup as api_setup, system as api_system, tokens as api_tokens, users as api_users,
 };
 use crate::api::{
     blocklist, calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import,
@@ -248,7 +248,10 @@ pub(crate) fn api() -> Routes {
 
 /// The part of the API that only the owner on the machine itself may use.
 pub(crate) fn local_api() -> Routes {
-    vec![Route::at("/setup-link").post(Socket, api_system::setup_link)]
+    vec![
+        Route::at("/setup-link").post(Socket, api_system::setup_link),
+        Route::at("/setup").post(Socket, api_setup::carry_out).limit(UPLOAD_LIMIT),
+    ]
 }
 
 /// Where the API begins.

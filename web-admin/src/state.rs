@@ -17,6 +17,7 @@ use crate::place::LivePlace;
 use crate::second_factor::Waiting;
 use crate::throttle::Throttle;
 use crate::tls::LiveCertificate;
+use crate::welcome::LiveKept;
 
 /// Event streams one session may hold: six browser tabs.
 const STREAMS_EACH: usize = 6;
@@ -65,6 +66,7 @@ pub struct AdminState {
     pub(crate) audit: Audit,
     pub(crate) waiting: Waiting,
     pub(crate) place: LivePlace,
+    pub(crate) welcome: LiveKept,
     pub(crate) event_log: EventLog,
     pub(crate) in_progress: InProgress,
 }
@@ -103,6 +105,7 @@ impl AdminState {
             audit: Audit::default(),
             waiting: Waiting::default(),
             place: LivePlace::default(),
+            welcome: LiveKept::default(),
             event_log,
             in_progress: InProgress::default(),
         }

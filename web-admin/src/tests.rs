@@ -15,6 +15,7 @@ mod own;
 mod pages;
 mod roles;
 mod second_factor;
+mod setup_file;
 mod signing_in;
 mod tokens;
 mod users;

@@ -196,9 +196,8 @@ impl LiveCertificate {
         Ok(changed)
     }
 
-    /// Checks a certificate of the admin's with its key, both in PEM, and puts it in force at once. On any error the
-    /// certificate in use stays, and so do the files.
-    pub(crate) fn install(&self, chain: &str, key: &str) -> Result<CertificateInfo, Unfit> {
+    /// Checks a certificate of the admin's with its key, both in PEM.
+    pub(crate) fn check(&self, chain: &str, key: &str) -> Result<CertificateInfo, Unfit> {
         let named = |name: &str| PathBuf::from(name);
         let found = files::parse(chain.as_bytes(), key.as_bytes(), &named(CERT_FIELD), &named(KEY_FIELD))?.info;
         let host = &self.place.public_host;
@@ -208,6 +207,12 @@ impl LiveCertificate {
         if !found.names.iter().any(|name| covers(name, host)) {
             return Err(Unfit::OtherName { names: found.names.join(", "), host: host.clone() });
         }
+        Ok(found)
+    }
+
+    /// Checks it and puts it in force at once. On any error the certificate in use stays, and so do the files.
+    pub(crate) fn install(&self, chain: &str, key: &str) -> Result<CertificateInfo, Unfit> {
+        self.check(chain, key)?;
         files::write(&self.place.folder, chain, key)?;
         self.reload()?;
         Ok(self.info())

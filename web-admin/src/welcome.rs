@@ -1,4 +1,4 @@
-//! The first run: seven steps from an empty installation to a phone that rang.
+//! The first run: eight steps from an empty installation to a phone that rang.
 //!
 //! Nothing of a step is kept here but whether it was skipped: a step is done when what it is for is there, however it came
 //! there, so the list is right after a restart, after an import by the API and when somebody comes back to it later.
@@ -6,6 +6,7 @@
 pub(crate) mod store;
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use pbx_core::store::StoreError;
 use pbx_core::switchboard::command::{Command, Reply};
@@ -14,15 +15,17 @@ use serde::{Deserialize, Serialize};
 use crate::adding::unexpected;
 use crate::error::Refusal;
 use crate::place::place;
+use crate::second_factor;
 use crate::state::AdminState;
 
 /// The area of the settings.
 const AREA: &str = "welcome";
 
 /// One step, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Step {
+    SecondFactor,
     Place,
     Certificate,
     Network,
@@ -33,12 +36,21 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Place, Self::Certificate, Self::Network, Self::Extensions, Self::Push, Self::Mail, Self::Phone];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::SecondFactor,
+        Self::Place,
+        Self::Certificate,
+        Self::Network,
+        Self::Extensions,
+        Self::Push,
+        Self::Mail,
+        Self::Phone,
+    ];
 
     /// Its word in addresses and in the store.
     pub(crate) const fn code(self) -> &'static str {
         match self {
+            Self::SecondFactor => "second_factor",
             Self::Place => "place",
             Self::Certificate => "certificate",
             Self::Network => "network",
@@ -55,6 +67,7 @@ impl Step {
 
     pub(crate) const fn title(self) -> &'static str {
         match self {
+            Self::SecondFactor => "A second factor for you",
             Self::Place => "Where you are",
             Self::Certificate => "Public name and certificate",
             Self::Network => "The way to the push services",
@@ -68,6 +81,9 @@ impl Step {
     /// Why it is there.
     pub(crate) const fn why(self) -> &'static str {
         match self {
+            Self::SecondFactor => {
+                "Whoever learns the owner's password can listen to everything set up here. A code from your phone stops that."
+            }
             Self::Place => "Times on every page are written in your time zone.",
             Self::Certificate => {
                 "Phones and browsers trust this machine by its certificate. Most phone apps refuse a self-made one."
@@ -83,6 +99,7 @@ impl Step {
     /// Where it is done.
     pub(crate) const fn link(self) -> &'static str {
         match self {
+            Self::SecondFactor => "/account/second-factor",
             Self::Place => "/welcome/place",
             Self::Certificate => "/welcome/certificate",
             Self::Network => "/push/network",
@@ -103,12 +120,37 @@ pub(crate) struct Kept {
     pub(crate) closed: bool,
 }
 
+/// What is kept, in memory as well: every page asks whether to show the way back to the setup.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LiveKept(Arc<RwLock<Option<Kept>>>);
+
+impl LiveKept {
+    fn known(&self) -> Option<Kept> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn put(&self, kept: &Kept) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(kept.clone());
+    }
+}
+
+/// For the menu: the setup goes on. Set for every request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GoesOn(pub(crate) bool);
+
 pub(crate) async fn kept(state: &AdminState) -> Result<Kept, StoreError> {
-    Ok(store::load(&state.store, AREA).await?.unwrap_or_default())
+    if let Some(kept) = state.welcome.known() {
+        return Ok(kept);
+    }
+    let kept: Kept = store::load(&state.store, AREA).await?.unwrap_or_default();
+    state.welcome.put(&kept);
+    Ok(kept)
 }
 
 pub(crate) async fn keep(state: &AdminState, kept: &Kept) -> Result<(), StoreError> {
-    store::put(&state.store, AREA, kept).await
+    store::put(&state.store, AREA, kept).await?;
+    state.welcome.put(kept);
+    Ok(())
 }
 
 /// How far a step is.
@@ -127,6 +169,7 @@ pub(crate) async fn progress(state: &AdminState) -> Result<Vec<(Step, Progress)>
     let mut steps = Vec::with_capacity(Step::ALL.len());
     for step in Step::ALL {
         let done = match step {
+            Step::SecondFactor => second_factor::store::anybody(&state.store).await?,
             Step::Place => !place(&state.store).await?.time_zone.is_empty(),
             Step::Certificate => !state.site.certificate.info().self_made,
             Step::Network => checked,

@@ -116,6 +116,12 @@ impl Browser {
         self.ask(&format!("/element/{element}/value"), json!({ "text": text })).await;
     }
 
+    /// Chooses an option of a selection by its value.
+    pub(crate) async fn choose(&self, css: &str, value: &str) {
+        let element = self.element(&format!("{css} option[value='{value}']")).await;
+        self.ask(&format!("/element/{element}/click"), json!({})).await;
+    }
+
     /// Clicks a button or link and waits for the page it leads to.
     pub(crate) async fn click(&self, css: &str) {
         let element = self.element(css).await;
@@ -187,13 +193,15 @@ impl Browser {
     /// What axe-core (tests/axe) holds against the page, one line each; only what it calls serious or critical.
     pub(crate) async fn barriers(&self) -> Vec<String> {
         const AXE: &str = include_str!("../../axe/axe.min.js");
-        let script = format!(
-            "{AXE};const done = arguments[arguments.length - 1];\
-             axe.run(document, {{ resultTypes: ['violations'] }}).then(\
+        // Sent once for each page: it is half a megabyte.
+        if self.run("return typeof axe").await != "object" {
+            self.run(AXE).await;
+        }
+        let script = "const done = arguments[arguments.length - 1];\
+             axe.run(document, { resultTypes: ['violations'] }).then(\
              (found) => done(found.violations.filter((it) => ['serious', 'critical'].includes(it.impact)).flatMap(\
-             (it) => it.nodes.map((node) => `${{it.id}}: ${{node.html}} ${{node.failureSummary}}`))),\
-             (error) => done([String(error)]));"
-        );
+             (it) => it.nodes.map((node) => `${it.id}: ${node.html} ${node.failureSummary}`))),\
+             (error) => done([String(error)]));";
         let found = self.ask("/execute/async", json!({ "script": script, "args": [] })).await;
         let lines = found.as_array().cloned().unwrap_or_else(|| vec![found]);
         lines.iter().map(|line| line.as_str().map_or_else(|| line.to_string(), str::to_owned)).collect()

@@ -85,6 +85,7 @@ pub(crate) const CODES: &[Code] = &[
     code(&[415], "not_json", "the body is not JSON, or does not say so"),
     code(&[422], "push_malformed", "a push token or app id that is none"),
     code(&[422], "seq_malformed", "the number of a report is not above 0"),
+    code(&[422], "setup_has_errors", "nothing was changed; `fields` names what is wrong"),
     code(&[422], "import_has_errors", "nothing was imported; `errors` names the lines"),
     code(&[422], "mail_setting_malformed", "a mail server cannot be used like this"),
     code(&[422], "nobody", "the order is for nobody"),

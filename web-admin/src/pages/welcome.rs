@@ -11,6 +11,7 @@ use crate::clock;
 use crate::error::{Refusal, render};
 use crate::form::{Errors, Input};
 use crate::layout::{Frame, Layout, Menu};
+use crate::place::countries::COUNTRIES;
 use crate::place::{self, Place};
 use crate::state::AdminState;
 use crate::welcome::{Progress, Step, keep, kept, progress};
@@ -45,7 +46,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
     let steps = progress(&state).await?;
     let is = |wanted: Progress| move |(_, progress): &&(Step, Progress)| *progress == wanted;
     Ok(render(&WelcomePage {
-        layout: frame.layout("Set up Nightbell", Menu::Dashboard),
+        layout: frame.layout("Set up Nightbell", Menu::Setup),
         done: steps.iter().filter(is(Progress::Done)).count(),
         next: steps.iter().find(is(Progress::Open)).map(|(step, _)| *step),
         lines: steps
@@ -81,6 +82,8 @@ pub(crate) async fn close(State(state): State<AdminState>) -> Page {
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct PlaceForm {
     #[serde(default)]
+    country: String,
+    #[serde(default)]
     time_zone: String,
 }
 
@@ -88,40 +91,48 @@ pub(crate) struct PlaceForm {
 #[template(path = "welcome_place.html")]
 struct PlacePage {
     layout: Layout,
+    country: Input,
     zone: Input,
     zones: Vec<String>,
     now: String,
 }
 
-fn place_page(frame: &Frame, typed: &str, errors: &Errors) -> Response {
+fn place_page(frame: &Frame, (country, zone): (&str, &str), errors: &Errors) -> Response {
     let mut zones: Vec<String> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
     zones.retain(|name| name.contains('/') && !name.starts_with("Etc/"));
+    let mut countries = vec![("", "Choose a country")];
+    countries.extend(COUNTRIES.iter().map(|one| (one.code, one.name)));
     render(&PlacePage {
-        layout: frame.layout(Step::Place.title(), Menu::Dashboard),
-        zone: Input::new("time_zone", "Time zone", typed, errors)
-            .hint("Begin to type a continent or a city, for example Europe/Berlin.")
-            .more("list=zones required autocomplete=off autocapitalize=none spellcheck=false"),
+        layout: frame.layout(Step::Place.title(), Menu::Setup),
+        country: Input::new("country", "Country", country, errors).choices(&countries),
+        zone: Input::new("time_zone", "Time zone", zone, errors)
+            .hint(
+                "Leave it empty for that of your country. Otherwise a continent and a city, for example Europe/Berlin.",
+            )
+            .more("list=zones autocomplete=off autocapitalize=none spellcheck=false"),
         zones,
         now: clock::stamp(clock::now()).text,
     })
 }
 
 pub(crate) async fn place_form(State(state): State<AdminState>, frame: Frame) -> Page {
-    let saved = place::place(&state.store).await?.time_zone;
-    let shown = if saved.is_empty() { clock::zone_name() } else { saved };
-    Ok(place_page(&frame, &shown, &Errors::default()))
+    let saved = place::place(&state.store).await?;
+    Ok(place_page(&frame, (&saved.country, &saved.time_zone), &Errors::default()))
 }
 
 pub(crate) async fn save_place(State(state): State<AdminState>, frame: Frame, Form(form): Form<PlaceForm>) -> Page {
-    let name = form.time_zone.trim();
-    let Some(zone) = place::parse(name) else {
-        let mut errors = Errors::default();
-        errors.put("time_zone", format!("“{name}” is no time zone; choose one from the list, such as Europe/Berlin"));
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, place_page(&frame, name, &errors)).into_response());
-    };
-    let time_zone = zone.iana_name().unwrap_or(name).to_owned();
-    state.place.save(&state.store, &Place { time_zone }).await?;
-    go("/welcome?done=saved")
+    match Place::read(&form.country, &form.time_zone) {
+        Ok(place) => {
+            state.place.save(&state.store, &place).await?;
+            go("/welcome?done=saved")
+        }
+        Err(unfit) => {
+            let mut errors = Errors::default();
+            errors.put(unfit.field, unfit.problem);
+            let page = place_page(&frame, (&form.country, form.time_zone.trim()), &errors);
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+        }
+    }
 }
 
 #[derive(Template)]
@@ -175,5 +186,5 @@ const APPS: &[App] = &[
 ];
 
 pub(crate) async fn push(frame: Frame) -> Page {
-    Ok(render(&PushPage { layout: frame.layout(Step::Push.title(), Menu::Dashboard), apps: APPS }))
+    Ok(render(&PushPage { layout: frame.layout(Step::Push.title(), Menu::Setup), apps: APPS }))
 }

@@ -86,7 +86,7 @@ async fn check_name(host: &str) -> NameCheck {
 async fn shown(state: &AdminState, frame: &Frame, (chain, errors): (&str, &Errors)) -> Response {
     let (certificate, host) = (state.site.certificate.info(), state.site.certificate.public_host());
     render(&CertificatePage {
-        layout: frame.layout(Step::Certificate.title(), Menu::System),
+        layout: frame.layout(Step::Certificate.title(), Menu::Setup),
         host: host.to_owned(),
         name: check_name(host).await,
         ends: When::relative(certificate.not_after, clock::now()),

@@ -1,23 +1,30 @@
-//! `/welcome/phone`: a QR code, and a page that turns green when the phone has registered, was woken and rang.
+//! `/welcome/phone`: a QR code, and a page that turns green when the phone has registered, rang, and was woken.
+//!
+//! Nightbell itself rings it (`switchboard::test_call`), so one phone is enough. The page follows by itself; without scripts it
+//! is loaded anew every few seconds.
 
 use askama::Template;
 use axum::extract::{Form, Path, State};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use pbx_core::model::{CallId, ExtensionNumber, Presence, TimelineStep};
 use pbx_core::store::call_log::{self, CallFilter};
 use pbx_core::switchboard::command::ExtensionDetail;
 use serde::Deserialize;
 
-use super::Page;
 use super::extension::in_path;
+use super::{Page, go};
 use crate::adding::all_extensions;
+use crate::api::calls::living;
 use crate::api::enrolments::lifetime;
 use crate::api::extensions::show;
+use crate::api::test_call;
 use crate::clock;
 use crate::error::{Refusal, render};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
 use crate::welcome::Step;
+use crate::words;
 
 /// Calls looked at for one that rang; older ones are no news.
 const CALLS: u32 = 10;
@@ -35,7 +42,7 @@ pub(crate) async fn choose(State(state): State<AdminState>, frame: Frame) -> Pag
         (number.to_string(), if name.is_empty() { number.to_string() } else { format!("{number} {name}") })
     };
     Ok(render(&ChoosePage {
-        layout: frame.layout(Step::Phone.title(), Menu::Dashboard),
+        layout: frame.layout(Step::Phone.title(), Menu::Setup),
         extensions: extensions.map(|it| line(it.extension.number, it.extension.name.to_string())).collect(),
     }))
 }
@@ -58,9 +65,21 @@ struct PhonePage {
     woke_after: String,
     /// The call in which it rang.
     rang: Option<CallId>,
+    /// Why it could not be rung just now; empty otherwise.
+    problem: String,
+    /// A call of Nightbell's own rings it now.
+    ringing: bool,
     /// The QR code; empty when the link can no longer be shown.
     svg: String,
     url: String,
+}
+
+/// What a page shows besides how far the phone is.
+#[derive(Debug, Default)]
+struct Shown {
+    svg: String,
+    url: String,
+    problem: String,
 }
 
 async fn rang(state: &AdminState, number: ExtensionNumber) -> Result<Option<CallId>, Refusal> {
@@ -74,21 +93,32 @@ async fn rang(state: &AdminState, number: ExtensionNumber) -> Result<Option<Call
     Ok(None)
 }
 
-async fn has_rung(state: &AdminState, call: CallId) -> Result<bool, Refusal> {
-    Ok(call_log::timeline(&state.store, call).await?.iter().any(|entry| entry.step == TimelineStep::Ringing))
+/// Some phones answer at once, without a word before.
+fn is_ring(step: TimelineStep) -> bool {
+    step == TimelineStep::Ringing || step == TimelineStep::Answered
 }
 
-async fn shown(state: &AdminState, frame: &Frame, detail: ExtensionDetail, (svg, url): (String, String)) -> Page {
+async fn has_rung(state: &AdminState, call: CallId) -> Result<bool, Refusal> {
+    Ok(call_log::timeline(&state.store, call).await?.iter().any(|entry| is_ring(entry.step)))
+}
+
+async fn shown(state: &AdminState, frame: &Frame, detail: ExtensionDetail, what: Shown) -> Page {
+    let Shown { svg, url, problem } = what;
     let number = detail.line.extension.number;
     let woke = detail.device_list.iter().filter_map(|device| device.last_wake.as_ref()?.woke_after_ms).next_back();
     Ok(render(&PhonePage {
-        layout: frame.layout(format!("{}: {number}", Step::Phone.title()), Menu::Dashboard),
+        layout: frame.layout(format!("{}: {number}", Step::Phone.title()), Menu::Setup),
         number,
         registered: detail.line.presence == Presence::Registered,
         sleeping: detail.line.presence == Presence::ReachableByPush,
         can_be_woken: detail.device_list.iter().any(|device| device.wake_target.is_some()),
         woke_after: woke.map(clock::span).unwrap_or_default(),
         rang: rang(state, number).await?,
+        problem: words::sentence(&problem),
+        ringing: living(state)
+            .await?
+            .iter()
+            .any(|call| call.callee == number.to_string() && call.answered_at.is_none()),
         svg,
         url,
     }))
@@ -102,10 +132,25 @@ pub(crate) async fn issue(
     let number = in_path(form.number.trim())?;
     let issued = state.enrolments.issue(number, "First phone", lifetime(None)).await?;
     let detail = show(&state, number).await?;
-    shown(&state, &frame, detail, (issued.svg.into_inner(), issued.url.into_inner())).await
+    let what = Shown { svg: issued.svg.into_inner(), url: issued.url.into_inner(), problem: String::new() };
+    shown(&state, &frame, detail, what).await
+}
+
+/// "Call me", and "ring me" once the app is closed.
+pub(crate) async fn ring(State(state): State<AdminState>, frame: Frame, Path(text): Path<String>) -> Page {
+    let number = in_path(&text)?;
+    match test_call::ring(&state, number).await {
+        Ok(_) => go(&format!("/welcome/phone/{number}")),
+        Err(refusal) if refusal.status == StatusCode::CONFLICT => {
+            let what = Shown { problem: refusal.detail, ..Shown::default() };
+            let page = shown(&state, &frame, show(&state, number).await?, what).await?;
+            Ok((StatusCode::CONFLICT, page).into_response())
+        }
+        Err(refusal) => Err(refusal.into()),
+    }
 }
 
 pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Path(text): Path<String>) -> Page {
     let detail = show(&state, in_path(&text)?).await?;
-    shown(&state, &frame, detail, Default::default()).await
+    shown(&state, &frame, detail, Shown::default()).await
 }

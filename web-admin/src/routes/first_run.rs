@@ -25,6 +25,7 @@ pub(super) fn pages() -> Routes {
         Route::at("/welcome/phone")
             .get(Change(Extensions), welcome_phone::choose)
             .post(Change(Extensions), welcome_phone::issue),
+        Route::at("/welcome/phone/{number}/ring").post(Change(Extensions), welcome_phone::ring),
         Route::at("/welcome/phone/{number}").get(See(Extensions), welcome_phone::page),
     ]
 }
