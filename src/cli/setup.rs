@@ -7,6 +7,8 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -122,7 +124,9 @@ fn file(path: &Path) -> Result<String, String> {
     if std::fs::metadata(path).map_err(failed)?.len() > MAX_BYTES {
         return Err("is larger than anything a setup needs; check the path".to_owned());
     }
-    std::fs::read_to_string(path).map_err(failed)
+    // What is no text is a .p12 file, which the server takes in base64.
+    let bytes = std::fs::read(path).map_err(failed)?;
+    Ok(String::from_utf8(bytes).unwrap_or_else(|binary| STANDARD.encode(binary.as_bytes())))
 }
 
 #[cfg(test)]

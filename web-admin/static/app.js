@@ -94,7 +94,9 @@
   const button = document.getElementById("theme");
   const wear = (theme) => {
     if (theme === "dark" || theme === "light") root.dataset.theme = theme;
-    if (button) button.textContent = isDark() ? "Light colours" : "Dark colours";
+    if (!button) return;
+    button.textContent = isDark() ? "Light" : "Dark";
+    button.setAttribute("aria-label", `${button.textContent} colours`);
   };
   let chosen = null;
   try { chosen = localStorage.getItem("theme"); } catch { /* A browser that keeps nothing follows the system. */ }

@@ -175,7 +175,7 @@ impl Browser {
 
     /// Changes the width of the window and what the system prefers, without loading anything.
     pub(crate) async fn wear(&self, look: Look) {
-        let size = json!({ "width": look.width, "height": 800, "deviceScaleFactor": 1, "mobile": false });
+        let size = json!({ "width": look.width, "height": 800, "deviceScaleFactor": 1, "mobile": look.width < 500 });
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
         let scheme = if look.dark { "dark" } else { "light" };
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });

@@ -60,6 +60,12 @@ async fn the_first_phone_gets_a_code_and_the_page_says_what_it_waits_for() {
     let (bench, cookie) = Bench::signed_in().await;
     assert!(bench.get("/welcome/phone", &cookie).await.body.contains("No extension yet"));
     bench.add("101", "Anna").await;
+    let mut tx = bench.store.begin().await.unwrap();
+    query("INSERT INTO extension (number, name, push_enabled, created_at) VALUES ('101', 'Anna', TRUE, 0)")
+        .execute(&mut tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
     let code = bench.post("/welcome/phone", &cookie, "number=101").await;
     assert!(code.body.contains("<svg") && code.body.contains("Waiting for the phone"), "{}", code.body);
     let later = bench.get("/welcome/phone/101", &cookie).await;
