@@ -110,6 +110,7 @@ async fn answer_the_questions(server: &TestServer, browser: &Browser) -> TestApn
 
     browser.click("#next-step").await;
     browser.shows("Nightbell made this certificate itself").await;
+    browser.shows("with the certificate in force").await;
     let ((chain, key), (_, other_key)) = (own_certificate(), own_certificate());
     browser.fill("[name=certificate]", &chain).await;
     browser.fill("[name=key]", &other_key).await;
@@ -118,6 +119,8 @@ async fn answer_the_questions(server: &TestServer, browser: &Browser) -> TestApn
     browser.fill("[name=key]", &key).await;
     browser.click("main button.primary").await;
     browser.shows("The certificate is in force").await;
+    browser.shows("a certificate authority").await;
+    browser.shows("with the certificate in force").await;
 
     // The key that the stand-in takes, in place of Apple's; so the way to it is what the network check looks at.
     let apns = server.apns().await;

@@ -38,6 +38,14 @@ pub struct Site {
 }
 
 impl Site {
+    /// The port in the public address.
+    pub(crate) fn port(&self) -> u16 {
+        let rest = self.public_url.split_once("://").map_or(self.public_url.as_str(), |(_, rest)| rest);
+        let authority = rest.split('/').next().unwrap_or("");
+        let port = authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'));
+        port.and_then(|(_, port)| port.parse().ok()).unwrap_or(443)
+    }
+
     /// The host in the public address, without port and brackets.
     pub fn host(&self) -> &str {
         let rest = self.public_url.split_once("://").map_or(self.public_url.as_str(), |(_, rest)| rest);

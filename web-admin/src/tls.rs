@@ -5,6 +5,7 @@
 //! and made anew when the public name changes; a certificate of the admin's is never touched.
 
 mod files;
+pub(crate) mod reach;
 mod self_made;
 
 pub(crate) use self_made::own_addresses;

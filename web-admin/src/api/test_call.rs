@@ -30,8 +30,8 @@ pub(crate) async fn place(
 
 /// Rings the extension.
 pub(crate) async fn ring(state: &AdminState, number: ExtensionNumber) -> Result<CallId, Refusal> {
-    match state.switchboard.ask(Command::PlaceTestCall(number)).await? {
-        Reply::TestCall(call) => Ok(call),
-        _ => Err(unexpected()),
-    }
+    let Reply::TestCall(call) = state.switchboard.ask(Command::PlaceTestCall(number)).await? else {
+        return Err(unexpected());
+    };
+    Ok(call)
 }

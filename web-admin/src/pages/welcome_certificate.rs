@@ -14,6 +14,7 @@ use crate::error::render;
 use crate::form::{Errors, Input, Parts};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::tls::reach::{Answers, who_answers};
 use crate::tls::{CertificateInfo, own_addresses};
 use crate::welcome::Step;
 use crate::words::{Badge, When};
@@ -27,6 +28,7 @@ struct CertificatePage {
     layout: Layout,
     host: String,
     name: NameCheck,
+    answers: NameCheck,
     certificate: CertificateInfo,
     ends: When,
     problem: String,
@@ -83,12 +85,36 @@ async fn check_name(host: &str) -> NameCheck {
     )
 }
 
+/// Who answers under the public name at the port of these pages, asked from here.
+async fn check_answers(state: &AdminState) -> NameCheck {
+    let live = &state.site.certificate;
+    let (host, port) = (live.public_host(), state.site.port());
+    match who_answers(host, port, &live.info()).await {
+        Answers::Here => {
+            let text = format!("This Nightbell answers at {host}, port {port}, with the certificate in force.");
+            NameCheck::new(Badge::new("ok", "✓", "Answers"), text, "")
+        }
+        Answers::SomebodyElse(names) => NameCheck::new(
+            Badge::new("bad", "✕", "Somebody else"),
+            format!("At {host}, port {port}, another server answers, with a certificate for {names}."),
+            "Correct the record of the name, or the forwarding of that port in the router.",
+        ),
+        Answers::Nobody(why) => NameCheck::new(
+            Badge::new("warn", "▲", "No answer"),
+            format!("From here nobody answers at {host}, port {port} ({why})."),
+            "Some routers cannot be reached from inside under their own name. Try that address from a phone without Wi-Fi; if it fails there, too, forward the port to this machine.",
+        ),
+    }
+}
+
 async fn shown(state: &AdminState, frame: &Frame, (chain, errors): (&str, &Errors)) -> Response {
+    let (name, answers) = tokio::join!(check_name(state.site.certificate.public_host()), check_answers(state));
     let (certificate, host) = (state.site.certificate.info(), state.site.certificate.public_host());
     render(&CertificatePage {
         layout: frame.layout(Step::Certificate.title(), Menu::Setup),
         host: host.to_owned(),
-        name: check_name(host).await,
+        name,
+        answers,
         ends: When::relative(certificate.not_after, clock::now()),
         certificate,
         problem: errors.of(""),

@@ -62,7 +62,7 @@ fn read_one(path: &Path) -> Result<Option<Vec<u8>>, TlsError> {
     }
 }
 
-fn describe(certificate: &CertificateDer<'_>) -> Option<CertificateInfo> {
+pub(super) fn describe(certificate: &CertificateDer<'_>) -> Option<CertificateInfo> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     let fingerprint: Vec<String> = Sha256::digest(certificate).iter().map(|byte| format!("{byte:02X}")).collect();
     let names = match parsed.subject_alternative_name() {

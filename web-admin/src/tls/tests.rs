@@ -90,3 +90,28 @@ fn a_certificate_that_does_not_fit_is_refused_and_changes_nothing() {
     assert_eq!(live.install(&good.0, &good.1).unwrap().names, ["*.example.com"]);
     assert!(!load_or_make(dir.path(), "pbx.example.com").unwrap().info().self_made);
 }
+
+#[tokio::test]
+async fn who_answers_under_the_public_name_is_told_apart() {
+    use super::reach::{Answers, who_answers};
+
+    let dir = tempfile::tempdir().unwrap();
+    let live = load_or_make(&dir.path().join("here"), "localhost").unwrap();
+    let other = load_or_make(&dir.path().join("there"), "localhost").unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let acceptor = tokio_rustls::TlsAcceptor::from(live.https_config().unwrap());
+    let serving = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = acceptor.accept(stream).await;
+        }
+    });
+    assert_eq!(who_answers("127.0.0.1", port, &live.info()).await, Answers::Here);
+    let Answers::SomebodyElse(names) = who_answers("127.0.0.1", port, &other.info()).await else {
+        panic!("another certificate is another server")
+    };
+    assert!(names.contains("localhost"), "{names}");
+    serving.abort();
+    let _ = serving.await;
+    assert!(matches!(who_answers("127.0.0.1", port, &live.info()).await, Answers::Nobody(_)));
+}

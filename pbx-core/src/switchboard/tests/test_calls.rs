@@ -9,10 +9,9 @@ use crate::switchboard::output::Side;
 use super::world::{self, APP, DESK, World, header};
 
 fn place(world: &mut World, number: &str) -> CallId {
-    match world.ask(Command::PlaceTestCall(number.parse().unwrap())) {
-        Reply::TestCall(call) => call,
-        other => panic!("{other:?}"),
-    }
+    let reply = world.ask(Command::PlaceTestCall(number.parse().unwrap()));
+    let Reply::TestCall(call) = reply else { panic!("{reply:?}") };
+    call
 }
 
 #[test]
