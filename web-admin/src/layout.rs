@@ -173,6 +173,12 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
         ("window-open", "For ten minutes this one phone may come without its secret address. Switch it on now."),
         ("window-closed", "The pairing window is closed."),
         ("hung-up", "The call was ended."),
+        ("nothing-selected", "Nothing was selected. Tick the phones first."),
+        (
+            "tokens-forgotten",
+            "The tokens were forgotten. An app that still has its account sends its token when it is opened.",
+        ),
+        ("tokens-tested", "The test pushes are on their way. What became of them appears beside each phone."),
     ];
     known.into_iter().find(|(known, _)| *known == code).map(|(_, text)| text)
 }

@@ -73,6 +73,7 @@ impl Switchboard {
         self.next_relay += 1;
         self.outputs.push_back(Output::OpenRelay { relay: relay.id, caller_port, callee_port });
         let late_offer = request.body.is_empty();
+        let has_video = sdp::offers_video(&request.body);
         let device = self.callers_device(credential.extension, flow, &request);
         let caller = CallerLeg {
             flow,
@@ -86,6 +87,7 @@ impl Switchboard {
             confirmed: false,
             farewell_due: false,
             late_offer,
+            has_video,
             unheard,
         };
         self.start_call(caller, &credential, dialled, callee, relay, now);
