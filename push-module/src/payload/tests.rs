@@ -269,7 +269,7 @@ mod apns {
     fn a_caller_who_offers_video_is_announced_as_such() {
         let target = target(Some("aa"), Some("bb"));
         let wake = WakeRequest { has_video: true, ..request(WakeKind::Call, target) };
-        let body: Value = serde_json::from_slice(&apns::build(&wake, NOW).unwrap().body).unwrap();
+        let body: Value = serde_json::from_slice(&build(&wake, NOW).unwrap().body).unwrap();
         assert_eq!(body["has-video"], true);
         let relayed = serde_json::to_value(crate::payload::webhook::body(&wake)).unwrap();
         assert_eq!(relayed["data"]["has_video"], true);

@@ -39,6 +39,7 @@ fn two_accounts(on_one_connection: bool) -> World {
 
 /// A call for 102 that is pushed and accepted; the phone comes as it is told; the call ends without an answer.
 fn call_in_vain(world: &mut World, comes_as: &[&'static str]) {
+    world.pass(Duration::from_secs(1));
     world.call(DESK, APP);
     let wake = world.take_wake(WakeKind::Call);
     world.report(&wake, WakeEvent::Answered { attempt: 1, verdict: Verdict::Accepted, provider_id: None });
@@ -99,6 +100,7 @@ fn a_thief_who_registers_the_token_whenever_its_owner_is_called_silences_nobody(
 #[test]
 fn a_push_that_was_not_accepted_proves_nothing() {
     let mut world = two_accounts(true);
+    world.pass(Duration::from_secs(1));
     world.call(DESK, APP);
     let wake = world.take_wake(WakeKind::Call);
     let verdict = Verdict::RetryAfter { wait: None, why: "503".into() };
