@@ -71,8 +71,9 @@ fn a_phone_that_signed_in_as_another_extension_and_comes_as_it_is_not_pushed_for
     let mut world = two_accounts(true);
     call_in_vain(&mut world, &[OTHER]);
     assert_eq!(state_of_app(&mut world), Some(WakeState::Moved));
-    world.call(DESK, APP);
+    world.call_number(DESK, APP);
     assert!(world.wakes().is_empty(), "there is nobody to wake");
+    assert_eq!(world::status(&world.take(DESK)), 480);
     // Signing in again brings it back.
     world.move_to_new_port(APP);
     world.register_as(APP, |text| text);
