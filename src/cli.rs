@@ -29,6 +29,7 @@ mod phone;
 mod push;
 mod push_health;
 mod push_network;
+mod push_tokens;
 mod redirect;
 mod registrations;
 mod serve;

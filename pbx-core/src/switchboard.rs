@@ -148,6 +148,8 @@ struct PendingWake {
     call: Option<CallId>,
     call_uuid: CallUuid,
     last_wake: LastWake,
+    /// The device of another extension that its phone came as.
+    came_as: Option<DeviceId>,
 }
 
 impl std::fmt::Debug for Switchboard {

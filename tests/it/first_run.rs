@@ -36,6 +36,7 @@ const PAGES: &[&str] = &[
     "/calls/3",
     "/push",
     "/push/apps",
+    "/push/tokens",
     "/push/health",
     "/push/network",
     "/push/help",

@@ -22,6 +22,7 @@ pub(crate) mod mail;
 pub(crate) mod me;
 pub(crate) mod phones;
 pub(crate) mod push;
+pub(crate) mod push_tokens;
 pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod system;

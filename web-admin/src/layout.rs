@@ -186,6 +186,12 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
         ("certificate", "The certificate is in force. New connections get it from now on."),
         ("setup-closed", "The setup is done. Everything in it can be changed at any time."),
         ("hung-up", "The call was ended."),
+        ("nothing-selected", "Nothing was selected. Tick the phones first."),
+        (
+            "tokens-forgotten",
+            "The tokens were forgotten. An app that still has its account sends its token when it is opened.",
+        ),
+        ("tokens-tested", "The test pushes are on their way. What became of them appears beside each phone."),
     ];
     known.into_iter().find(|(known, _)| *known == code).map(|(_, text)| text)
 }

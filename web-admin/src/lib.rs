@@ -21,6 +21,7 @@ mod event_log;
 mod events;
 mod form;
 mod headers;
+mod hygiene;
 mod import;
 mod layout;
 mod metrics;

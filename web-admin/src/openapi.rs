@@ -36,7 +36,7 @@ use crate::error::code;
         api::enrolments::list, api::enrolments::issue, api::enrolments::revoke,
         api::devices::registrations, api::devices::change, api::devices::test_push, api::devices::remove,
         api::push::list, api::push::matrix, api::push::network_check, api::push::start_network_check,
-        api::push::diagnosis, api::push::add, api::push::check, api::push::remove,
+        api::push::diagnosis, api::push_tokens::list, api::push_tokens::act, api::push::add, api::push::check, api::push::remove,
         api::calls::list, api::calls::get, api::calls::ringing, api::calls::active, api::calls::hang_up,
         api::blocklist::list, api::blocklist::remove,
         api::desk_phones::list, api::desk_phones::add, api::desk_phones::get, api::desk_phones::remove,

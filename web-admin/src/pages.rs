@@ -24,6 +24,7 @@ pub(crate) mod push_form;
 pub(crate) mod push_health;
 pub(crate) mod push_help;
 pub(crate) mod push_network;
+pub(crate) mod push_tokens;
 pub(crate) mod second_factor;
 pub(crate) mod security;
 pub(crate) mod sessions;

@@ -10,7 +10,8 @@ use axum::{Router, middleware};
 
 use crate::api::{
     account as api_account, acrobits as api_acrobits, audit as api_audit, me as api_me, push as api_push,
-    settings as api_settings, setup as api_setup, system as api_system, tokens as api_tokens, users as api_users,
+    push_tokens as api_push_tokens, settings as api_settings, setup as api_setup, system as api_system,
+    tokens as api_tokens, users as api_users,
 };
 use crate::api::{
     blocklist, calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import,
@@ -21,7 +22,7 @@ use crate::headers::{self, OPEN_LIMIT, UPLOAD_LIMIT};
 use crate::pages::push_form::Adding;
 use crate::pages::{
     account, audit, calls, confirm_self, dashboard, device, extension, extensions, health, import, invitation, me,
-    pairing, push, push_apps, push_form, push_health, push_help, push_network,
+    pairing, push, push_apps, push_form, push_health, push_help, push_network, push_tokens,
 };
 use crate::pages::{api as api_page, trouble};
 use crate::pages::{second_factor, security, sessions, settings, setup, sign_in, system, tokens, users};
@@ -70,6 +71,7 @@ fn push_pages() -> Routes {
     vec![
         Route::at("/push").get(See(Push), push::page),
         Route::at("/push/apps").get(See(Push), push_apps::page),
+        Route::at("/push/tokens").get(See(Push), push_tokens::page).post(Change(Devices), push_tokens::act),
         Route::at("/push/health").get(See(Push), push_health::page),
         Route::at("/push/network").get(See(System), push_network::page).post(Change(System), push_network::start),
         Route::at("/push/help").get(See(Push), push_help::page),
@@ -198,6 +200,7 @@ pub(crate) fn api() -> Routes {
         Route::at("/devices/{id}/test-push").post(Change(Devices), devices::test_push),
         Route::at("/devices/{id}").patch(Change(Devices), devices::change).delete(Change(Devices), devices::remove),
         Route::at("/push/matrix").get(See(Push), api_push::matrix),
+        Route::at("/push/tokens").get(See(Push), api_push_tokens::list).post(Change(Devices), api_push_tokens::act),
         Route::at("/push/network-check")
             .get(See(System), api_push::network_check)
             .post(Change(System), api_push::start_network_check),

@@ -90,6 +90,8 @@ pub enum Command {
     },
     /// Forget a device and both its records.
     RemoveDevice(DeviceId),
+    /// Forget how a device can be woken; one that is not registered is forgotten altogether.
+    ForgetToken(DeviceId),
     /// Push a test notice (never a VoIP push) to every device of an extension that has a wake target.
     TestPush(ExtensionNumber),
     /// The same to one device.

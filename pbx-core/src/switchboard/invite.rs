@@ -115,6 +115,7 @@ impl Switchboard {
         let late_offer = request.body.is_empty();
         let extension = beginning.who.extension;
         let device = extension.and_then(|extension| self.callers_device(extension, flow, &request));
+        let has_video = sdp::offers_video(&request.body);
         let caller = CallerLeg {
             flow,
             device,
@@ -127,6 +128,7 @@ impl Switchboard {
             confirmed: false,
             farewell_due: false,
             late_offer,
+            has_video,
             unheard,
         };
         Some(self.start_call(caller, beginning, relay, now))

@@ -89,6 +89,8 @@ pub(super) struct CallerLeg {
     pub(super) farewell_due: bool,
     /// The caller's INVITE carried no offer: the callee's 200 does, and the caller's ACK carries the answer.
     pub(super) late_offer: bool,
+    /// Its INVITE offers video, so that phones are told when they are woken.
+    pub(super) has_video: bool,
     /// The last provisional answer, which a caller on UDP hears once the park journal has the call: whoever was told that
     /// somebody takes care is told the end as well, even if a crash comes between.
     pub(super) unheard: Option<Response>,

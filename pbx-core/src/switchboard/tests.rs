@@ -1,6 +1,7 @@
 //! The whole core with made-up time: phones made of text, a store and a push side that answer at once.
 
 mod flows;
+mod moved_token;
 mod probes;
 mod promises;
 mod sleeping_in_a_call;

@@ -189,6 +189,7 @@ pub(crate) async fn confirm_hang_up(State(state): State<AdminState>, frame: Fram
         layout: frame.layout("End this call?", Menu::Calls),
         lines: vec![format!("The call from {} to {} ends at once for both sides.", caller(&call), call.callee)],
         action: format!("/calls/{id}/hang-up"),
+        fields: Vec::new(),
         button: "End the call",
         back: format!("/calls/{id}"),
     };

@@ -386,6 +386,7 @@ pub(crate) async fn confirm_secret(State(state): State<AdminState>, frame: Frame
             "Phones that were added by QR code have accounts of their own and are not touched.".into(),
         ],
         action: format!("/extensions/{number}/secret"),
+        fields: Vec::new(),
         button: "Make a new secret",
         back: format!("/extensions/{number}"),
     };
@@ -410,6 +411,7 @@ pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame
         layout: frame.layout(format!("Remove extension {number}?"), Menu::Extensions),
         lines: vec![phones, "Its calls end now. The call log stays.".into(), "This cannot be undone.".into()],
         action: format!("/extensions/{number}/remove"),
+        fields: Vec::new(),
         button: "Remove the extension",
         back: format!("/extensions/{number}"),
     };

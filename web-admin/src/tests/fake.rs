@@ -146,7 +146,7 @@ impl World {
                 found.push_policy = policy;
                 (Ok(Reply::Done), Some(Notice::Extension(found.extension)))
             }
-            Command::RemoveDevice(device) => {
+            Command::RemoveDevice(device) | Command::ForgetToken(device) => {
                 let Some(place) = self.devices.iter().position(|it| it.id == device) else {
                     return (Err(CommandError::NoSuchDevice(device)), None);
                 };

@@ -60,22 +60,19 @@ impl World {
     pub(super) fn new() -> Self {
         let mut world =
             Self::with(Restored::default(), Now { mono: Moment::START, wall: UnixMillis(1_795_000_000_000) });
-        let accounts = [DESK, APP]
-            .map(|number| {
-                let (md5, sha256) = digest::ha1(number, "nightbell", SECRET);
-                let extension = NewExtension {
-                    number: number.parse().unwrap(),
-                    name: "Anna".parse().unwrap(),
-                    email: None,
-                    secret: None,
-                };
-                let username = number.parse().unwrap();
-                let credential = crate::model::SipCredential { username, extension: extension.number, md5, sha256 };
-                NewAccount { extension, credential }
-            })
-            .to_vec();
-        world.ask(Command::AddExtensions(accounts));
+        world.ask(Command::AddExtensions([DESK, APP].map(account).to_vec()));
         world
+    }
+
+    /// A further extension, whose phone uses the connection of another one.
+    pub(super) fn second_account(&mut self, number: &'static str, on: &str) {
+        self.ask(Command::AddExtensions(vec![account(number)]));
+        self.flows.insert(number, self.flows[on]);
+    }
+
+    /// Pushes that nobody looks at.
+    pub(super) fn forget_wakes(&mut self) {
+        self.wakes.clear();
     }
 
     pub(super) fn with(restored: Restored, now: Now) -> Self {
@@ -479,6 +476,15 @@ impl World {
     pub(super) fn is_empty(&self) -> bool {
         self.leftovers().iter().all(|left| *left == 0)
     }
+}
+
+fn account(number: &str) -> NewAccount {
+    let (md5, sha256) = digest::ha1(number, "nightbell", SECRET);
+    let name = "Anna".parse().unwrap();
+    let extension = NewExtension { number: number.parse().unwrap(), name, email: None, secret: None };
+    let username = number.parse().unwrap();
+    let credential = crate::model::SipCredential { username, extension: extension.number, md5, sha256 };
+    NewAccount { extension, credential }
 }
 
 fn flow(transport: Transport, port: u16) -> Flow {
