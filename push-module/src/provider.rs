@@ -7,6 +7,7 @@ pub mod acrobits;
 pub mod apns;
 pub mod client;
 pub mod fcm;
+pub mod gate;
 pub mod guard;
 pub mod hms;
 mod reply;

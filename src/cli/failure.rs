@@ -65,6 +65,9 @@ pub(super) enum Failure {
     /// The redirect service, or asking one.
     #[error("{0}")]
     Redirect(String),
+    /// A setup file, with every problem on a line of its own.
+    #[error("{0}")]
+    Document(String),
     /// No threads or no event queue.
     #[error("the runtime cannot start: {0}; the machine may be out of memory or of processes")]
     Runtime(io::Error),
@@ -112,6 +115,7 @@ impl Failure {
             | Self::Missing(_)
             | Self::Backup(_)
             | Self::Redirect(_)
+            | Self::Document(_)
             | Self::Ended
             | Self::Runtime(_) => self.to_string(),
         };
@@ -130,6 +134,7 @@ impl Failure {
             Self::Missing(_) => "argument_missing",
             Self::Backup(_) => "backup",
             Self::Redirect(_) => "redirect",
+            Self::Document(_) => "file_wrong",
             Self::Demo(_) => "demo_failed",
             Self::Ended => "ended",
             Self::Runtime(_) => "no_runtime",

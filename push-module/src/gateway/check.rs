@@ -8,6 +8,7 @@ use super::line::{Line, age, apns_base};
 use crate::credential::{ApnsCertificateDetails, BaseUrl, CheckOutcome, KeptToken, TOKEN_SECONDS};
 use crate::delivery::{Answer, KEY_ENVIRONMENT};
 use crate::provider::fcm::AccessError;
+use crate::provider::gate::Gate;
 use crate::provider::{SendError, acrobits, apns, fcm, hms, webhook};
 
 /// Apps of one key that are checked; more than a few share one answer anyway.
@@ -122,7 +123,7 @@ async fn check_apns(line: &Line, asked: &Asked<'_>, id: WakeId, now: UnixMillis)
             let base = apns_base(asked.urls, *environment);
             let bearer = asked.bearer.map(|it| &it.token);
             let age = asked.bearer.map_or(Duration::ZERO, |it| age(it.issued_at, now));
-            let finding = match apns::send(&client, base, message, bearer).await {
+            let finding = match apns::send((&client, &Gate::default()), base, message, bearer).await {
                 Err(error) => unreachable(error),
                 Ok(reply) => {
                     let answer = apns::classify(&reply, *environment, age);
@@ -198,7 +199,8 @@ async fn check_fcm(line: &Line, now: UnixMillis) -> Finding {
     let Ok(message) = fcm::build_check() else {
         return Finding::Bad { code: "push_unbuildable".to_owned(), text: "please report this".to_owned() };
     };
-    match fcm::send(&client, &details.base_url, account.project_id(), message, &access.token).await {
+    match fcm::send((&client, &Gate::default()), &details.base_url, account.project_id(), message, &access.token).await
+    {
         Err(error) => unreachable(error),
         Ok(reply) => {
             let answer = fcm::classify(&reply);

@@ -24,6 +24,7 @@ use crate::credential::{
 use crate::delivery::{Answer, Attempt, Connection, Outcome, Refusal, SENDING};
 use crate::provider::client::{Protocol, build};
 use crate::provider::fcm::{AccessError, AccessToken};
+use crate::provider::gate::Gate;
 use crate::provider::guard::Guard;
 use crate::provider::token::{AccessStep, access_step};
 use crate::provider::{Reply, SendError, acrobits, webhook};
@@ -53,6 +54,13 @@ struct Client {
     made_at: Moment,
     client: Result<reqwest::Client, String>,
     door: Door,
+    gate: Gate,
+}
+
+impl Client {
+    fn new(client: Result<reqwest::Client, String>, made_at: Moment) -> Self {
+        Self { made_at, client, door: Door::new(), gate: Gate::default() }
+    }
 }
 
 /// How a credential's provider is asked.
@@ -135,7 +143,7 @@ impl Line {
         let extra_ca_pem = loaded.details.extra_ca_pem().map(str::to_owned);
         let identity_pem = loaded.key.as_ref().and_then(Key::certificate).map(|it| it.identity_pem().clone());
         let client = build(&protocol, extra_ca_pem.as_deref(), identity_pem.as_ref());
-        let client = Mutex::new(Client { made_at: now.mono, client, door: Door::new() });
+        let client = Mutex::new(Client::new(client, now.mono));
         Some(Self { protocol, extra_ca_pem, identity_pem, client, provider })
     }
 
@@ -161,15 +169,15 @@ impl Line {
         build(&self.protocol, self.extra_ca_pem.as_deref(), self.identity_pem.as_ref())
     }
 
-    fn client(&self, connection: Connection, now: Moment) -> Result<reqwest::Client, String> {
+    fn client(&self, connection: Connection, now: Moment) -> Result<(reqwest::Client, Gate), String> {
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         match connection {
             Connection::Fresh if now.since(client.made_at) >= RECENT => {
-                *client = Client { made_at: now, client: self.build(), door: Door::new() };
+                *client = Client::new(self.build(), now);
             }
             Connection::Fresh | Connection::Usual => {}
         }
-        client.client.clone()
+        Ok((client.client.clone()?, client.gate.clone()))
     }
 
     /// The way into the client's connection, where many attempts would open many.
@@ -183,8 +191,8 @@ impl Line {
 
     /// Carries out one attempt.
     pub(super) async fn attempt(&self, attempt: Attempt, now: Now) -> Sent {
-        let client = match self.client(attempt.connection, now.mono) {
-            Ok(client) => client,
+        let (client, gate) = match self.client(attempt.connection, now.mono) {
+            Ok(both) => both,
             Err(why) => return Sent { outcome: Outcome::Unreachable { why }, minted: None },
         };
         let door = self.door();
@@ -192,21 +200,23 @@ impl Line {
             Some(door) => door.pass().await,
             None => None,
         };
-        let sent = self.ask(&client, attempt, now).await;
+        let sent = self.ask((&client, &gate), attempt, now).await;
         if let (Some(opening), Outcome::Answered(_)) = (opening, &sent.outcome) {
             opening.answered();
         }
         sent
     }
 
-    async fn ask(&self, client: &reqwest::Client, attempt: Attempt, now: Now) -> Sent {
+    async fn ask(&self, (client, gate): (&reqwest::Client, &Gate), attempt: Attempt, now: Now) -> Sent {
         match &self.provider {
             Provider::Apns { key, details, token } => {
-                push_apple(client, (key, details, token), &attempt, now.wall).await
+                push_apple((client, gate), (key, details, token), &attempt, now.wall).await
             }
-            Provider::ApnsCertificate { details } => push_by_certificate(client, details, &attempt, now.wall).await,
+            Provider::ApnsCertificate { details } => {
+                push_by_certificate((client, gate), details, &attempt, now.wall).await
+            }
             Provider::Fcm { account, details, access } => {
-                push_google(client, (account, details, access), &attempt, now.wall).await
+                push_google((client, gate), (account, details, access), &attempt, now.wall).await
             }
             Provider::Hms { app, details, access } => {
                 push_huawei(client, (app, details, access), &attempt, now.wall).await
@@ -261,7 +271,7 @@ impl Line {
             AccessStep::UseAndFetch => self.fetch(source, access, now).await,
             // A call that comes now has to wait anyway, so it waits for this fetch instead of its own.
             AccessStep::Fetch => match self.client(Connection::Usual, now.mono) {
-                Ok(client) => access_token(&client, source, access, now.wall, false).await.map(|_| ()),
+                Ok((client, _)) => access_token(&client, source, access, now.wall, false).await.map(|_| ()),
                 Err(why) => Err(AccessError::Unreachable(SendError(why))),
             },
         };
@@ -281,7 +291,7 @@ impl Line {
         access: &AsyncMutex<Option<Access>>,
         now: Now,
     ) -> Result<(), AccessError> {
-        let client =
+        let (client, _) =
             self.client(Connection::Usual, now.mono).map_err(|why| AccessError::Unreachable(SendError(why)))?;
         let token = source.fetch(&client, now.wall).await?;
         *access.lock().await = Some(Access { token, fetched_at: now.wall });

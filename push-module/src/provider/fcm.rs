@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::apns::clip;
+use super::gate::Gate;
 use super::{Reply, SendError};
 use crate::credential::{BaseUrl, FcmAccount};
 use crate::delivery::{Answer, Refusal, Remedy};
@@ -48,20 +49,18 @@ fn encode(body: &FcmBody<'_>) -> Result<FcmSend, Refusal> {
 
 /// Sends one message and reads the answer.
 pub async fn send(
-    client: &reqwest::Client,
+    (client, gate): (&reqwest::Client, &Gate),
     base: &BaseUrl,
     project_id: &str,
     message: FcmSend,
     access_token: &Redacted<String>,
 ) -> Result<Reply, SendError> {
-    let response = client
-        .post(format!("{base}/v1/projects/{project_id}/messages:send"))
-        .header(http::header::CONTENT_TYPE, "application/json")
-        .bearer_auth(access_token.reveal())
-        .body(message.body)
-        .send()
-        .await
-        .map_err(|error| SendError::of(error, base.as_str()))?;
+    let url = format!("{base}/v1/projects/{project_id}/messages:send");
+    let request = || {
+        let request = client.post(&url).header(http::header::CONTENT_TYPE, "application/json");
+        request.bearer_auth(access_token.reveal())
+    };
+    let response = gate.send(request, message.body).await.map_err(|error| SendError::of(error, base.as_str()))?;
     Reply::read(response, base.as_str()).await
 }
 

@@ -23,6 +23,7 @@ fn facts(devices: Vec<DeviceSummary>) -> Facts {
         public_url: "https://pbx.example.com".into(),
         backups: (crate::backups::Policy::default(), true),
         last_backup: None,
+        unseen_days: 30,
         now: UnixMillis(0),
     }
 }

@@ -49,6 +49,7 @@ fn facts() -> Facts {
         public_url: String::new(),
         backups: (crate::backups::Policy::default(), true),
         last_backup: None,
+        unseen_days: 30,
         now: UnixMillis(0),
     }
 }

@@ -14,6 +14,7 @@ use crate::credential::{
 };
 use crate::delivery::{Answer, Attempt, Outcome};
 use crate::provider::fcm::{AccessError, AccessToken};
+use crate::provider::gate::Gate;
 use crate::provider::guard::Guard;
 use crate::provider::token::{AccessStep, TokenStep, access_step, apns_step};
 use crate::provider::webpush::encryption::Fresh;
@@ -46,7 +47,7 @@ pub(super) fn without_access(error: AccessError) -> Sent {
 
 /// One attempt at FCM.
 pub(super) async fn push_google(
-    client: &reqwest::Client,
+    (client, gate): (&reqwest::Client, &Gate),
     (account, details, access): (&FcmAccount, &FcmDetails, &AsyncMutex<Option<Access>>),
     attempt: &Attempt,
     now: UnixMillis,
@@ -59,7 +60,7 @@ pub(super) async fn push_google(
         Ok(bearer) => bearer,
         Err(error) => return without_access(error),
     };
-    let reply = fcm::send(client, &details.base_url, account.project_id(), message, &bearer).await;
+    let reply = fcm::send((client, gate), &details.base_url, account.project_id(), message, &bearer).await;
     Sent { outcome: outcome(reply, fcm::classify), minted: None }
 }
 
@@ -85,7 +86,7 @@ pub(super) async fn push_huawei(
 
 /// One attempt at APNs with a token key.
 pub(super) async fn push_apple(
-    client: &reqwest::Client,
+    (client, gate): (&reqwest::Client, &Gate),
     (key, details, token): (&ApnsKey, &ApnsDetails, &Mutex<Option<KeptToken>>),
     attempt: &Attempt,
     now: UnixMillis,
@@ -100,13 +101,13 @@ pub(super) async fn push_apple(
     };
     let age = age(bearer.issued_at, now);
     let base = apns_base((&details.production_url, &details.sandbox_url), attempt.environment);
-    let reply = apns::send(client, base, message, Some(&bearer.token)).await;
+    let reply = apns::send((client, gate), base, message, Some(&bearer.token)).await;
     Sent { outcome: outcome(reply, |reply| apns::classify(reply, attempt.environment, age)), minted }
 }
 
 /// One attempt at APNs over a connection that showed a client certificate.
 pub(super) async fn push_by_certificate(
-    client: &reqwest::Client,
+    (client, gate): (&reqwest::Client, &Gate),
     details: &ApnsCertificateDetails,
     attempt: &Attempt,
     now: UnixMillis,
@@ -119,7 +120,7 @@ pub(super) async fn push_by_certificate(
         Err(refusal) => return refused(refusal),
     };
     let base = apns_base((&details.production_url, &details.sandbox_url), attempt.environment);
-    let reply = apns::send(client, base, message, None).await;
+    let reply = apns::send((client, gate), base, message, None).await;
     let outcome = outcome(reply, |reply| apns::classify(reply, attempt.environment, Duration::ZERO));
     Sent { outcome, minted: None }
 }

@@ -11,7 +11,7 @@ use crate::{ApnsEnvironment, Endpoint, NewAcrobits, NewApnsKey, NewCredential, N
 const MEDIATED: &str = "cz.acrobits.softphone.aliengroundwire";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Who {
+pub(in crate::gateway::tests) enum Who {
     Apple,
     Google,
     WebPush,
@@ -194,14 +194,14 @@ impl Who {
 }
 
 /// An office whose only provider is the peer.
-pub(super) struct Scene {
-    pub(super) office: Office,
-    pub(super) peer: FaultyPeer,
-    pub(super) target: WakeTarget,
+pub(in crate::gateway::tests) struct Scene {
+    pub(in crate::gateway::tests) office: Office,
+    pub(in crate::gateway::tests) peer: FaultyPeer,
+    pub(in crate::gateway::tests) target: WakeTarget,
 }
 
 impl Scene {
-    pub(super) async fn of(who: Who) -> Self {
+    pub(in crate::gateway::tests) async fn of(who: Who) -> Self {
         let (office, peer) = (Office::open().await, FaultyPeer::start(who.takes()).await.unwrap());
         office.add(who.new_credential(&peer.url(), peer.ca_pem())).await;
         let target = who.target(&peer.url());
