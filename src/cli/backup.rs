@@ -60,7 +60,7 @@ pub(super) enum BackupCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct PolicyArgs {
-    /// Every day at this time of the server's time zone, for example 03:15; "never" for by hand only
+    /// Every day at this time of the company's time zone, for example 03:15; "never" for by hand only
     #[arg(long, value_name = "HH:MM")]
     daily_at: Option<String>,
     /// How many to keep

@@ -21,6 +21,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::clock;
+use crate::place::LivePlace;
 
 pub(crate) use folder::{Kept, Upload};
 pub(crate) use schedule::late;
@@ -34,7 +35,7 @@ const PASSPHRASE_AT_MOST: usize = 200;
 /// When backups are made and how many are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Policy {
-    /// Every day at this time, `HH:MM` in the server's time zone; `None`: only by hand.
+    /// Every day at this time, `HH:MM` in the company's time zone; `None`: only by hand.
     pub(crate) daily_at: Option<TimeOfDay>,
     /// How many stay in the folder.
     pub(crate) keep: u32,
@@ -161,14 +162,16 @@ pub struct Backups {
     version: &'static str,
     now: Arc<Mutex<Now>>,
     restart: watch::Sender<bool>,
+    place: LivePlace,
 }
 
 impl Backups {
-    /// Of this installation, which is `host` and runs `version`.
-    pub fn new(store: Store, host: String, version: &'static str) -> Self {
+    /// Of this installation, which is `host`, runs `version` and is at `place`.
+    pub(crate) fn new(store: Store, (host, version): (String, &'static str), place: LivePlace) -> Self {
         let folder = store.folder().join(backup::FOLDER);
         let now = Now { work: Work::Idle, progress: Progress::default(), restore_problem: None };
-        Self { store, folder, host, version, now: Arc::new(Mutex::new(now)), restart: watch::Sender::new(false) }
+        let (now, restart) = (Arc::new(Mutex::new(now)), watch::Sender::new(false));
+        Self { store, folder, host, version, now, restart, place }
     }
 
     /// Completes when a restored database waits and Nightbell is to be started anew.

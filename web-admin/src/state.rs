@@ -104,7 +104,8 @@ impl AdminState {
         let desk_phones = DeskPhones::beside(&enrolments, Box::new(move || certificate.own_pem()));
         let event_log = EventLog::start(switchboard.notices(), site.started_at);
         let mailer = provisioning::mail::Mailer::new(enrolments.clone(), store.clone(), site.host().to_owned());
-        let backups = Backups::new(store.clone(), site.host().to_owned(), site.version);
+        let place = LivePlace::default();
+        let backups = Backups::new(store.clone(), (site.host().to_owned(), site.version), place.clone());
         Self {
             switchboard,
             store,
@@ -119,7 +120,7 @@ impl AdminState {
             confirmations: Confirmations::default(),
             audit: Audit::default(),
             waiting: Waiting::default(),
-            place: LivePlace::default(),
+            place,
             welcome: LiveKept::default(),
             event_log,
             in_progress: InProgress::default(),

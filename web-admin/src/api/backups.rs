@@ -204,7 +204,7 @@ pub(crate) async fn restore(
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = BackupPolicy)]
 pub(crate) struct PolicyView {
-    /// Every day at this time of the server's time zone; null: only by hand.
+    /// Every day at this time of the company's time zone; null: only by hand.
     #[schema(value_type = Option<String>)]
     daily_at: Option<TimeOfDay>,
     /// How many stay in the folder.

@@ -40,7 +40,7 @@ async fn look(backups: &Backups) -> Result<(), BackupsError> {
         return Ok(());
     }
     let last = backups.outcome().await?;
-    if due(&policy, last.as_ref(), clock::now(), &TimeZone::system()) {
+    if due(&policy, last.as_ref(), clock::now(), &backups.place.zone(&backups.store).await) {
         backups.begin().await?;
     }
     Ok(())
