@@ -96,7 +96,7 @@ pub(crate) async fn make(State(state): State<AdminState>) -> Answer<(StatusCode,
     Ok((StatusCode::ACCEPTED, Json(BegunView { name })))
 }
 
-#[utoipa::path(get, path = "/backups/{name}", operation_id = "backups_download", tag = "Backups", summary = "A backup, as the encrypted file it is.", params(("name" = String, Path, description = "Its name in the list")), responses((status = 200, description = "The file.", content_type = "application/octet-stream"), (status = 404, description = "")))]
+#[utoipa::path(get, path = "/backups/{name}", operation_id = "backups_download", tag = "Backups", summary = "A backup, as the encrypted file it is.", params(("name" = String, Path, description = "Its name in the list")), responses((status = 200, description = "The file.", body = String, content_type = "application/octet-stream"), (status = 404, description = "")))]
 pub(crate) async fn download(State(state): State<AdminState>, Path(name): Path<String>) -> Answer<Response> {
     Ok(file(&state, &name).await?)
 }
