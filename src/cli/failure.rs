@@ -84,6 +84,7 @@ impl Failure {
             | Self::Read { .. }
             | Self::Write { .. }
             | Self::Missing(_)
+            | Self::Document(_)
             | Self::Demo(_)
             | Self::Backup(_)
             | Self::Redirect(_)

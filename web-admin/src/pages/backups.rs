@@ -218,6 +218,7 @@ pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame
         layout: frame.layout("Remove this backup?", Menu::System),
         lines: vec![format!("{name} is deleted from this machine. Copies that were downloaded are not touched.")],
         action: format!("/system/backups/{name}/remove"),
+        fields: Vec::new(),
         button: "Remove the backup",
         back: "/system/backups".into(),
     };
