@@ -148,7 +148,8 @@ impl App {
         let base_url = config.base_url(https.0.port());
         let offer = push.offer();
         let bound = start_driver(config, &certificate, restored, channels, (&base_url, offer.borrow().clone()))?;
-        let enrolments = Enrolments::new(store.clone(), switchboard.clone(), public_info(config, &bound, &base_url));
+        let public = public_info(config, &bound, &base_url);
+        let enrolments = Enrolments::new(store.clone(), switchboard.clone(), public, push.offer());
         let site = web_admin::Site {
             public_url: base_url.clone(),
             certificate: certificate.clone(),

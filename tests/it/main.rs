@@ -59,6 +59,7 @@ mod registration;
 mod restart;
 #[cfg(test)]
 mod scanners;
+mod settings_again;
 #[cfg(test)]
 mod sipp;
 #[cfg(test)]

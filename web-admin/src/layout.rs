@@ -178,6 +178,7 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
             "tokens-forgotten",
             "The tokens were forgotten. An app that still has its account sends its token when it is opened.",
         ),
+        ("settings-asked", "Marked. Each phone shows the mark until it has fetched its settings."),
         ("tokens-tested", "The test pushes are on their way. What became of them appears beside each phone."),
     ];
     known.into_iter().find(|(known, _)| *known == code).map(|(_, text)| text)

@@ -36,6 +36,7 @@ mod second_factor;
 mod secret;
 mod serve;
 mod session;
+mod settings_again;
 pub mod setup;
 mod state;
 mod throttle;

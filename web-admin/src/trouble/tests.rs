@@ -48,6 +48,7 @@ fn facts() -> Facts {
         },
         public_url: String::new(),
         unseen_days: 30,
+        marks: crate::settings_again::Marks::default(),
         now: UnixMillis(0),
     }
 }
