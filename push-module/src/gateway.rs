@@ -30,7 +30,7 @@ use tokio::task::JoinHandle;
 
 use crate::credential::{
     Candidate, CheckOutcome, CredentialError, CredentialId, CredentialKind, CredentialStore, CredentialSummary,
-    NewCredential, validate,
+    Details, NewCredential, validate,
 };
 use crate::delivery::{Refusal, Route};
 use crate::egress::NetworkCheck;

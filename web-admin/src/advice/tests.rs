@@ -19,7 +19,7 @@ fn facts() -> Facts {
         },
         public_url: "https://pbx.example.com".into(),
         unseen_days: 30,
-        marks: crate::settings_again::Marks::default(),
+        marks: Marks::default(),
         now: NOW,
     }
 }
