@@ -26,7 +26,10 @@ async fn told(fixture: &Fixture) -> FetchedProfile {
 
 /// A phone that was set up by a link; its account.
 async fn set_up(fixture: &Fixture) -> Profile {
-    fixture.enrolments.redeem(&token(&fixture.issue().await), ANDROID).await.unwrap()
+    let profile = fixture.enrolments.redeem(&token(&fixture.issue().await), ANDROID).await.unwrap();
+    // What the switchboard of the fixture has promised.
+    fixture.store.apply(&[Change::PutCredential(fixture.accounts.one())]).await.unwrap();
+    profile
 }
 
 async fn again(fixture: &Fixture, username: &SipUsername) -> IssuedLink {

@@ -1,11 +1,19 @@
 //! Phones that need their settings again: every place says so, one click helps, and the fetch ends it.
 
+use pbx_core::store::sql::query;
+
 use super::*;
 
 /// 101 with a phone that has fetched its settings, and one that was set up by hand.
 async fn office() -> (Bench, String) {
     let (bench, cookie) = Bench::signed_in().await;
     bench.add("101", "Anna").await;
+    let mut tx = bench.store.begin().await.unwrap();
+    query("INSERT INTO extension (number, name, push_enabled, created_at) VALUES ('101', 'Anna', TRUE, 0)")
+        .execute(&mut tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
     bench.give_device(sleeping(1, "101", "com.example.app"));
     let mut by_hand = sleeping(2, "101", "com.example.app");
     by_hand.username = "101.byhand".parse().unwrap();
