@@ -35,6 +35,10 @@ pub(crate) mod system;
 pub(crate) mod tokens;
 pub(crate) mod trouble;
 pub(crate) mod users;
+pub(crate) mod welcome;
+pub(crate) mod welcome_certificate;
+pub(crate) mod welcome_extensions;
+pub(crate) mod welcome_phone;
 
 use axum::response::{IntoResponse, Redirect, Response};
 

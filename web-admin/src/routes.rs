@@ -10,13 +10,13 @@ use axum::{Router, middleware};
 
 use crate::api::{
     account as api_account, acrobits as api_acrobits, audit as api_audit, me as api_me, push as api_push,
-    push_tokens as api_push_tokens, settings as api_settings, system as api_system, tokens as api_tokens,
-    users as api_users,
+    push_tokens as api_push_tokens, settings as api_settings, setup as api_setup, system as api_system,
+    tokens as api_tokens, users as api_users,
 };
 use crate::api::{
     blocklist, calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import,
 };
-use crate::api::{events as api_events, idempotency, trouble as api_trouble};
+use crate::api::{events as api_events, idempotency, test_call, trouble as api_trouble};
 use crate::error::{ErrorPage, Problem, Refusal};
 use crate::headers::{self, OPEN_LIMIT, UPLOAD_LIMIT};
 use crate::pages::push_form::Adding;
@@ -34,6 +34,7 @@ use crate::{assets, events, openapi, session};
 
 mod desk_phones;
 mod enrolling;
+mod first_run;
 
 type Routes = Vec<Route>;
 
@@ -101,6 +102,7 @@ fn telephony() -> Routes {
             .post(Change(Extensions), extension::change),
         Route::at("/extensions/{number}/push").post(Change(Extensions), extension::switch_push),
         Route::at("/extensions/{number}/test-push").post(Change(Extensions), extension::test_push),
+        Route::at("/extensions/{number}/test-call").post(Change(Extensions), extension::test_call),
         Route::at("/extensions/{number}/secret")
             .get(Secret(Extensions), extension::confirm_secret)
             .post(Secret(Extensions), extension::renew_secret),
@@ -171,6 +173,7 @@ fn people() -> Routes {
     .into_iter()
     .chain(enrolling::pages())
     .chain(desk_phones::pages())
+    .chain(first_run::pages())
     .collect()
 }
 
@@ -188,6 +191,7 @@ pub(crate) fn api() -> Routes {
             .delete(Change(Extensions), api_extensions::remove),
         Route::at("/extensions/{number}/push").post(Change(Extensions), api_extensions::switch_push),
         Route::at("/extensions/{number}/test-push").post(Change(Extensions), api_extensions::test_push),
+        Route::at("/extensions/{number}/test-call").post(Change(Extensions), test_call::place),
         Route::at("/extensions/{number}/secret").post(Secret(Extensions), api_extensions::renew_secret),
         Route::at("/extensions/{number}/enrolments").post(Change(Extensions), enrolments::issue),
         Route::at("/enrolments").get(See(Extensions), enrolments::list),
@@ -247,7 +251,10 @@ pub(crate) fn api() -> Routes {
 
 /// The part of the API that only the owner on the machine itself may use.
 pub(crate) fn local_api() -> Routes {
-    vec![Route::at("/setup-link").post(Socket, api_system::setup_link)]
+    vec![
+        Route::at("/setup-link").post(Socket, api_system::setup_link),
+        Route::at("/setup").post(Socket, api_setup::carry_out).limit(UPLOAD_LIMIT),
+    ]
 }
 
 /// Where the API begins.

@@ -72,6 +72,7 @@ impl Switchboard {
                 let found = self.registrar.device(device).ok_or(CommandError::NoSuchDevice(device))?;
                 self.test_push_command(found.extension(), Some(device), now)
             }
+            Command::PlaceTestCall(number) => self.place_test_call(number, now),
             Command::ChangeSettings(settings) => self.change_settings(settings, now),
             Command::HangUp(call) => {
                 if self.calls.get(&call).is_none_or(|live| live.call.is_ended()) {

@@ -152,6 +152,8 @@ pub(super) struct LiveCall {
     pub(super) txs: BTreeSet<ClientTx>,
     /// A request of one side that waits until the other side's device has woken up.
     pub(super) waiting: Option<WaitingRequest>,
+    /// When an answered test call ends by itself.
+    pub(super) talk_until: Option<Moment>,
     /// Relay counters have been asked for and not come yet.
     pub(super) closing_relay: bool,
 }

@@ -18,6 +18,7 @@ use super::{Page, go};
 use crate::adding;
 use crate::api::extensions::{display_name, email, show};
 use crate::api::installations::{self, InstallationView};
+use crate::api::test_call::ring;
 use crate::api::view::{complaint, is_live};
 use crate::clock;
 use crate::error::{Refusal, render};
@@ -368,6 +369,22 @@ pub(crate) async fn test_push(State(state): State<AdminState>, frame: Frame, Pat
             Ok((StatusCode::CONFLICT, shown).into_response())
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+pub(crate) async fn test_call(State(state): State<AdminState>, frame: Frame, Path(text): Path<String>) -> Page {
+    let number = in_path(&text)?;
+    match ring(&state, number).await {
+        Ok(call) => go(&format!("/calls/{call}?done=test-call")),
+        Err(refusal) if refusal.status == StatusCode::CONFLICT => {
+            let detail = show(&state, number).await?;
+            let form = OwnerForm::of(&detail);
+            let mut errors = Errors::default();
+            errors.put("", refusal.detail);
+            let shown = filled(&state, &frame, detail, (&form, &errors)).await?;
+            Ok((StatusCode::CONFLICT, shown).into_response())
+        }
+        Err(refusal) => Err(refusal.into()),
     }
 }
 

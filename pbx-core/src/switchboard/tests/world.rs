@@ -14,7 +14,7 @@ use crate::model::{
     WakeKind, WakeReport, WakeRequest,
 };
 use crate::sip::{digest, guard};
-use crate::switchboard::command::{Command, NewAccount, Reply, Status};
+use crate::switchboard::command::{Command, CommandError, NewAccount, Reply, Status};
 use crate::switchboard::input::{Input, RelayPort};
 use crate::switchboard::output::{Change, CommandToken, Output, ParkedCall, Restored, SaveTicket, Side, StoredDevice};
 use crate::switchboard::{Switchboard, SwitchboardConfig};
@@ -33,6 +33,7 @@ pub(super) struct World {
     saves: Saves,
     waiting: Vec<SaveTicket>,
     answers: VecDeque<Reply>,
+    refusals: Vec<CommandError>,
     changes: Vec<Change>,
     next_port: u16,
     relay_port: u16,
@@ -75,7 +76,8 @@ impl World {
     }
 
     pub(super) fn with(restored: Restored, now: Now) -> Self {
-        let config = SwitchboardConfig { seed: [7; 32], ..SwitchboardConfig::default() };
+        let echo = Some(SocketAddr::from(([127, 0, 0, 1], 49_999)));
+        let config = SwitchboardConfig { seed: [7; 32], echo, ..SwitchboardConfig::default() };
         let mut world = Self {
             switchboard: Switchboard::restore(config, restored, now),
             now,
@@ -85,6 +87,7 @@ impl World {
             saves: Saves::Done,
             waiting: Vec::new(),
             answers: VecDeque::new(),
+            refusals: Vec::new(),
             changes: Vec::new(),
             next_port: 40_000,
             relay_port: 10_000,
@@ -117,7 +120,8 @@ impl World {
                     self.changes.extend(changes);
                     self.waiting.extend(ticket);
                 }
-                Output::Answer { result, .. } => self.answers.push_back(result.unwrap()),
+                Output::Answer { result: Ok(reply), .. } => self.answers.push_back(reply),
+                Output::Answer { result: Err(refusal), .. } => self.refusals.push(refusal),
                 Output::WantRelayPorts(more) => {
                     let ports = (0..more).map(|_| {
                         self.relay_port += 2;
@@ -187,6 +191,12 @@ impl World {
     pub(super) fn ask(&mut self, command: Command) -> Reply {
         self.input(Input::Command { token: CommandToken(1), command });
         self.answers.pop_front().unwrap()
+    }
+
+    pub(super) fn refusal(&mut self, command: Command) -> CommandError {
+        self.refusals.clear();
+        self.input(Input::Command { token: CommandToken(1), command });
+        self.refusals.pop().unwrap()
     }
 
     pub(super) fn status(&mut self) -> Status {
