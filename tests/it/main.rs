@@ -61,6 +61,7 @@ mod registration;
 mod restart;
 #[cfg(test)]
 mod scanners;
+#[cfg(test)]
 mod settings_again;
 #[cfg(test)]
 mod sipp;
