@@ -47,11 +47,9 @@ impl Scene {
     fn parts(&self, header: &Value, claims: &Value) -> (Value, Value) {
         let changed = |mut usual: Value, changes: &Value| {
             for (name, value) in changes.as_object().unwrap() {
-                match value {
-                    Value::Null => _ = usual.as_object_mut().unwrap().remove(name),
-                    _ => usual[name] = value.clone(),
-                }
+                usual[name] = value.clone();
             }
+            usual.as_object_mut().unwrap().retain(|_, value| !value.is_null());
             usual
         };
         let header = changed(json!({ "alg": "ES256", "kid": self.key.key_id }), header);

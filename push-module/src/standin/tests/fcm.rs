@@ -39,11 +39,9 @@ impl Scene {
             "exp": self.now + 3600,
         });
         for (name, value) in changes.as_object().unwrap() {
-            match value {
-                Value::Null => _ = claims.as_object_mut().unwrap().remove(name),
-                _ => claims[name] = value.clone(),
-            }
+            claims[name] = value.clone();
         }
+        claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         rs256(file["private_key"].as_str().unwrap(), &header, &claims)
     }
 
