@@ -158,7 +158,10 @@ async fn a_push_service_that_others_wrote_verifies_and_decrypts_what_it_gets() {
     call.cancel(SOON).await.unwrap();
     let messages = service.messages(&subscribed, 2).await;
     assert_eq!(text(&messages[1], "t"), "missed");
-    assert_eq!((text(&messages[1], "tag"), text(&messages[1], "call")), (text(&messages[0], "tag"), text(&messages[0], "call")));
+    assert_eq!(
+        (text(&messages[1], "tag"), text(&messages[1], "call")),
+        (text(&messages[0], "tag"), text(&messages[0], "call"))
+    );
 
     // The app was removed: the service says 410, and the phone is shown as out of reach.
     service.expire(&subscribed).await;

@@ -224,9 +224,9 @@ fn in_order(own: Vec<u8>, mut others: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let mut chain = vec![own];
     while chain.len() < CHAIN
         && let Some((_, last)) = chain.last().and_then(|der| x509_parser::parse_x509_certificate(der).ok())
-        && let Some(next) = others.iter().position(|der| {
-            x509_parser::parse_x509_certificate(der).is_ok_and(|(_, it)| it.subject() == last.issuer())
-        })
+        && let Some(next) = others
+            .iter()
+            .position(|der| x509_parser::parse_x509_certificate(der).is_ok_and(|(_, it)| it.subject() == last.issuer()))
     {
         // Each is taken once, so a circle ends.
         let next = others.remove(next);

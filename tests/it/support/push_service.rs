@@ -17,7 +17,8 @@ use tokio_rustls::TlsAcceptor;
 use super::program::Program;
 use super::{SOON, free_port};
 
-const SERVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/test-tools/node_modules/web-push-testing/src/bin/server.js");
+const SERVER: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/target/test-tools/node_modules/web-push-testing/src/bin/server.js");
 
 /// The service and its front; both end with it.
 pub(crate) struct PushService {
@@ -55,10 +56,7 @@ impl PushService {
         let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
         let config = ServerConfig::builder()
             .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-            )
+            .with_single_cert(vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
             .unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let origin = format!("https://localhost:{}", listener.local_addr().unwrap().port());
@@ -95,12 +93,8 @@ impl PushService {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let data = &answer["data"];
         let (client, keys) = (text(&data["clientHash"]), &data["keys"]);
-        let token = format!(
-            "{}/notify/{client}#p256dh={}&auth={}",
-            self.origin,
-            text(&keys["p256dh"]),
-            text(&keys["auth"])
-        );
+        let token =
+            format!("{}/notify/{client}#p256dh={}&auth={}", self.origin, text(&keys["p256dh"]), text(&keys["auth"]));
         Subscribed { token, client }
     }
 
@@ -142,7 +136,8 @@ async fn pass(listener: TcpListener, acceptor: TlsAcceptor, behind: SocketAddr) 
     while let Ok((stream, _)) = listener.accept().await {
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
-            let (Ok(mut front), Ok(mut back)) = (acceptor.accept(stream).await, TcpStream::connect(behind).await) else {
+            let (Ok(mut front), Ok(mut back)) = (acceptor.accept(stream).await, TcpStream::connect(behind).await)
+            else {
                 return;
             };
             // Either side may go first.

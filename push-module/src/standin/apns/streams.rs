@@ -5,9 +5,9 @@
 //! first SETTINGS frame to 1, later adds SETTINGS frames of its own, and keeps the answers to those from `h2`. It also counts
 //! the streams that are open, to catch a client that opens more than it has confirmed.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 

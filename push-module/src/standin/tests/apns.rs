@@ -120,9 +120,20 @@ async fn apple_answers_each_wrong_address_header_and_body_with_its_reason() {
         (change("a token that is no hex", path("/3/device/xyz1")), 400, "BadDeviceToken"),
         (change("a token nobody has", path("/3/device/aabb")), 400, "BadDeviceToken"),
         (change("the other environment", |it| it.url = format!("{sandbox}/3/device/{VOIP}")), 400, "BadDeviceToken"),
-        (change("the token of another topic", path("/3/device/bb22bb22bb22bb22bb22bb22bb22bb22bb22bb22bb22bb22bb22bb22bb22bb22")), 400, "DeviceTokenNotForTopic"),
+        (
+            change(
+                "the token of another topic",
+                path("/3/device/bb22bb22bb22bb22bb22bb22bb22bb22bb22bb22bb22bb22bb22bb22bb22bb22"),
+            ),
+            400,
+            "DeviceTokenNotForTopic",
+        ),
         (change("no topic", |it| it.remove("apns-topic")), 400, "MissingTopic"),
-        (change("an app of somebody else", |it| it.set("apns-topic", "com.example.other.voip")), 400, "TopicDisallowed"),
+        (
+            change("an app of somebody else", |it| it.set("apns-topic", "com.example.other.voip")),
+            400,
+            "TopicDisallowed",
+        ),
         (change("no type", |it| it.remove("apns-push-type")), 400, "InvalidPushType"),
         (change("an unknown type", |it| it.set("apns-push-type", "call")), 400, "InvalidPushType"),
         (change("voip without the topic for it", |it| it.set("apns-topic", APP)), 400, "InvalidPushType"),
@@ -132,7 +143,11 @@ async fn apple_answers_each_wrong_address_header_and_body_with_its_reason() {
         (change("an end in milliseconds", |it| it.set("apns-expiration", "1795293281000")), 400, "BadExpirationDate"),
         (change("a long collapse id", |it| it.set("apns-collapse-id", "x".repeat(65))), 400, "BadCollapseId"),
         (change("an id that is no UUID", |it| it.set("apns-id", "7")), 400, "BadMessageId"),
-        (change("an id in capitals", |it| it.set("apns-id", "6BA7B810-9DAD-11D1-80B4-00C04FD430C8")), 400, "BadMessageId"),
+        (
+            change("an id in capitals", |it| it.set("apns-id", "6BA7B810-9DAD-11D1-80B4-00C04FD430C8")),
+            400,
+            "BadMessageId",
+        ),
         (change("a header twice", |it| it.headers.push(("apns-priority", "10".to_owned()))), 400, "DuplicateHeaders"),
         (change("no body", |it| it.body.clear()), 400, "PayloadEmpty"),
         (change("a body that is no JSON", |it| it.body = b"ring".to_vec()), 400, "PayloadEmpty"),
@@ -153,9 +168,21 @@ async fn apple_answers_each_wrong_address_header_and_body_with_its_reason() {
         (change("in a hurry", |it| it.set("apns-priority", "10")), 400, "BadPriority"),
         (change("in a hurry by default", |it| it.remove("apns-priority")), 400, "BadPriority"),
         (change("without content-available", |it| it.body = br#"{"aps":{}}"#.to_vec()), 400, "InvalidPushType"),
-        (change("with a sound", |it| it.body = br#"{"aps":{"content-available":1,"sound":"x"}}"#.to_vec()), 400, "InvalidPushType"),
-        (change("with an alert", |it| it.body = br#"{"aps":{"content-available":1,"alert":"x"}}"#.to_vec()), 400, "InvalidPushType"),
-        (change("with a badge", |it| it.body = br#"{"aps":{"content-available":1,"badge":1}}"#.to_vec()), 400, "InvalidPushType"),
+        (
+            change("with a sound", |it| it.body = br#"{"aps":{"content-available":1,"sound":"x"}}"#.to_vec()),
+            400,
+            "InvalidPushType",
+        ),
+        (
+            change("with an alert", |it| it.body = br#"{"aps":{"content-available":1,"alert":"x"}}"#.to_vec()),
+            400,
+            "InvalidPushType",
+        ),
+        (
+            change("with a badge", |it| it.body = br#"{"aps":{"content-available":1,"badge":1}}"#.to_vec()),
+            400,
+            "InvalidPushType",
+        ),
     ];
     scene.refuses(scene.background(), rows).await;
 }
@@ -199,7 +226,11 @@ async fn apple_answers_each_wrong_proof_of_identity_with_its_reason() {
         (change("signed in DER", bearer(der)), 403, invalid),
         (change("signed by another key", bearer(by_a_stranger)), 403, invalid),
         (change("an hour old", claims(json!({ "iat": scene.now - 3600 }))), 403, "ExpiredProviderToken"),
-        (change("a second one within 20 minutes", claims(json!({ "iat": scene.now - 1100 }))), 429, "TooManyProviderTokenUpdates"),
+        (
+            change("a second one within 20 minutes", claims(json!({ "iat": scene.now - 1100 }))),
+            429,
+            "TooManyProviderTokenUpdates",
+        ),
     ];
     scene.refuses(scene.call(), rows).await;
 }

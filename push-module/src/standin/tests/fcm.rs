@@ -92,14 +92,23 @@ async fn google_answers_each_wrong_sign_in_with_its_error() {
         (change("JSON", |it| it.set("content-type", "application/json")), "invalid_request"),
         (change("no grant type", |it| it.body = format!("assertion={good}").into_bytes()), "unsupported_grant_type"),
         (change("another grant type", body("grant_type=client_credentials&assertion=x")), "unsupported_grant_type"),
-        (change("no assertion", body("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer")), "invalid_request"),
-        (change("no JWT", body("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=a.b")), "invalid_request"),
+        (
+            change("no assertion", body("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer")),
+            "invalid_request",
+        ),
+        (
+            change("no JWT", body("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=a.b")),
+            "invalid_request",
+        ),
         (change("another algorithm", |it| it.body.clone_from(&other_algorithm.body)), "invalid_request"),
         (change("an unknown account", claims(json!({ "iss": "nobody@example.com" }))), "invalid_grant"),
         (change("no account", claims(json!({ "iss": null }))), "invalid_grant"),
         (change("signed by another key", |it| it.body.clone_from(&by_a_stranger.body)), "invalid_grant"),
         (change("for somebody else", claims(json!({ "aud": "https://oauth2.example.com/token" }))), "invalid_grant"),
-        (change("another scope", claims(json!({ "scope": "https://www.googleapis.com/auth/cloud-platform" }))), "invalid_scope"),
+        (
+            change("another scope", claims(json!({ "scope": "https://www.googleapis.com/auth/cloud-platform" }))),
+            "invalid_scope",
+        ),
         (change("no scope", claims(json!({ "scope": null }))), "invalid_scope"),
         (change("from the future", claims(json!({ "iat": now + 600, "exp": now + 4200 }))), "invalid_grant"),
         (change("ended", claims(json!({ "iat": now - 3700, "exp": now - 100 }))), "invalid_grant"),
@@ -184,7 +193,9 @@ async fn google_answers_each_wrong_address_and_bearer_with_its_error() {
         assert_eq!((said, answer["error"]["status"].as_str()), (status, Some(word)), "{what}: {answer}");
     }
     // A path that is no method of the API is a page of the front end.
-    for (what, path) in [("the interface of old", "/fcm/send"), ("another verb", "/v1/projects/example-phone/messages:get")] {
+    for (what, path) in
+        [("the interface of old", "/fcm/send"), ("another verb", "/v1/projects/example-phone/messages:get")]
+    {
         let mut asked = scene.message(&access, &body);
         asked.url = format!("{url}{path}");
         let (status, page) = ask(scene.google.ca_pem(), true, asked).await.unwrap();
