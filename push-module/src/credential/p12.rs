@@ -281,7 +281,8 @@ impl Opener<'_> {
             for _ in 1..repetitions {
                 sum = digest(hash.algorithm, sum.as_ref());
             }
-            key.extend(sum.as_ref().iter().take(bytes - key.len()));
+            let missing = bytes - key.len();
+            key.extend(sum.as_ref().iter().take(missing));
             if key.len() >= bytes {
                 return Ok(key);
             }
@@ -321,11 +322,10 @@ fn repeated(text: &[u8], block: usize) -> Vec<u8> {
 
 /// A number of repetitions; more than fits is more than is done.
 fn count(number: &[u8]) -> Result<u64, Shut> {
-    match number {
-        [] => Err(Shut::Damaged),
-        // Negative.
-        [0x80.., ..] => Err(Shut::Damaged),
-        _ if number.len() > 8 => Err(Shut::Costly),
-        _ => Ok(number.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))),
+    match number.first() {
+        // Nothing, or negative.
+        None | Some(0x80..) => Err(Shut::Damaged),
+        Some(_) if number.len() > 8 => Err(Shut::Costly),
+        Some(_) => Ok(number.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))),
     }
 }
