@@ -16,8 +16,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use pbx_core::model::{
-    CallId, CallUuid, DeviceId, Environment, PushProvider, Redacted, TargetHealth, UnixMillis, Verdict, WakeEvent,
-    WakeId, WakeKind, WakeReport, WakeRequest, WakeTarget,
+    CallId, CallUuid, DeviceId, Environment, PushProvider, Redacted, TargetHealth, TokenHistory, UnixMillis, Verdict,
+    WakeEvent, WakeId, WakeKind, WakeReport, WakeRequest, WakeTarget,
 };
 use pbx_core::store::Store;
 use push_module::standin::TestApnsKey;
@@ -179,9 +179,11 @@ impl Rig {
                 learned_at: UnixMillis(0),
                 health: TargetHealth::Good,
                 switched_off: None,
+                history: TokenHistory::default(),
             }),
             caller_number: "0301234567".to_owned(),
             caller_name: "Alice Ärger".to_owned(),
+            has_video: false,
             ringing_url: None,
             sent_at: now,
             expires_at: now + RING,

@@ -30,6 +30,8 @@ mod digest_rules;
 #[cfg(test)]
 mod enrolling;
 #[cfg(test)]
+mod first_run;
+#[cfg(test)]
 mod guarantees;
 #[cfg(test)]
 mod kill_rounds;

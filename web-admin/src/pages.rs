@@ -24,6 +24,7 @@ pub(crate) mod push_form;
 pub(crate) mod push_health;
 pub(crate) mod push_help;
 pub(crate) mod push_network;
+pub(crate) mod push_tokens;
 pub(crate) mod second_factor;
 pub(crate) mod security;
 pub(crate) mod sessions;
@@ -34,6 +35,10 @@ pub(crate) mod system;
 pub(crate) mod tokens;
 pub(crate) mod trouble;
 pub(crate) mod users;
+pub(crate) mod welcome;
+pub(crate) mod welcome_certificate;
+pub(crate) mod welcome_extensions;
+pub(crate) mod welcome_phone;
 
 use axum::response::{IntoResponse, Redirect, Response};
 

@@ -21,6 +21,7 @@ fn facts(devices: Vec<DeviceSummary>) -> Facts {
             names: Vec::new(),
         },
         public_url: "https://pbx.example.com".into(),
+        unseen_days: 30,
         now: UnixMillis(0),
     }
 }

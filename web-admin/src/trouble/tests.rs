@@ -47,6 +47,7 @@ fn facts() -> Facts {
             not_after: UnixMillis(i64::MAX),
         },
         public_url: String::new(),
+        unseen_days: 30,
         now: UnixMillis(0),
     }
 }

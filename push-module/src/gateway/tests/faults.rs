@@ -101,6 +101,7 @@ fn state_of(target: &WakeTarget) -> &'static str {
         TargetHealth::Good => "good",
         TargetHealth::Suspect { .. } => "suspect",
         TargetHealth::Revoked { .. } => "revoked",
+        TargetHealth::Moved { .. } => "moved",
     }
 }
 
