@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pbx_core::model::{
-    CallId, DeviceId, Environment, PushProvider, Redacted, TargetHealth, UnixMillis, Verdict, WakeEvent, WakeId,
-    WakeKind, WakeReport, WakeTarget,
+    CallId, DeviceId, Environment, PushProvider, Redacted, TargetHealth, TokenHistory, UnixMillis, Verdict, WakeEvent,
+    WakeId, WakeKind, WakeReport, WakeTarget,
 };
 use pbx_core::registrar::judge;
 use serde::Deserialize;
@@ -108,6 +108,7 @@ fn record_after(verdict: &Verdict) -> &'static str {
         learned_at: UnixMillis(0),
         health: TargetHealth::Good,
         switched_off: None,
+        history: TokenHistory::default(),
     });
     let report = WakeReport {
         wake_id: WakeId(Uuid::from_u128(1)),
