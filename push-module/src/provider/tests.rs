@@ -124,6 +124,7 @@ fn record_after(verdict: &Verdict) -> &'static str {
         TargetHealth::Good => "good",
         TargetHealth::Suspect { .. } => "suspect",
         TargetHealth::Revoked { .. } => "revoked",
+        TargetHealth::Moved { .. } => "moved",
     }
 }
 

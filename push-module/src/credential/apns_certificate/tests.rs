@@ -96,14 +96,15 @@ async fn each_wrong_file_is_refused_with_its_own_reason() {
 
 /// One element of DER.
 fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(content.len()).unwrap().to_be_bytes();
+    let length = u32::try_from(content.len()).expect("a short element").to_be_bytes();
     [&[tag, 0x83], &length[1..], content].concat()
 }
 
 /// An object identifier in DER.
 fn oid(text: &str) -> Vec<u8> {
-    let mut numbers = text.split('.').map(|it| it.parse::<u32>().unwrap());
-    let mut content = vec![u8::try_from(numbers.next().unwrap() * 40 + numbers.next().unwrap()).unwrap()];
+    let mut numbers = text.split('.').map(|it| it.parse::<u32>().expect("a number"));
+    let (first, second) = (numbers.next().expect("two numbers"), numbers.next().expect("two numbers"));
+    let mut content = vec![u8::try_from(first * 40 + second).expect("a small number")];
     for number in numbers {
         let digits = [number >> 28, number >> 21, number >> 14, number >> 7, number].map(|it| (it & 0x7f) as u8);
         let from = digits.iter().position(|it| *it != 0).unwrap_or(4);
@@ -160,13 +161,13 @@ fn authority(subject: &str, issuer: &str) -> Vec<u8> {
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
         params
     };
-    let key = rcgen::KeyPair::generate().unwrap();
-    let issuer = rcgen::Issuer::new(named(issuer), rcgen::KeyPair::generate().unwrap());
-    named(subject).signed_by(&key, &issuer).unwrap().der().to_vec()
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let issuer = rcgen::Issuer::new(named(issuer), rcgen::KeyPair::generate().expect("a key"));
+    named(subject).signed_by(&key, &issuer).expect("a certificate").der().to_vec()
 }
 
 fn der_of(pem_text: &str) -> Vec<u8> {
-    pem::decode(&pem::first(pem_text).unwrap()).unwrap().to_vec()
+    pem::decode(&pem::first(pem_text).expect("a frame")).expect("base64").to_vec()
 }
 
 #[tokio::test]

@@ -158,7 +158,11 @@ async fn apple_answers_each_wrong_address_header_and_body_with_its_reason() {
     let mut largest = scene.call();
     largest.body = sized(5120);
     assert_eq!(scene.says(largest).await.0, 200);
+}
 
+#[tokio::test]
+async fn apple_answers_each_wrong_notice_with_its_reason() {
+    let scene = Scene::set().await;
     let rows = vec![
         (change("an alert that shows nothing", |it| it.body = br#"{"aps":{}}"#.to_vec()), 400, "InvalidPushType"),
         (change("4,097 bytes", |it| it.body = sized(4097)), 413, "PayloadTooLarge"),

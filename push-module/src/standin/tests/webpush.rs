@@ -38,6 +38,8 @@ async fn a_push_service_answers_each_wrong_push_with_its_status() {
     };
     let sealed = usual.body.clone();
     let authorization = |text: String| move |it: &mut Asked| it.set("authorization", text.clone());
+    let exchanged = good.replace(key.public_key(), other.public_key());
+    let by_another = signed(&other, &origin, CONTACT, 43_200);
     let without_port = origin.rsplit_once(':').unwrap().0.to_owned();
     let rows: Vec<(Change<'_>, u16)> = vec![
         (change("a subscription that ended", |it| it.url.push('0')), 410),
@@ -45,19 +47,13 @@ async fn a_push_service_answers_each_wrong_push_with_its_status() {
         (change("unsigned", |it| it.remove("authorization")), 401),
         (change("another scheme", authorization(format!("WebPush {good}"))), 401),
         (change("no public key", authorization(good.split(", k=").next().unwrap().to_owned())), 401),
-        (
-            change("another key beside the token", authorization(good.replace(key.public_key(), other.public_key()))),
-            401,
-        ),
+        (change("another key beside the token", authorization(exchanged)), 401),
         (change("for another port", authorization(signed(&key, &without_port, CONTACT, 43_200))), 401),
         (change("for another service", authorization(signed(&key, "https://push.example.net", CONTACT, 43_200))), 401),
         (change("ended", authorization(signed(&key, &origin, CONTACT, -1))), 401),
         (change("longer than a day", authorization(signed(&key, &origin, CONTACT, 86_500))), 401),
         (change("without a contact", authorization(signed(&key, &origin, "admin", 43_200))), 401),
-        (
-            change("by a key that is not the subscription's", authorization(signed(&other, &origin, CONTACT, 43_200))),
-            403,
-        ),
+        (change("by another key than the subscription's", authorization(by_another)), 403),
         (change("no TTL", |it| it.remove("ttl")), 400),
         (change("a TTL in words", |it| it.set("ttl", "soon")), 400),
         (change("a negative TTL", |it| it.set("ttl", "-1")), 400),
