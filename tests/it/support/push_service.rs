@@ -100,7 +100,7 @@ impl PushService {
 
     /// The app was removed: the service says 410 from now on.
     pub(crate) async fn expire(&self, subscribed: &Subscribed) {
-        let (status, _) = self.ask(&format!("/expire-subscription/{}", subscribed.client), &Value::Null).await;
+        let (status, _) = self.ask(&format!("/expire-subscription/{}", subscribed.client), &json!({})).await;
         assert_eq!(status, 200);
     }
 
