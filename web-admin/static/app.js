@@ -14,7 +14,7 @@
 
   const busy = (element) => {
     const active = document.activeElement;
-    return element.contains(active) && /^(INPUT|TEXTAREA|SELECT)$/.test(active.tagName);
+    return (element.contains(active) && /^(INPUT|TEXTAREA|SELECT)$/.test(active.tagName)) || element.querySelector("input[type=checkbox]:checked");
   };
 
   // What is open and focused stays open and focused across a swap.
@@ -48,6 +48,7 @@
           if (!old || !fresh || busy(old) || old.innerHTML === fresh.innerHTML) return;
           const focused = keepState(old, fresh);
           fresh.classList.add("fresh");
+          fresh.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = false; });
           old.replaceWith(fresh);
           if (focused) document.getElementById(focused)?.focus();
         });
