@@ -13,6 +13,7 @@ mod first_run;
 mod idempotency;
 mod own;
 mod pages;
+mod phone_list;
 mod push_tokens;
 mod roles;
 mod second_factor;

@@ -3,7 +3,7 @@
 use super::Routes;
 use crate::api::{device_app, enrolments, installations, mail as api_mail, phones as api_phones};
 use crate::headers::OPEN_LIMIT;
-use crate::pages::{device, mail, pairing, phones};
+use crate::pages::{bulk, device, mail, pairing, phone_list, phones};
 use crate::role::Need::{Change, Nothing, Secret, See};
 use crate::role::Scope::{Devices, Extensions, Settings};
 use crate::route::Route;
@@ -32,6 +32,8 @@ pub(super) fn pages() -> Routes {
             .get(Secret(Settings), mail::confirm_remove)
             .post(Secret(Settings), mail::remove),
         Route::at("/extensions/{number}/phones").post(Change(Extensions), phones::switch),
+        Route::at("/phones").get(See(Devices), phone_list::page).post(Change(Devices), phone_list::change),
+        Route::at("/extensions/bulk").post(Change(Extensions), bulk::extensions),
         Route::at("/devices/unseen").get(See(Devices), phones::unseen),
         Route::at("/devices/compare").get(See(Devices), phones::compare),
         Route::at("/mails").get(See(Extensions), mail::page).post(Change(Extensions), mail::order),
