@@ -13,6 +13,8 @@ mod key;
 mod peer;
 mod push;
 mod serve;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod webhook;
 mod webpush;

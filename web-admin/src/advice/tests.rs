@@ -21,6 +21,7 @@ fn facts() -> Facts {
         backups: (Policy::default(), true),
         last_backup: Some(Outcome { at: NOW, problem: String::new() }),
         unseen_days: 30,
+        marks: Marks::default(),
         now: NOW,
     }
 }

@@ -50,6 +50,7 @@ fn facts() -> Facts {
         backups: (crate::backups::Policy::default(), true),
         last_backup: None,
         unseen_days: 30,
+        marks: crate::settings_again::Marks::default(),
         now: UnixMillis(0),
     }
 }
