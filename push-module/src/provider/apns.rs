@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use pbx_core::model::{Environment, Redacted, UnixMillis, Verdict, WakeKind, WakeRequest};
 use serde_json::Value;
 
+use super::client::{HttpClient, bearer};
 use super::token::MINIMUM_AGE;
 use super::{Reply, SendError};
 use crate::credential::BaseUrl;
@@ -115,20 +116,15 @@ fn bad_app_id() -> Refusal {
 
 /// Sends one push and reads the answer.
 pub async fn send(
-    client: &reqwest::Client,
+    client: &HttpClient,
     base: &BaseUrl,
     message: ApnsMessage,
     provider_token: Option<&Redacted<String>>,
 ) -> Result<Reply, SendError> {
-    let request =
-        client.post(format!("{base}/3/device/{}", message.token.reveal())).headers(message.headers).body(message.body);
     // A client certificate has proved itself in the handshake.
-    let request = match provider_token {
-        Some(token) => request.bearer_auth(token.reveal()),
-        None => request,
-    };
-    let response = request.send().await.map_err(|error| SendError::of(error, base.as_str()))?;
-    Reply::read(response, base.as_str()).await
+    let authorization = provider_token.and_then(bearer);
+    let url = format!("{base}/3/device/{}", message.token.reveal());
+    Ok(client.post(&url, message.headers, authorization, message.body).await?)
 }
 
 /// What an answer means. `token_age` is the age of the provider token it was asked with.

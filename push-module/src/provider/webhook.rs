@@ -2,10 +2,12 @@
 //! keys to himself. The exchange is described in docs/webhook.md.
 
 use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
 use pbx_core::model::{UnixMillis, Verdict, WakeRequest};
 use serde::Deserialize;
 
 use super::apns::clip;
+use super::client::{HttpClient, json};
 use super::{Reply, SendError};
 use crate::credential::{BaseUrl, WebhookKey};
 use crate::delivery::{Answer, Refusal, Remedy};
@@ -42,7 +44,7 @@ fn encode(id: String, body: &WebhookBody<'_>) -> Result<WebhookSend, Refusal> {
 
 /// Signs and sends one document and reads the answer.
 pub async fn send(
-    client: &reqwest::Client,
+    client: &HttpClient,
     url: &BaseUrl,
     key: &WebhookKey,
     message: WebhookSend,
@@ -50,17 +52,14 @@ pub async fn send(
 ) -> Result<Reply, SendError> {
     let timestamp = now.seconds();
     let signature = key.sign(&message.id, timestamp, &message.body);
-    let response = client
-        .post(url.as_str())
-        .header(http::header::CONTENT_TYPE, "application/json")
-        .header("webhook-id", &message.id)
-        .header("webhook-timestamp", timestamp.to_string())
-        .header("webhook-signature", signature)
-        .body(message.body)
-        .send()
-        .await
-        .map_err(|error| SendError::of(error, url.host()))?;
-    Reply::read(response, url.host()).await
+    let mut headers = json();
+    for (name, value) in
+        [("webhook-id", message.id), ("webhook-timestamp", timestamp.to_string()), ("webhook-signature", signature)]
+    {
+        let unfit = |_| SendError("the document cannot be signed; please report this".to_owned());
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value).map_err(unfit)?);
+    }
+    Ok(client.post(url.as_str(), headers, None, message.body).await?)
 }
 
 /// What a relay may say about a wake it did not take.

@@ -328,10 +328,10 @@ async fn a_wrong_certificate_and_a_name_that_is_not_there_are_told_apart() {
     let rows = EVERYBODY.into_iter().map(|who| async move {
         let seen = Scene::with_a_wrong_certificate(who).await.call().await;
         seen.is_given_up("unreachable", 0, "good", &format!("{who:?} certificate"));
-        assert!(seen.why().contains("certificate that this machine does not trust"), "{who:?}: {}", seen.why());
+        assert!(seen.why().contains("which this machine does not trust"), "{who:?}: {}", seen.why());
         let seen = Scene::with_a_name_that_is_not_there(who).await.call().await;
         seen.is_given_up("unreachable", 0, "good", &format!("{who:?} name"));
-        assert!(seen.why().contains("cannot be reached"), "{who:?}: {}", seen.why());
+        assert!(seen.why().contains("cannot be looked up"), "{who:?}: {}", seen.why());
         let code = if has_alarms(who) { AlarmCode::Unreachable } else { AlarmCode::ServiceUnreachable };
         assert!(!seen.alarm(code).is_empty(), "{who:?}: {:?}", seen.alarms);
     });
