@@ -19,6 +19,7 @@ mod desk_phone;
 mod device;
 mod diagnose;
 mod doctor;
+mod event_webhook;
 mod extension;
 mod failure;
 mod healthcheck;
@@ -34,6 +35,7 @@ mod registrations;
 mod serve;
 mod setup_link;
 mod user;
+mod web_proxy;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -156,6 +158,12 @@ enum Command {
     /// People who may sign in, and what they may do
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Programs that are told what happens to calls and phones
+    #[command(subcommand)]
+    EventWebhook(event_webhook::EventWebhookCommand),
+    /// The proxy that pushes leave through, where a network lets nothing out otherwise
+    #[command(subcommand)]
+    WebProxy(web_proxy::WebProxyCommand),
     /// Who did what, and whether that log is as it was written
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -254,6 +262,8 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Redirect(command) => redirect::run(command),
         Command::Registrations => ask(registrations::run(place.client()?)),
         Command::User(command) => ask(user::run(place.client()?, command)),
+        Command::EventWebhook(command) => ask(event_webhook::run(place.client()?, command)),
+        Command::WebProxy(command) => ask(web_proxy::run(place.client()?, command)),
         Command::Audit(command) => ask(audit::run(place.client()?, command)),
         Command::Blocklist(command) => ask(blocklist::run(place.client()?, command)),
         Command::Calls(args) => ask(calls::run(place.client()?, args)),

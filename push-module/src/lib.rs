@@ -36,3 +36,9 @@ pub use gateway::{
     Alarm, AlarmCode, Attempts, Circuit, Ending, Gateway, GatewayError, GatewayInput, ProviderFailure, ProviderHealth,
     SetWebProxyError,
 };
+#[cfg(feature = "providers")]
+pub use provider::client::{HttpClient, HttpError};
+#[cfg(feature = "providers")]
+pub use provider::webhook::post_signed;
+#[cfg(feature = "providers")]
+pub use provider::{Reply, SendError};

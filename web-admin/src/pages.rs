@@ -9,6 +9,7 @@ pub(crate) mod confirm_self;
 pub(crate) mod dashboard;
 pub(crate) mod desk_phones;
 pub(crate) mod device;
+pub(crate) mod event_webhooks;
 pub(crate) mod extension;
 pub(crate) mod extensions;
 pub(crate) mod health;
@@ -34,6 +35,7 @@ pub(crate) mod system;
 pub(crate) mod tokens;
 pub(crate) mod trouble;
 pub(crate) mod users;
+pub(crate) mod web_proxy;
 
 use axum::response::{IntoResponse, Redirect, Response};
 

@@ -33,6 +33,7 @@ use crate::{assets, events, openapi, session};
 
 mod desk_phones;
 mod enrolling;
+mod outbound;
 
 type Routes = Vec<Route>;
 
@@ -168,6 +169,7 @@ fn people() -> Routes {
     ]
     .into_iter()
     .chain(enrolling::pages())
+    .chain(outbound::pages())
     .chain(desk_phones::pages())
     .collect()
 }
@@ -238,6 +240,7 @@ pub(crate) fn api() -> Routes {
     ]
     .into_iter()
     .chain(enrolling::api())
+    .chain(outbound::api())
     .chain(desk_phones::api())
     .collect()
 }

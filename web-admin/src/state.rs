@@ -12,6 +12,7 @@ use provisioning::desk_phones::DeskPhones;
 use crate::api::idempotency::InProgress;
 use crate::audit::Audit;
 use crate::event_log::EventLog;
+use crate::event_webhooks::EventWebhooks;
 use crate::password::Passwords;
 use crate::second_factor::Waiting;
 use crate::throttle::Throttle;
@@ -65,6 +66,7 @@ pub struct AdminState {
     pub(crate) waiting: Waiting,
     pub(crate) event_log: EventLog,
     pub(crate) in_progress: InProgress,
+    pub(crate) event_webhooks: EventWebhooks,
 }
 
 impl std::fmt::Debug for AdminState {
@@ -102,6 +104,7 @@ impl AdminState {
             waiting: Waiting::default(),
             event_log,
             in_progress: InProgress::default(),
+            event_webhooks: EventWebhooks::default(),
         }
     }
 }
@@ -110,6 +113,14 @@ impl AdminState {
     /// Desk phones; the wiring loads them and serves their addresses.
     pub fn desk_phones(&self) -> DeskPhones {
         self.desk_phones.clone()
+    }
+
+    /// Tells event webhooks what happens until `stopped`; to be spawned by the wiring.
+    pub fn run_event_webhooks(
+        &self,
+        stopped: impl Future<Output = ()> + Send + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        crate::event_webhooks::run(self.clone(), stopped)
     }
 
     /// Mails; its `run` is to be spawned by the wiring.

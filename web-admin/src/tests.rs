@@ -17,6 +17,7 @@ mod second_factor;
 mod signing_in;
 mod tokens;
 mod users;
+mod web_proxy;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};

@@ -125,7 +125,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Validates additional roots; empty means none.
-pub(super) fn check_ca(pem: Option<&str>) -> Result<Option<String>, CredentialError> {
+pub fn check_ca(pem: Option<&str>) -> Result<Option<String>, CredentialError> {
     let Some(pem) = pem.map(str::trim).filter(|pem| !pem.is_empty()) else { return Ok(None) };
     let bad = |problem: &str| CredentialError::BadCa { problem: problem.to_owned() };
     if pem.len() > CA_BYTES {

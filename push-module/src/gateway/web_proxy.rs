@@ -4,9 +4,12 @@ use pbx_core::model::{Redacted, UnixMillis};
 use pbx_core::store::sql::{query, query_as};
 use pbx_core::store::{Store, StoreError};
 use thiserror::Error;
+use url::Url;
 
 use super::Gateway;
 use crate::egress::{NewWebProxy, ProxySettings, WebProxyError, WebProxySetting};
+use crate::provider::client::{HttpClient, Protocol};
+use crate::provider::guard::Guard;
 
 /// Where the password is sealed.
 const PASSWORD: &str = "web_proxy.password";
@@ -31,6 +34,25 @@ impl Gateway {
     /// Host and port of the proxy in use, saved or of the environment; `None` without one.
     pub fn web_proxy_in_use(&self) -> Option<String> {
         self.shared.proxy.settings().place()
+    }
+
+    /// Another number means that connections take another way; a client that was made before must be made anew.
+    pub fn way(&self) -> u64 {
+        self.shared.proxy.version()
+    }
+
+    /// A client for an address that an admin gave, for something other than pushes: past the web proxy, and into private
+    /// networks only if `allow_private` says so. The error is for an admin.
+    pub fn guarded_client(
+        &self,
+        url: &str,
+        allow_private: bool,
+        authority: Option<&str>,
+    ) -> Result<HttpClient, String> {
+        let url = Url::parse(url).map_err(|_| "this is not an address")?;
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
+        let guard = Guard::new(if allow_private { std::slice::from_ref(&host) } else { &[] });
+        HttpClient::new(&Protocol::Guarded(guard), &self.shared.proxy, authority, None)
     }
 
     /// Saves it; the next connection of every push takes it. What is on the wire ends on the old way.

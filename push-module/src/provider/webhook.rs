@@ -7,7 +7,7 @@ use pbx_core::model::{UnixMillis, Verdict, WakeRequest};
 use serde::Deserialize;
 
 use super::apns::clip;
-use super::client::{HttpClient, json};
+use super::client::{HttpClient, HttpError, json};
 use super::{Reply, SendError};
 use crate::credential::{BaseUrl, WebhookKey};
 use crate::delivery::{Answer, Refusal, Remedy};
@@ -50,16 +50,31 @@ pub async fn send(
     message: WebhookSend,
     now: UnixMillis,
 ) -> Result<Reply, SendError> {
+    Ok(post_signed(client, url.as_str(), &[key], (&message.id, message.body), now).await?)
+}
+
+/// Sends a document with an id, a timestamp and one signature for each key (Standard Webhooks specification), and reads the
+/// answer. Pushes to a relay and events go out the same way.
+pub async fn post_signed(
+    client: &HttpClient,
+    url: &str,
+    keys: &[&WebhookKey],
+    (id, body): (&str, Bytes),
+    now: UnixMillis,
+) -> Result<Reply, HttpError> {
     let timestamp = now.seconds();
-    let signature = key.sign(&message.id, timestamp, &message.body);
+    let signatures: Vec<String> = keys.iter().map(|key| key.sign(id, timestamp, &body)).collect();
     let mut headers = json();
-    for (name, value) in
-        [("webhook-id", message.id), ("webhook-timestamp", timestamp.to_string()), ("webhook-signature", signature)]
-    {
-        let unfit = |_| SendError("the document cannot be signed; please report this".to_owned());
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value).map_err(unfit)?);
+    for (name, value) in [
+        ("webhook-id", id.to_owned()),
+        ("webhook-timestamp", timestamp.to_string()),
+        ("webhook-signature", signatures.join(" ")),
+    ] {
+        let unfit = "the document cannot be signed; please report this";
+        let value = HeaderValue::from_str(&value).map_err(|_| HttpError::Unreachable(SendError(unfit.to_owned())))?;
+        headers.insert(HeaderName::from_static(name), value);
     }
-    Ok(client.post(url.as_str(), headers, None, message.body).await?)
+    client.post(url, headers, None, body).await
 }
 
 /// What a relay may say about a wake it did not take.
