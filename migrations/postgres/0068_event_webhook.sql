@@ -48,8 +48,10 @@ CREATE TABLE event_delivery (
 );
 CREATE INDEX event_delivery_state ON event_delivery (webhook, state, seq);
 
--- How far the calls of the call log were made into events: calls that still live, and the highest that was seen.
+-- How far the calls of the call log were made into events: calls that live or ended lately, and the highest that was seen.
 CREATE TABLE event_call (
-    call_id BIGINT NOT NULL PRIMARY KEY,
-    seq     BIGINT NOT NULL
+    call_id BIGINT  NOT NULL PRIMARY KEY,
+    seq     BIGINT  NOT NULL,
+    -- Whether its end was told.
+    ended   BOOLEAN NOT NULL
 );

@@ -6,6 +6,7 @@
 
 mod acrobits;
 mod apns;
+mod events;
 mod fcm;
 mod hms;
 mod jwt;
@@ -20,6 +21,7 @@ mod webpush;
 
 pub use acrobits::{AcrobitsFault, AcrobitsRequest, AcrobitsStandin};
 pub use apns::{ApnsFault, ApnsRequest, ApnsStandin, CertificateKind, TestCertificate};
+pub use events::{EventReceiver, ReceivedEvent, ReceiverFault};
 pub use fcm::{FcmFault, FcmRequest, FcmStandin};
 pub use hms::{HmsFault, HmsRequest, HmsStandin};
 pub use key::{TestApnsKey, TestServiceAccount};

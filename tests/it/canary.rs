@@ -162,6 +162,11 @@ async fn fill(here: &Installation, web: &mut Web, secrets: &mut Secrets) {
     // Nobody listens there; the stand-ins of this test are on this machine, which is reached without it.
     let proxy = json!({ "host": "127.0.0.1", "port": 9, "username": "nightbell", "password": PROXY_PASSWORD });
     api(here, "PUT", "/web-proxy", proxy).await;
+    let told = json!({ "url": "https://127.0.0.1:9/told", "events": ["call.ended"], "allow_private": true });
+    let told = api(here, "POST", "/event-webhooks", told).await;
+    secrets.put("an event webhook's secret", told["secret"].as_str().unwrap().trim_start_matches("whsec_"));
+    let renewed = api(here, "POST", "/event-webhooks/1/secret", json!({})).await;
+    secrets.put("its next secret", renewed["secret"].as_str().unwrap().trim_start_matches("whsec_"));
     secrets.put("a push token", PUSH_TOKEN);
     let phone = Phone::builder(here.tcp)
         .extension("101")
@@ -202,6 +207,8 @@ const PAGES: &[&str] = &[
     "/settings",
     "/settings/mail",
     "/settings/web-proxy",
+    "/event-webhooks",
+    "/event-webhooks/1",
     "/push/network",
     "/mails",
     "/security",
@@ -230,6 +237,8 @@ const API: &[&str] = &[
     "/settings",
     "/mail/account",
     "/web-proxy",
+    "/event-webhooks",
+    "/event-webhooks/1/deliveries",
     "/push/network-check",
     "/mails",
     "/status",

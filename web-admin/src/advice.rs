@@ -15,6 +15,7 @@ use crate::api::devices;
 use crate::clock;
 use crate::diagnosis;
 use crate::error::Refusal;
+use crate::event_webhooks::{self, Receiver};
 use crate::state::AdminState;
 use crate::tls::CertificateInfo;
 use crate::words;
@@ -25,6 +26,9 @@ const MAX_DEVICES: usize = 5000;
 const PAGE: usize = 500;
 /// Time left on a certificate at which the admin should act.
 const CERTIFICATE_SOON: Duration = Duration::from_secs(14 * 86_400);
+
+/// A receiver of events that was down for less is being restarted.
+const FAILING_SHOWN: Duration = Duration::from_secs(15 * 60);
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
@@ -92,6 +96,7 @@ impl Finding {
             "/push/apns" => "Add the key",
             "/push/fcm" => "Add the account",
             "/system" => "Open System",
+            "/event-webhooks" => "Open Event webhooks",
             _ => "Open",
         }
     }
@@ -104,6 +109,7 @@ pub(crate) struct Facts {
     pub(crate) health: Vec<ProviderHealth>,
     pub(crate) devices: Vec<DeviceSummary>,
     pub(crate) certificate: CertificateInfo,
+    pub(crate) receivers: Vec<Receiver>,
     pub(crate) public_url: String,
     pub(crate) now: UnixMillis,
 }
@@ -128,6 +134,7 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
         health: state.push.health(),
         devices: found,
         certificate: site.certificate.info(),
+        receivers: event_webhooks::store::list(&state.store).await?,
         public_url: site.public_url.clone(),
         now: clock::now(),
     })
@@ -140,8 +147,37 @@ pub(crate) fn findings(facts: &Facts) -> Vec<Finding> {
     push(facts, &mut findings);
     targets(facts, &mut findings);
     certificate(facts, &mut findings);
+    receivers(facts, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings
+}
+
+fn receivers(facts: &Facts, findings: &mut Vec<Finding>) {
+    for receiver in &facts.receivers {
+        let name = &receiver.name;
+        if !receiver.enabled && !receiver.disabled_why.is_empty() {
+            findings.push(Finding::new(
+                Level::Fail,
+                "event_webhook_disabled",
+                format!("The event webhook “{name}” was switched off: {}.", receiver.disabled_why),
+                "Mend the receiver, then switch the event webhook on again.",
+                "/event-webhooks",
+            ));
+        } else if receiver.enabled
+            && let Some(since) = receiver.failing_since.filter(|since| facts.now.since(*since) >= FAILING_SHOWN)
+        {
+            findings.push(Finding::new(
+                Level::Warn,
+                "event_webhook_failing",
+                format!(
+                    "The event webhook “{name}” has taken nothing for {}.",
+                    clock::span(u64::try_from(facts.now.since(since).as_millis()).unwrap_or(u64::MAX))
+                ),
+                "Look at its last events and send a test.",
+                "/event-webhooks",
+            ));
+        }
+    }
 }
 
 /// The worst level of a list.

@@ -8,6 +8,7 @@ mod api;
 mod audit;
 mod contract;
 mod desk_phones;
+mod event_webhooks;
 mod events;
 mod idempotency;
 mod own;

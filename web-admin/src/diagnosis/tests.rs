@@ -20,6 +20,7 @@ fn facts(devices: Vec<DeviceSummary>) -> Facts {
             not_after: UnixMillis(i64::MAX),
             names: Vec::new(),
         },
+        receivers: Vec::new(),
         public_url: "https://pbx.example.com".into(),
         now: UnixMillis(0),
     }

@@ -220,6 +220,11 @@ fn document(kind: &'static str, at: UnixMillis, data: impl Serialize) -> String 
     serde_json::to_string(&Document { kind, timestamp, data }).unwrap_or_default()
 }
 
+/// A full stop parts the id from the time in what is signed, so none is in the id.
+fn in_id(kind: EventKind) -> String {
+    kind.as_str().replace('.', "_")
+}
+
 fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(TEXT_CHARS).collect()
 }
@@ -270,7 +275,7 @@ pub(crate) fn of_step(
                 (false, _) => "",
             }),
         };
-        let id = format!("{}-{seq}-{}", call.uuid, kind.as_str());
+        let id = format!("{}-{seq}-{}", call.uuid, in_id(*kind));
         Event { id, kind: *kind, body: document(kind.as_str(), at, data) }
     };
     kinds.iter().map(event).collect()
@@ -336,7 +341,7 @@ pub(crate) fn of_device(before: Option<Known>, device: &DeviceSummary, id: &str,
             presence: device.presence,
             reason: plain(reason),
         };
-        Event { id: format!("{id}-{}", kind.as_str()), kind, body: document(kind.as_str(), at, data) }
+        Event { id: format!("{id}-{}", in_id(kind)), kind, body: document(kind.as_str(), at, data) }
     };
     kinds.into_iter().map(event).collect()
 }
@@ -393,10 +398,11 @@ mod tests {
         assert_eq!(kinds(&ended(CallEnding::Completed, true)), [EventKind::CallEnded]);
         let body: Value = serde_json::from_str(&missed[1].body).unwrap();
         assert_eq!(body["type"], "call.missed");
-        assert_eq!(body["timestamp"], "2026-11-18T09:46:49Z");
+        assert_eq!(body["timestamp"], "2026-11-18T11:06:49Z");
         assert_eq!(body["data"]["caller"]["name"], "Ärger");
         assert_eq!((body["data"]["ending"].as_str(), body["data"]["id"].as_i64()), (Some("caller_gave_up"), Some(7)));
         assert_ne!(missed[0].id, missed[1].id);
+        assert!(missed.iter().all(|event| !event.id.contains('.')), "{missed:?}");
     }
 
     #[test]

@@ -129,13 +129,14 @@ pub(crate) async fn insert(
     Ok(Some(id))
 }
 
-/// Calls of before the first receiver are nobody's news.
+/// Calls of a time when nobody was told are nobody's news.
 async fn begin_with_the_newest_call(change: &mut Transaction) -> Result<(), StoreError> {
     const DOING: &str = "beginning with events";
     query("DELETE FROM event_call").execute(&mut *change).await.map_err(StoreError::doing(DOING))?;
     query(
-        "INSERT INTO event_call (call_id, seq) SELECT c.id, COALESCE((SELECT MAX(e.seq) FROM call_event e WHERE \
-         e.call_id = c.id), 0) FROM call c WHERE c.ended_at IS NULL OR c.id = (SELECT MAX(id) FROM call)",
+        "INSERT INTO event_call (call_id, seq, ended) SELECT c.id, COALESCE((SELECT MAX(e.seq) FROM call_event e WHERE \
+         e.call_id = c.id), 0), c.ended_at IS NOT NULL FROM call c \
+         WHERE c.ended_at IS NULL OR c.id = (SELECT MAX(id) FROM call)",
     )
     .execute(change)
     .await
@@ -147,6 +148,13 @@ async fn begin_with_the_newest_call(change: &mut Transaction) -> Result<(), Stor
 pub(crate) async fn update(store: &Store, id: i64, fields: &Fields) -> Result<(), StoreError> {
     const DOING: &str = "changing an event webhook";
     let mut change = store.begin().await?;
+    let told: i64 = query_scalar("SELECT COUNT(*) FROM event_webhook WHERE enabled")
+        .fetch_one(&mut change)
+        .await
+        .map_err(StoreError::doing(DOING))?;
+    if fields.enabled && told == 0 {
+        begin_with_the_newest_call(&mut change).await?;
+    }
     query(
         "UPDATE event_webhook SET name = $1, url = $2, events = $3, allow_private = $4, authority = $5, enabled = $6, \
          disabled_why = '', failures = 0, failing_since = NULL, next_at = 0 WHERE id = $7",
@@ -200,13 +208,32 @@ pub(crate) async fn remove(store: &Store, id: i64) -> Result<bool, StoreError> {
     Ok(done.rows_affected() > 0)
 }
 
-/// How far each call was made into events; the highest call is always among them.
-pub(crate) async fn seen_calls(store: &Store) -> Result<BTreeMap<i64, i64>, StoreError> {
-    let rows: Vec<(i64, i64)> = query_as("SELECT call_id, seq FROM event_call")
-        .fetch_all(store.reader())
-        .await
-        .map_err(StoreError::doing("reading how far calls were told"))?;
-    Ok(rows.into_iter().collect())
+/// How far a call was made into events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The last line of its timeline that was told.
+    pub(crate) seq: i64,
+    /// Whether its end was told.
+    pub(crate) ended: bool,
+    /// When it was over, by the call log.
+    pub(crate) over_at: Option<UnixMillis>,
+    /// The last line there is.
+    pub(crate) lines: i64,
+}
+
+/// Calls that live or ended lately; the highest call that was seen is always among them.
+pub(crate) async fn seen_calls(store: &Store) -> Result<BTreeMap<i64, Seen>, StoreError> {
+    let rows: Vec<(i64, i64, bool, Option<i64>, i64)> = query_as(
+        "SELECT e.call_id, e.seq, e.ended, c.ended_at, \
+         COALESCE((SELECT MAX(l.seq) FROM call_event l WHERE l.call_id = e.call_id), 0) \
+         FROM event_call e LEFT JOIN call c ON c.id = e.call_id",
+    )
+    .fetch_all(store.reader())
+    .await
+    .map_err(StoreError::doing("reading how far calls were told"))?;
+    let seen =
+        |(call, seq, ended, over, lines)| (call, Seen { seq, ended, over_at: Option::map(over, UnixMillis), lines });
+    Ok(rows.into_iter().map(seen).collect())
 }
 
 /// A line of a call's timeline with its number.
@@ -236,7 +263,7 @@ pub(crate) async fn calls_behind(store: &Store, call: i64) -> Result<Vec<i64>, S
 #[derive(Debug, Default)]
 pub(crate) struct News {
     pub(crate) events: Vec<Event>,
-    pub(crate) calls: BTreeMap<i64, Option<i64>>,
+    pub(crate) calls: BTreeMap<i64, Option<(i64, bool)>>,
 }
 
 /// Puts events into the queues of those who want them, and notes how far the calls were told, all of it or nothing. Gives the
@@ -283,19 +310,18 @@ pub(crate) async fn enqueue(
         .await
         .map_err(StoreError::doing(DOING))?;
     }
-    for (call, seq) in &news.calls {
-        let sql = match seq {
-            Some(_) => {
-                "INSERT INTO event_call (call_id, seq) VALUES ($1, $2) ON CONFLICT (call_id) DO UPDATE SET seq = excluded.seq"
-            }
-            None => "DELETE FROM event_call WHERE call_id = $1 AND $2 >= 0",
-        };
-        query(sql)
+    for (call, told) in &news.calls {
+        let done = match told {
+            Some((seq, ended)) => query(
+                "INSERT INTO event_call (call_id, seq, ended) VALUES ($1, $2, $3) \
+                 ON CONFLICT (call_id) DO UPDATE SET seq = excluded.seq, ended = excluded.ended",
+            )
             .bind(*call)
-            .bind(seq.unwrap_or_default())
-            .execute(&mut change)
-            .await
-            .map_err(StoreError::doing(DOING))?;
+            .bind(*seq)
+            .bind(*ended),
+            None => query("DELETE FROM event_call WHERE call_id = $1").bind(*call),
+        };
+        done.execute(&mut change).await.map_err(StoreError::doing(DOING))?;
     }
     change.commit().await.map_err(StoreError::doing(DOING))?;
     Ok(touched)

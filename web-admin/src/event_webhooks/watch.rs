@@ -25,6 +25,10 @@ use crate::state::AdminState;
 const SETTLE: Duration = Duration::from_millis(150);
 /// Calls that live are looked at, and alarms compared, without a notice so often.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How long a call is remembered after its end, because a line may follow late.
+const FORGET: Duration = Duration::from_secs(3600);
+/// How long after its end a call's last line is waited for.
+const LINES_FOLLOW: Duration = Duration::from_secs(10);
 /// Phones that are remembered; far more than an office has.
 const DEVICES: usize = 100_000;
 /// Devices asked for at once.
@@ -127,7 +131,7 @@ impl Watch {
     async fn look(&mut self, state: &AdminState, receivers: &[Receiver]) -> Result<(), StoreError> {
         let now = clock::now();
         let mut news = News::default();
-        self.look_at_calls(state, &mut news).await?;
+        self.look_at_calls(state, (&mut news, now)).await?;
         let wants = |wanted: fn(EventKind) -> bool| {
             receivers.iter().any(|it| it.enabled && it.events.iter().any(|kind| wanted(*kind)))
         };
@@ -154,23 +158,29 @@ impl Watch {
         Ok(())
     }
 
-    /// Calls that live, those that were named, and those that are behind the newest.
-    async fn look_at_calls(&self, state: &AdminState, news: &mut News) -> Result<(), StoreError> {
+    /// Calls with lines that were not told, those that were named, and those that are behind the newest.
+    async fn look_at_calls(&self, state: &AdminState, (news, now): (&mut News, UnixMillis)) -> Result<(), StoreError> {
         let seen = store::seen_calls(&state.store).await?;
         let newest = seen.keys().next_back().copied().unwrap_or_default();
-        let mut calls: BTreeSet<i64> = seen.keys().copied().chain(self.calls.iter().copied()).collect();
-        calls.extend(store::calls_behind(&state.store, newest).await?);
-        let last = calls.last().copied();
-        for call in calls {
-            // A call below those that are remembered was told to its end.
-            let told = match seen.get(&call) {
-                Some(told) => *told,
-                None if call < newest && !self.calls.contains(&call) => continue,
-                None => 0,
-            };
+        let mut looks: BTreeMap<i64, (i64, bool)> = BTreeMap::new();
+        for (call, it) in &seen {
+            if it.lines > it.seq || (!it.ended && it.over_at.is_some()) {
+                looks.insert(*call, (it.seq, it.ended));
+            } else if it.ended && *call != newest && it.over_at.is_none_or(|at| now.since(at) >= FORGET) {
+                news.calls.insert(*call, None);
+            }
+        }
+        let unseen = store::calls_behind(&state.store, newest).await?;
+        let named = self.calls.iter().copied().filter(|call| !seen.contains_key(call));
+        looks.extend(unseen.into_iter().chain(named).map(|call| (call, (0, false))));
+        for (call, (told, ended)) in looks {
             let Some(record) = call_log::one(&state.store, CallId(call)).await? else { continue };
-            let mut reached = told;
-            let mut over = false;
+            let over_for = record.ended_at.map(|at| now.since(at));
+            if !seen.contains_key(&call) && call < newest && over_for.is_some_and(|span| span >= FORGET) {
+                // It was told to its end and forgotten.
+                continue;
+            }
+            let (mut reached, mut over) = (told, ended);
             for (seq, at, step, device, detail) in store::steps_behind(&state.store, call, told).await? {
                 reached = seq;
                 let Some(step) = TimelineStep::from_code(&step) else { continue };
@@ -178,11 +188,13 @@ impl Watch {
                 let device = device.map(DeviceId);
                 news.events.extend(of_step(&record, (seq, step), device, (&detail, UnixMillis(at))));
             }
-            let forget = (over || record.ended_at.is_some()) && reached > 0 && Some(call) != last;
-            if forget {
-                news.calls.insert(call, None);
-            } else if reached != told || !seen.contains_key(&call) {
-                news.calls.insert(call, Some(reached));
+            if let Some(at) = record.ended_at.filter(|at| !over && now.since(*at) >= LINES_FOLLOW) {
+                // A call that a crash has cut has an end, but no line that says so.
+                over = true;
+                news.events.extend(of_step(&record, (reached + 1, TimelineStep::Ended), None, ("", at)));
+            }
+            if (reached, over) != (told, ended) || !seen.contains_key(&call) {
+                news.calls.insert(call, Some((reached, over)));
             }
         }
         Ok(())

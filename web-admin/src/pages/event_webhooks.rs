@@ -208,7 +208,8 @@ struct OnePage {
     badge: Badge,
     why: String,
     enabled: bool,
-    failing_since: Option<When>,
+    /// How long it has taken nothing.
+    failing_for: Option<String>,
     days: u64,
     fingerprint: String,
     secret_at: When,
@@ -255,7 +256,9 @@ async fn shown(
         badge: badge(&receiver),
         why: sentence(&receiver.disabled_why),
         enabled: receiver.enabled,
-        failing_since: receiver.failing_since.map(|at| When::relative(at, now)),
+        failing_for: receiver
+            .failing_since
+            .map(|at| clock::span(u64::try_from(now.since(at).as_millis()).unwrap_or(u64::MAX))),
         days: event_webhooks::DISABLE_AFTER.as_secs() / 86_400,
         fingerprint: receiver.key.as_ref().map(|key| key.fingerprint().to_owned()).unwrap_or_default(),
         secret_at: When::exact(receiver.secret_at),
