@@ -29,6 +29,7 @@ mod device_api;
 mod digest_rules;
 #[cfg(test)]
 mod enrolling;
+#[cfg(test)]
 mod event_webhooks;
 #[cfg(test)]
 mod guarantees;

@@ -286,17 +286,17 @@ fn resolving_took_too_long(host: &str) -> Hindrance {
 }
 
 fn not_connected(error: io::Error, (host, port): (&str, u16)) -> Hindrance {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => Hindrance {
+    if error.kind() == io::ErrorKind::ConnectionRefused {
+        return Hindrance {
             code: "connect_refused",
             text: format!("{host} port {port} is refused: a firewall rejects it, or nothing listens there"),
             fix: format!("allow TCP {port} from this machine to {host}"),
-        },
-        _ => Hindrance {
-            code: "connect_failed",
-            text: format!("there is no way to {host} port {port} ({error})"),
-            fix: "check the network connection and the default route of this machine".to_owned(),
-        },
+        };
+    }
+    Hindrance {
+        code: "connect_failed",
+        text: format!("there is no way to {host} port {port} ({error})"),
+        fix: "check the network connection and the default route of this machine".to_owned(),
     }
 }
 

@@ -110,7 +110,11 @@ async fn a_token_service_on_another_host_is_asked_through_the_proxy_too() {
                 new.base_url = Some(sends.clone());
                 NewCredential::Hms(new)
             }
-            other => panic!("{other:?}"),
+            NewCredential::Apns(_)
+            | NewCredential::ApnsCertificate(_)
+            | NewCredential::Webhook(_)
+            | NewCredential::WebPush(_)
+            | NewCredential::Acrobits(_) => unreachable!(),
         };
         office.add(new).await;
         let events = office.wake(WakeKind::Call, who.target(&sends)).await;
