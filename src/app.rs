@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pbx_core::handle::{self, SwitchboardHandle};
+use pbx_core::media::echo::Echo;
 use pbx_core::media::relay::RelayConfig;
 use pbx_core::model::{CallId, PushOffer, PushProvider, UnixMillis, WakeReport, WakeRequest};
 use pbx_core::net::{
@@ -147,7 +148,9 @@ impl App {
         let (push, push_tasks) = start_push(&store, wakes_out, stop_wakes_out, reports).await?;
         let base_url = config.base_url(https.0.port());
         let offer = push.offer();
-        let bound = start_driver(config, &certificate, restored, channels, (&base_url, offer.borrow().clone()))?;
+        let echo = Echo::bind().await.inspect_err(|error| tracing::warn!(%error, "test calls have no echo")).ok();
+        let told = Told { base_url: &base_url, push: offer.borrow().clone(), echo: echo.as_ref().map(Echo::address) };
+        let bound = start_driver(config, &certificate, restored, channels, told)?;
         let enrolments = Enrolments::new(store.clone(), switchboard.clone(), public_info(config, &bound, &base_url));
         let site = web_admin::Site {
             public_url: base_url.clone(),
@@ -165,6 +168,7 @@ impl App {
         tasks.push(tokio::spawn(state.run_event_webhooks(stopped(stopping.clone()))));
         tasks.push(tokio::spawn(keep_wake_times(store.clone(), bound.counters.clone(), stopped(stopping.clone()))));
         tasks.push(tokio::spawn(tell_offer(offer, switchboard.clone(), stopping.clone())));
+        tasks.extend(echo.map(|echo| tokio::spawn(until_stopped(echo.run(), stopped(stopping.clone())))));
         tasks.extend(start_web(config, state, &certificate, &enrolments, (https.1, stopping))?);
         Ok(Self {
             sip_udp: bound.udp,
@@ -311,12 +315,26 @@ async fn tell_offer(
     }
 }
 
+/// What the switchboard is told of the rest.
+struct Told<'a> {
+    base_url: &'a str,
+    push: PushOffer,
+    echo: Option<SocketAddr>,
+}
+
+async fn until_stopped(running: impl Future<Output = ()>, stopped: impl Future<Output = ()>) {
+    tokio::select! {
+        () = running => {}
+        () = stopped => {}
+    }
+}
+
 fn start_driver(
     config: &Config,
     certificate: &web_admin::tls::LiveCertificate,
     restored: pbx_core::switchboard::output::Restored,
     channels: Channels,
-    (base_url, push): (&str, PushOffer),
+    told: Told<'_>,
 ) -> Result<Bound, AppError> {
     let mut seed = [0u8; 32];
     getrandom::fill(&mut seed).map_err(|_| AppError::Random)?;
@@ -327,8 +345,9 @@ fn start_driver(
     let switchboard = SwitchboardConfig {
         domains: vec![config.public_host.clone()],
         public_ip: config.public_ip,
-        public_url: Some(base_url.trim_end_matches('/').to_owned()),
-        push,
+        public_url: Some(told.base_url.trim_end_matches('/').to_owned()),
+        echo: told.echo,
+        push: told.push,
         seed,
     };
     let driver = DriverConfig {

@@ -30,9 +30,11 @@ mod phone;
 mod push;
 mod push_health;
 mod push_network;
+mod push_tokens;
 mod redirect;
 mod registrations;
 mod serve;
+mod setup;
 mod setup_link;
 mod user;
 mod web_proxy;
@@ -131,6 +133,8 @@ enum Command {
     Serve,
     /// Show it all working here and now: real server, scripted phones, no account, no network
     Demo(demo::DemoArgs),
+    /// Set up the installation from a file, as the pages of the first run do; can be given again
+    Setup(setup::SetupArgs),
     /// Make a one-time link that sets up an admin account (also when a password is lost)
     SetupLink,
     /// Numbers and their owners
@@ -253,6 +257,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Doctor => ask(doctor::run(&place)),
         Command::Diagnose(question) => ask(async { diagnose::run(&place.client()?, &question).await }),
         Command::Healthcheck => ask(healthcheck::run(place.client()?)),
+        Command::Setup(args) => ask(async { setup::run(place.client()?, args).await }),
         Command::SetupLink => ask(setup_link::run(place.client()?)),
         Command::Extension(command) => ask(extension::run(place.client()?, command)),
         Command::Push(command) => ask(push::run(place.client()?, command)),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use pbx_core::model::{
     ConnectionId, DeviceId, DeviceKey, DisplayName, Environment, Extension, Flow, Moment, Now, PushPolicy,
-    PushProvider, Redacted, SipCredential, TargetHealth, Transport, UnixMillis, WakeTarget,
+    PushProvider, Redacted, SipCredential, TargetHealth, TokenHistory, Transport, UnixMillis, WakeTarget,
 };
 use pbx_core::sip::{digest, guard};
 use pbx_core::switchboard::input::{Input, RelayPort};
@@ -69,6 +69,7 @@ pub(crate) fn restored(extensions: u32) -> Restored {
                 learned_at: UnixMillis(0),
                 health: TargetHealth::Good,
                 switched_off: None,
+                history: TokenHistory::default(),
             }),
             last_wake: None,
             push_policy: PushPolicy::App,

@@ -6,4 +6,7 @@
 pub mod sdp;
 
 #[cfg(feature = "media")]
+pub mod echo;
+
+#[cfg(feature = "media")]
 pub mod relay;

@@ -31,7 +31,7 @@ mod wake;
 pub use acrobits::{AcrobitsToken, AcrobitsTokenError};
 pub use call_log::{CallEnding, CallRecord, TimelineEntry, TimelineStep};
 pub use credential::{CredentialError, Ha1Md5, Ha1Sha256, SipCredential, SipUsername};
-pub use device::{BindingState, DeviceKey, DeviceSummary, LiveBindingSummary, Presence, PushPolicy};
+pub use device::{BindingState, DeviceKey, DeviceSummary, LiveBindingSummary, Presence, PushPolicy, TokenHolder};
 pub use extension::{DisplayName, EmailAddress, Extension, ExtensionError, NewExtension};
 pub use flow::{ConnectionId, Flow, Transport};
 pub use ids::{BranchId, CallId, CallUuid, DeviceId, WakeId};
@@ -42,6 +42,6 @@ pub use settings::{EarlyRinging, PortRange, Settings, SettingsError};
 pub use subscription::{SUBSCRIPTION_BYTES, SubscriptionError, SubscriptionKeys, WebPushSubscription};
 pub use time::{Moment, Now, UnixMillis};
 pub use wake::{
-    Environment, LastWake, PushOffer, PushProvider, SwitchedOffBy, TargetHealth, Verdict, WakeEvent, WakeKind,
-    WakeReport, WakeRequest, WakeState, WakeTarget,
+    Environment, LastWake, PushOffer, PushProvider, ReplacedToken, SamePhone, SwitchedOffBy, TargetHealth,
+    TokenHistory, Verdict, WakeEvent, WakeKind, WakeReport, WakeRequest, WakeState, WakeTarget,
 };

@@ -21,11 +21,12 @@
 //! | the app says it is in the foreground again, on the same flow | back | resting |
 //! | admin switches push off / on | - | off / as before |
 //! | same token from another device of the extension | - | moves there |
+//! | same token at another extension, and its phone proved to be that one and comes as it (`moved_token.rs`) | - | moved |
 //! | logout, device or extension removed | gone | deleted |
 //!
 //! An unregister never disarms, whatever parameters it has: apps unregister when they go to the background, and that is
-//! when the wake target is needed. A token that a second extension registers belongs to both: each address of record
-//! has device records of its own, so a call for one never wakes with the record of the other.
+//! when the wake target is needed. A token that a second extension registers belongs to both until a move is proved: each
+//! address of record has device records of its own, so a call for one never wakes with the record of the other.
 //!
 //! A device is known by its instance id, else by its token, else by its Contact address. It has one live binding at most,
 //! so an app that comes back from a new port replaces its binding and never adds one.
@@ -50,6 +51,7 @@ mod event;
 mod extensions;
 mod index;
 mod live_binding;
+mod moved_token;
 mod registration;
 mod reported;
 mod restore;
@@ -63,7 +65,7 @@ use std::time::Duration;
 
 use crate::model::{
     DeviceId, DeviceSummary, Extension, ExtensionNumber, Flow, LastWake, Moment, Now, PushPolicy, PushProvider,
-    Settings, SipUsername, SwitchedOffBy, Transport, Verdict, WakeReport,
+    Settings, SipUsername, SwitchedOffBy, TokenHolder, Transport, Verdict, WakeReport,
 };
 use crate::switchboard::command::CommandError;
 use crate::switchboard::output::Change;
@@ -348,6 +350,25 @@ impl Registrar {
         Ok(Some(change))
     }
 
+    /// Forgets how a device can be woken, because an admin says so; a device that is not registered is forgotten with it. The
+    /// change is to be saved.
+    pub fn forget_token(&mut self, device: DeviceId) -> Result<Vec<Change>, CommandError> {
+        let (entry, books) = self.parts(device).ok_or(CommandError::NoSuchDevice(device))?;
+        let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
+        let found = entry.device_mut(device).ok_or(CommandError::NoSuchDevice(device))?;
+        let mut changes = Vec::new();
+        if found.target.take().is_none() {
+            return Err(CommandError::NothingToPush(extension));
+        }
+        if found.is_live() {
+            books.settle_and_save(entry, device, &mut changes);
+        } else {
+            books.index.settle(found, push_enabled);
+            books.forget(entry, device, &mut changes);
+        }
+        Ok(changes)
+    }
+
     /// Removes a device with both records. The change is to be saved.
     pub fn remove_device(&mut self, device: DeviceId) -> Result<Change, CommandError> {
         let (entry, books) = self.parts(device).ok_or(CommandError::NoSuchDevice(device))?;
@@ -402,7 +423,14 @@ impl Registrar {
 
     /// One device as pages show it.
     pub fn summary(&self, device: DeviceId) -> Option<DeviceSummary> {
-        self.device(device).map(|view| view.summary())
+        let mut summary = self.device(device)?.summary();
+        let same_phone = self.same_phone(device);
+        let holder = |other| {
+            let extension = self.books.index.owner(other)?;
+            Some(TokenHolder { extension, device: other, same_phone: same_phone == Some(other) })
+        };
+        summary.token_elsewhere = self.others_with_token(device).into_iter().filter_map(holder).collect();
+        Some(summary)
     }
 
     /// A page of devices in the order of their ids, beginning behind `after`.

@@ -25,12 +25,13 @@ mod register;
 mod request;
 mod responses;
 mod restart;
+mod test_call;
 #[cfg(test)]
 mod tests;
 mod wakes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -66,6 +67,8 @@ pub struct SwitchboardConfig {
     pub public_ip: Option<IpAddr>,
     /// What public addresses of the web server begin with, without a slash at the end; `None` when there are none.
     pub public_url: Option<String>,
+    /// Where the echo listens for the sound of test calls; without it there are none.
+    pub echo: Option<SocketAddr>,
     /// What phones can be woken with; from the start on kept up to date.
     pub push: PushOffer,
     /// The random seed of tags, ids, branches and nonces.
@@ -145,6 +148,8 @@ struct PendingWake {
     call: Option<CallId>,
     call_uuid: CallUuid,
     last_wake: LastWake,
+    /// The device of another extension that its phone came as.
+    came_as: Option<DeviceId>,
 }
 
 impl std::fmt::Debug for Switchboard {
@@ -295,6 +300,7 @@ impl Switchboard {
                 live.call.handle_timeout(now.mono);
             }
             self.give_up_waiting(call, now);
+            self.end_test_call(call, now);
             self.run_call(call, now);
         }
         self.forget_old_wakes(now);
@@ -314,18 +320,25 @@ impl Switchboard {
                 moved = true;
                 self.transaction_event(event, now);
             }
+            if moved {
+                continue;
+            }
+            while let Some(output) = self.defence.poll_output() {
+                self.outputs.push_back(match output {
+                    DefenceOutput::Save(change) => Output::Save { changes: vec![*change], ticket: None },
+                    DefenceOutput::Report(report) => Output::Security(report),
+                });
+            }
+            while let Some((flow, bytes)) = self.transactions.poll_send() {
+                if self.stays_inside(flow, &bytes, now) {
+                    moved = true;
+                } else {
+                    self.outputs.push_back(Output::Send { flow, bytes });
+                }
+            }
             if !moved {
                 break;
             }
-        }
-        while let Some(output) = self.defence.poll_output() {
-            self.outputs.push_back(match output {
-                DefenceOutput::Save(change) => Output::Save { changes: vec![*change], ticket: None },
-                DefenceOutput::Report(report) => Output::Security(report),
-            });
-        }
-        while let Some((flow, bytes)) = self.transactions.poll_send() {
-            self.outputs.push_back(Output::Send { flow, bytes });
         }
         self.want_ports();
     }

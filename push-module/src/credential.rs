@@ -54,8 +54,8 @@ pub use hms::HmsApp;
 pub(crate) use sealed::{CredentialStore, KeptToken, Loaded};
 #[cfg(feature = "providers")]
 pub(crate) use validate::{
-    AcrobitsDetails, ApnsCertificateDetails, ApnsDetails, Details, FcmDetails, HmsDetails, Key, WebPushDetails,
-    WebhookDetails, validate,
+    AcrobitsDetails, ApnsCertificateDetails, ApnsDetails, Details, FcmDetails, HmsDetails, Key, Validated,
+    WebPushDetails, WebhookDetails, validate,
 };
 #[cfg(feature = "providers")]
 pub use webhook::WebhookKey;

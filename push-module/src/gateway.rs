@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use pbx_core::model::{CallId, PushOffer, PushProvider, WakeId, WakeReport, WakeRequest};
+use pbx_core::model::{CallId, PushOffer, PushProvider, UnixMillis, WakeId, WakeReport, WakeRequest};
 use pbx_core::store::{Store, StoreError};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -31,7 +31,7 @@ use tokio::task::JoinHandle;
 
 use crate::credential::{
     Candidate, CheckOutcome, CredentialError, CredentialId, CredentialKind, CredentialStore, CredentialSummary,
-    NewCredential, validate,
+    NewCredential, Validated, validate,
 };
 use crate::delivery::{Refusal, Route};
 use crate::egress::{LiveProxy, NetworkCheck};
@@ -177,6 +177,26 @@ impl Gateway {
     /// Validates offline, seals, stores and puts to use at once.
     pub async fn add_credential(&self, new: NewCredential) -> Result<CredentialSummary, CredentialError> {
         let now = self.shared.clock.now().wall;
+        let new = self.validated(new, now).await?;
+        let stored = self.shared.store.insert(new, now).await?;
+        let entry = Arc::new(Entry::new(&self.shared.clock, &self.shared.proxy, stored));
+        self.shared.put(Arc::clone(&entry));
+        self.tell(Control::Added(entry.id)).await?;
+        tracing::info!(id = %entry.id, provider = %entry.details.kind(), label = %entry.label, "push credential added");
+        Ok(entry.summary())
+    }
+
+    /// Validates offline and keeps nothing, except that an installation's first look at Web Push makes its key. Whether the
+    /// same credential is here already.
+    pub async fn check_new_credential(&self, new: NewCredential) -> Result<bool, CredentialError> {
+        let new = self.validated(new, self.shared.clock.now().wall).await?;
+        let same = |entry: &Arc<Entry>| {
+            entry.details.kind() == new.details.kind() && entry.summary().fingerprint == new.key.fingerprint()
+        };
+        Ok(self.shared.entries().iter().any(same))
+    }
+
+    async fn validated(&self, new: NewCredential, now: UnixMillis) -> Result<Validated, CredentialError> {
         let vapid = match new {
             NewCredential::WebPush(_) => Some(self.shared.store.vapid_key(now).await?),
             NewCredential::Apns(_)
@@ -186,13 +206,7 @@ impl Gateway {
             | NewCredential::Webhook(_)
             | NewCredential::Acrobits(_) => None,
         };
-        let new = validate(new, vapid, now)?;
-        let stored = self.shared.store.insert(new, now).await?;
-        let entry = Arc::new(Entry::new(&self.shared.clock, &self.shared.proxy, stored));
-        self.shared.put(Arc::clone(&entry));
-        self.tell(Control::Added(entry.id)).await?;
-        tracing::info!(id = %entry.id, provider = %entry.details.kind(), label = %entry.label, "push credential added");
-        Ok(entry.summary())
+        validate(new, vapid, now)
     }
 
     /// Every credential, oldest first.

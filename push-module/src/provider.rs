@@ -8,6 +8,7 @@ pub mod acrobits;
 pub mod apns;
 pub mod client;
 pub mod fcm;
+mod gate;
 pub mod guard;
 pub mod hms;
 mod reply;

@@ -9,7 +9,7 @@ use super::call_timeline::{CallDetail, told};
 use super::client::{Client, encoded};
 use super::extension::not_understood;
 use super::failure::Failure;
-use super::output::{Report, Table, span, time};
+use super::output::{Report, Table, clean, span, time};
 
 /// Rows of one answer; the API's limit.
 const PAGE: usize = 500;
@@ -27,6 +27,11 @@ pub(super) struct CallsArgs {
 pub(super) enum CallsCommand {
     /// The newest calls (also without this word)
     List(ListArgs),
+    /// Ring every phone of an extension from Nightbell itself; whoever answers hears themselves
+    Test {
+        /// Its number
+        extension: String,
+    },
     /// One call with its timeline in milliseconds
     Show {
         /// Its id in the list
@@ -48,6 +53,7 @@ pub(super) async fn run(client: Client, args: CallsArgs) -> Result<Report, Failu
     match args.command {
         None => list(&client, &args.list).await,
         Some(CallsCommand::List(list_args)) => list(&client, &list_args).await,
+        Some(CallsCommand::Test { extension }) => test(&client, &extension).await,
         Some(CallsCommand::Show { id }) => show(&client, id).await,
     }
 }
@@ -108,6 +114,18 @@ fn talked(call: &CallRecord) -> String {
         (Some(from), Some(until)) => span(from, until),
         (Some(_) | None, _) => String::new(),
     }
+}
+
+#[derive(Debug, Deserialize)]
+struct Rings {
+    call: i64,
+}
+
+async fn test(client: &Client, extension: &str) -> Result<Report, Failure> {
+    let answer = client.post_nothing::<Rings>(&format!("/extensions/{}/test-call", encoded(extension))).await?;
+    let (extension, call) = (clean(extension), answer.known.call);
+    let text = format!("{extension} rings. What becomes of it: nightbell calls show {call}\n");
+    Ok(Report::done(text, answer.raw))
 }
 
 async fn show(client: &Client, id: i64) -> Result<Report, Failure> {

@@ -95,6 +95,15 @@ struct KnownProblem {
     detail: String,
     #[serde(default)]
     errors: Vec<RowError>,
+    #[serde(default)]
+    fields: Vec<FieldError>,
+}
+
+/// One field of a refused document.
+#[derive(Debug, Clone, Deserialize)]
+struct FieldError {
+    field: String,
+    message: String,
 }
 
 /// One line of a refused list.
@@ -129,9 +138,11 @@ impl Problem {
         &self.known.detail
     }
 
-    /// One line for each refused row.
+    /// One line for each refused row or field.
     pub(super) fn rows(&self) -> String {
-        self.known.errors.iter().map(|row| format!("{}\n", row.text())).collect()
+        let rows = self.known.errors.iter().map(RowError::text);
+        let fields = self.known.fields.iter().map(|one| format!("{}: {}", one.field, one.message));
+        rows.chain(fields).map(|line| format!("{line}\n")).collect()
     }
 
     /// The problem and the fix, with the stable code.

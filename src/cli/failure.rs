@@ -59,6 +59,9 @@ pub(super) enum Failure {
     /// The redirect service, or asking one.
     #[error("{0}")]
     Redirect(String),
+    /// A setup file, with every problem on a line of its own.
+    #[error("{0}")]
+    Document(String),
     /// No threads or no event queue.
     #[error("the runtime cannot start: {0}; the machine may be out of memory or of processes")]
     Runtime(io::Error),
@@ -87,6 +90,7 @@ impl Failure {
             | Self::Write { .. }
             | Self::Missing(_)
             | Self::Redirect(_)
+            | Self::Document(_)
             | Self::Ended
             | Self::Runtime(_) => self.to_string(),
         };
@@ -104,6 +108,7 @@ impl Failure {
             Self::Write { .. } => "file_unwritable",
             Self::Missing(_) => "argument_missing",
             Self::Redirect(_) => "redirect",
+            Self::Document(_) => "file_wrong",
             Self::Demo(_) => "demo_failed",
             Self::Ended => "ended",
             Self::Runtime(_) => "no_runtime",

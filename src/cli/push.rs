@@ -16,6 +16,7 @@ use super::failure::Failure;
 use super::output::{Report, clean};
 use super::push_health;
 use super::push_network;
+use super::push_tokens;
 
 /// How long an outcome is waited for; a provider that does not answer is tried again for longer than anybody watches.
 const OUTCOME_WITHIN: Duration = Duration::from_secs(10);
@@ -45,6 +46,9 @@ pub(super) enum PushCommand {
         #[arg(value_parser = ["app", "rfc8599"])]
         policy: String,
     },
+    /// Every push token by its state: live, suspect, revoked, unseen, moved, replaced
+    #[command(subcommand)]
+    Tokens(push_tokens::TokensCommand),
     /// Which apps can be pushed, and if not, why and what to do
     Matrix,
     /// How each credential is doing, with every alarm
@@ -64,6 +68,7 @@ pub(super) async fn run(client: Client, command: PushCommand) -> Result<Report, 
         PushCommand::Enable { extension } => switch(&client, &extension, true).await,
         PushCommand::Disable { extension } => switch(&client, &extension, false).await,
         PushCommand::Policy { phone, policy } => choose_policy(&client, phone, &policy).await,
+        PushCommand::Tokens(command) => push_tokens::run(&client, command).await,
         PushCommand::Matrix => push_health::matrix(&client).await,
         PushCommand::Health => push_health::health(&client).await,
         PushCommand::CheckNetwork => push_network::check(&client).await,

@@ -175,6 +175,13 @@ impl Leg {
         self.wait_for_sound(wanted, "the other phone's voice", within).await
     }
 
+    /// Waits until `packets` more packets of its own have come back: an echo; the report then.
+    pub async fn hears_itself(&self, packets: u64, within: Duration) -> Result<MediaReport, PhoneError> {
+        let before = self.media.report().echoed;
+        let wanted = move |report: &MediaReport| report.echoed >= before + packets;
+        self.wait_for_sound(wanted, "the phone's own voice", within).await
+    }
+
     /// Waits until `packets` more RTP packets of any kind arrived; for calls with real telephones.
     pub async fn heard_anything(&self, packets: u64, within: Duration) -> Result<MediaReport, PhoneError> {
         let before = self.media.report().received;

@@ -374,3 +374,29 @@ async fn config_check_names_the_misspelt_key_and_prints_what_is_in_force() {
     here.run(&["config", "check"]).await.refused(&["datadir"]);
     here.run(&["serve"]).await.refused(&["datadir"]);
 }
+
+#[tokio::test]
+async fn an_installation_is_set_up_from_a_file_and_the_same_file_again_changes_nothing() {
+    let here = Installation::new();
+    let served = here.serve().await;
+    here.file("password", "plum tractor window nine\n");
+    let wrong = "[owner]\nname = \"anna\"\npassword_file = \"password\"\n[place]\ncountry = \"US\"\n\
+        [[extensions]]\nnumber = \"one\"\n";
+    let setup = here.file("setup.toml", wrong);
+    let refused = here.run(&["setup", "--from", &setup]).await;
+    refused.refused(&["place.time_zone: there is more than one", "extensions[0].number: ", "nothing was changed"]);
+    assert!(!refused.err.contains("plum"), "{}", refused.err);
+    assert_eq!(here.run(&["user", "list", "--json"]).await.done().json()["users"], Value::Array(vec![]));
+
+    let right = wrong.replace("US", "DE").replace("\"one\"", "\"101\"\nname = \"Anna\"");
+    here.file("setup.toml", &right);
+    let told = here.run(&["setup", "--from", &setup, "--dry-run"]).await.done();
+    assert!(told.out.contains("would change: owner anna"), "{}", told.out);
+    let done = here.run(&["setup", "--from", &setup]).await.done();
+    assert_eq!(done.out, "changed: owner anna\nchanged: time zone Europe/Berlin\nchanged: extensions 101\n");
+    let again = here.run(&["setup", "--from", &setup]).await.done();
+    assert_eq!(again.out, "as it was: owner anna\nas it was: time zone Europe/Berlin\nas it was: one extension\n");
+    here.run(&["setup", "--from", "/nowhere.toml"]).await.refused(&["cannot be read"]);
+    here.run(&["calls", "test", "101"]).await.refused(&["no phone of extension 101 can be reached now"]);
+    served.stop().await;
+}

@@ -32,6 +32,8 @@ mod enrolling;
 #[cfg(test)]
 mod event_webhooks;
 #[cfg(test)]
+mod first_run;
+#[cfg(test)]
 mod guarantees;
 #[cfg(test)]
 mod kill_rounds;

@@ -140,16 +140,22 @@ pub(crate) async fn import(state: &AdminState, text: &str, dry_run: bool) -> Res
     if dry_run || !parsed.errors.is_empty() {
         return Ok(Imported { parsed, shown: Vec::new() });
     }
+    let shown = add_many(state, parsed.rows.iter().map(wanted).collect()).await?;
+    audit::note(format!("{} extensions", shown.len()));
+    Ok(Imported { parsed, shown })
+}
+
+/// Adds all of them or none; in the same order.
+pub(crate) async fn add_many(state: &AdminState, all: Vec<Wanted>) -> Result<Vec<Shown>, Refusal> {
     let realm = settings(state).await?.realm;
-    let (mut accounts, mut shown) = (Vec::new(), Vec::new());
-    for row in &parsed.rows {
-        let (account, show) = account(wanted(row), &realm)?;
+    let (mut accounts, mut shown) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
+    for one in all {
+        let (account, show) = account(one, &realm)?;
         accounts.push(account);
         shown.push(show);
     }
     state.switchboard.ask(Command::AddExtensions(accounts)).await?;
-    audit::note(format!("{} extensions", shown.len()));
-    Ok(Imported { parsed, shown })
+    Ok(shown)
 }
 
 fn wanted(row: &Row) -> Wanted {

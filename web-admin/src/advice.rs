@@ -10,12 +10,13 @@ use pbx_core::switchboard::command::{Command, Reply, Status};
 use push_module::{CredentialState, CredentialSummary, ProviderHealth, obstacle};
 use serde::Serialize;
 
-use crate::adding::unexpected;
+use crate::adding::{settings, unexpected};
 use crate::api::devices;
 use crate::clock;
 use crate::diagnosis;
 use crate::error::Refusal;
 use crate::event_webhooks::{self, Receiver};
+use crate::hygiene;
 use crate::state::AdminState;
 use crate::tls::CertificateInfo;
 use crate::words;
@@ -24,6 +25,8 @@ use crate::words;
 const MAX_DEVICES: usize = 5000;
 /// Devices asked for at once.
 const PAGE: usize = 500;
+/// Fewer phones than that are on holiday, not forgotten.
+const MANY_UNSEEN: usize = 3;
 /// Time left on a certificate at which the admin should act.
 const CERTIFICATE_SOON: Duration = Duration::from_secs(14 * 86_400);
 
@@ -92,6 +95,10 @@ impl Finding {
             "/extensions" => "Open Extensions",
             "/push" => "Open Push",
             "/push/apps" => "See all apps",
+            "/push/tokens?state=unseen"
+            | "/push/tokens?state=revoked"
+            | "/push/tokens?state=suspect"
+            | "/push/tokens?shared=yes" => "See the tokens",
             "/push/network" => "Check the network",
             "/push/apns" => "Add the key",
             "/push/fcm" => "Add the account",
@@ -111,6 +118,8 @@ pub(crate) struct Facts {
     pub(crate) certificate: CertificateInfo,
     pub(crate) receivers: Vec<Receiver>,
     pub(crate) public_url: String,
+    /// After how many days without a sign a push token counts as unseen.
+    pub(crate) unseen_days: u16,
     pub(crate) now: UnixMillis,
 }
 
@@ -136,6 +145,7 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
         certificate: site.certificate.info(),
         receivers: event_webhooks::store::list(&state.store).await?,
         public_url: site.public_url.clone(),
+        unseen_days: settings(state).await?.token_unseen_days,
         now: clock::now(),
     })
 }
@@ -146,6 +156,7 @@ pub(crate) fn findings(facts: &Facts) -> Vec<Finding> {
     general(facts, &mut findings);
     push(facts, &mut findings);
     targets(facts, &mut findings);
+    tokens(facts, &mut findings);
     certificate(facts, &mut findings);
     receivers(facts, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
@@ -248,12 +259,12 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
         if state == Some(WakeState::SwitchedOff) {
             continue;
         }
-        let gone = matches!(target.health, TargetHealth::Revoked { .. });
+        let gone = matches!(target.health, TargetHealth::Revoked { .. } | TargetHealth::Moved { .. });
         if !gone && let Some(obstacle) = obstacle(&facts.credentials, target) {
             lacking.entry((target.provider, obstacle.code, obstacle.text)).or_insert((0, obstacle.fix)).0 += 1;
         }
         match target.health {
-            TargetHealth::Good => {}
+            TargetHealth::Good | TargetHealth::Moved { .. } => {}
             TargetHealth::Suspect { .. } => suspect += 1,
             TargetHealth::Revoked { .. } => revoked += 1,
         }
@@ -275,7 +286,7 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
             "tokens_gone",
             format!("{} lost its push token: the app was removed or reset there.", phones(revoked)),
             "Open the app on the phone once, or forget the device if the phone is gone.",
-            "/extensions",
+            "/push/tokens?state=revoked",
         ));
     }
     if suspect > 0 {
@@ -284,7 +295,39 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
             "tokens_suspect",
             format!("{} sent a push token that its provider does not accept for that app.", phones(suspect)),
             "Look at the device for the provider's reason; most often a test build of the app uses the other environment.",
-            "/extensions",
+            "/push/tokens?state=suspect",
+        ));
+    }
+}
+
+/// Tokens whose phones gave no sign for long, and tokens of two extensions.
+fn tokens(facts: &Facts, findings: &mut Vec<Finding>) {
+    let rows = hygiene::tokens(&facts.devices, facts.unseen_days, facts.now);
+    let unseen = rows.iter().filter(|row| row.state == hygiene::TokenState::Unseen).count();
+    if unseen >= MANY_UNSEEN {
+        findings.push(Finding::new(
+            Level::Warn,
+            "tokens_unseen",
+            format!(
+                "{} gave no sign for {} days, though their push tokens may still work.",
+                phones(unseen),
+                facts.unseen_days
+            ),
+            "Send them a test push, and forget those whose phones are gone.",
+            "/push/tokens?state=unseen",
+        ));
+    }
+    let shared = rows.iter().filter(|row| row.elsewhere.iter().any(|holder| !holder.same_phone)).count();
+    if shared > 0 {
+        findings.push(Finding::new(
+            Level::Warn,
+            "tokens_shared",
+            format!(
+                "{} use a push token that another extension has as well, and it is not proved that it is one phone.",
+                phones(shared)
+            ),
+            "If the phone was handed on, forget the token at the extension it left.",
+            "/push/tokens?shared=yes",
         ));
     }
 }

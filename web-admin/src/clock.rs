@@ -13,7 +13,22 @@ pub(crate) fn now() -> UnixMillis {
     UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// An instant as pages show it: readable in the server's time zone, exact for machines.
+tokio::task_local! {
+    /// The zone of the company, for the request that is being answered.
+    static ZONE: TimeZone;
+}
+
+/// Answers a request in this time zone: every instant on its page is written there.
+pub(crate) async fn in_zone<F: Future>(zone: TimeZone, answering: F) -> F::Output {
+    ZONE.scope(zone, answering).await
+}
+
+/// The zone pages are written in: the company's, or the machine's outside of a request.
+fn zone() -> TimeZone {
+    ZONE.try_with(Clone::clone).unwrap_or_else(|_| TimeZone::system())
+}
+
+/// An instant as pages show it: readable in the company's time zone, exact for machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stamp {
     /// `2026-11-21 23:02:13`.
@@ -22,16 +37,16 @@ pub(crate) struct Stamp {
     pub(crate) exact: String,
 }
 
-/// Writes an instant in the server's time zone.
+/// Writes an instant in the company's time zone.
 pub(crate) fn stamp(at: UnixMillis) -> Stamp {
     let instant = Timestamp::from_millisecond(at.0).unwrap_or_default();
-    let local = instant.to_zoned(TimeZone::system());
+    let local = instant.to_zoned(zone());
     Stamp { text: local.strftime("%Y-%m-%d %H:%M:%S").to_string(), exact: instant.to_string() }
 }
 
 /// The name of the zone pages are written in, such as `Europe/Berlin`.
 pub(crate) fn zone_name() -> String {
-    TimeZone::system().iana_name().unwrap_or("UTC").to_owned()
+    zone().iana_name().unwrap_or("UTC").to_owned()
 }
 
 /// A span in the largest two units that matter: `3 d 4 h`, `12 min`, `4.2 s`, `812 ms`.

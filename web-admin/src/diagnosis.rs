@@ -155,8 +155,12 @@ fn of_device(device: &DeviceSummary, facts: &Facts) -> Vec<Finding> {
         let (text, fix) = (words::sentence(&obstacle.text), words::sentence(&obstacle.fix));
         found.push(Finding::new(Level::Fail, obstacle.code, text, fix, "/push/apps"));
     }
+    if let TargetHealth::Moved { to, .. } = target.health {
+        let text = format!("Its phone signed in as extension {to}, and is pushed for that one only.");
+        found.push(finding(Level::Warn, "token_moved", text, "Sign in again in the app if it is to ring for both."));
+    }
     let token = match &target.health {
-        TargetHealth::Good => None,
+        TargetHealth::Good | TargetHealth::Moved { .. } => None,
         TargetHealth::Suspect { why, .. } => Some((Level::Warn, "token_suspect", why)),
         TargetHealth::Revoked { why, .. } => Some((Level::Fail, "token_gone", why)),
     };

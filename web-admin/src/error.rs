@@ -26,11 +26,21 @@ pub(crate) struct Refusal {
     pub(crate) field: Option<String>,
     pub(crate) detail: String,
     pub(crate) rows: Vec<RowError>,
+    pub(crate) fields: Vec<FieldError>,
+}
+
+/// What is wrong with one field of a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub(crate) struct FieldError {
+    /// The way to it, such as `extensions[2].number`.
+    pub(crate) field: String,
+    /// The problem and the fix.
+    pub(crate) message: String,
 }
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, field: None, detail: detail.into(), rows: Vec::new() }
+        Self { status, code, field: None, detail: detail.into(), rows: Vec::new(), fields: Vec::new() }
     }
 
     pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
@@ -66,7 +76,10 @@ impl From<CommandError> for Refusal {
             E::WrongSecret => (StatusCode::UNAUTHORIZED, None),
             E::NotPushed => (StatusCode::NOT_FOUND, Some("call")),
             E::NotBlocked(_) => (StatusCode::NOT_FOUND, Some("address")),
-            E::NothingToPush(_) | E::Full(_) => (StatusCode::CONFLICT, None),
+            E::NothingToPush(_) | E::NobodyToRing(_) | E::TestCallUnderWay(_) | E::Full(_) => {
+                (StatusCode::CONFLICT, None)
+            }
+            E::NoEcho => (StatusCode::SERVICE_UNAVAILABLE, None),
             E::RealmInUse => (StatusCode::CONFLICT, Some("realm")),
             E::Settings(wrong) => (StatusCode::UNPROCESSABLE_ENTITY, Some(wrong.field)),
             E::Number(_) => (StatusCode::BAD_REQUEST, Some("number")),
@@ -135,6 +148,10 @@ pub(crate) struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<RowError>, required = false)]
     errors: &'a [RowError],
+    /// The fields of a setup document that are wrong.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<FieldError>, required = false)]
+    fields: &'a [FieldError],
 }
 
 fn codes() -> utoipa::openapi::Object {
@@ -153,6 +170,7 @@ impl IntoResponse for Problem {
             detail: &self.0.detail,
             field: self.0.field.as_deref(),
             errors: &self.0.rows,
+            fields: &self.0.fields,
         };
         let mut response = (self.0.status, Json(body)).into_response();
         let _ = response

@@ -13,6 +13,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::error::{ErrorPage, Problem, Refusal};
 use crate::state::AdminState;
+use crate::welcome::{self, GoesOn};
 
 /// Forms and JSON are small; uploads state their own limit.
 pub(crate) const BODY_LIMIT: usize = 256 * 1024;
@@ -35,8 +36,16 @@ pub(crate) fn around(router: Router, state: &AdminState) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, ANSWER_WITHIN))
         .layer(middleware::from_fn(explain_bare_answers))
         .layer(middleware::from_fn_with_state(state.clone(), add))
+        .layer(middleware::from_fn_with_state(state.clone(), in_company_zone))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+}
+
+async fn in_company_zone(State(state): State<AdminState>, mut request: Request, next: Next) -> Response {
+    let goes_on = welcome::kept(&state).await.is_ok_and(|kept| !kept.closed);
+    request.extensions_mut().insert(GoesOn(goes_on));
+    let zone = state.place.zone(&state.store).await;
+    crate::clock::in_zone(zone, next.run(request)).await
 }
 
 /// Refusals of the layers and extractors (cross-site, time, method, body size) are bare; the API promises problem+json for every error.

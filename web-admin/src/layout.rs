@@ -8,10 +8,13 @@ use crate::assets;
 use crate::error::{ErrorPage, Refusal};
 use crate::role::Role;
 use crate::session::SignedIn;
+use crate::welcome::GoesOn;
 
 /// The entry of the menu a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Menu {
+    /// The first run.
+    Setup,
     Dashboard,
     Extensions,
     DeskPhones,
@@ -31,6 +34,7 @@ pub(crate) enum Menu {
 impl Menu {
     const fn name(self) -> &'static str {
         match self {
+            Self::Setup => "Set up",
             Self::Dashboard => "Dashboard",
             Self::Extensions => "Extensions",
             Self::DeskPhones => "Desk phones",
@@ -58,6 +62,8 @@ pub(crate) struct Layout {
     pub(crate) role: Option<Role>,
     /// They have an extension of their own.
     pub(crate) own_extension: bool,
+    /// The menu shows the way back to the setup.
+    pub(crate) setup: bool,
     /// Hides the menu, for pages before signing in.
     pub(crate) bare: bool,
     /// What the act before the redirect has done.
@@ -73,6 +79,7 @@ impl Layout {
             user: None,
             role: None,
             own_extension: false,
+            setup: false,
             bare: true,
             done: None,
         }
@@ -115,6 +122,7 @@ impl Layout {
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
     pub(crate) signed_in: SignedIn,
+    setup: bool,
     done: Option<&'static str>,
 }
 
@@ -132,6 +140,7 @@ impl Frame {
             user: Some(self.signed_in.name.clone()),
             role: Some(self.signed_in.role),
             own_extension: self.signed_in.extension.is_some(),
+            setup: self.setup && matches!(self.signed_in.role, Role::Owner | Role::Admin),
             bare: false,
             done: self.done,
         }
@@ -144,7 +153,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Frame {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ErrorPage> {
         let signed_in = parts.extensions.get::<SignedIn>().cloned().ok_or_else(|| ErrorPage(Refusal::signed_out()))?;
         let done = Query::<DoneQuery>::from_request_parts(parts, state).await.map(|q| q.0.done).unwrap_or_default();
-        Ok(Self { signed_in, done: sentence(&done) })
+        let setup = parts.extensions.get::<GoesOn>().is_some_and(|goes_on| goes_on.0);
+        Ok(Self { signed_in, setup, done: sentence(&done) })
     }
 }
 
@@ -158,6 +168,7 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
         ("push-on", "Push is on."),
         ("push-off", "Push is off. Sleeping phones will not be woken."),
         ("device-forgotten", "The device was forgotten. It may register again if it still has its account."),
+        ("test-call", "It rings. Whoever answers hears themselves; the call ends by itself after a minute."),
         ("test-sent", "A test notice is on its way to every phone that can be pushed. The outcome appears below."),
         ("added", "Added. It works now: register a phone, or use “Add a phone”."),
         ("checked", "Checked. The result stands beside the credential."),
@@ -172,7 +183,15 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
         ("rotating", "The phone is told its other address at its next fetch; the one it has works until then."),
         ("window-open", "For ten minutes this one phone may come without its secret address. Switch it on now."),
         ("window-closed", "The pairing window is closed."),
+        ("certificate", "The certificate is in force. New connections get it from now on."),
+        ("setup-closed", "The setup is done. Everything in it can be changed at any time."),
         ("hung-up", "The call was ended."),
+        ("nothing-selected", "Nothing was selected. Tick the phones first."),
+        (
+            "tokens-forgotten",
+            "The tokens were forgotten. An app that still has its account sends its token when it is opened.",
+        ),
+        ("tokens-tested", "The test pushes are on their way. What became of them appears beside each phone."),
     ];
     known.into_iter().find(|(known, _)| *known == code).map(|(_, text)| text)
 }

@@ -25,6 +25,7 @@ pub(crate) mod push_form;
 pub(crate) mod push_health;
 pub(crate) mod push_help;
 pub(crate) mod push_network;
+pub(crate) mod push_tokens;
 pub(crate) mod second_factor;
 pub(crate) mod security;
 pub(crate) mod sessions;
@@ -36,6 +37,10 @@ pub(crate) mod tokens;
 pub(crate) mod trouble;
 pub(crate) mod users;
 pub(crate) mod web_proxy;
+pub(crate) mod welcome;
+pub(crate) mod welcome_certificate;
+pub(crate) mod welcome_extensions;
+pub(crate) mod welcome_phone;
 
 use axum::response::{IntoResponse, Redirect, Response};
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use pbx_core::model::{
-    DeviceSummary, Environment, Presence, PushProvider, TargetHealth, UnixMillis, WakeState, WakeTarget,
+    DeviceSummary, Environment, Presence, PushProvider, TargetHealth, TokenHistory, UnixMillis, WakeState, WakeTarget,
 };
 use push_module::{Candidate, CredentialId, CredentialKind, CredentialSummary, ProviderHealth, choose, obstacle};
 use serde::Serialize;
@@ -97,6 +97,7 @@ fn named_apps(credential: &CredentialSummary) -> Vec<WakeTarget> {
         learned_at: UnixMillis(0),
         health: TargetHealth::Good,
         switched_off: None,
+        history: TokenHistory::default(),
     };
     match credential.provider {
         CredentialKind::Apns => credential.app_ids.iter().map(|app| target(PushProvider::Apns, app)).collect(),

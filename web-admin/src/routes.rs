@@ -10,18 +10,19 @@ use axum::{Router, middleware};
 
 use crate::api::{
     account as api_account, acrobits as api_acrobits, audit as api_audit, me as api_me, push as api_push,
-    settings as api_settings, system as api_system, tokens as api_tokens, users as api_users,
+    push_tokens as api_push_tokens, settings as api_settings, setup as api_setup, system as api_system,
+    tokens as api_tokens, users as api_users,
 };
 use crate::api::{
     blocklist, calls as api_calls, devices, enrolments, extensions as api_extensions, import as api_import,
 };
-use crate::api::{events as api_events, idempotency, trouble as api_trouble};
+use crate::api::{events as api_events, idempotency, test_call, trouble as api_trouble};
 use crate::error::{ErrorPage, Problem, Refusal};
 use crate::headers::{self, OPEN_LIMIT, UPLOAD_LIMIT};
 use crate::pages::push_form::Adding;
 use crate::pages::{
     account, audit, calls, confirm_self, dashboard, device, extension, extensions, health, import, invitation, me,
-    pairing, push, push_apps, push_form, push_health, push_help, push_network,
+    pairing, push, push_apps, push_form, push_health, push_help, push_network, push_tokens,
 };
 use crate::pages::{api as api_page, trouble};
 use crate::pages::{second_factor, security, sessions, settings, setup, sign_in, system, tokens, users};
@@ -33,6 +34,7 @@ use crate::{assets, events, openapi, session};
 
 mod desk_phones;
 mod enrolling;
+mod first_run;
 mod outbound;
 
 type Routes = Vec<Route>;
@@ -70,6 +72,7 @@ fn push_pages() -> Routes {
     vec![
         Route::at("/push").get(See(Push), push::page),
         Route::at("/push/apps").get(See(Push), push_apps::page),
+        Route::at("/push/tokens").get(See(Push), push_tokens::page).post(Change(Devices), push_tokens::act),
         Route::at("/push/health").get(See(Push), push_health::page),
         Route::at("/push/network").get(See(System), push_network::page).post(Change(System), push_network::start),
         Route::at("/push/help").get(See(Push), push_help::page),
@@ -100,6 +103,7 @@ fn telephony() -> Routes {
             .post(Change(Extensions), extension::change),
         Route::at("/extensions/{number}/push").post(Change(Extensions), extension::switch_push),
         Route::at("/extensions/{number}/test-push").post(Change(Extensions), extension::test_push),
+        Route::at("/extensions/{number}/test-call").post(Change(Extensions), extension::test_call),
         Route::at("/extensions/{number}/secret")
             .get(Secret(Extensions), extension::confirm_secret)
             .post(Secret(Extensions), extension::renew_secret),
@@ -171,6 +175,7 @@ fn people() -> Routes {
     .chain(enrolling::pages())
     .chain(outbound::pages())
     .chain(desk_phones::pages())
+    .chain(first_run::pages())
     .collect()
 }
 
@@ -188,6 +193,7 @@ pub(crate) fn api() -> Routes {
             .delete(Change(Extensions), api_extensions::remove),
         Route::at("/extensions/{number}/push").post(Change(Extensions), api_extensions::switch_push),
         Route::at("/extensions/{number}/test-push").post(Change(Extensions), api_extensions::test_push),
+        Route::at("/extensions/{number}/test-call").post(Change(Extensions), test_call::place),
         Route::at("/extensions/{number}/secret").post(Secret(Extensions), api_extensions::renew_secret),
         Route::at("/extensions/{number}/enrolments").post(Change(Extensions), enrolments::issue),
         Route::at("/enrolments").get(See(Extensions), enrolments::list),
@@ -196,6 +202,7 @@ pub(crate) fn api() -> Routes {
         Route::at("/devices/{id}/test-push").post(Change(Devices), devices::test_push),
         Route::at("/devices/{id}").patch(Change(Devices), devices::change).delete(Change(Devices), devices::remove),
         Route::at("/push/matrix").get(See(Push), api_push::matrix),
+        Route::at("/push/tokens").get(See(Push), api_push_tokens::list).post(Change(Devices), api_push_tokens::act),
         Route::at("/push/network-check")
             .get(See(System), api_push::network_check)
             .post(Change(System), api_push::start_network_check),
@@ -247,7 +254,10 @@ pub(crate) fn api() -> Routes {
 
 /// The part of the API that only the owner on the machine itself may use.
 pub(crate) fn local_api() -> Routes {
-    vec![Route::at("/setup-link").post(Socket, api_system::setup_link)]
+    vec![
+        Route::at("/setup-link").post(Socket, api_system::setup_link),
+        Route::at("/setup").post(Socket, api_setup::carry_out).limit(UPLOAD_LIMIT),
+    ]
 }
 
 /// Where the API begins.

@@ -14,9 +14,11 @@ use crate::audit::Audit;
 use crate::event_log::EventLog;
 use crate::event_webhooks::EventWebhooks;
 use crate::password::Passwords;
+use crate::place::LivePlace;
 use crate::second_factor::Waiting;
 use crate::throttle::Throttle;
 use crate::tls::LiveCertificate;
+use crate::welcome::LiveKept;
 
 /// Event streams one session may hold: six browser tabs.
 const STREAMS_EACH: usize = 6;
@@ -37,6 +39,14 @@ pub struct Site {
 }
 
 impl Site {
+    /// The port in the public address.
+    pub(crate) fn port(&self) -> u16 {
+        let rest = self.public_url.split_once("://").map_or(self.public_url.as_str(), |(_, rest)| rest);
+        let authority = rest.split('/').next().unwrap_or("");
+        let port = authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'));
+        port.and_then(|(_, port)| port.parse().ok()).unwrap_or(443)
+    }
+
     /// The host in the public address, without port and brackets.
     pub fn host(&self) -> &str {
         let rest = self.public_url.split_once("://").map_or(self.public_url.as_str(), |(_, rest)| rest);
@@ -64,6 +74,8 @@ pub struct AdminState {
     pub(crate) confirmations: Confirmations,
     pub(crate) audit: Audit,
     pub(crate) waiting: Waiting,
+    pub(crate) place: LivePlace,
+    pub(crate) welcome: LiveKept,
     pub(crate) event_log: EventLog,
     pub(crate) in_progress: InProgress,
     pub(crate) event_webhooks: EventWebhooks,
@@ -102,6 +114,8 @@ impl AdminState {
             confirmations: Confirmations::default(),
             audit: Audit::default(),
             waiting: Waiting::default(),
+            place: LivePlace::default(),
+            welcome: LiveKept::default(),
             event_log,
             in_progress: InProgress::default(),
             event_webhooks: EventWebhooks::default(),

@@ -10,11 +10,14 @@ mod contract;
 mod desk_phones;
 mod event_webhooks;
 mod events;
+mod first_run;
 mod idempotency;
 mod own;
 mod pages;
+mod push_tokens;
 mod roles;
 mod second_factor;
+mod setup_file;
 mod signing_in;
 mod tokens;
 mod users;
@@ -25,7 +28,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, Response, StatusCode, header};
 use pbx_core::model::{
     BindingState, DeviceId, DeviceKey, DeviceSummary, Environment, LiveBindingSummary, Presence, PushPolicy,
-    PushProvider, Redacted, TargetHealth, Transport, UnixMillis, WakeState, WakeTarget,
+    PushProvider, Redacted, TargetHealth, TokenHistory, Transport, UnixMillis, WakeState, WakeTarget,
 };
 use pbx_core::store::Store;
 use pbx_core::store::sql::query;
@@ -215,6 +218,7 @@ fn sleeping(id: i64, number: &str, app: &str) -> DeviceSummary {
         id: DeviceId(id),
         extension: number.parse().unwrap(),
         key: DeviceKey::from_instance(&format!("urn:uuid:{id}")),
+        username: "101".parse().unwrap(),
         user_agent: "LinphoneiOS/6.1 (iPhone)".into(),
         first_seen_at: at,
         last_seen_at: at,
@@ -238,8 +242,10 @@ fn sleeping(id: i64, number: &str, app: &str) -> DeviceSummary {
             learned_at: at,
             health: TargetHealth::Good,
             switched_off: None,
+            history: TokenHistory::default(),
         }),
         wake_state: Some(WakeState::Armed),
+        token_elsewhere: Vec::new(),
         push_policy: PushPolicy::App,
         last_wake: None,
         presence: Presence::ReachableByPush,

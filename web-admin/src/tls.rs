@@ -5,7 +5,10 @@
 //! and made anew when the public name changes; a certificate of the admin's is never touched.
 
 mod files;
+pub(crate) mod reach;
 mod self_made;
+
+pub(crate) use self_made::own_addresses;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -52,6 +55,50 @@ pub enum TlsError {
     /// The library refused the configuration.
     #[error("TLS could not be set up: {0}")]
     Configure(#[from] rustls::Error),
+}
+
+/// How errors name the two fields of an upload.
+const CERT_FIELD: &str = "certificate";
+const KEY_FIELD: &str = "key";
+
+/// Why a certificate is not put in force.
+#[derive(Debug, Error)]
+pub(crate) enum Unfit {
+    /// It or its key cannot be read, or they do not belong together; or they cannot be written.
+    #[error(transparent)]
+    Files(#[from] TlsError),
+    /// Phones and browsers would refuse it.
+    #[error("the certificate ended on {0}; ask its authority for a new one")]
+    Ended(String),
+    /// Phones and browsers would refuse it.
+    #[error(
+        "the certificate is for {names}, but phones connect to {host}; get one for {host}, or correct public_host in config.toml"
+    )]
+    OtherName {
+        /// What it is for.
+        names: String,
+        /// What it should be for.
+        host: String,
+    },
+}
+
+impl Unfit {
+    /// The field it stands beside.
+    pub(crate) fn field(&self) -> &'static str {
+        match self {
+            Self::Files(TlsError::Unusable { path, .. }) if path.as_os_str() == KEY_FIELD => KEY_FIELD,
+            Self::Files(_) | Self::Ended(_) | Self::OtherName { .. } => CERT_FIELD,
+        }
+    }
+}
+
+/// Whether a certificate for `name` is good for `host` (RFC 6125: a star stands for one label).
+fn covers(name: &str, host: &str) -> bool {
+    let behind = |text: &str| text.split_once('.').map(|(_, rest)| rest.to_ascii_lowercase());
+    match (name.parse::<std::net::IpAddr>(), host.parse::<std::net::IpAddr>()) {
+        (Ok(name), Ok(host)) => name == host,
+        _ => name.eq_ignore_ascii_case(host) || (name.starts_with("*.") && behind(name) == behind(host)),
+    }
 }
 
 /// What pages and `doctor` show of the certificate.
@@ -148,6 +195,33 @@ impl LiveCertificate {
             *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
         }
         Ok(changed)
+    }
+
+    /// Checks a certificate of the admin's with its key, both in PEM.
+    pub(crate) fn check(&self, chain: &str, key: &str) -> Result<CertificateInfo, Unfit> {
+        let named = |name: &str| PathBuf::from(name);
+        let found = files::parse(chain.as_bytes(), key.as_bytes(), &named(CERT_FIELD), &named(KEY_FIELD))?.info;
+        let host = &self.place.public_host;
+        if found.not_after <= clock::now() {
+            return Err(Unfit::Ended(clock::stamp(found.not_after).text));
+        }
+        if !found.names.iter().any(|name| covers(name, host)) {
+            return Err(Unfit::OtherName { names: found.names.join(", "), host: host.clone() });
+        }
+        Ok(found)
+    }
+
+    /// Checks it and puts it in force at once. On any error the certificate in use stays, and so do the files.
+    pub(crate) fn install(&self, chain: &str, key: &str) -> Result<CertificateInfo, Unfit> {
+        self.check(chain, key)?;
+        files::write(&self.place.folder, chain, key)?;
+        self.reload()?;
+        Ok(self.info())
+    }
+
+    /// The name phones and browsers use for this machine.
+    pub(crate) fn public_host(&self) -> &str {
+        &self.place.public_host
     }
 
     /// Follows the files for ever; run it as a task and drop it to stop.

@@ -96,6 +96,7 @@ pub(crate) const fn wake(state: Option<WakeState>) -> Badge {
         Some(WakeState::Armed) => Badge::new("push", "◐", "Armed: the next call wakes it"),
         Some(WakeState::Suspect) => Badge::new("warn", "▲", "Suspect: still tried"),
         Some(WakeState::Revoked) => Badge::new("bad", "✕", "Gone at the provider"),
+        Some(WakeState::Moved) => Badge::new("off", "→", "Moved to another extension"),
         Some(WakeState::SwitchedOff) => Badge::new("off", "○", "Switched off"),
         None => Badge::new("off", "○", "None"),
     }

@@ -87,6 +87,30 @@
     }
   });
 
+  // Light or dark by the system until somebody chooses; the choice stays in this browser.
+  const root = document.documentElement;
+  const themes = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : themes.matches);
+  const button = document.getElementById("theme");
+  const wear = (theme) => {
+    if (theme === "dark" || theme === "light") root.dataset.theme = theme;
+    if (!button) return;
+    button.textContent = isDark() ? "Light" : "Dark";
+    button.setAttribute("aria-label", `${button.textContent} colours`);
+  };
+  let chosen = null;
+  try { chosen = localStorage.getItem("theme"); } catch { /* A browser that keeps nothing follows the system. */ }
+  wear(chosen);
+  if (button) {
+    button.hidden = false;
+    themes.addEventListener("change", () => wear(null));
+    button.addEventListener("click", () => {
+      const theme = isDark() ? "light" : "dark";
+      try { localStorage.setItem("theme", theme); } catch { /* It holds for this page. */ }
+      wear(theme);
+    });
+  }
+
   document.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = false; });
   if (document.querySelector("[data-live]")) listen();
 })();

@@ -57,6 +57,8 @@ pub struct Announced {
     pub encryption: Encryption,
     /// Media lines in the body, refused ones too; an answer must have as many.
     pub media_lines: usize,
+    /// A video line is open: its port is not zero and it is not inactive.
+    pub video: bool,
 }
 
 impl Announced {
@@ -96,6 +98,11 @@ pub enum SdpError {
     /// More lines than [`MAX_LINES`].
     #[error("the call's media description has more than {MAX_LINES} lines")]
     TooManyLines,
+}
+
+/// Whether a body that offers sound offers video as well; false for what cannot be read.
+pub fn offers_video(body: &[u8]) -> bool {
+    read(body).is_ok_and(|announced| announced.video)
 }
 
 /// Reads where and how a side wants its sound: the first audio line whose port is not zero.
@@ -178,6 +185,10 @@ impl<'a> MediaLine<'a> {
 
     fn is_active_audio(&self) -> bool {
         self.kind.eq_ignore_ascii_case("audio") && self.port() != Some(0)
+    }
+
+    fn is_active_video(&self) -> bool {
+        self.kind.eq_ignore_ascii_case("video") && self.port().is_some_and(|port| port != 0)
     }
 }
 
@@ -322,6 +333,9 @@ struct Reader {
     audio: Option<(u16, Encryption)>,
     rtcp: Option<(u16, Option<IpAddr>)>,
     rtcp_mux: bool,
+    /// The direction that a video line whose port is not zero names so far, while such a line is read.
+    video_line: Option<Option<Direction>>,
+    video: bool,
 }
 
 impl Reader {
@@ -346,6 +360,7 @@ impl Reader {
     }
 
     fn media(&mut self, section: Section, value: &str) -> Result<(), SdpError> {
+        self.end_video_line();
         self.section = Some(section);
         self.media_lines += 1;
         if self.media_lines > MAX_MEDIA_LINES {
@@ -358,7 +373,15 @@ impl Reader {
                 .ok_or(SdpError::BadMediaLine("the transport is not RTP (RTP/AVP, RTP/SAVP or one of their kin)"))?;
             self.audio = Some((port, encryption));
         }
+        self.video_line = media.is_active_video().then_some(None);
         Ok(())
+    }
+
+    /// Counts a video line once all that belongs to it is read.
+    fn end_video_line(&mut self) {
+        if let Some(own) = self.video_line.take() {
+            self.video |= own.or(self.session_direction) != Some(Direction::Inactive);
+        }
     }
 
     fn attribute(&mut self, section: Section, value: &str) {
@@ -372,11 +395,16 @@ impl Reader {
                     self.rtcp = rtcp(value);
                 }
             }
-            Section::Other { .. } => {}
+            Section::Other { .. } => {
+                if let Some(own) = &mut self.video_line {
+                    *own = direction.or(*own);
+                }
+            }
         }
     }
 
-    fn finish(self) -> Result<Announced, SdpError> {
+    fn finish(mut self) -> Result<Announced, SdpError> {
+        self.end_video_line();
         let (port, encryption) = self.audio.ok_or(SdpError::NoAudio)?;
         let ip = self.audio_ip.unwrap_or(self.session_ip).ok_or(SdpError::NoAddress)?;
         let (rtcp_port, rtcp_ip) = match self.rtcp {
@@ -391,6 +419,7 @@ impl Reader {
             direction: self.audio_direction.or(self.session_direction).unwrap_or(Direction::SendRecv),
             encryption,
             media_lines: self.media_lines,
+            video: self.video,
         })
     }
 }

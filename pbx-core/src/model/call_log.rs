@@ -99,6 +99,16 @@ pub struct CallRecord {
     pub packets_from_callee: u64,
 }
 
+impl CallRecord {
+    /// The caller of a test call, which Nightbell itself makes; no extension can have it as a number.
+    pub const TEST_CALLER: &str = "nightbell";
+
+    /// Whether Nightbell itself made it to test the phones of the callee.
+    pub fn is_test(&self) -> bool {
+        self.caller == Self::TEST_CALLER
+    }
+}
+
 /// What happened at one point of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

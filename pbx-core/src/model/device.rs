@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DeviceId, ExtensionNumber, LastWake, Transport, UnixMillis, WakeState, WakeTarget};
+use super::{DeviceId, ExtensionNumber, LastWake, SipUsername, Transport, UnixMillis, WakeState, WakeTarget};
 
 /// What makes a device the same device next time: its `+sip.instance`, else its push token, else its Contact address.
 ///
@@ -127,6 +127,18 @@ pub enum Presence {
     Unreachable,
 }
 
+/// A device of another extension that holds the same push token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TokenHolder {
+    /// Whose.
+    pub extension: ExtensionNumber,
+    /// Which.
+    pub device: DeviceId,
+    /// It is proved to be the same phone: both secrets were used on one connection.
+    pub same_phone: bool,
+}
+
 /// One device with both records, as pages, the API and the CLI show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceSummary {
@@ -136,6 +148,8 @@ pub struct DeviceSummary {
     pub extension: ExtensionNumber,
     /// What it is known by.
     pub key: DeviceKey,
+    /// The account it registered with last.
+    pub username: SipUsername,
     /// The last User-Agent seen.
     pub user_agent: String,
     /// When it was first seen.
@@ -148,6 +162,8 @@ pub struct DeviceSummary {
     pub wake_target: Option<WakeTarget>,
     /// Armed, resting, suspect, revoked or switched off, when there is a wake target.
     pub wake_state: Option<WakeState>,
+    /// Devices of other extensions with the same push token.
+    pub token_elsewhere: Vec<TokenHolder>,
     /// Until when the wake target may be used.
     pub push_policy: PushPolicy,
     /// The last wake and its outcome.

@@ -43,6 +43,8 @@ pub struct Settings {
     pub grace_ms: u32,
     /// Seconds after which a phone on UDP is asked (OPTIONS) whether it is still there; 0 asks never.
     pub probe_udp_seconds: u32,
+    /// Days without a sign after which the push token of a phone counts as unseen. It is shown so; nothing ends by it.
+    pub token_unseen_days: u16,
     /// UDP ports for sound.
     pub rtp_ports: PortRange,
     /// Seconds without any sound packet from either side after which a call is ended.
@@ -77,6 +79,7 @@ impl Default for Settings {
             ring_seconds: 30,
             grace_ms: 2000,
             probe_udp_seconds: 0,
+            token_unseen_days: 30,
             rtp_ports: PortRange { first: 10_000, last: 20_000 },
             rtp_silence_seconds: 60,
             min_expires: 60,
@@ -130,6 +133,9 @@ impl Settings {
         }
         if self.probe_udp_seconds != 0 && !(15..=3600).contains(&self.probe_udp_seconds) {
             return refuse("probe_udp_seconds", "give 15 to 3600 seconds, or 0 to ask never");
+        }
+        if !(1..=3650).contains(&self.token_unseen_days) {
+            return refuse("token_unseen_days", "give 1 to 3650 days");
         }
         if self.rtp_ports.first < 1024
             || self.rtp_ports.first >= self.rtp_ports.last

@@ -98,6 +98,50 @@ pub enum TargetHealth {
         /// The provider's reason, in plain words.
         why: String,
     },
+    /// The phone with this token is another extension's by now, as it has proved; kept so that the admin sees where it went.
+    Moved {
+        /// Whose it is.
+        to: ExtensionNumber,
+        /// As which device.
+        device: DeviceId,
+        /// When that was found.
+        at: UnixMillis,
+    },
+}
+
+/// What is remembered of a token besides the token itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenHistory {
+    /// The token that this one took the place of.
+    pub replaced: Option<ReplacedToken>,
+    /// A device of another extension that is the same phone: both secrets were proved on one connection.
+    pub same_phone: Option<SamePhone>,
+}
+
+/// A token that its device has replaced by another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReplacedToken {
+    /// Names the token without giving it away.
+    pub fingerprint: String,
+    /// Who woke the phone by it.
+    pub provider: PushProvider,
+    /// Its app.
+    pub app_id: String,
+    /// When it was first seen.
+    pub learned_at: UnixMillis,
+    /// When the other one came.
+    pub at: UnixMillis,
+}
+
+/// Another extension's device that holds the same token on the same phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SamePhone {
+    /// Whose.
+    pub extension: ExtensionNumber,
+    /// Which.
+    pub device: DeviceId,
 }
 
 /// Who switched push off for a device.
@@ -137,6 +181,8 @@ pub struct WakeTarget {
     pub health: TargetHealth,
     /// Switched off for this device, and by whom. The extension's own switch is not stored here.
     pub switched_off: Option<SwitchedOffBy>,
+    /// What was before it, and who else has it.
+    pub history: TokenHistory,
 }
 
 /// The state of record 2 in one word.
@@ -152,6 +198,8 @@ pub enum WakeState {
     Suspect,
     /// Gone at the provider; not tried.
     Revoked,
+    /// Its phone is another extension's by now; not tried.
+    Moved,
     /// Switched off; not tried.
     SwitchedOff,
 }
@@ -207,6 +255,8 @@ pub struct WakeRequest {
     pub caller_number: String,
     /// The caller's name; may be empty.
     pub caller_name: String,
+    /// The caller offers video: the INVITE has an open video line. Only ever true for a call.
+    pub has_video: bool,
     /// Where the app can ask whether the call still rings; `None` when that has no address.
     pub ringing_url: Option<String>,
     /// When the order was given.

@@ -76,7 +76,12 @@ impl Registrar {
         };
         match planned {
             Ok((entry, set)) => {
-                RegisterOutcome::Bound(carry_out(entry, &mut self.books, set, (registration, now), changes))
+                let (flow, is_direct) = (registration.flow, registration.path.is_empty());
+                let (mut bound, devices) = carry_out(entry, &mut self.books, set, (registration, now), changes);
+                if is_direct {
+                    self.note_same_phone(&devices, flow, &mut bound.changes);
+                }
+                RegisterOutcome::Bound(bound)
             }
             Err(refusal) => {
                 self.books.save(changes);
@@ -86,13 +91,14 @@ impl Registrar {
     }
 }
 
+/// The answer, and the devices the REGISTER left bound.
 fn carry_out(
     entry: &mut Entry,
     books: &mut Books,
     set: ChangeSet,
     (registration, now): (Registration, Now),
     changes: Vec<Change>,
-) -> Bound {
+) -> (Bound, Vec<DeviceId>) {
     let asked = |provider: &&_| entry.extension.push_enabled && (set.asks_for_all || set.asks_for.contains(provider));
     let feature_caps = books.providers.iter().filter(asked).copied().collect();
     let bound = Bound { feature_caps, changes, ..Bound::default() };
@@ -126,7 +132,7 @@ fn carry_out(
     work.put_records_in_front();
     work.bound.durable = work.farewell_is_stored || !work.bound.saving.is_empty();
     work.bound.contacts = work.contacts();
-    work.bound
+    (work.bound, work.asking)
 }
 
 impl Work<'_> {

@@ -51,6 +51,8 @@ pub(super) struct Indexed {
     pub(super) connections: [Option<ConnectionId>; 1 + MAX_SPARES],
     pub(super) live: bool,
     pub(super) armed: bool,
+    /// See [`wake_target::token_number`].
+    pub(super) token: Option<u64>,
 }
 
 /// How well a key tells devices apart: an instance id is better than a token, a token better than an address.
@@ -188,7 +190,7 @@ impl Device {
         match (&target.health, target.switched_off) {
             (_, Some(SwitchedOffBy::Admin)) => false,
             (_, Some(SwitchedOffBy::Device | SwitchedOffBy::Extension | SwitchedOffBy::RegistrationEnd))
-            | (TargetHealth::Revoked { .. }, None) => true,
+            | (TargetHealth::Revoked { .. } | TargetHealth::Moved { .. }, None) => true,
             (TargetHealth::Good | TargetHealth::Suspect { .. }, None) => false,
         }
     }
@@ -216,6 +218,7 @@ impl Device {
             live: live.is_some(),
             armed: target
                 .is_some_and(|target| wake_target::state(target, live.is_some(), push_enabled) == WakeState::Armed),
+            token: target.and_then(wake_target::token_number),
         }
     }
 }
@@ -351,16 +354,22 @@ impl<'a> DeviceView<'a> {
                 "{provider} says that its token is gone ({why}); open the app once so that it sends a new one, or remove \
                  the device when the app was deleted."
             ),
+            TargetHealth::Moved { to, .. } => format!(
+                "its phone signed in as extension {to}; to ring for {} as well, sign in again in the app.",
+                self.extension.number
+            ),
         }
     }
 
-    /// Both records, as pages, the API and the CLI show them; tokens are replaced by fingerprints.
-    pub fn summary(&self) -> DeviceSummary {
+    /// Both records, as pages, the API and the CLI show them, without what other extensions hold; tokens are replaced by
+    /// fingerprints.
+    pub(super) fn summary(&self) -> DeviceSummary {
         let device = self.device;
         DeviceSummary {
             id: device.id,
             extension: self.extension.number,
             key: device.key.clone(),
+            username: device.username.clone(),
             user_agent: device.user_agent.to_string(),
             first_seen_at: device.first_seen_at,
             last_seen_at: device.last_seen_at,
@@ -370,6 +379,7 @@ impl<'a> DeviceView<'a> {
                 .map(|binding| binding.summary(&device.user_agent, device.spares.len())),
             wake_target: device.target.as_deref().map(wake_target::shown),
             wake_state: self.wake_state(),
+            token_elsewhere: Vec::new(),
             push_policy: device.policy,
             last_wake: device.last_wake.as_deref().cloned(),
             presence: self.presence(),

@@ -12,6 +12,7 @@ pub(super) struct Index {
     owners: BTreeMap<DeviceId, ExtensionNumber>,
     deadlines: BTreeSet<(Moment, DeviceId)>,
     connections: BTreeSet<(ConnectionId, DeviceId)>,
+    tokens: BTreeSet<(u64, DeviceId)>,
     live: usize,
     armed: usize,
 }
@@ -55,6 +56,14 @@ impl Index {
                 self.connections.insert((connection, id));
             }
         }
+        if before.token != after.token {
+            if let Some(token) = before.token {
+                self.tokens.remove(&(token, id));
+            }
+            if let Some(token) = after.token {
+                self.tokens.insert((token, id));
+            }
+        }
         self.live = self.live + usize::from(after.live) - usize::from(before.live);
         self.armed = self.armed + usize::from(after.armed) - usize::from(before.armed);
     }
@@ -73,6 +82,11 @@ impl Index {
             .range((connection, DeviceId(i64::MIN))..=(connection, DeviceId(i64::MAX)))
             .map(|(_, device)| *device)
             .collect()
+    }
+
+    /// The devices whose wake target has this number.
+    pub(super) fn with_token(&self, token: u64) -> impl Iterator<Item = DeviceId> {
+        self.tokens.range((token, DeviceId(i64::MIN))..=(token, DeviceId(i64::MAX))).map(|(_, device)| *device)
     }
 
     pub(super) fn is_connection_used(&self, connection: ConnectionId) -> bool {

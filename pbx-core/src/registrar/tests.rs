@@ -4,6 +4,7 @@ mod app_report;
 mod bounds;
 mod flows;
 mod keys;
+mod moved_token;
 mod policy;
 mod random;
 mod register;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::model::{
-    PushProvider, Redacted, SwitchedOffBy, TargetHealth, UnixMillis, Verdict, WakeKind, WakeReport, WakeState,
-    WakeTarget,
+    PushProvider, Redacted, ReplacedToken, SwitchedOffBy, TargetHealth, TokenHistory, UnixMillis, Verdict, WakeKind,
+    WakeReport, WakeState, WakeTarget,
 };
 
 use super::registration::OfferedTarget;
@@ -69,11 +69,27 @@ fn fingerprint(provider: PushProvider, token: &Redacted<String>, bytes: usize) -
     text
 }
 
+/// A token as pages may show it.
+fn shown_token(provider: PushProvider, token: &Redacted<String>) -> String {
+    format!("sha256:{}", fingerprint(provider, token, SHOWN_FINGERPRINT_BYTES))
+}
+
+/// A number for the token a call is pushed with, by which devices with the same token are found (FNV-1a). Whoever finds
+/// one compares the tokens.
+pub(super) fn token_number(target: &WakeTarget) -> Option<u64> {
+    let token = call_token(target)?;
+    let bytes = target.provider.as_str().bytes().chain([0]).chain(token.reveal().bytes());
+    Some(bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)))
+}
+
+/// Whether two targets are woken by the very same token.
+pub(super) fn is_same_token(one: &WakeTarget, other: &WakeTarget) -> bool {
+    one.provider == other.provider && call_token(one).is_some() && call_token(one) == call_token(other)
+}
+
 /// The target as pages may show it: each token is replaced by its fingerprint.
 pub(super) fn shown(target: &WakeTarget) -> WakeTarget {
-    let hide = |token: &Redacted<String>| {
-        Redacted::new(format!("sha256:{}", fingerprint(target.provider, token, SHOWN_FINGERPRINT_BYTES)))
-    };
+    let hide = |token: &Redacted<String>| Redacted::new(shown_token(target.provider, token));
     WakeTarget {
         call_token: target.call_token.as_ref().map(hide),
         notice_token: target.notice_token.as_ref().map(hide),
@@ -84,7 +100,7 @@ pub(super) fn shown(target: &WakeTarget) -> WakeTarget {
 /// What a device offers, put in the place of what it had. True when anything that is stored changed.
 ///
 /// The same token again keeps `learned_at`, the health and an environment that a verdict has corrected; a new one starts
-/// well. A switch-off by an admin survives both, one by the device ends.
+/// well. A switch-off by an admin survives both, one by the device ends. A token that had moved to another extension is back.
 pub(super) fn learn(slot: &mut Option<Arc<WakeTarget>>, offered: &OfferedTarget, at: UnixMillis) -> bool {
     let Some(known) = slot else {
         *slot = Some(Arc::new(from_offer(offered, at)));
@@ -95,15 +111,20 @@ pub(super) fn learn(slot: &mut Option<Arc<WakeTarget>>, offered: &OfferedTarget,
         Some(SwitchedOffBy::Extension | SwitchedOffBy::Device | SwitchedOffBy::RegistrationEnd) | None => None,
     };
     if !(offered.is_token_of(known) && known.app_id == *offered.app_id) {
-        *slot = Some(Arc::new(WakeTarget { switched_off, ..from_offer(offered, at) }));
+        let history = TokenHistory { replaced: replaced(known, offered, at), same_phone: None };
+        *slot = Some(Arc::new(WakeTarget { switched_off, history, ..from_offer(offered, at) }));
         return true;
     }
     let corrects_environment = match known.health {
         TargetHealth::Suspect { .. } => known.environment != offered.environment,
-        TargetHealth::Good | TargetHealth::Revoked { .. } => false,
+        TargetHealth::Good | TargetHealth::Revoked { .. } | TargetHealth::Moved { .. } => false,
+    };
+    let comes_back = match known.health {
+        TargetHealth::Moved { .. } => true,
+        TargetHealth::Good | TargetHealth::Revoked { .. } | TargetHealth::Suspect { .. } => false,
     };
     let same_tokens = known.call_token == offered.call_token && known.notice_token == offered.notice_token;
-    if same_tokens && known.switched_off == switched_off && !corrects_environment {
+    if same_tokens && known.switched_off == switched_off && !corrects_environment && !comes_back {
         return false;
     }
     let target = Arc::make_mut(known);
@@ -112,9 +133,25 @@ pub(super) fn learn(slot: &mut Option<Arc<WakeTarget>>, offered: &OfferedTarget,
     target.switched_off = switched_off;
     if corrects_environment {
         target.environment = offered.environment;
+    }
+    if corrects_environment || comes_back {
         target.health = TargetHealth::Good;
     }
     true
+}
+
+/// What is remembered of a token that makes room for another one. A record of the same token for another app leaves nothing.
+fn replaced(known: &WakeTarget, offered: &OfferedTarget, at: UnixMillis) -> Option<ReplacedToken> {
+    if offered.is_token_of(known) {
+        return known.history.replaced.clone();
+    }
+    Some(ReplacedToken {
+        fingerprint: shown_token(known.provider, call_token(known)?),
+        provider: known.provider,
+        app_id: known.app_id.clone(),
+        learned_at: known.learned_at,
+        at,
+    })
 }
 
 fn from_offer(offered: &OfferedTarget, at: UnixMillis) -> WakeTarget {
@@ -127,6 +164,7 @@ fn from_offer(offered: &OfferedTarget, at: UnixMillis) -> WakeTarget {
         learned_at: at,
         health: TargetHealth::Good,
         switched_off: None,
+        history: TokenHistory::default(),
     }
 }
 
@@ -190,11 +228,14 @@ pub fn judge(target: &mut Arc<WakeTarget>, report: &WakeReport, verdict: &Verdic
     match verdict {
         Verdict::Accepted => match target.health {
             TargetHealth::Suspect { .. } if decides => set_health(target, TargetHealth::Good),
-            TargetHealth::Suspect { .. } | TargetHealth::Good | TargetHealth::Revoked { .. } => false,
+            TargetHealth::Suspect { .. }
+            | TargetHealth::Good
+            | TargetHealth::Revoked { .. }
+            | TargetHealth::Moved { .. } => false,
         },
         Verdict::TokenGone { since, why } => {
             let since = since.unwrap_or(report.at);
-            decides && since >= target.learned_at && !is_revoked(target) && {
+            decides && since >= target.learned_at && !is_over(target) && {
                 set_health(target, TargetHealth::Revoked { since, why: why.clone() })
             }
         }
@@ -203,13 +244,13 @@ pub fn judge(target: &mut Arc<WakeTarget>, report: &WakeReport, verdict: &Verdic
             if changed {
                 Arc::make_mut(target).environment = *environment;
             }
-            let healed = decides && !is_revoked(target) && set_health(target, TargetHealth::Good);
+            let healed = decides && !is_over(target) && set_health(target, TargetHealth::Good);
             changed || healed
         }
         Verdict::TokenWrong { why, accepted_in: None } => {
             // The delivery has tried Apple's other host before it gives this verdict; other providers have none.
             let other_environment_tried = target.provider == PushProvider::Apns;
-            decides && !is_revoked(target) && {
+            decides && !is_over(target) && {
                 set_health(target, TargetHealth::Suspect { why: why.clone(), other_environment_tried })
             }
         }
@@ -217,8 +258,12 @@ pub fn judge(target: &mut Arc<WakeTarget>, report: &WakeReport, verdict: &Verdic
     }
 }
 
-fn is_revoked(target: &WakeTarget) -> bool {
-    matches!(target.health, TargetHealth::Revoked { .. })
+/// Whether no push is tried with it any more, whatever a provider says of earlier ones.
+fn is_over(target: &WakeTarget) -> bool {
+    match target.health {
+        TargetHealth::Revoked { .. } | TargetHealth::Moved { .. } => true,
+        TargetHealth::Good | TargetHealth::Suspect { .. } => false,
+    }
 }
 
 fn set_health(target: &mut Arc<WakeTarget>, health: TargetHealth) -> bool {
@@ -236,6 +281,7 @@ pub(super) fn state(target: &WakeTarget, live: bool, push_enabled: bool) -> Wake
     }
     match target.health {
         TargetHealth::Revoked { .. } => WakeState::Revoked,
+        TargetHealth::Moved { .. } => WakeState::Moved,
         TargetHealth::Suspect { .. } => WakeState::Suspect,
         TargetHealth::Good if live => WakeState::Resting,
         TargetHealth::Good => WakeState::Armed,
@@ -246,6 +292,6 @@ pub(super) fn state(target: &WakeTarget, live: bool, push_enabled: bool) -> Wake
 pub(super) fn is_usable(target: &WakeTarget, push_enabled: bool) -> bool {
     match state(target, false, push_enabled) {
         WakeState::Armed | WakeState::Resting | WakeState::Suspect => true,
-        WakeState::Revoked | WakeState::SwitchedOff => false,
+        WakeState::Revoked | WakeState::Moved | WakeState::SwitchedOff => false,
     }
 }

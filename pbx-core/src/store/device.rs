@@ -7,7 +7,7 @@ use super::sql::{Pool, Transaction, query, query_as};
 use super::{Sealer, StoreError};
 use crate::model::{
     DeviceId, DeviceKey, Environment, LastWake, PushPolicy, PushProvider, Redacted, SwitchedOffBy, TargetHealth,
-    UnixMillis, WakeTarget,
+    TokenHistory, UnixMillis, WakeTarget,
 };
 use crate::switchboard::output::StoredDevice;
 
@@ -49,11 +49,11 @@ async fn put_target(
     let tokens = (target.call_token.as_ref(), target.notice_token.as_ref());
     let tokens = Zeroizing::new(to_json(&tokens)?);
     query(
-        "INSERT INTO wake_target (device_id, provider, app_id, environment, tokens, learned_at, health, switched_off) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+        "INSERT INTO wake_target (device_id, provider, app_id, environment, tokens, learned_at, health, switched_off, \
+         history) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
          ON CONFLICT (device_id) DO UPDATE SET provider = excluded.provider, app_id = excluded.app_id, \
          environment = excluded.environment, tokens = excluded.tokens, learned_at = excluded.learned_at, \
-         health = excluded.health, switched_off = excluded.switched_off",
+         health = excluded.health, switched_off = excluded.switched_off, history = excluded.history",
     )
     .bind(device.0)
     .bind(target.provider.as_str())
@@ -63,6 +63,7 @@ async fn put_target(
     .bind(target.learned_at.0)
     .bind(to_json(&target.health)?)
     .bind(target.switched_off.map(switched_off_code))
+    .bind(to_json(&target.history)?)
     .execute(db)
     .await
     .map_err(StoreError::doing("saving how a device can be woken"))?;
@@ -107,8 +108,8 @@ pub(super) async fn delete(db: &mut Transaction, device: DeviceId) -> Result<(),
 pub(super) async fn all(readers: &Pool, sealer: &Sealer) -> Result<Vec<StoredDevice>, StoreError> {
     let rows: Vec<Row> = query_as(
         "SELECT device.id, extension, device_key, username, user_agent, first_seen_at, last_seen_at, last_wake, \
-         push_policy, registered_until, provider, app_id, environment, tokens, learned_at, health, switched_off \
-         FROM device LEFT JOIN wake_target ON wake_target.device_id = device.id ORDER BY device.id",
+         push_policy, registered_until, provider, app_id, environment, tokens, learned_at, health, switched_off, \
+         history FROM device LEFT JOIN wake_target ON wake_target.device_id = device.id ORDER BY device.id",
     )
     .fetch_all(readers)
     .await
@@ -176,6 +177,7 @@ struct TargetRow {
     learned_at: Option<i64>,
     health: Option<String>,
     switched_off: Option<String>,
+    history: Option<String>,
 }
 
 impl Row {
@@ -225,6 +227,10 @@ impl TargetRow {
             learned_at: UnixMillis(self.learned_at.ok_or_else(|| odd("learned_at"))?),
             health,
             switched_off,
+            history: match &self.history {
+                Some(json) => serde_json::from_str(json).map_err(|_| odd("history"))?,
+                None => TokenHistory::default(),
+            },
         }))
     }
 }

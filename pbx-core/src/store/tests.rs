@@ -10,8 +10,9 @@ use super::sql::query;
 use super::{Store, call_log};
 use crate::model::{
     CallEnding, CallId, CallRecord, CallUuid, ConnectionId, DeviceId, DeviceKey, Environment, Extension, Flow, Ha1Md5,
-    Ha1Sha256, LastWake, PushPolicy, PushProvider, Redacted, Settings, SipCredential, SwitchedOffBy, TargetHealth,
-    TimelineEntry, TimelineStep, Transport, UnixMillis, WakeKind, WakeTarget,
+    Ha1Sha256, LastWake, PushPolicy, PushProvider, Redacted, ReplacedToken, SamePhone, Settings, SipCredential,
+    SwitchedOffBy, TargetHealth, TimelineEntry, TimelineStep, TokenHistory, Transport, UnixMillis, WakeKind,
+    WakeTarget,
 };
 use crate::switchboard::output::{Change, ParkedCall, Restored, RingingPhone, StoredBinding, StoredDevice};
 
@@ -51,6 +52,16 @@ fn wake_target() -> WakeTarget {
         learned_at: UnixMillis(1_790_000_000_002),
         health: TargetHealth::Suspect { why: "BadDeviceToken".into(), other_environment_tried: true },
         switched_off: Some(SwitchedOffBy::Admin),
+        history: TokenHistory {
+            replaced: Some(ReplacedToken {
+                fingerprint: "sha256:0123456789ab".into(),
+                provider: PushProvider::Fcm,
+                app_id: "acme".into(),
+                learned_at: UnixMillis(1),
+                at: UnixMillis(2),
+            }),
+            same_phone: Some(SamePhone { extension: "102".parse().unwrap(), device: DeviceId(9) }),
+        },
     }
 }
 
@@ -275,7 +286,8 @@ async fn every_kind_of_health_and_switch_survives() {
     let revoked = TargetHealth::Revoked { since: UnixMillis(5), why: "Unregistered".into() };
     let suspect = TargetHealth::Suspect { why: "x".into(), other_environment_tried: false };
     let mut devices = Vec::new();
-    for health in [TargetHealth::Good, suspect, revoked] {
+    let moved = TargetHealth::Moved { to: "102".parse().unwrap(), device: DeviceId(9), at: UnixMillis(6) };
+    for health in [TargetHealth::Good, suspect, revoked, moved] {
         for off in [
             None,
             Some(SwitchedOffBy::Admin),

@@ -90,10 +90,14 @@ pub enum Command {
     },
     /// Forget a device and both its records.
     RemoveDevice(DeviceId),
+    /// Forget how a device can be woken; one that is not registered is forgotten altogether.
+    ForgetToken(DeviceId),
     /// Push a test notice (never a VoIP push) to every device of an extension that has a wake target.
     TestPush(ExtensionNumber),
     /// The same to one device.
     TestPushDevice(DeviceId),
+    /// Ring every device of an extension from Nightbell itself; whoever answers hears themselves.
+    PlaceTestCall(ExtensionNumber),
     /// Replace the live settings.
     ChangeSettings(Settings),
     /// The live settings.
@@ -172,6 +176,8 @@ pub enum Reply {
     Device(DeviceId),
     /// How many test pushes went out, by device; the outcome follows as `Notice::Extension`.
     TestPushes(Vec<DeviceId>),
+    /// The test call that rings now.
+    TestCall(CallId),
     /// Every block that holds now, the newest first.
     Blocked(Vec<BlockedAddress>),
 }
@@ -296,6 +302,19 @@ pub enum CommandError {
         "no device of extension {0} can be pushed: none has sent a push token yet; open the app on the phone once while it is registered here"
     )]
     NothingToPush(ExtensionNumber),
+    /// No device of the extension can be called.
+    #[error(
+        "no phone of extension {0} can be reached now: none is registered and none can be woken; connect a phone with its QR code first, or open the app once"
+    )]
+    NobodyToRing(ExtensionNumber),
+    /// The extension is being tested.
+    #[error("a test call to extension {0} is going on already; answer it, or wait until it has ended")]
+    TestCallUnderWay(ExtensionNumber),
+    /// The echo could not be started.
+    #[error(
+        "test calls are not possible: no UDP port on 127.0.0.1 was free for their sound when Nightbell started; start it again"
+    )]
+    NoEcho,
     /// More than the installation may hold.
     #[error("there is room for {0} and no more")]
     Full(&'static str),
@@ -339,6 +358,9 @@ impl CommandError {
             Self::NotBlocked(_) => "not_blocked",
             Self::NotPushed => "no_such_call",
             Self::NothingToPush(_) => "nothing_to_push",
+            Self::NobodyToRing(_) => "nobody_to_ring",
+            Self::TestCallUnderWay(_) => "test_call_under_way",
+            Self::NoEcho => "no_echo",
             Self::Full(_) => "full",
             Self::Settings(_) => "setting_out_of_range",
             Self::Number(_) => "number_malformed",

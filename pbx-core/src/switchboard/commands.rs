@@ -66,11 +66,13 @@ impl Switchboard {
                 self.acknowledge_push((&username, &instance), call, shown, now)
             }
             Command::RemoveDevice(device) => self.remove_device(device),
+            Command::ForgetToken(device) => Ok(Outcome::WhenSaved(Reply::Done, self.registrar.forget_token(device)?)),
             Command::TestPush(number) => self.test_push_command(number, None, now),
             Command::TestPushDevice(device) => {
                 let found = self.registrar.device(device).ok_or(CommandError::NoSuchDevice(device))?;
                 self.test_push_command(found.extension(), Some(device), now)
             }
+            Command::PlaceTestCall(number) => self.place_test_call(number, now),
             Command::ChangeSettings(settings) => self.change_settings(settings, now),
             Command::HangUp(call) => {
                 if self.calls.get(&call).is_none_or(|live| live.call.is_ended()) {
@@ -271,7 +273,8 @@ impl Switchboard {
 
     fn show_extension(&self, number: ExtensionNumber) -> Result<Outcome, CommandError> {
         let line = self.registrar.extension_line(number).ok_or(CommandError::NoSuchExtension(number))?;
-        let device_list = self.registrar.devices_of(number).map(|device| device.summary()).collect();
+        let devices = self.registrar.devices_of(number).map(|device| device.id());
+        let device_list = devices.filter_map(|device| self.registrar.summary(device)).collect();
         let accounts =
             self.credentials.values().filter(|one| one.extension == number).map(|one| one.username.clone()).collect();
         let detail = ExtensionDetail { line, device_list, accounts };

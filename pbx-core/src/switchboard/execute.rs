@@ -138,7 +138,7 @@ impl Switchboard {
     pub(super) fn reschedule(&mut self, id: CallId) {
         let Some(live) = self.calls.get_mut(&id) else { return };
         let waiting = live.waiting.as_ref().map(|waiting| waiting.until);
-        let due = live.call.poll_timeout().into_iter().chain(waiting).min();
+        let due = live.call.poll_timeout().into_iter().chain(waiting).chain(live.talk_until).min();
         if live.deadline != due {
             if let Some(old) = live.deadline {
                 self.deadlines.remove(&(old, id));
@@ -339,6 +339,7 @@ impl Switchboard {
             response.body = sdp::rewrite(&body, self.our_ip(flow), relay.caller_port.0);
         }
         self.transactions.respond(tx, &response, now.mono);
+        self.limit_test_call(id, now);
     }
 
     /// Tells the relay where a side wants its sound.
@@ -394,6 +395,7 @@ impl Switchboard {
 
     fn call_ended(&mut self, id: CallId, ending: CallEnding, reason: String, now: Now, changes: &mut Vec<Change>) {
         let Some(live) = self.calls.get_mut(&id) else { return };
+        live.talk_until = None;
         live.record.ended_at = Some(now.wall);
         live.record.ending = Some(ending);
         live.record.reason = reason;

@@ -8,9 +8,7 @@ use bytes::Bytes;
 
 use crate::call::{Call, CallPolicy, Candidate};
 use crate::media::sdp;
-use crate::model::{
-    CallEnding, CallId, CallRecord, ExtensionNumber, Flow, Now, SipCredential, TimelineEntry, TimelineStep,
-};
+use crate::model::{CallEnding, CallId, CallRecord, ExtensionNumber, Flow, Now, TimelineEntry, TimelineStep};
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{HeaderName, Request, Response};
 use crate::sip::transaction::ServerTx;
@@ -20,6 +18,29 @@ use super::leg::{CallerLeg, LegName, LiveCall, Relay};
 use super::output::{Change, Notice, Output, RelayId};
 use super::request::{Realm, unsupported, user_of};
 use super::{MAX_CALLS, Switchboard};
+
+/// Who calls, as the call log and displays name them.
+#[derive(Debug)]
+pub(super) struct Who {
+    pub(super) number: String,
+    pub(super) name: String,
+    /// `None` for Nightbell itself.
+    pub(super) extension: Option<ExtensionNumber>,
+}
+
+/// What was dialled, and whom it means.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) dialled: String,
+    pub(super) callee: Option<ExtensionNumber>,
+}
+
+/// How a call begins.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    pub(super) who: Who,
+    pub(super) wanted: Wanted,
+}
 
 impl Switchboard {
     pub(super) fn invite(&mut self, flow: Flow, request: Request, raw: &Bytes, now: Now) {
@@ -53,42 +74,64 @@ impl Switchboard {
             self.busy(flow, &request, "Too Many Calls");
             return;
         }
+        let name = self.registrar.extension(credential.extension).map(|one| one.name.as_str().to_owned());
+        let who = Who {
+            number: credential.extension.to_string(),
+            name: name.unwrap_or_default(),
+            extension: Some(credential.extension),
+        };
+        let beginning = Beginning { who, wanted: Wanted { dialled, callee } };
+        self.begin_call(flow, request, raw.clone(), beginning, now);
+    }
+
+    /// Takes ports and starts the call of an INVITE that may be carried on; otherwise it is refused, and `None` comes back.
+    pub(super) fn begin_call(
+        &mut self,
+        flow: Flow,
+        request: Request,
+        raw: Bytes,
+        beginning: Beginning,
+        now: Now,
+    ) -> Option<CallId> {
         let Some((caller_port, callee_port)) = self.ports.take_pair() else {
             self.busy(flow, &request, "No Sound Port Free");
-            return;
+            return None;
         };
         let tag = self.draw_tag();
         let Ok(dialog) = Dialog::of_received(flow, &request, &tag) else {
             self.ports.give_back(caller_port, callee_port);
             self.answer(flow, &request, 400, "Bad Request");
-            return;
+            return None;
         };
         let Some(tx) = self.transactions.accept(flow, &request, now.mono) else {
             self.ports.give_back(caller_port, callee_port);
             self.busy(flow, &request, "Too Many Calls");
-            return;
+            return None;
         };
         let unheard = self.first_answer((flow, tx), Response::to(&request, 100, "Trying", &tag), now);
         let relay = Relay { id: RelayId(self.next_relay), caller_port, callee_port };
         self.next_relay += 1;
         self.outputs.push_back(Output::OpenRelay { relay: relay.id, caller_port, callee_port });
         let late_offer = request.body.is_empty();
-        let device = self.callers_device(credential.extension, flow, &request);
+        let extension = beginning.who.extension;
+        let device = extension.and_then(|extension| self.callers_device(extension, flow, &request));
+        let has_video = sdp::offers_video(&request.body);
         let caller = CallerLeg {
             flow,
             device,
             tx,
             invite: request,
-            raw: raw.clone(),
+            raw,
             tag,
             dialog,
             answered: false,
             confirmed: false,
             farewell_due: false,
             late_offer,
+            has_video,
             unheard,
         };
-        self.start_call(caller, &credential, dialled, callee, relay, now);
+        Some(self.start_call(caller, beginning, relay, now))
     }
 
     /// Sends the 100, or gives it back to be sent once the park journal has the call: a caller on UDP would wait for ever
@@ -101,23 +144,15 @@ impl Switchboard {
         None
     }
 
-    fn start_call(
-        &mut self,
-        caller: CallerLeg,
-        credential: &SipCredential,
-        dialled: String,
-        callee: Option<ExtensionNumber>,
-        relay: Relay,
-        now: Now,
-    ) {
+    fn start_call(&mut self, caller: CallerLeg, beginning: Beginning, relay: Relay, now: Now) -> CallId {
+        let Beginning { who, wanted: Wanted { dialled, callee } } = beginning;
         self.last_call += 1;
         let id = CallId(self.last_call);
-        let caller_name = self.registrar.extension(credential.extension).map(|one| one.name.as_str().to_owned());
         let record = CallRecord {
             id,
             uuid: self.draw_call_uuid(),
-            caller: credential.extension.to_string(),
-            caller_name: caller_name.unwrap_or_default(),
+            caller: who.number,
+            caller_name: who.name,
             callee: dialled,
             started_at: now.wall,
             answered_at: None,
@@ -165,6 +200,7 @@ impl Switchboard {
             reinvite: None,
             txs: BTreeSet::new(),
             waiting: None,
+            talk_until: None,
             closing_relay: false,
         };
         let offer = live.caller.invite.body.clone();
@@ -172,10 +208,11 @@ impl Switchboard {
         self.aim(id, LegName::Caller, &offer);
         self.notice(Notice::Call(id));
         self.run_call_with(id, begun, now);
+        id
     }
 
     /// The devices of an extension that can take part, without the one that calls.
-    fn candidates(&self, number: ExtensionNumber, caller: Flow) -> Vec<Candidate> {
+    pub(super) fn candidates(&self, number: ExtensionNumber, caller: Flow) -> Vec<Candidate> {
         self.registrar
             .callable_devices(number)
             .into_iter()
@@ -250,7 +287,11 @@ fn first_lines(record: &CallRecord) -> Vec<Change> {
         at: record.started_at,
         step: TimelineStep::Invited,
         device: None,
-        detail: format!("{} calls {}", record.caller, record.callee),
+        detail: if record.is_test() {
+            format!("Nightbell calls {} to test its phones", record.callee)
+        } else {
+            format!("{} calls {}", record.caller, record.callee)
+        },
     };
     vec![Change::PutCall(record.clone()), Change::AppendTimeline(begun)]
 }

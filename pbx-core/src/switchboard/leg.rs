@@ -89,6 +89,8 @@ pub(super) struct CallerLeg {
     pub(super) farewell_due: bool,
     /// The caller's INVITE carried no offer: the callee's 200 does, and the caller's ACK carries the answer.
     pub(super) late_offer: bool,
+    /// Its INVITE offers video, so that phones are told when they are woken.
+    pub(super) has_video: bool,
     /// The last provisional answer, which a caller on UDP hears once the park journal has the call: whoever was told that
     /// somebody takes care is told the end as well, even if a crash comes between.
     pub(super) unheard: Option<Response>,
@@ -150,6 +152,8 @@ pub(super) struct LiveCall {
     pub(super) txs: BTreeSet<ClientTx>,
     /// A request of one side that waits until the other side's device has woken up.
     pub(super) waiting: Option<WaitingRequest>,
+    /// When an answered test call ends by itself.
+    pub(super) talk_until: Option<Moment>,
     /// Relay counters have been asked for and not come yet.
     pub(super) closing_relay: bool,
 }

@@ -193,6 +193,7 @@ impl Switchboard {
                     self.device_is_back(device, flow, now);
                 }
                 if fresh {
+                    self.note_came_as(device);
                     self.notice(Notice::Extension(extension));
                 }
             }

@@ -1,9 +1,11 @@
 //! The whole core with made-up time: phones made of text, a store and a push side that answer at once.
 
 mod flows;
+mod moved_token;
 mod probes;
 mod promises;
 mod sleeping_in_a_call;
+mod test_calls;
 mod within_a_call;
 mod world;
 

@@ -64,6 +64,7 @@ impl Switchboard {
             target,
             caller_number: live.record.caller.clone(),
             caller_name: live.record.caller_name.clone(),
+            has_video: kind == WakeKind::Call && live.caller.has_video,
             ringing_url,
             sent_at: now.wall,
             expires_at,
@@ -88,6 +89,7 @@ impl Switchboard {
             call: request.call,
             call_uuid: request.call_uuid,
             last_wake: fresh_last_wake(request.kind, now),
+            came_as: None,
         };
         self.wake_deadlines.insert((forget_at, request.wake_id));
         if matches!(request.kind, WakeKind::Call | WakeKind::Refresh) {
@@ -106,7 +108,42 @@ impl Switchboard {
                 break;
             }
             self.wake_deadlines.pop_first();
+            self.conclude_move(wake, now);
             self.forget_wake(wake);
+        }
+    }
+
+    /// A phone that was called for one extension and came as another one only belongs there by now.
+    fn conclude_move(&mut self, wake: WakeId, now: Now) {
+        let Some(pending) = self.pending_wakes.get(&wake) else { return };
+        let (device, call, last_wake) = (pending.device, pending.call, &pending.last_wake);
+        let is_fruitless = last_wake.kind == WakeKind::Call && last_wake.accepted && last_wake.woke_after_ms.is_none();
+        let Some(other) = pending.came_as.filter(|_| is_fruitless) else { return };
+        let Some(to) = self.registrar.device(other).map(|other| other.extension()) else { return };
+        if !self.registrar.came_as_other(device, other, last_wake.at, now) {
+            return;
+        }
+        if let Some(call) = call {
+            let detail =
+                format!("the phone came as extension {to}, where it has signed in; it is not pushed for this one");
+            let (at, step) = (now.wall, TimelineStep::PushFailed);
+            self.save_behind(vec![Change::AppendTimeline(TimelineEntry {
+                call,
+                at,
+                step,
+                device: Some(device),
+                detail,
+            })]);
+            self.notice(Notice::Call(call));
+        }
+    }
+
+    /// A device came that had been away; a wake for its other extension may have fetched it.
+    pub(super) fn note_came_as(&mut self, device: DeviceId) {
+        let Some(other) = self.registrar.same_phone(device) else { return };
+        let Some(wake) = self.awaited.get(&other) else { return };
+        if let Some(pending) = self.pending_wakes.get_mut(wake) {
+            pending.came_as = Some(device);
         }
     }
 
@@ -226,6 +263,7 @@ impl Switchboard {
             target,
             caller_number: String::new(),
             caller_name: String::new(),
+            has_video: false,
             ringing_url: None,
             sent_at: now.wall,
             expires_at: now.wall + REFRESH_LIFE,
@@ -275,6 +313,7 @@ impl Switchboard {
                 target,
                 caller_number: String::new(),
                 caller_name: "Nightbell".into(),
+                has_video: false,
                 ringing_url: None,
                 sent_at: now.wall,
                 expires_at: now.wall + REMEMBER,

@@ -73,6 +73,17 @@ impl Mailer {
         Ok(store::account(&self.inner.store).await?.map(|(account, _)| account))
     }
 
+    /// Checks an account as [`Self::set_account`] does and keeps nothing. Whether it is set like this already.
+    pub async fn check_account(&self, new: &NewMailAccount) -> Result<bool, MailError> {
+        let present = store::account(&self.inner.store).await?;
+        let stored = present.as_ref().and_then(|(_, password)| password.clone());
+        let account = new.checked(stored.is_some())?;
+        let password = if account.has_password { new.password.clone().or_else(|| stored.clone()) } else { None };
+        transport::open(&account, password.as_ref(), &self.inner.hello).map_err(MailError::from)?;
+        let same = |there: &MailAccount| MailAccount { changed_at: there.changed_at, ..account.clone() } == *there;
+        Ok(present.is_some_and(|(there, _)| same(&there)) && password == stored)
+    }
+
     /// Replaces the account; a password that is not given stays. Saved means live: the next mail goes that way, and mails
     /// that wait for another attempt are tried at once.
     pub async fn set_account(&self, new: NewMailAccount) -> Result<MailAccount, MailError> {

@@ -86,6 +86,10 @@ impl Lane {
         }
     }
 
+    pub(super) fn set_slots(&mut self, slots: usize) {
+        self.slots = slots;
+    }
+
     /// At most so many slots for notices and tests, so that a burst of missed-call notices never holds up a call.
     fn notice_slots(&self) -> usize {
         self.slots / 2

@@ -50,7 +50,13 @@ pub(super) struct Lanes {
 
 impl Lanes {
     pub(super) fn set_slots(&mut self, credential: CredentialId, slots: usize) {
-        self.slots.insert(credential, slots.max(1));
+        let slots = slots.max(1);
+        self.slots.insert(credential, slots);
+        for key in self.of(credential) {
+            if let Some(lane) = self.lanes.get_mut(&key) {
+                lane.set_slots(slots);
+            }
+        }
     }
 
     fn lane(&mut self, key: &LaneKey) -> &mut Lane {

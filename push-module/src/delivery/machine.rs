@@ -114,10 +114,12 @@ impl Delivery {
         self.wakes.len()
     }
 
-    /// A credential's provider takes so many attempts at once; [`super::SENDING`] unless this is told. Holds for lanes that begin
-    /// afterwards.
-    pub fn set_slots(&mut self, credential: CredentialId, slots: usize) {
+    /// A credential's provider takes so many attempts at once; [`super::SENDING`] unless this is told. Wakes may have come before
+    /// it: what waits for a slot goes at once if there is one.
+    pub fn set_slots(&mut self, credential: CredentialId, slots: usize, now: Now) {
         self.lanes.set_slots(credential, slots);
+        self.touched.extend(self.lanes.of(credential));
+        self.pump(now);
     }
 
     /// How a credential's lanes are doing.

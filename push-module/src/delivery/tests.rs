@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pbx_core::model::{
-    CallId, CallUuid, DeviceId, Environment, Moment, Now, PushProvider, Redacted, TargetHealth, UnixMillis, Verdict,
-    WakeEvent, WakeId, WakeKind, WakeRequest, WakeTarget,
+    CallId, CallUuid, DeviceId, Environment, Moment, Now, PushProvider, Redacted, TargetHealth, TokenHistory,
+    UnixMillis, Verdict, WakeEvent, WakeId, WakeKind, WakeRequest, WakeTarget,
 };
 use uuid::Uuid;
 
@@ -36,6 +36,7 @@ fn target(token: &str) -> WakeTarget {
         learned_at: UnixMillis(0),
         health: TargetHealth::Good,
         switched_off: None,
+        history: TokenHistory::default(),
     }
 }
 
@@ -55,6 +56,7 @@ fn request(number: u64, kind: WakeKind, call: i64, device: i64, now: Now) -> Wak
         target: Arc::new(target("aa")),
         caller_number: "030".into(),
         caller_name: String::new(),
+        has_video: false,
         ringing_url: None,
         sent_at: now.wall,
         expires_at: now.wall + RING,

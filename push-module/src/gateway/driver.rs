@@ -79,7 +79,7 @@ impl Driver {
     ) -> Self {
         let mut machine = Delivery::new();
         for entry in shared.entries() {
-            machine.set_slots(entry.id, slots(entry.details.kind()));
+            machine.set_slots(entry.id, slots(entry.details.kind()), shared.clock.now());
         }
         let (tasks, on_the_wire) = (JoinSet::new(), BTreeMap::new());
         Self { shared, requests, reports, controls, machine, tasks, on_the_wire, kept }
@@ -215,7 +215,8 @@ impl Driver {
         match control {
             Control::Added(credential) => {
                 if let Some(entry) = self.shared.entry(credential) {
-                    self.machine.set_slots(credential, slots(entry.details.kind()));
+                    let now = self.now();
+                    self.machine.set_slots(credential, slots(entry.details.kind()), now);
                     self.upkeep(entry);
                 }
             }

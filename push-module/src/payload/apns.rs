@@ -115,7 +115,7 @@ pub fn voip<'a>(wake: &WakeRequest, token: &'a str, options: NotificationOptions
             uuid: wake.wake_id.to_string(),
             send_time: send_time(now),
         },
-        has_video: false,
+        has_video: wake.has_video,
         from_uri: caller.uri(),
         display_name: caller.title().to_owned(),
         pn_ttl: remaining_seconds(wake, now),

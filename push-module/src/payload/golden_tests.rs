@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use pbx_core::model::{
-    CallId, CallUuid, DeviceId, Environment, PushProvider, Redacted, TargetHealth, UnixMillis, WakeId, WakeKind,
-    WakeRequest, WakeTarget,
+    CallId, CallUuid, DeviceId, Environment, PushProvider, Redacted, TargetHealth, TokenHistory, UnixMillis, WakeId,
+    WakeKind, WakeRequest, WakeTarget,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -91,6 +91,7 @@ impl Way {
             learned_at: NOW,
             health: TargetHealth::Good,
             switched_off: None,
+            history: TokenHistory::default(),
         };
         let voip = apns(token(&"aa11".repeat(16)));
         match self {
@@ -147,6 +148,7 @@ fn request(way: Way, kind: WakeKind, number: &str, name: &str) -> WakeRequest {
         target: Arc::new(way.target()),
         caller_number: number.to_owned(),
         caller_name: name.to_owned(),
+        has_video: false,
         ringing_url: (kind == WakeKind::Call).then(|| ringing_url.to_owned()),
         sent_at: NOW,
         expires_at: NOW + Duration::from_secs(30),
@@ -181,18 +183,25 @@ fn written(way: Way, kind: WakeKind) -> String {
     let callers = if about_a_caller { &CALLERS[..] } else { &[("nobody", "", "")] };
     for (caller, number, name) in callers {
         writeln!(text, "\n== caller: {caller}").unwrap();
-        match built(way, &request(way, kind, number, name)) {
-            Ok((headers, body)) => {
-                let mut lines: Vec<String> =
-                    headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
-                lines.sort();
-                lines.iter().for_each(|line| writeln!(text, "{line}").unwrap());
-                writeln!(text, "\n{}", String::from_utf8(body).unwrap()).unwrap();
-            }
-            Err(code) => writeln!(text, "not sent: {code}").unwrap(),
-        }
+        text.push_str(&one(way, &request(way, kind, number, name)));
+    }
+    if kind == WakeKind::Call {
+        let (caller, number, name) = CALLERS[0];
+        writeln!(text, "\n== caller: {caller}, offers video").unwrap();
+        text.push_str(&one(way, &WakeRequest { has_video: true, ..request(way, kind, number, name) }));
     }
     text
+}
+
+fn one(way: Way, wake: &WakeRequest) -> String {
+    let (headers, body) = match built(way, wake) {
+        Ok(built) => built,
+        Err(code) => return format!("not sent: {code}\n"),
+    };
+    let mut lines: Vec<String> =
+        headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap())).collect();
+    lines.sort();
+    format!("{}\n{}\n", lines.concat(), String::from_utf8(body).unwrap())
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pbx_core::model::{
-    CallId, CallUuid, DeviceId, Environment, PushProvider, Redacted, TargetHealth, UnixMillis, WakeId, WakeKind,
-    WakeRequest, WakeTarget,
+    CallId, CallUuid, DeviceId, Environment, PushProvider, Redacted, TargetHealth, TokenHistory, UnixMillis, WakeId,
+    WakeKind, WakeRequest, WakeTarget,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -26,6 +26,7 @@ fn target(call: Option<&str>, notice: Option<&str>) -> WakeTarget {
         learned_at: NOW,
         health: TargetHealth::Good,
         switched_off: None,
+        history: TokenHistory::default(),
     }
 }
 
@@ -40,6 +41,7 @@ fn request(kind: WakeKind, target: WakeTarget) -> WakeRequest {
         target: Arc::new(target),
         caller_number: "0301234567".into(),
         caller_name: "Alice Ärger".into(),
+        has_video: false,
         ringing_url: Some("https://pbx.example.com/api/v1/calls/6ba7b811-9dad-11d1-80b4-00c04fd430c8/ringing".into()),
         sent_at: NOW,
         expires_at: NOW + Duration::from_secs(30),
@@ -261,6 +263,19 @@ mod apns {
             assert_eq!(header(&headers, name), Some(value), "{name}");
         }
         assert_eq!(header(&headers, "apns-collapse-id"), None);
+    }
+
+    #[test]
+    fn a_caller_who_offers_video_is_announced_as_such() {
+        let target = target(Some("aa"), Some("bb"));
+        let wake = WakeRequest { has_video: true, ..request(WakeKind::Call, target) };
+        let body: Value = serde_json::from_slice(&build(&wake, NOW).unwrap().body).unwrap();
+        assert_eq!(body["has-video"], true);
+        let relayed = serde_json::to_value(crate::payload::webhook::body(&wake)).unwrap();
+        assert_eq!(relayed["data"]["has_video"], true);
+        let missed = WakeRequest { kind: WakeKind::MissedCall, ..wake };
+        let relayed = serde_json::to_value(crate::payload::webhook::body(&missed)).unwrap();
+        assert_eq!(relayed["data"].get("has_video"), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! It holds the device's tokens, because the relay pushes in our place; that is why it goes over TLS only.
 
-use pbx_core::model::{Environment, Redacted, UnixMillis, WakeRequest};
+use pbx_core::model::{Environment, Redacted, UnixMillis, WakeKind, WakeRequest};
 use serde::Serialize;
 
 use super::{CallerWords, send_time};
@@ -34,6 +34,9 @@ pub struct WebhookData<'a> {
     /// Where the app can ask whether the call still rings; only in calls.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ringing_url: Option<&'a str>,
+    /// Whether the caller offers video; only in calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub has_video: Option<bool>,
     /// Whom to push.
     pub device: WebhookDevice<'a>,
 }
@@ -71,6 +74,7 @@ pub fn body(wake: &WakeRequest) -> WebhookBody<'_> {
         caller: WebhookCaller { number: caller.number.clone(), name: caller.name.clone() },
         expires_at: wake.expires_at.seconds(),
         ringing_url: wake.ringing_url.as_deref(),
+        has_video: (wake.kind == WakeKind::Call).then_some(wake.has_video),
         device: WebhookDevice {
             provider: wake.target.provider.as_str(),
             app_id: &wake.target.app_id,

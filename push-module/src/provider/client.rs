@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request, Uri};
-use http_body_util::Full;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use pbx_core::model::Redacted;
 use tokio::time::timeout;
 
+use super::gate::{Gate, Whole, was_not_looked_at};
 use super::guard::{Blocked, Guard};
 use super::{Reply, SendError};
 use crate::egress::{Connector, LiveProxy, Securing, WayError};
@@ -63,7 +64,9 @@ impl From<HttpError> for SendError {
 /// A client with its connections; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
-    inner: Client<Connector, Full<Bytes>>,
+    inner: Client<Connector, Whole>,
+    /// Where all requests share one connection; with many hosts a slow one would keep the others out.
+    gate: Option<Gate>,
 }
 
 /// A bearer token for the header `authorization`; `None` for one that no header can carry.
@@ -107,7 +110,8 @@ impl HttpClient {
             }
         };
         let securing = Securing::new(extra_ca_pem, identity_pem, *protocol == Protocol::Http2Only)?;
-        Ok(Self { inner: builder.build(Connector { proxy: proxy.clone(), guard, securing }) })
+        let gate = guard.is_none().then(Gate::default);
+        Ok(Self { inner: builder.build(Connector { proxy: proxy.clone(), guard, securing }), gate })
     }
 
     /// Sends a request and reads the answer.
@@ -121,19 +125,36 @@ impl HttpClient {
         let failed = |text: &str| HttpError::Unreachable(SendError(text.to_owned()));
         let uri: Uri = url.parse().map_err(|_| failed("the address cannot be asked; please report this"))?;
         let host = uri.authority().map(|it| it.as_str().to_owned()).unwrap_or_default();
-        let mut request = Request::new(Full::new(body.into()));
-        (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (Method::POST, uri, headers);
-        request.headers_mut().insert(USER_AGENT, AGENT);
+        let (mut headers, body) = (headers, body.into());
+        headers.insert(USER_AGENT, AGENT);
         if let Some(authorization) = authorization {
-            request.headers_mut().insert(AUTHORIZATION, authorization);
+            headers.insert(AUTHORIZATION, authorization);
         }
         let asking = async {
-            let response = self.inner.request(request).await.map_err(|error| unanswered(&error, &host))?;
+            let sent = match self.once(&uri, &headers, &body).await {
+                // Over a new connection, if the server took leave of this one.
+                Err(error) if was_not_looked_at(&error) => self.once(&uri, &headers, &body).await,
+                other => other,
+            };
+            let response = sent.map_err(|error| unanswered(&error, &host))?;
             Reply::read(response, &host).await.map_err(HttpError::Unreachable)
         };
         timeout(REQUEST_TIMEOUT, asking)
             .await
             .unwrap_or_else(|_| Err(HttpError::Unreachable(SendError::of("did not answer in time", "", &host))))
+    }
+}
+
+impl HttpClient {
+    async fn once(&self, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Result<Response<Incoming>, legacy::Error> {
+        let body = match &self.gate {
+            Some(gate) => gate.pass(body.clone()).await,
+            None => Whole::new(body.clone()),
+        };
+        let mut request = Request::new(body);
+        (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) =
+            (Method::POST, uri.clone(), headers.clone());
+        self.inner.request(request).await
     }
 }
 

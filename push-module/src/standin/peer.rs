@@ -73,6 +73,7 @@ struct Shared {
     sign_in: Mutex<Option<PeerAnswer>>,
     script: Mutex<VecDeque<PeerFault>>,
     requests: AtomicU64,
+    data_frames: AtomicU64,
     connections: AtomicU64,
     clock_seconds: AtomicI64,
     silence: watch::Sender<u64>,
@@ -108,6 +109,7 @@ impl FaultyPeer {
             sign_in: Mutex::new(None),
             script: Mutex::default(),
             requests: AtomicU64::new(0),
+            data_frames: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             clock_seconds: AtomicI64::new(0),
             silence: watch::channel(0).0,
@@ -161,6 +163,11 @@ impl FaultyPeer {
     /// How many requests came, sign-ins aside.
     pub fn requests(&self) -> u64 {
         self.shared.requests.load(Ordering::Acquire)
+    }
+
+    /// In how many DATA frames with a content their bodies came.
+    pub fn data_frames(&self) -> u64 {
+        self.shared.data_frames.load(Ordering::Acquire)
     }
 
     /// How many connections were opened.
@@ -226,7 +233,9 @@ async fn answer(
 ) {
     let is_sign_in = request.uri().path() == "/token";
     let mut body = request.into_body();
+    let mut frames = 0;
     while let Some(Ok(chunk)) = body.data().await {
+        frames += 1;
         // Flow control has no other failure than a closed connection.
         let _ = body.flow_control().release_capacity(chunk.len());
     }
@@ -236,6 +245,7 @@ async fn answer(
         let answer = lock(&shared.sign_in).clone().unwrap_or_else(granted);
         return say(&shared, &mut respond, &answer);
     }
+    shared.data_frames.fetch_add(frames, Ordering::AcqRel);
     shared.requests.fetch_add(1, Ordering::AcqRel);
     let fault = lock(&shared.script).pop_front();
     let usual = lock(&shared.usual).clone();

@@ -1,7 +1,9 @@
 //! A real browser: Chromium, driven over WebDriver (W3C) by plain HTTP on the loopback.
 
+use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -114,6 +116,12 @@ impl Browser {
         self.ask(&format!("/element/{element}/value"), json!({ "text": text })).await;
     }
 
+    /// Chooses an option of a selection by its value.
+    pub(crate) async fn choose(&self, css: &str, value: &str) {
+        let element = self.element(&format!("{css} option[value='{value}']")).await;
+        self.ask(&format!("/element/{element}/click"), json!({})).await;
+    }
+
     /// Clicks a button or link and waits for the page it leads to.
     pub(crate) async fn click(&self, css: &str) {
         let element = self.element(css).await;
@@ -159,6 +167,44 @@ impl Browser {
             .filter(|line| line["level"] != "INFO" && line["level"] != "DEBUG")
             .filter_map(|line| line["message"].as_str().map(str::to_owned))
             .collect()
+    }
+
+    async fn devtools(&self, command: &str, parameters: Value) -> Value {
+        self.ask("/goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await
+    }
+
+    /// Changes the width of the window and what the system prefers, without loading anything.
+    pub(crate) async fn wear(&self, look: Look) {
+        let size = json!({ "width": look.width, "height": 800, "deviceScaleFactor": 1, "mobile": look.width < 500 });
+        self.devtools("Emulation.setDeviceMetricsOverride", size).await;
+        let scheme = if look.dark { "dark" } else { "light" };
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.devtools("Emulation.setEmulatedMedia", features).await;
+    }
+
+    /// The whole page as a PNG file.
+    pub(crate) async fn picture(&self, file: &Path) {
+        let wanted = json!({ "format": "png", "captureBeyondViewport": true });
+        let taken = self.devtools("Page.captureScreenshot", wanted).await;
+        let png = base64::engine::general_purpose::STANDARD.decode(taken["data"].as_str().unwrap_or_default());
+        std::fs::write(file, png.expect("a picture is base64")).expect("the build folder can be written");
+    }
+
+    /// What axe-core (tests/axe) holds against the page, one line each; only what it calls serious or critical.
+    pub(crate) async fn barriers(&self) -> Vec<String> {
+        const AXE: &str = include_str!("../../axe/axe.min.js");
+        // Sent once for each page: it is half a megabyte.
+        if self.run("return typeof axe").await != "object" {
+            self.run(AXE).await;
+        }
+        let script = "const done = arguments[arguments.length - 1];\
+             axe.run(document, { resultTypes: ['violations'] }).then(\
+             (found) => done(found.violations.filter((it) => ['serious', 'critical'].includes(it.impact)).flatMap(\
+             (it) => it.nodes.map((node) => `${it.id}: ${node.html} ${node.failureSummary}`))),\
+             (error) => done([String(error)]));";
+        let found = self.ask("/execute/async", json!({ "script": script, "args": [] })).await;
+        let lines = found.as_array().cloned().unwrap_or_else(|| vec![found]);
+        lines.iter().map(|line| line.as_str().map_or_else(|| line.to_string(), str::to_owned)).collect()
     }
 
     /// Closes the window and ends the driver.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use pbx_core::model::{
     ConnectionId, DeviceId, DeviceKey, Environment, Extension, ExtensionNumber, Flow, Now, PushPolicy, PushProvider,
-    Redacted, Settings, SipCredential, TargetHealth, Transport, UnixMillis, Verdict, WakeEvent, WakeKind, WakeReport,
-    WakeRequest, WakeTarget,
+    Redacted, Settings, SipCredential, TargetHealth, TokenHistory, Transport, UnixMillis, Verdict, WakeEvent, WakeKind,
+    WakeReport, WakeRequest, WakeTarget,
 };
 use pbx_core::sip::{digest, guard};
 use pbx_core::switchboard::input::{Input, RelayPort};
@@ -462,6 +462,7 @@ fn office(start: Start) -> Restored {
         learned_at: WALL,
         health: TargetHealth::Good,
         switched_off: None,
+        history: TokenHistory::default(),
     };
     restored.devices.push(device(1, "i:urn:uuid:app", Some(target)));
     if matches!(start, Start::DeskAndAsleep | Start::DeskAndThere) {

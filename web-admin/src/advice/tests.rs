@@ -1,4 +1,4 @@
-use pbx_core::model::{DeviceId, DeviceKey, Environment, Presence, WakeTarget};
+use pbx_core::model::{DeviceId, DeviceKey, Environment, Presence, TokenHistory, TokenHolder, WakeTarget};
 use push_module::{ApnsEnvironment, CredentialId, CredentialKind};
 
 use super::*;
@@ -19,6 +19,7 @@ fn facts() -> Facts {
         },
         receivers: Vec::new(),
         public_url: "https://pbx.example.com".into(),
+        unseen_days: 30,
         now: NOW,
     }
 }
@@ -56,6 +57,7 @@ fn target(app: &str) -> WakeTarget {
         learned_at: NOW,
         health: TargetHealth::Good,
         switched_off: None,
+        history: TokenHistory::default(),
     }
 }
 
@@ -64,12 +66,14 @@ fn device(app: &str) -> DeviceSummary {
         id: DeviceId(1),
         extension: "101".parse().unwrap(),
         key: DeviceKey::from_instance("x"),
+        username: "101".parse().unwrap(),
         user_agent: String::new(),
         first_seen_at: NOW,
         last_seen_at: NOW,
         live_binding: None,
         wake_target: Some(target(app)),
         wake_state: Some(WakeState::Armed),
+        token_elsewhere: Vec::new(),
         push_policy: pbx_core::model::PushPolicy::App,
         last_wake: None,
         presence: Presence::ReachableByPush,
@@ -172,4 +176,21 @@ fn a_browser_without_web_push_leads_to_the_page_that_enables_it() {
     };
     let facts = Facts { credentials: vec![enabled], ..facts };
     assert!(findings(&facts).iter().all(|finding| finding.code != "no_credential"));
+}
+
+#[test]
+fn many_phones_without_a_sign_are_advised_about_and_a_token_of_two_extensions_too() {
+    let long_ago =
+        || DeviceSummary { last_seen_at: NOW - Duration::from_secs(31 * 86_400), ..device("com.example.app") };
+    let codes = |devices| {
+        let found = findings(&Facts { devices, ..facts() });
+        found.into_iter().map(|finding| (finding.code, finding.link)).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(vec![long_ago(), long_ago()]), [], "two people are on holiday");
+    let unseen = ("tokens_unseen", "/push/tokens?state=unseen");
+    assert_eq!(codes(vec![long_ago(), long_ago(), long_ago()]), [unseen]);
+    let holder = |same_phone| TokenHolder { extension: "102".parse().unwrap(), device: DeviceId(9), same_phone };
+    let shared = |same_phone| DeviceSummary { token_elsewhere: vec![holder(same_phone)], ..device("com.example.app") };
+    assert_eq!(codes(vec![shared(false)]), [("tokens_shared", "/push/tokens?shared=yes")]);
+    assert_eq!(codes(vec![shared(true)]), [], "a phone with two accounts is no trouble");
 }

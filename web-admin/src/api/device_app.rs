@@ -15,7 +15,7 @@ use pbx_core::switchboard::command::{Command, Reply};
 use provisioning::installation::{
     AppRecord, BatteryState, DeviceToken, Installation, Permission, Platform, shown_text,
 };
-use provisioning::profile::app::{AppPush, NamedApps, FirebaseSender, WebPushKey};
+use provisioning::profile::app::{AppPush, FirebaseSender, NamedApps, WebPushKey};
 use provisioning::{PairError, Paired};
 use push_module::CredentialKind;
 use serde::{Deserialize, Serialize};

@@ -66,6 +66,13 @@ pub(crate) struct AccountBody {
     authority: String,
 }
 
+impl From<AccountBody> for NewMailAccount {
+    fn from(body: AccountBody) -> Self {
+        let AccountBody { host, port, security, username, password, from_address, from_name, authority } = body;
+        Self { host, port, security, username, password, from_address, from_name, authority }
+    }
+}
+
 const fn starttls() -> MailSecurity {
     MailSecurity::StartTls
 }
@@ -75,9 +82,7 @@ pub(crate) async fn put_account(
     State(state): State<AdminState>,
     Body(body): Body<AccountBody>,
 ) -> Answer<Json<AccountView>> {
-    let AccountBody { host, port, security, username, password, from_address, from_name, authority } = body;
-    let new = NewMailAccount { host, port, security, username, password, from_address, from_name, authority };
-    Ok(Json(AccountView { account: Some(state.mailer.set_account(new).await?) }))
+    Ok(Json(AccountView { account: Some(state.mailer.set_account(body.into()).await?) }))
 }
 
 #[utoipa::path(delete, path = "/mail/account", operation_id = "mail_remove_account", tag = "Mail", summary = "Removes the account at the mail server.", responses((status = 204, description = "It is gone.")))]

@@ -90,7 +90,7 @@ pub(crate) const fn is_live(state: BindingState) -> bool {
 /// The provider's complaint about a target, empty when there is none.
 pub(crate) fn complaint(health: &TargetHealth) -> &str {
     match health {
-        TargetHealth::Good => "",
+        TargetHealth::Good | TargetHealth::Moved { .. } => "",
         TargetHealth::Suspect { why, .. } | TargetHealth::Revoked { why, .. } => why,
     }
 }

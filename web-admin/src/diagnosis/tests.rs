@@ -22,6 +22,7 @@ fn facts(devices: Vec<DeviceSummary>) -> Facts {
         },
         receivers: Vec::new(),
         public_url: "https://pbx.example.com".into(),
+        unseen_days: 30,
         now: UnixMillis(0),
     }
 }

@@ -52,11 +52,16 @@ pub(crate) fn line(call: CallRecord) -> CallLine {
         at: When::exact(call.started_at),
         badge: words::ending(call.ending, call.answered_at.is_some()),
         talked: talked.map(clock::span).unwrap_or_default(),
-        caller: call.caller,
-        caller_name: call.caller_name,
+        caller: caller(&call),
+        caller_name: if call.is_test() { "test call".into() } else { call.caller_name },
         callee: call.callee,
         reason: words::sentence(&call.reason),
     }
+}
+
+/// Who called, as pages name them.
+fn caller(call: &CallRecord) -> String {
+    if call.is_test() { "Nightbell".into() } else { call.caller.clone() }
 }
 
 #[derive(Template)]
@@ -132,7 +137,7 @@ pub(crate) async fn detail(State(state): State<AdminState>, frame: Frame, Path(i
     let rang_until = call.answered_at.or(call.ended_at).unwrap_or_else(clock::now);
     let rang = u64::try_from(rang_until.since(call.started_at).as_millis()).unwrap_or(u64::MAX);
     Ok(render(&CallPage {
-        layout: frame.layout(format!("Call {} to {}", call.caller, call.callee), Menu::Calls),
+        layout: frame.layout(format!("Call {} to {}", caller(&call), call.callee), Menu::Calls),
         uuid: call.uuid.to_string(),
         living: call.ended_at.is_none(),
         rang: clock::span(rang),
@@ -182,8 +187,9 @@ pub(crate) async fn confirm_hang_up(State(state): State<AdminState>, frame: Fram
     let (call, _) = record(&state, CallId(id)).await?;
     let confirm = Confirm {
         layout: frame.layout("End this call?", Menu::Calls),
-        lines: vec![format!("The call from {} to {} ends at once for both sides.", call.caller, call.callee)],
+        lines: vec![format!("The call from {} to {} ends at once for both sides.", caller(&call), call.callee)],
         action: format!("/calls/{id}/hang-up"),
+        fields: Vec::new(),
         button: "End the call",
         back: format!("/calls/{id}"),
     };

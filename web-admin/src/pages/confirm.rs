@@ -15,6 +15,8 @@ pub(crate) struct Confirm {
     pub(crate) lines: Vec<String>,
     /// Where the form goes.
     pub(crate) action: String,
+    /// What the form repeats, by field name.
+    pub(crate) fields: Vec<(&'static str, String)>,
     /// The word on the button.
     pub(crate) button: &'static str,
     /// Where "Cancel" leads.

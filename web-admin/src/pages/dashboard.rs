@@ -13,6 +13,7 @@ use crate::clock;
 use crate::error::render;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::welcome::{self, Progress};
 use crate::words::{Badge, When};
 
 /// Recent calls worth a glance.
@@ -28,6 +29,8 @@ struct DashboardPage {
     findings: Vec<Finding>,
     active: Vec<ActiveLine>,
     recent: Vec<CallLine>,
+    /// Steps of the setup that are neither done nor skipped; none once it was closed.
+    open_steps: usize,
 }
 
 struct ActiveLine {
@@ -53,7 +56,10 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
     });
     let (recent, _) = log::page(&state, &CallFilter::default(), None, RECENT).await?;
     let known = facts.status.registered + facts.status.armed;
+    let closed = welcome::kept(&state).await?.closed;
+    let steps = if closed { Vec::new() } else { welcome::progress(&state).await? };
     Ok(render(&DashboardPage {
+        open_steps: steps.iter().filter(|(_, progress)| *progress == Progress::Open).count(),
         layout: frame.layout("Dashboard", Menu::Dashboard),
         unreachable: facts.devices.len().saturating_sub(known),
         status: facts.status,

@@ -175,6 +175,7 @@ pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame
             "Its addresses stop working. The phone itself keeps its settings until somebody resets it.".into(),
         ],
         action: format!("/desk-phones/{}/remove", phone.mac),
+        fields: Vec::new(),
         button: "Remove the phone",
         back: "/desk-phones".into(),
     };

@@ -115,6 +115,7 @@ pub(crate) async fn confirm_forget(State(state): State<AdminState>, frame: Frame
                 .into(),
         ],
         action: format!("/devices/{id}/forget"),
+        fields: Vec::new(),
         button: "Forget the device",
         back: format!("/extensions/{}", device.extension),
     };

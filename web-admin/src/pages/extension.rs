@@ -18,6 +18,7 @@ use super::{Page, go};
 use crate::adding;
 use crate::api::extensions::{display_name, email, show};
 use crate::api::installations::{self, InstallationView};
+use crate::api::test_call::ring;
 use crate::api::view::{complaint, is_live};
 use crate::clock;
 use crate::error::{Refusal, render};
@@ -357,6 +358,22 @@ pub(crate) async fn test_push(State(state): State<AdminState>, frame: Frame, Pat
     }
 }
 
+pub(crate) async fn test_call(State(state): State<AdminState>, frame: Frame, Path(text): Path<String>) -> Page {
+    let number = in_path(&text)?;
+    match ring(&state, number).await {
+        Ok(call) => go(&format!("/calls/{call}?done=test-call")),
+        Err(refusal) if refusal.status == StatusCode::CONFLICT => {
+            let detail = show(&state, number).await?;
+            let form = OwnerForm::of(&detail);
+            let mut errors = Errors::default();
+            errors.put("", refusal.detail);
+            let shown = filled(&state, &frame, detail, (&form, &errors)).await?;
+            Ok((StatusCode::CONFLICT, shown).into_response())
+        }
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
 pub(crate) async fn confirm_secret(State(state): State<AdminState>, frame: Frame, Path(text): Path<String>) -> Page {
     let number = in_path(&text)?;
     show(&state, number).await?;
@@ -369,6 +386,7 @@ pub(crate) async fn confirm_secret(State(state): State<AdminState>, frame: Frame
             "Phones that were added by QR code have accounts of their own and are not touched.".into(),
         ],
         action: format!("/extensions/{number}/secret"),
+        fields: Vec::new(),
         button: "Make a new secret",
         back: format!("/extensions/{number}"),
     };
@@ -393,6 +411,7 @@ pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame
         layout: frame.layout(format!("Remove extension {number}?"), Menu::Extensions),
         lines: vec![phones, "Its calls end now. The call log stays.".into(), "This cannot be undone.".into()],
         action: format!("/extensions/{number}/remove"),
+        fields: Vec::new(),
         button: "Remove the extension",
         back: format!("/extensions/{number}"),
     };

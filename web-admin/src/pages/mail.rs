@@ -210,6 +210,7 @@ pub(crate) async fn confirm_remove(State(_): State<AdminState>, frame: Frame) ->
             "Its password is deleted. Mails that still wait are given up; mails that were sent are not touched.".into(),
         ],
         action: "/settings/mail/remove".into(),
+        fields: Vec::new(),
         button: "Forget the mail server",
         back: "/settings/mail".into(),
     };

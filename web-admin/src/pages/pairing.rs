@@ -128,6 +128,7 @@ pub(super) async fn confirm_revoke_at(state: &AdminState, frame: &Frame, place: 
         layout: frame.layout(if paired { "Sign this phone out?" } else { "Revoke this link?" }, place.menu()),
         lines: vec![line.into()],
         action: format!("{}/links/{}/revoke", place.base(), link.id),
+        fields: Vec::new(),
         button: if paired { "Sign the phone out" } else { "Revoke the link" },
         back: place.base(),
     };

@@ -142,6 +142,7 @@ pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame
             .into(),
         ],
         action: format!("/push/{id}/remove"),
+        fields: Vec::new(),
         button: "Remove the credential",
         back: "/push".into(),
     };

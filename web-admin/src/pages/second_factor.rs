@@ -115,6 +115,7 @@ pub(crate) async fn confirm_remove(frame: Frame) -> Page {
         layout: frame.layout("Sign in without codes?", Menu::Account),
         lines: vec!["Whoever knows the password can sign in then. The recovery codes stop working.".into()],
         action: "/account/second-factor/remove".into(),
+        fields: Vec::new(),
         button: "Switch the second factor off",
         back: "/account/second-factor".into(),
     };

@@ -79,6 +79,7 @@ fn typed(settings: &Settings) -> Typed {
         ("ring_seconds", settings.ring_seconds.to_string()),
         ("grace_ms", settings.grace_ms.to_string()),
         ("probe_udp_seconds", settings.probe_udp_seconds.to_string()),
+        ("token_unseen_days", settings.token_unseen_days.to_string()),
         ("rtp_first", settings.rtp_ports.first.to_string()),
         ("rtp_last", settings.rtp_ports.last.to_string()),
         ("rtp_silence_seconds", settings.rtp_silence_seconds.to_string()),
@@ -111,7 +112,7 @@ fn parsed(typed: &Typed, errors: &mut Errors) -> Option<Settings> {
         parsed.unwrap_or(0)
     };
     let (ring, grace, silence) = (number("ring_seconds"), number("grace_ms"), number("rtp_silence_seconds"));
-    let probe_udp_seconds = number("probe_udp_seconds");
+    let (probe_udp_seconds, unseen) = (number("probe_udp_seconds"), number("token_unseen_days"));
     let (first, last) = (number("rtp_first"), number("rtp_last"));
     let (min, default, max) = (number("min_expires"), number("default_expires"), number("max_expires"));
     let devices = number("devices_per_extension");
@@ -128,6 +129,7 @@ fn parsed(typed: &Typed, errors: &mut Errors) -> Option<Settings> {
     let (block_after_failures, block_minutes) =
         (small("block_after_failures", failures), small("block_minutes", minutes));
     let strangers_per_second = small("strangers_per_second", strangers);
+    let token_unseen_days = small("token_unseen_days", unseen);
     let lines = |field: &str| -> Vec<String> {
         text(field).lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
     };
@@ -151,6 +153,7 @@ fn parsed(typed: &Typed, errors: &mut Errors) -> Option<Settings> {
         ring_seconds,
         grace_ms: grace,
         probe_udp_seconds,
+        token_unseen_days,
         rtp_ports,
         rtp_silence_seconds: silence,
         min_expires: min,
@@ -172,6 +175,14 @@ fn groups(typed: &Typed, errors: &Errors) -> Vec<Group> {
         |name, label, hint: &str| text(name, label, hint).kind("number").more("inputmode=numeric min=0 step=1");
     vec![
         ringing(typed, errors),
+        Group {
+            title: "Push tokens",
+            inputs: vec![number(
+                "token_unseen_days",
+                "Unseen after (days)",
+                "Tokens of phones that gave no sign for so long are listed under Push, Tokens. None is forgotten by itself. 1 to 3650.",
+            )],
+        },
         Group {
             title: "Sound",
             inputs: vec![

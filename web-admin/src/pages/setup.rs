@@ -74,10 +74,11 @@ pub(crate) async fn submit(
         match state.passwords.hash(form.password.reveal().clone()).await {
             Ok(hashed) => {
                 let now = clock::now();
+                let first = !accounts::any_user(&state.store).await?;
                 return if accounts::use_setup(&state.store, &hash, name, &hashed, now).await? {
                     // Whoever holds the link may sign in at once, whatever strangers do meanwhile.
                     state.throttle.succeeded(name, caller.address, now);
-                    go("/sign-in?done=ready")
+                    go(if first { "/sign-in?done=ready&next=/welcome" } else { "/sign-in?done=ready" })
                 } else {
                     Ok(void())
                 };

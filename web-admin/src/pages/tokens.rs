@@ -162,6 +162,7 @@ pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame
         layout: frame.layout("Delete this API token?", Menu::Users),
         lines: vec![format!("Whatever uses “{}” is refused from now on.", token.name)],
         action: format!("/tokens/{id}/remove"),
+        fields: Vec::new(),
         button: "Delete the token",
         back: "/tokens".into(),
     };

@@ -270,6 +270,7 @@ pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame
             "API tokens they made stop working. Phones and extensions are not touched.".into(),
         ],
         action: format!("/users/{id}/remove"),
+        fields: Vec::new(),
         button: "Remove the user",
         back: format!("/users/{id}"),
     };

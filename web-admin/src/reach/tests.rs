@@ -1,4 +1,4 @@
-use pbx_core::model::{DeviceId, DeviceKey, PushPolicy};
+use pbx_core::model::{DeviceId, DeviceKey, PushPolicy, TokenHistory};
 use push_module::{ApnsEnvironment, CredentialState};
 
 use super::*;
@@ -31,6 +31,7 @@ pub(crate) fn device(id: i64, provider: PushProvider, app: &str, presence: Prese
         id: DeviceId(id),
         extension: "101".parse().unwrap(),
         key: DeviceKey::from_instance("x"),
+        username: "101".parse().unwrap(),
         user_agent: String::new(),
         first_seen_at: UnixMillis(0),
         last_seen_at: UnixMillis(0),
@@ -44,8 +45,10 @@ pub(crate) fn device(id: i64, provider: PushProvider, app: &str, presence: Prese
             learned_at: UnixMillis(0),
             health: TargetHealth::Good,
             switched_off: None,
+            history: TokenHistory::default(),
         }),
         wake_state: Some(WakeState::Armed),
+        token_elsewhere: Vec::new(),
         push_policy: PushPolicy::App,
         last_wake: None,
         presence,

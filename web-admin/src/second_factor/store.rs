@@ -36,6 +36,12 @@ pub(crate) async fn seed(store: &Store, user: i64) -> Result<Option<Seed>, Store
     Ok(Some(Seed { secret: store.sealer().open(&place(user), &sealed)?, confirmed: confirmed_at > 0 }))
 }
 
+/// Whether anybody is asked for codes.
+pub(crate) async fn anybody(store: &Store) -> Result<bool, StoreError> {
+    let found = query("SELECT user_id FROM admin_totp WHERE confirmed_at > 0 LIMIT 1").fetch_optional(store.reader());
+    Ok(found.await.map_err(StoreError::doing("reading second factors"))?.is_some())
+}
+
 /// Keeps a new seed that is not confirmed yet; one that is in use stays until the new one is confirmed, so this refuses.
 pub(crate) async fn put_seed(store: &Store, user: i64, secret: &[u8]) -> Result<bool, StoreError> {
     let doing = "setting up a second factor";

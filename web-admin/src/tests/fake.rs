@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use pbx_core::handle::{RingingCalls, SwitchboardEnd, SwitchboardHandle, connect};
 use pbx_core::model::{
-    DeviceId, DeviceSummary, Extension, ExtensionNumber, Presence, Settings, SipCredential, SipUsername, SwitchedOffBy,
-    UnixMillis, WakeState,
+    CallId, DeviceId, DeviceSummary, Extension, ExtensionNumber, Presence, Settings, SipCredential, SipUsername,
+    SwitchedOffBy, UnixMillis, WakeState,
 };
 use pbx_core::switchboard::command::{
     ActiveCall, Command, CommandError, CommandResult, ExtensionDetail, ExtensionLine, ExtensionPage, Reply, Status,
@@ -146,13 +146,17 @@ impl World {
                 found.push_policy = policy;
                 (Ok(Reply::Done), Some(Notice::Extension(found.extension)))
             }
-            Command::RemoveDevice(device) => {
+            Command::RemoveDevice(device) | Command::ForgetToken(device) => {
                 let Some(place) = self.devices.iter().position(|it| it.id == device) else {
                     return (Err(CommandError::NoSuchDevice(device)), None);
                 };
                 let gone = self.devices.remove(place);
                 (Ok(Reply::Done), Some(Notice::Extension(gone.extension)))
             }
+            Command::PlaceTestCall(number) if self.devices.iter().any(|it| it.extension == number) => {
+                (Ok(Reply::TestCall(CallId(77))), Some(Notice::Call(CallId(77))))
+            }
+            Command::PlaceTestCall(number) => (Err(CommandError::NobodyToRing(number)), None),
             Command::TestPushDevice(id) => self.test_one(id),
             Command::TestPush(number) => {
                 let of = |it: &&DeviceSummary| it.extension == number && it.wake_target.is_some();

@@ -58,8 +58,18 @@ async fn nothing_from_outside_becomes_markup() {
     give_call(&bench, SCRIPT).await;
     let searched = format!("/extensions?search={}", crate::session::percent_encode(SCRIPT));
     let calls = format!("/calls?number={}", crate::session::percent_encode(SCRIPT));
-    let paths =
-        ["/", "/extensions", "/extensions/101", "/devices/1/forget", "/calls", "/calls/5", "/push", &searched, &calls];
+    let paths = [
+        "/",
+        "/extensions",
+        "/extensions/101",
+        "/devices/1/forget",
+        "/calls",
+        "/calls/5",
+        "/push",
+        "/push/tokens",
+        &searched,
+        &calls,
+    ];
     let mut seen = 0;
     for path in paths {
         let answer = bench.get(path, &cookie).await;
@@ -216,7 +226,7 @@ async fn the_import_page_checks_first_and_then_adds_everything() {
 async fn settings_with_an_error_keep_what_was_typed() {
     let (bench, cookie) = Bench::signed_in().await;
     let form = "realm=nightbell&devices_per_extension=8&early_ringing=when_phone_rings&ring_seconds=1&grace_ms=2000\
-                &probe_udp_seconds=30\
+                &probe_udp_seconds=30&token_unseen_days=30\
                 &rtp_first=10000&rtp_last=20000&rtp_silence_seconds=60&min_expires=60&max_expires=86400&default_expires=3600\
                 &block_after_failures=10&block_minutes=30&strangers_per_second=40&never_block=10.0.0.0/8%0D%0A%0D%0A2001:db8::7\
                 &scanner_names=sipcli";

@@ -21,7 +21,10 @@ async fn looking_at_a_setup_link_uses_nothing_up_and_sending_the_form_does() {
         assert_eq!(bench.get(&path, "").await.status, StatusCode::OK);
     }
     let answer = bench.post(&path, "", &account("anna", PASSWORD, PASSWORD)).await;
-    assert_eq!((answer.status, answer.header(header::LOCATION)), (StatusCode::SEE_OTHER, "/sign-in?done=ready"));
+    assert_eq!(
+        (answer.status, answer.header(header::LOCATION)),
+        (StatusCode::SEE_OTHER, "/sign-in?done=ready&next=/welcome")
+    );
     assert!(setup::is_set_up(&bench.store).await.unwrap());
     assert_eq!(bench.get(&path, "").await.status, StatusCode::NOT_FOUND);
     let second = bench.post(&path, "", &account("eve", PASSWORD, PASSWORD)).await;

@@ -28,21 +28,26 @@ pub(super) fn read(folder: &Path) -> Result<Option<Loaded>, TlsError> {
         (None, None) => return Ok(None),
         (Some(_), None) | (None, Some(_)) => return Err(TlsError::HalfThere(folder.to_owned())),
     };
+    parse(&chain, &key, &cert_path, &key_path).map(Some)
+}
+
+/// Reads a chain and its key, both in PEM; the paths only name them in errors.
+pub(super) fn parse(chain: &[u8], key: &[u8], cert_path: &PathBuf, key_path: &PathBuf) -> Result<Loaded, TlsError> {
     let unusable = |path: &PathBuf, problem: String| TlsError::Unusable { path: path.clone(), problem };
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&chain)
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(chain)
         .collect::<Result<_, _>>()
-        .map_err(|why| unusable(&cert_path, format!("it is no PEM ({why})")))?;
-    let key = PrivateKeyDer::from_pem_slice(&key)
-        .map_err(|why| unusable(&key_path, format!("it holds no private key in PEM ({why})")))?;
+        .map_err(|why| unusable(cert_path, format!("it is no PEM ({why})")))?;
+    let key = PrivateKeyDer::from_pem_slice(key)
+        .map_err(|why| unusable(key_path, format!("it holds no private key in PEM ({why})")))?;
     let Some(first) = chain.first() else {
-        return Err(unusable(&cert_path, "it holds no certificate; put the certificate first, then its chain".into()));
+        return Err(unusable(cert_path, "it holds no certificate; put the certificate first, then its chain".into()));
     };
-    let info = describe(first).ok_or_else(|| unusable(&cert_path, "the first certificate cannot be read".into()))?;
+    let info = describe(first).ok_or_else(|| unusable(cert_path, "the first certificate cannot be read".into()))?;
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     let key = CertifiedKey::from_der(chain, key, &provider).map_err(|why| {
-        unusable(&key_path, format!("it does not belong to the first certificate in cert.pem ({why})"))
+        unusable(key_path, format!("it does not belong to the first certificate in cert.pem ({why})"))
     })?;
-    Ok(Some(Loaded { key: Arc::new(key), info }))
+    Ok(Loaded { key: Arc::new(key), info })
 }
 
 fn read_one(path: &Path) -> Result<Option<Vec<u8>>, TlsError> {
@@ -57,7 +62,7 @@ fn read_one(path: &Path) -> Result<Option<Vec<u8>>, TlsError> {
     }
 }
 
-fn describe(certificate: &CertificateDer<'_>) -> Option<CertificateInfo> {
+pub(super) fn describe(certificate: &CertificateDer<'_>) -> Option<CertificateInfo> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     let fingerprint: Vec<String> = Sha256::digest(certificate).iter().map(|byte| format!("{byte:02X}")).collect();
     let names = match parsed.subject_alternative_name() {

@@ -59,7 +59,7 @@ fn names(public_host: &str) -> Vec<String> {
 }
 
 /// The addresses this machine would use to reach the world; nothing is sent.
-fn own_addresses() -> Vec<IpAddr> {
+pub(crate) fn own_addresses() -> Vec<IpAddr> {
     let towards = |local: IpAddr, remote: IpAddr| {
         let socket = UdpSocket::bind((local, 0)).ok()?;
         socket.connect((remote, 9)).ok()?;

@@ -59,3 +59,59 @@ fn both_listeners_can_be_configured() {
     assert_eq!(live.https_config().unwrap().alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
     assert!(live.sip_config().unwrap().alpn_protocols.is_empty());
 }
+
+#[test]
+fn a_certificate_that_does_not_fit_is_refused_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let live = load_or_make(dir.path(), "pbx.example.com").unwrap();
+    let before = live.info();
+    let made = |name: &str, until: i32| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(until, 1, 1);
+        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    };
+    let (good, other) = (made("*.example.com", 2090), made("pbx.example.org", 2090));
+    let cases = [
+        ((&other.0, &other.1), "certificate", "phones connect to pbx.example.com"),
+        ((&made("pbx.example.com", 2020).0, &good.1), "key", "does not belong"),
+        ((&good.0, &other.1), "key", "does not belong"),
+        ((&String::from("no certificate"), &good.1), "certificate", "no certificate"),
+        ((&good.0, &String::from("no key")), "key", "no private key"),
+    ];
+    for ((chain, key), field, problem) in cases {
+        let unfit = live.install(chain, key).unwrap_err();
+        assert_eq!(unfit.field(), field, "{unfit}");
+        assert!(unfit.to_string().contains(problem), "{unfit}");
+        assert_eq!(live.info(), before);
+    }
+    let ended = made("pbx.example.com", 2020);
+    assert!(live.install(&ended.0, &ended.1).unwrap_err().to_string().contains("ended on 2020-01-01"));
+    assert_eq!(live.install(&good.0, &good.1).unwrap().names, ["*.example.com"]);
+    assert!(!load_or_make(dir.path(), "pbx.example.com").unwrap().info().self_made);
+}
+
+#[tokio::test]
+async fn who_answers_under_the_public_name_is_told_apart() {
+    use super::reach::{Answers, who_answers};
+
+    let dir = tempfile::tempdir().unwrap();
+    let live = load_or_make(&dir.path().join("here"), "localhost").unwrap();
+    let other = load_or_make(&dir.path().join("there"), "localhost").unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let acceptor = tokio_rustls::TlsAcceptor::from(live.https_config().unwrap());
+    let serving = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = acceptor.accept(stream).await;
+        }
+    });
+    assert_eq!(who_answers("127.0.0.1", port, &live.info()).await, Answers::Here);
+    let Answers::SomebodyElse(names) = who_answers("127.0.0.1", port, &other.info()).await else {
+        panic!("another certificate is another server")
+    };
+    assert!(names.contains("localhost"), "{names}");
+    serving.abort();
+    let _ = serving.await;
+    assert!(matches!(who_answers("127.0.0.1", port, &live.info()).await, Answers::Nobody(_)));
+}

@@ -48,6 +48,7 @@ fn facts() -> Facts {
         },
         receivers: Vec::new(),
         public_url: String::new(),
+        unseen_days: 30,
         now: UnixMillis(0),
     }
 }

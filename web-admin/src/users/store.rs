@@ -114,6 +114,30 @@ pub(crate) async fn add(
     Ok(id)
 }
 
+/// Adds an owner with a password; the open setup link, which could make another one, stops working. `false` when the name
+/// is taken or there are too many.
+pub(crate) async fn add_owner(store: &Store, name: &str, hash: &str, now: UnixMillis) -> Result<bool, StoreError> {
+    let doing = "adding an owner";
+    let mut tx = store.begin().await?;
+    let added = query(
+        "INSERT INTO admin_user (name, name_key, password_hash, role, created_at, changed_at)
+         SELECT $1, $2, $3, 'owner', $4, $4 WHERE (SELECT COUNT(*) FROM admin_user) < $5
+         ON CONFLICT (name_key) DO NOTHING",
+    )
+    .bind(name)
+    .bind(key(name))
+    .bind(hash)
+    .bind(now.0)
+    .bind(MAX_USERS)
+    .execute(&mut tx)
+    .await
+    .map_err(StoreError::doing(doing))?
+    .rows_affected();
+    query("DELETE FROM admin_setup").execute(&mut tx).await.map_err(StoreError::doing(doing))?;
+    tx.commit().await.map_err(StoreError::doing(doing))?;
+    Ok(added == 1)
+}
+
 /// Whether another owner could still sign in without `id`.
 async fn other_owner(tx: &mut Transaction, id: i64) -> Result<bool, StoreError> {
     query(

@@ -55,6 +55,30 @@ fn a_linphone_offer_is_read() {
 }
 
 #[test]
+fn video_is_offered_by_an_open_video_line_and_by_nothing_else() {
+    let head = ["v=0", "o=- 1 1 IN IP4 192.0.2.1", "s=-", "c=IN IP4 192.0.2.1", "t=0 0"];
+    let sound = "m=audio 7078 RTP/AVP 0";
+    let offers = |lines: &[&str]| offers_video(&body(&[&head, lines].concat()));
+    assert!(offers(&[sound, "m=video 9078 RTP/AVP 96"]));
+    assert!(offers(&["m=video 9078 RTP/AVP 96", "a=sendonly", sound, "a=inactive"]));
+    assert!(offers(&[sound, "m=video 9078 RTP/AVP 96", "a=inactive", "m=VIDEO 9080/2 RTP/AVP 97"]));
+    assert!(offers(&["a=inactive", sound, "a=sendrecv", "m=video 9078 RTP/AVP 96", "a=recvonly"]));
+    for refused in [
+        &[sound][..],
+        &[sound, "m=video 0 RTP/AVP 96"],
+        &[sound, "m=video x RTP/AVP 96"],
+        &[sound, "m=video 9078 RTP/AVP 96", "a=inactive"],
+        &["a=inactive", sound, "a=sendrecv", "m=video 9078 RTP/AVP 96"],
+        &[sound, "m=application 9078 RTP/AVP 96", "a=label:video"],
+        // Without sound there is no call.
+        &["m=video 9078 RTP/AVP 96"],
+    ] {
+        assert!(!offers(refused), "{refused:?}");
+    }
+    assert!(!offers_video(b""));
+}
+
+#[test]
 fn a_linphone_offer_is_rewritten_line_by_line() {
     let expected = joined(&[
         "v=0",

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::{
-    CallUuid, DeviceId, Environment, PushProvider, TargetHealth, UnixMillis, WakeEvent, WakeId, WakeKind, WakeTarget,
+    CallUuid, DeviceId, Environment, PushProvider, TargetHealth, TokenHistory, UnixMillis, WakeEvent, WakeId, WakeKind,
+    WakeTarget,
 };
 use crate::switchboard::command::{Command, CommandError, Reply};
 use crate::switchboard::output::{Notice, SaveTicket};
@@ -93,9 +94,11 @@ fn wake(id: u128) -> WakeRequest {
             learned_at: UnixMillis(0),
             health: TargetHealth::Good,
             switched_off: None,
+            history: TokenHistory::default(),
         }),
         caller_number: String::new(),
         caller_name: String::new(),
+        has_video: false,
         ringing_url: None,
         sent_at: UnixMillis(0),
         expires_at: UnixMillis(0),

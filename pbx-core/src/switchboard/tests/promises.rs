@@ -1,6 +1,6 @@
 //! What the 200 to a REGISTER promises: Path, flows, push providers. And what is refused instead.
 
-use crate::model::{PushOffer, PushPolicy, PushProvider};
+use crate::model::{PushOffer, PushPolicy, PushProvider, WakeKind};
 use crate::switchboard::command::Command;
 
 use super::world::{self, APP, DESK, World};
@@ -79,7 +79,7 @@ fn the_wish_for_renewals_is_granted_under_rfc8599_only() {
     let ok = world.register_as(APP, helpless);
     assert!(ok.contains("*;+sip.pns=\"apns\";+sip.pnsreg=\"130\";"), "{ok}");
     world.pass(std::time::Duration::from_secs(3600 - 125));
-    let wake = world.take_wake(crate::model::WakeKind::Refresh);
+    let wake = world.take_wake(WakeKind::Refresh);
     assert_eq!(wake.call, None);
     world.pass(std::time::Duration::from_secs(124));
     assert!(world.wakes().is_empty(), "one push for one renewal");
@@ -142,4 +142,19 @@ fn a_short_wish_is_refused_with_the_shortest_time() {
     let refused = world.register_as(APP, |text| text.replace("Expires: 3600", "Expires: 5"));
     assert!(refused.starts_with("SIP/2.0 423 Interval Too Brief"), "{refused}");
     assert_eq!(lines(&refused, "Min-Expires"), ["60"]);
+}
+
+#[test]
+fn a_push_says_whether_the_caller_offers_video() {
+    for (line, offered) in [("m=video 9078 RTP/AVP 96\r\n", true), ("m=video 0 RTP/AVP 96\r\n", false), ("", false)] {
+        let mut world = World::new();
+        world.register(DESK, 3600);
+        world.register(APP, 3600);
+        world.lose_flow(APP);
+        let length = |bytes: usize| format!("Content-Length: {bytes}");
+        world.call_changed(DESK, APP, |text| {
+            text.replace(&length(world::SDP.len()), &length(world::SDP.len() + line.len())) + line
+        });
+        assert_eq!(world.take_wake(WakeKind::Call).has_video, offered, "{line}");
+    }
 }

@@ -14,7 +14,7 @@ use crate::model::{
     WakeKind, WakeReport, WakeRequest,
 };
 use crate::sip::{digest, guard};
-use crate::switchboard::command::{Command, NewAccount, Reply, Status};
+use crate::switchboard::command::{Command, CommandError, NewAccount, Reply, Status};
 use crate::switchboard::input::{Input, RelayPort};
 use crate::switchboard::output::{Change, CommandToken, Output, ParkedCall, Restored, SaveTicket, Side, StoredDevice};
 use crate::switchboard::{Switchboard, SwitchboardConfig};
@@ -33,6 +33,7 @@ pub(super) struct World {
     saves: Saves,
     waiting: Vec<SaveTicket>,
     answers: VecDeque<Reply>,
+    refusals: Vec<CommandError>,
     changes: Vec<Change>,
     next_port: u16,
     relay_port: u16,
@@ -59,26 +60,24 @@ impl World {
     pub(super) fn new() -> Self {
         let mut world =
             Self::with(Restored::default(), Now { mono: Moment::START, wall: UnixMillis(1_795_000_000_000) });
-        let accounts = [DESK, APP]
-            .map(|number| {
-                let (md5, sha256) = digest::ha1(number, "nightbell", SECRET);
-                let extension = NewExtension {
-                    number: number.parse().unwrap(),
-                    name: "Anna".parse().unwrap(),
-                    email: None,
-                    secret: None,
-                };
-                let username = number.parse().unwrap();
-                let credential = crate::model::SipCredential { username, extension: extension.number, md5, sha256 };
-                NewAccount { extension, credential }
-            })
-            .to_vec();
-        world.ask(Command::AddExtensions(accounts));
+        world.ask(Command::AddExtensions([DESK, APP].map(account).to_vec()));
         world
     }
 
+    /// A further extension, whose phone uses the connection of another one.
+    pub(super) fn second_account(&mut self, number: &'static str, on: &str) {
+        self.ask(Command::AddExtensions(vec![account(number)]));
+        self.flows.insert(number, self.flows[on]);
+    }
+
+    /// Pushes that nobody looks at.
+    pub(super) fn forget_wakes(&mut self) {
+        self.wakes.clear();
+    }
+
     pub(super) fn with(restored: Restored, now: Now) -> Self {
-        let config = SwitchboardConfig { seed: [7; 32], ..SwitchboardConfig::default() };
+        let echo = Some(SocketAddr::from(([127, 0, 0, 1], 49_999)));
+        let config = SwitchboardConfig { seed: [7; 32], echo, ..SwitchboardConfig::default() };
         let mut world = Self {
             switchboard: Switchboard::restore(config, restored, now),
             now,
@@ -88,6 +87,7 @@ impl World {
             saves: Saves::Done,
             waiting: Vec::new(),
             answers: VecDeque::new(),
+            refusals: Vec::new(),
             changes: Vec::new(),
             next_port: 40_000,
             relay_port: 10_000,
@@ -120,7 +120,8 @@ impl World {
                     self.changes.extend(changes);
                     self.waiting.extend(ticket);
                 }
-                Output::Answer { result, .. } => self.answers.push_back(result.unwrap()),
+                Output::Answer { result: Ok(reply), .. } => self.answers.push_back(reply),
+                Output::Answer { result: Err(refusal), .. } => self.refusals.push(refusal),
                 Output::WantRelayPorts(more) => {
                     let ports = (0..more).map(|_| {
                         self.relay_port += 2;
@@ -190,6 +191,12 @@ impl World {
     pub(super) fn ask(&mut self, command: Command) -> Reply {
         self.input(Input::Command { token: CommandToken(1), command });
         self.answers.pop_front().unwrap()
+    }
+
+    pub(super) fn refusal(&mut self, command: Command) -> CommandError {
+        self.refusals.clear();
+        self.input(Input::Command { token: CommandToken(1), command });
+        self.refusals.pop().unwrap()
     }
 
     pub(super) fn status(&mut self) -> Status {
@@ -469,6 +476,15 @@ impl World {
     pub(super) fn is_empty(&self) -> bool {
         self.leftovers().iter().all(|left| *left == 0)
     }
+}
+
+fn account(number: &str) -> NewAccount {
+    let (md5, sha256) = digest::ha1(number, "nightbell", SECRET);
+    let name = "Anna".parse().unwrap();
+    let extension = NewExtension { number: number.parse().unwrap(), name, email: None, secret: None };
+    let username = number.parse().unwrap();
+    let credential = crate::model::SipCredential { username, extension: extension.number, md5, sha256 };
+    NewAccount { extension, credential }
 }
 
 fn flow(transport: Transport, port: u16) -> Flow {

@@ -114,7 +114,7 @@ fn what_was_never_asked_says_nothing_about_the_provider() {
 #[test]
 fn a_call_gets_an_attempt_of_its_own_within_half_its_ring_time() {
     let mut bench = Bench::default();
-    bench.machine.set_slots(FIRST, 1000);
+    bench.machine.set_slots(FIRST, 1000, at(0));
     let first = 10;
     for number in first..first + 600 {
         let call = i64::try_from(number % 2).unwrap();
@@ -162,7 +162,7 @@ fn another_credential_stands_in_while_the_provider_of_the_first_is_silent() {
 #[test]
 fn who_waits_when_the_circuit_opens_goes_on_with_the_other_credential() {
     let mut bench = Bench::default();
-    bench.machine.set_slots(FIRST, 4);
+    bench.machine.set_slots(FIRST, 4, at(0));
     for number in 1..=6 {
         one_call(&mut bench, number, Some(SECOND), at(0));
     }
@@ -189,7 +189,7 @@ fn a_live_check_that_is_answered_closes_the_circuit() {
 #[test]
 fn a_group_of_500_holds_up_no_other_call_and_never_fills_the_wire() {
     let mut bench = Bench::default();
-    bench.machine.set_slots(FIRST, 100);
+    bench.machine.set_slots(FIRST, 100, at(0));
     for number in 1..=500 {
         let call = request(number, WakeKind::Call, 1, i64::try_from(number).unwrap(), at(0));
         bench.handle(Input::Wake { request: call, route: route(FIRST) }, at(0));
@@ -210,6 +210,19 @@ fn a_group_of_500_holds_up_no_other_call_and_never_fills_the_wire() {
     }
     let third = bench.attempts[before..].iter().filter(|it| it.request.call == Some(CallId(3))).count();
     assert!((9..=11).contains(&third), "turn by turn, not 500 first: {third}");
+}
+
+#[test]
+fn a_group_that_comes_before_the_slots_of_its_credential_goes_out_as_soon_as_they_are_known() {
+    let mut bench = Bench::default();
+    for number in 1..=500 {
+        let call = request(number, WakeKind::Call, 1, i64::try_from(number).unwrap(), at(0));
+        bench.handle(Input::Wake { request: call, route: route(FIRST) }, at(0));
+    }
+    assert_eq!(bench.attempts.len(), SENDING - SENDING / 4);
+    bench.machine.set_slots(FIRST, 1000, at(1));
+    bench.drain();
+    assert_eq!(bench.attempts.len(), 500);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use pbx_core::model::{
-    CallId, CallUuid, DeviceId, Environment, Redacted, TargetHealth, UnixMillis, WakeId, WakeKind, WakeTarget,
+    CallId, CallUuid, DeviceId, Environment, Redacted, TargetHealth, TokenHistory, UnixMillis, WakeId, WakeKind,
+    WakeTarget,
 };
 use uuid::Uuid;
 
@@ -48,6 +49,7 @@ fn request(provider: PushProvider, app_id: &str, environment: Environment) -> Wa
         learned_at: UnixMillis(0),
         health: TargetHealth::Good,
         switched_off: None,
+        history: TokenHistory::default(),
     };
     WakeRequest {
         wake_id: WakeId(Uuid::nil()),
@@ -59,6 +61,7 @@ fn request(provider: PushProvider, app_id: &str, environment: Environment) -> Wa
         target: Arc::new(target),
         caller_number: String::new(),
         caller_name: String::new(),
+        has_video: false,
         ringing_url: None,
         sent_at: UnixMillis(0),
         expires_at: UnixMillis(1),

@@ -12,7 +12,8 @@ use pbx_core::registrar::judge;
 use super::office::{gave_up, verdicts};
 use crate::AlarmCode;
 use crate::standin::{PeerAnswer, PeerFault};
-use provider::{EVERYBODY, Scene, Who};
+use provider::EVERYBODY;
+pub(super) use provider::{Scene, Who};
 
 /// Longest that a row may take beyond what the fault itself costs: the machine has other work.
 const SLACK: Duration = Duration::from_secs(2);
@@ -101,6 +102,7 @@ fn state_of(target: &WakeTarget) -> &'static str {
         TargetHealth::Good => "good",
         TargetHealth::Suspect { .. } => "suspect",
         TargetHealth::Revoked { .. } => "revoked",
+        TargetHealth::Moved { .. } => "moved",
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pbx_core::model::{
-    CallId, CallUuid, DeviceId, Environment, ExtensionNumber, PushProvider, Redacted, TargetHealth, UnixMillis,
-    Verdict, WakeEvent, WakeId, WakeKind, WakeReport, WakeRequest, WakeTarget,
+    CallId, CallUuid, DeviceId, Environment, ExtensionNumber, PushProvider, Redacted, TargetHealth, TokenHistory,
+    UnixMillis, Verdict, WakeEvent, WakeId, WakeKind, WakeReport, WakeRequest, WakeTarget,
 };
 use pbx_core::store::Store;
 use pbx_core::store::sql::query_scalar;
@@ -80,6 +80,7 @@ impl Office {
             target: Arc::new(target),
             caller_number: "0301234567".to_owned(),
             caller_name: "Alice Ärger".to_owned(),
+            has_video: false,
             ringing_url: None,
             sent_at: now,
             expires_at: now + ring,
@@ -158,6 +159,7 @@ pub(super) fn apns_target() -> WakeTarget {
         learned_at: UnixMillis(1_700_000_000_000),
         health: TargetHealth::Good,
         switched_off: None,
+        history: TokenHistory::default(),
     }
 }
 

@@ -1,0 +1,156 @@
+//! `/push/tokens`: every push token by its state, and what can be done about some of them at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use pbx_core::model::{DeviceId, DeviceSummary};
+use pbx_core::switchboard::command::Command;
+use serde::{Deserialize, Serialize};
+
+use super::Answer;
+use super::body::{Body, Params, limit};
+use super::devices::page;
+use crate::adding::settings;
+use crate::audit;
+use crate::clock;
+use crate::error::Refusal;
+use crate::hygiene::{self, TokenFilter, TokenRow};
+use crate::state::AdminState;
+
+/// Devices asked for with one command.
+const PAGE: usize = 500;
+/// Tokens on a page unless the caller wishes another number.
+pub(crate) const USUAL_LIMIT: usize = 100;
+/// Devices that one order may name: as many as a page has.
+pub(crate) const AT_ONCE: usize = 500;
+
+/// A page of tokens.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct TokenList {
+    pub(crate) tokens: Vec<TokenRow>,
+    /// How many the filter takes.
+    pub(crate) total: usize,
+    /// How many tokens there are in each state, whatever the filter says.
+    #[schema(value_type = BTreeMap<String, usize>)]
+    pub(crate) counts: BTreeMap<&'static str, usize>,
+    /// After how many days without a sign a token counts as unseen.
+    pub(crate) unseen_days: u16,
+    /// The `after` of the next page.
+    pub(crate) next: Option<usize>,
+}
+
+/// All devices, a page at a time, so that calls go on in between.
+pub(crate) async fn all_devices(state: &AdminState) -> Result<Vec<DeviceSummary>, Refusal> {
+    let mut found: Vec<DeviceSummary> = Vec::new();
+    loop {
+        let devices = page(state, found.last().map(|device| device.id), PAGE).await?;
+        let last = devices.len() < PAGE;
+        found.extend(devices);
+        if last {
+            return Ok(found);
+        }
+    }
+}
+
+/// The tokens a filter takes, a page of them.
+pub(crate) async fn find(state: &AdminState, filter: &TokenFilter) -> Result<TokenList, Refusal> {
+    let limit = limit(filter.limit, USUAL_LIMIT)?;
+    let unseen_days = settings(state).await?.token_unseen_days;
+    let rows = hygiene::tokens(&all_devices(state).await?, unseen_days, clock::now());
+    let counts = hygiene::counts(&rows);
+    let mut rows = filter.apply(rows);
+    let (total, after) = (rows.len(), filter.after.unwrap_or(0));
+    let next = after.saturating_add(limit);
+    rows.truncate(next);
+    rows.drain(..after.min(rows.len()));
+    Ok(TokenList { tokens: rows, total, counts, unseen_days, next: (next < total).then_some(next) })
+}
+
+#[utoipa::path(get, path = "/push/tokens", operation_id = "push_tokens", tag = "Push", summary = "Every push token with its state; a token is named by a fingerprint, never shown.", params(TokenFilter), responses((status = 200, description = "A page.", body = TokenList)))]
+pub(crate) async fn list(
+    State(state): State<AdminState>,
+    Params(filter): Params<TokenFilter>,
+) -> Answer<Json<TokenList>> {
+    Ok(Json(find(&state, &filter).await?))
+}
+
+/// What is to be done with tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TokenAct {
+    /// Forgets them; a phone that is not registered is forgotten with its token. An app that still has its account sends it
+    /// again when it registers.
+    Forget,
+    /// Pushes a test notice (never a VoIP push) by each.
+    TestPush,
+}
+
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = TokenOrder)]
+pub(crate) struct ActBody {
+    act: TokenAct,
+    /// Up to 500 devices.
+    #[schema(value_type = Vec<i64>)]
+    devices: Vec<i64>,
+}
+
+/// A device that was left as it is.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct LeftOut {
+    pub(crate) device: DeviceId,
+    pub(crate) code: String,
+    pub(crate) text: String,
+}
+
+/// What became of an order.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = TokenOutcome)]
+pub(crate) struct Outcome {
+    pub(crate) done: Vec<DeviceId>,
+    /// The others, each with the reason.
+    pub(crate) left: Vec<LeftOut>,
+}
+
+/// Carries an order out, device by device; what does not work for one holds up no other.
+pub(crate) async fn carry_out(state: &AdminState, act: TokenAct, devices: &[i64]) -> Result<Outcome, Refusal> {
+    let devices: BTreeSet<DeviceId> = devices.iter().copied().map(DeviceId).collect();
+    if devices.is_empty() {
+        let text = "name at least one phone";
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "nobody", text).field("devices"));
+    }
+    if devices.len() > AT_ONCE {
+        let text = format!("at most {AT_ONCE} phones at once; take the rest afterwards");
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many", text).field("devices"));
+    }
+    let mut outcome = Outcome { done: Vec::new(), left: Vec::new() };
+    for device in devices {
+        let done = match act {
+            TokenAct::Forget => state.switchboard.ask(Command::ForgetToken(device)).await,
+            TokenAct::TestPush => state.switchboard.ask(Command::TestPushDevice(device)).await,
+        };
+        match done {
+            Ok(_) => outcome.done.push(device),
+            Err(error) => {
+                let (code, text) = (error.code().to_owned(), error.to_string());
+                outcome.left.push(LeftOut { device, code, text });
+            }
+        }
+    }
+    let word = match act {
+        TokenAct::Forget => "forgot the push tokens of",
+        TokenAct::TestPush => "sent test pushes to",
+    };
+    let named: Vec<String> = outcome.done.iter().map(ToString::to_string).collect();
+    if !named.is_empty() {
+        audit::note(format!("{word} {} phones: {}", named.len(), named.join(", ")));
+    }
+    Ok(outcome)
+}
+
+#[utoipa::path(post, path = "/push/tokens", operation_id = "push_tokens_act", tag = "Push", summary = "Forgets push tokens, or tests them.", request_body = ActBody, responses((status = 200, description = "What was done, and what was not and why.", body = Outcome), (status = 422, description = "")))]
+pub(crate) async fn act(State(state): State<AdminState>, Body(body): Body<ActBody>) -> Answer<Json<Outcome>> {
+    Ok(Json(carry_out(&state, body.act, &body.devices).await?))
+}

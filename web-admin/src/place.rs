@@ -1,0 +1,120 @@
+//! Where the company is: its country, and its time zone, in which every page writes instants.
+//!
+//! Kept in the area `place` of the live settings; read once and then held, because every request needs it.
+
+pub(crate) mod countries;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jiff::tz::TimeZone;
+use pbx_core::store::{Store, StoreError};
+use serde::{Deserialize, Serialize};
+
+use crate::welcome::store::{load, put};
+
+/// The area of the settings.
+const AREA: &str = "place";
+
+/// What is known of the company.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Place {
+    /// ISO 3166-1, two letters; empty while nobody has said.
+    pub(crate) country: String,
+    /// An IANA name such as `Europe/Berlin`; empty while nobody has chosen, and then the machine's own zone holds.
+    pub(crate) time_zone: String,
+}
+
+/// The place in force; every clone sees a change.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LivePlace(Arc<RwLock<Option<TimeZone>>>);
+
+impl LivePlace {
+    /// The zone in force. A database that cannot be read now costs the zone, not the page.
+    pub(crate) async fn zone(&self, store: &Store) -> TimeZone {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(zone) = known {
+            return zone;
+        }
+        match place(store).await {
+            Ok(place) => {
+                let zone = parse(&place.time_zone).unwrap_or_else(TimeZone::system);
+                *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(zone.clone());
+                zone
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the company's time zone cannot be read; times are shown in the machine's own");
+                TimeZone::system()
+            }
+        }
+    }
+
+    /// Saves a place; it is in force when this returns.
+    pub(crate) async fn save(&self, store: &Store, place: &Place) -> Result<(), StoreError> {
+        put(store, AREA, place).await?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) =
+            Some(parse(&place.time_zone).unwrap_or_else(TimeZone::system));
+        Ok(())
+    }
+}
+
+/// What was saved.
+pub(crate) async fn place(store: &Store) -> Result<Place, StoreError> {
+    Ok(load(store, AREA).await?.unwrap_or_default())
+}
+
+/// What is wrong with a place, beside its field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unfit {
+    pub(crate) field: &'static str,
+    pub(crate) problem: String,
+}
+
+impl Place {
+    /// A place as somebody typed it. Without a time zone that of the country is taken, where there is only one.
+    pub(crate) fn read(country: &str, time_zone: &str) -> Result<Self, Unfit> {
+        let (code, zone) = (country.trim().to_ascii_uppercase(), time_zone.trim());
+        let known = countries::by_code(&code);
+        if known.is_none() && !code.is_empty() {
+            let problem = format!("“{country}” is no country; give its two letters (ISO 3166), such as DE");
+            return Err(Unfit { field: "country", problem });
+        }
+        let wanted = if zone.is_empty() { known.map_or("", |country| country.zone) } else { zone };
+        let problem = match (parse(wanted), wanted.is_empty(), known) {
+            (Some(found), _, _) => {
+                let time_zone = found.iana_name().unwrap_or(wanted).to_owned();
+                return Ok(Self { country: code, time_zone });
+            }
+            (None, true, Some(country)) => {
+                format!("there is more than one time zone in {}; choose yours from the list", country.name)
+            }
+            (None, true, None) => "choose a country or a time zone".to_owned(),
+            (None, false, _) => {
+                format!("“{wanted}” is no time zone; choose one from the list, such as Europe/Berlin")
+            }
+        };
+        Err(Unfit { field: "time_zone", problem })
+    }
+}
+
+/// The zone of this IANA name.
+pub(crate) fn parse(name: &str) -> Option<TimeZone> {
+    if name.is_empty() { None } else { TimeZone::get(name).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_country_brings_its_time_zone_where_it_has_one() {
+        let read = |country, zone| Place::read(country, zone).map(|place| (place.country, place.time_zone));
+        assert_eq!(read("de", ""), Ok(("DE".into(), "Europe/Berlin".into())));
+        assert_eq!(read("DE", "Asia/Tokyo"), Ok(("DE".into(), "Asia/Tokyo".into())), "what was typed goes first");
+        assert_eq!(read("", "Europe/Paris"), Ok((String::new(), "Europe/Paris".into())));
+        assert_eq!(read("US", "").unwrap_err().field, "time_zone");
+        assert_eq!(read("Germany", "").unwrap_err().field, "country");
+        assert_eq!(read("", "").unwrap_err().field, "time_zone");
+        assert_eq!(read("FR", "Europe/Nowhere").unwrap_err().field, "time_zone");
+    }
+}
