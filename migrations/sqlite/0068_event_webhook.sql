@@ -19,7 +19,7 @@ CREATE TABLE event_webhook (
     enabled         BOOLEAN NOT NULL,
     -- Why it was switched off by itself; empty otherwise.
     disabled_why    TEXT    NOT NULL,
-    -- Attempts without success in a row, when the first of them was, and when the next one is.
+    -- Attempts that failed in a row, when the first of them was, and when the next one is.
     failures        BIGINT  NOT NULL,
     failing_since   BIGINT,
     next_at         BIGINT  NOT NULL,

@@ -123,7 +123,7 @@ async fn check_apns(line: &Line, asked: &Asked<'_>, id: WakeId, now: UnixMillis)
             let base = apns_base(asked.urls, *environment);
             let bearer = asked.bearer.map(|it| &it.token);
             let age = asked.bearer.map_or(Duration::ZERO, |it| age(it.issued_at, now));
-            let finding = match apns::send((&client, &Gate::default()), base, message, bearer).await {
+            let finding = match apns::send(&client, base, message, bearer).await {
                 Err(error) => unreachable(error),
                 Ok(reply) => {
                     let answer = apns::classify(&reply, *environment, age);
