@@ -21,7 +21,7 @@ const UNDER_WAY: usize = 16;
 
 /// Lets the bodies of one client through.
 #[derive(Debug, Clone)]
-pub struct Gate(Arc<Semaphore>);
+pub(super) struct Gate(Arc<Semaphore>);
 
 impl Default for Gate {
     fn default() -> Self {

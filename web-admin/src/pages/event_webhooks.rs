@@ -314,6 +314,7 @@ pub(crate) async fn test(State(state): State<AdminState>, frame: Frame, Path(id)
 pub(crate) async fn confirm_rotate(State(state): State<AdminState>, frame: Frame, Path(id): Path<i64>) -> Page {
     let receiver = event_webhooks::one(&state, id).await?;
     let confirm = Confirm {
+        fields: Vec::new(),
         layout: frame.layout("Make a new secret?", Menu::Settings),
         lines: vec![format!(
             "“{}” gets a new secret, which is shown once. For a day events are signed with both, so nothing is lost while you put it into the receiver; then the one before ends.",
@@ -333,6 +334,7 @@ pub(crate) async fn rotate(State(state): State<AdminState>, frame: Frame, Path(i
 pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame, Path(id): Path<i64>) -> Page {
     let receiver = event_webhooks::one(&state, id).await?;
     let confirm = Confirm {
+        fields: Vec::new(),
         layout: frame.layout("Remove this event webhook?", Menu::Settings),
         lines: vec![format!("“{}” is told nothing any more, and what waits for it is given up.", receiver.name)],
         action: format!("/event-webhooks/{id}/remove"),

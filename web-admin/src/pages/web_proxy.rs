@@ -131,6 +131,7 @@ pub(crate) async fn save(State(state): State<AdminState>, frame: Frame, Form(for
 
 pub(crate) async fn confirm_remove(State(_): State<AdminState>, frame: Frame) -> Page {
     let confirm = Confirm {
+        fields: Vec::new(),
         layout: frame.layout("Forget the web proxy?", Menu::Settings),
         lines: vec![
             "Its password is deleted, and pushes go straight to their providers from the next one on. Where only the proxy leads out, sleeping phones will not ring.".into(),
