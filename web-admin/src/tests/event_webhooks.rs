@@ -97,7 +97,7 @@ async fn a_queue_is_bounded_and_the_oldest_event_gives_way() {
 async fn a_webhook_that_was_switched_off_is_an_alarm_until_it_is_switched_on() {
     let (bench, cookie) = Bench::signed_in().await;
     let receiver = added(&bench).await;
-    store::enqueue(&bench.store, &[receiver.clone()], &news(0, 2), crate::clock::now()).await.unwrap();
+    store::enqueue(&bench.store, std::slice::from_ref(&receiver), &news(0, 2), crate::clock::now()).await.unwrap();
     let head = store::head(&bench.store, receiver.id).await.unwrap().unwrap();
     let tried = Tried {
         seq: head.seq,
