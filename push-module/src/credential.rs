@@ -20,6 +20,8 @@ mod fit;
 #[cfg(feature = "providers")]
 mod hms;
 #[cfg(feature = "providers")]
+mod p12;
+#[cfg(feature = "providers")]
 mod pem;
 #[cfg(feature = "providers")]
 mod sealed;

@@ -15,6 +15,8 @@ mod peer;
 mod proxy;
 mod push;
 mod serve;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod webhook;
 mod webpush;

@@ -5,6 +5,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use nightbell::phone::{Phone, Transport};
+use pbx_core::model::Environment;
+use push_module::standin::{ApnsRequest, ApnsStandin};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -54,6 +56,43 @@ async fn after_a_kill_a_push_still_wakes_the_phone_that_was_asleep() {
     calling.heard(10, SOON).await.unwrap();
     incoming.heard(10, SOON).await.unwrap();
     calling.hang_up(SOON).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_environment_that_took_a_phones_token_is_kept_from_its_register_over_a_restart() {
+    let token = token();
+    let apns = ApnsStandin::start().await.unwrap();
+    // A test build of the app: its token is of the sandbox, and nothing in its REGISTER says so.
+    apns.register_token(&token, &format!("{BUNDLE}.voip"), Environment::Sandbox);
+    let mut office = Installation::start().await;
+    let (desk_secret, app_secret) = (office.add("101").await, office.add("102").await);
+    office.credential_for(&apns, Environment::Production).await;
+    office.credential_for(&apns, Environment::Sandbox).await;
+    let app = app(&office, &app_secret, &token);
+    let mut pushes = apns.subscribe();
+    let mut asked = Vec::new();
+    for round in ["before", "after"] {
+        app.register(300, SOON).await.unwrap();
+        app.unregister(SOON).await.unwrap();
+        app.background().await;
+        let desk = desk(&office, &desk_secret).await;
+        let calling = desk.call("102", SOON).await.unwrap();
+        let push = timeout(SOON, pushes.recv()).await.expect("a push").unwrap();
+        assert_eq!((push.environment, push.kind.as_str()), (Environment::Sandbox, "voip"), "{round}");
+        app.wake(300, SOON).await.unwrap();
+        let incoming = app.incoming(SOON).await.unwrap();
+        incoming.answer().unwrap();
+        calling.answered(SOON).await.unwrap();
+        calling.hang_up(SOON).await.unwrap();
+        let voip = |it: &&ApnsRequest| it.push_type.as_deref() == Some("voip");
+        asked.push(apns.requests().iter().filter(voip).map(|it| it.environment).collect::<Vec<_>>());
+        // What is acknowledged after the correction is on disk after it, too.
+        office.add(if round == "before" { "103" } else { "104" }).await;
+        office.kill().await;
+        office.serve().await;
+    }
+    let (one, two) = (Environment::Production, Environment::Sandbox);
+    assert_eq!(asked, [vec![one, two], vec![one, two, two]], "tried once, then known for ever");
 }
 
 #[tokio::test(flavor = "multi_thread")]

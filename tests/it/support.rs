@@ -7,6 +7,7 @@ pub(crate) mod linphone;
 pub(crate) mod lossy;
 pub(crate) mod office;
 pub(crate) mod program;
+pub(crate) mod push_service;
 pub(crate) mod raw;
 pub(crate) mod server;
 pub(crate) mod sipp;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::support::SOON;
 use crate::support::office::device;
+use crate::support::push_service::PushService;
 use crate::support::server::TestServer;
 
 /// A server with Web Push enabled, its public key, and the push service of the app.
@@ -116,4 +117,58 @@ async fn a_missed_call_takes_the_place_of_the_ringing_one_and_a_dead_subscriptio
     let gone = device(&office.server, |device| device.presence == Presence::Unreachable).await;
     assert!(matches!(gone.wake_target.unwrap().health, pbx_core::model::TargetHealth::Revoked { .. }));
     office.server.stop().await;
+}
+
+/// The office's key as the app learns it with the answer to its question.
+async fn vapid_key(server: &TestServer) -> String {
+    let asking = Phone::builder(server.tcp()).extension("102").secret("secret-of-102").transport(Transport::Tcp);
+    let asking = asking.instance(Uuid::new_v4()).push_params(";pn-provider=webpush").build().unwrap();
+    loop {
+        let caps = asking.register(300, SOON).await.unwrap().feature_caps;
+        // The new credential is announced beside the calls; the app asks again until it is.
+        let Some(line) = caps.first() else { continue };
+        let rest = line.strip_prefix("*;+sip.pns=\"webpush\";+sip.vapid=\"").unwrap();
+        asking.unregister(SOON).await.unwrap();
+        return rest.split('"').next().unwrap().to_owned();
+    }
+}
+
+#[tokio::test]
+async fn a_push_service_that_others_wrote_verifies_and_decrypts_what_it_gets() {
+    let server = TestServer::start().await;
+    let service = PushService::start().await;
+    server.app.push.add_credential(service.new_credential()).await.unwrap();
+    server.add_extension("101", "Front desk").await;
+    server.add_extension("102", "Anna").await;
+    let desk = server.phone("101").build().unwrap();
+    desk.register(300, SOON).await.unwrap();
+    let subscribed = service.subscribe(&vapid_key(&server).await).await;
+    let app = Phone::builder(server.tcp()).extension("102").secret("secret-of-102").transport(Transport::Tcp);
+    let params = format!(";pn-provider=webpush;pn-prid={}", escaped(&subscribed.token));
+    let app = app.instance(Uuid::new_v4()).push_params(params).build().unwrap();
+    app.register(300, SOON).await.unwrap();
+    app.unregister(SOON).await.unwrap();
+    app.background().await;
+
+    let call = desk.call("102", SOON).await.unwrap();
+    let messages = service.messages(&subscribed, 1).await;
+    let text = |message: &serde_json::Value, key: &str| message[key].as_str().unwrap_or_default().to_owned();
+    assert_eq!((text(&messages[0], "t"), text(&messages[0], "caller")), ("call".to_owned(), "101".to_owned()));
+    assert_eq!((text(&messages[0], "name"), text(&messages[0], "ext")), ("Front desk".to_owned(), "102".to_owned()));
+    call.cancel(SOON).await.unwrap();
+    let messages = service.messages(&subscribed, 2).await;
+    assert_eq!(text(&messages[1], "t"), "missed");
+    assert_eq!(
+        (text(&messages[1], "tag"), text(&messages[1], "call")),
+        (text(&messages[0], "tag"), text(&messages[0], "call"))
+    );
+
+    // The app was removed: the service says 410, and the phone is shown as out of reach.
+    service.expire(&subscribed).await;
+    let call = desk.call("102", SOON).await.unwrap();
+    assert!(matches!(call.ended(SOON).await.unwrap(), CallEnd::Refused(480, _)));
+    let gone = device(&server, |device| device.wake_target.is_some() && device.presence == Presence::Unreachable).await;
+    assert!(matches!(gone.wake_target.unwrap().health, pbx_core::model::TargetHealth::Revoked { .. }));
+    assert_eq!(service.messages(&subscribed, 2).await.len(), 2);
+    server.stop().await;
 }

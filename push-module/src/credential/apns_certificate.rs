@@ -19,6 +19,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::der_parser::asn1_rs::{Oid, oid};
 
 use super::der::strings_within;
+use super::p12::{self, Shut};
 use super::{ApnsEnvironment, CredentialError, pem};
 
 /// Certificate, chain and key in PEM have 8 kB; a keychain that was exported whole has far more.
@@ -110,8 +111,7 @@ impl ApnsCertificate {
         });
         let team_id = Some(text_of(parsed.subject().iter_organizational_unit())).filter(|team| team.len() == 10);
         let ends_at = UnixMillis(parsed.validity().not_after.timestamp().saturating_mul(1000));
-        chain.insert(0, own);
-        chain.truncate(CHAIN);
+        let chain = in_order(own, chain);
         let mut identity = String::new();
         for der in &chain {
             frame(&mut identity, "CERTIFICATE", der);
@@ -195,33 +195,17 @@ fn from_p12(file: &str, password: &str) -> Result<Parts, CredentialError> {
     if x509_parser::parse_x509_certificate(&der).is_ok() {
         return Err(CredentialError::CertificateWithoutKey);
     }
-    let store = p12_keystore::KeyStore::from_pkcs12(&der, password).map_err(|error| not_opened(&error))?;
-    let mut pairs = store.entries().filter_map(|(_, entry)| match entry {
-        p12_keystore::KeyStoreEntry::PrivateKeyChain(pair) => Some(pair),
-        p12_keystore::KeyStoreEntry::Certificate(_) | p12_keystore::KeyStoreEntry::Secret(_) => None,
-    });
-    let pair = match (pairs.next(), pairs.next()) {
-        (Some(pair), None) => pair,
-        (Some(_), Some(_)) => return Err(CredentialError::SeveralCertificates),
-        (None, _) => return Err(CredentialError::CertificateWithoutKey),
-    };
-    Ok((pair.chain().iter().map(|one| one.as_der().to_vec()).collect(), pair.key().to_vec()))
-}
-
-fn not_opened(error: &p12_keystore::error::Error) -> CredentialError {
-    use p12_keystore::error::Error as E;
-    match error {
-        E::MacError(_) | E::Pkcs5Error(_) | E::UnpadError => CredentialError::CertificatePassword,
-        E::UnsupportedEncryptionScheme | E::UnsupportedMacAlgorithm => CredentialError::CertificateCipher,
-        E::IoError(_)
-        | E::DerError(_)
-        | E::InvalidVersion
-        | E::UnsupportedContentType
-        | E::UnsupportedCertificateType
-        | E::X509Error(_)
-        | E::InvalidLength
-        | E::InvalidParameters
-        | E::InvalidData => CredentialError::DamagedCertificate,
+    let opened = p12::open(&der, password).map_err(|shut| match shut {
+        Shut::Damaged => CredentialError::DamagedCertificate,
+        Shut::Password => CredentialError::CertificatePassword,
+        Shut::Cipher => CredentialError::CertificateCipher,
+        Shut::Costly => CredentialError::CertificateCostly,
+    })?;
+    match (&opened.keys[..], opened.certificates.is_empty()) {
+        ([key], false) => Ok((opened.certificates, key.to_vec())),
+        ([_], true) => Err(CredentialError::KeyWithoutCertificate),
+        ([], _) => Err(CredentialError::CertificateWithoutKey),
+        ([_, _, ..], _) => Err(CredentialError::SeveralCertificates),
     }
 }
 
@@ -233,6 +217,22 @@ fn public_key(key: &[u8]) -> Result<Vec<u8>, CredentialError> {
     let curves = [&ECDSA_P256_SHA256_FIXED_SIGNING, &ECDSA_P384_SHA384_FIXED_SIGNING];
     let pair = curves.iter().find_map(|curve| EcdsaKeyPair::from_private_key_der(curve, key).ok());
     pair.map(|pair| pair.public_key().as_ref().to_vec()).ok_or(CredentialError::DamagedCertificate)
+}
+
+/// The certificate and whoever issued it, one after the other, as a handshake shows them; what is not on the way stays out.
+fn in_order(own: Vec<u8>, mut others: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let mut chain = vec![own];
+    while chain.len() < CHAIN
+        && let Some((_, last)) = chain.last().and_then(|der| x509_parser::parse_x509_certificate(der).ok())
+        && let Some(next) = others
+            .iter()
+            .position(|der| x509_parser::parse_x509_certificate(der).is_ok_and(|(_, it)| it.subject() == last.issuer()))
+    {
+        // Each is taken once, so a circle ends.
+        let next = others.remove(next);
+        chain.push(next);
+    }
+    chain
 }
 
 fn is_of(certificate: &[u8], public_key: &[u8]) -> bool {

@@ -1,4 +1,5 @@
-//! Just enough DER (X.690) to say what kind of private key a file holds before a library refuses it without a reason.
+//! Just enough DER (X.690) to say what kind of private key a file holds before a library refuses it without a reason, and to
+//! take a `.p12` file apart.
 
 /// `1.2.840.10045.2.1`, id-ecPublicKey (RFC 5480).
 const OID_EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
@@ -7,9 +8,10 @@ const OID_P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 /// `1.2.840.113549.1.1.1`, rsaEncryption.
 const OID_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 
-const SEQUENCE: u8 = 0x30;
-const INTEGER: u8 = 0x02;
-const OID: u8 = 0x06;
+pub(super) const SEQUENCE: u8 = 0x30;
+pub(super) const INTEGER: u8 = 0x02;
+pub(super) const OID: u8 = 0x06;
+pub(super) const OCTET_STRING: u8 = 0x04;
 const UTF8_STRING: u8 = 0x0c;
 
 /// What a PKCS#8 private key (RFC 5958) is for.
@@ -60,7 +62,7 @@ fn collect(mut der: &[u8], depth: usize, found: &mut Vec<String>) {
 }
 
 /// The content of the element of type `tag` at the start of `der`, and what follows it.
-fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+pub(super) fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (first, rest) = der.split_first()?;
     if *first != tag {
         return None;
@@ -75,6 +77,10 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
         0x82 => {
             let (length, rest) = rest.split_first_chunk::<2>()?;
             (usize::from(u16::from_be_bytes(*length)), rest)
+        }
+        0x83 => {
+            let ([high, middle, low], rest) = rest.split_first_chunk::<3>()?;
+            (usize::from(*high) << 16 | usize::from(*middle) << 8 | usize::from(*low), rest)
         }
         _ => return None,
     };

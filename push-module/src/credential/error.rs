@@ -42,6 +42,11 @@ pub enum CredentialError {
         "the certificate: this .p12 file is protected in a way that Nightbell does not know; export it again, or convert it: openssl pkcs12 -in it.p12 -nodes -out it.pem"
     )]
     CertificateCipher,
+    /// Somebody made it so that opening it takes for ever.
+    #[error(
+        "the certificate: opening this .p12 file would take far longer than is usual; export it again with the usual protection, or convert it: openssl pkcs12 -in it.p12 -nodes -out it.pem"
+    )]
+    CertificateCostly,
     /// More than one key.
     #[error(
         "the certificate: several certificates with keys are in this file; export only the one named “Apple Push Services: …” or “VoIP Services: …”"
@@ -318,6 +323,7 @@ impl CredentialError {
             Self::DamagedCertificate => "damaged_certificate",
             Self::CertificatePassword => "bad_certificate_password",
             Self::CertificateCipher => "unknown_certificate_cipher",
+            Self::CertificateCostly => "certificate_too_costly",
             Self::SeveralCertificates => "several_certificates",
             Self::CertificateWithoutKey => "certificate_without_key",
             Self::KeyWithoutCertificate => "key_without_certificate",
@@ -379,6 +385,7 @@ impl CredentialError {
             Self::NotACertificate
             | Self::DamagedCertificate
             | Self::CertificateCipher
+            | Self::CertificateCostly
             | Self::SeveralCertificates
             | Self::CertificateWithoutKey
             | Self::KeyWithoutCertificate

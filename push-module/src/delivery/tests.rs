@@ -1,6 +1,7 @@
 //! Delivery with made-up time.
 
 mod circuits;
+mod night;
 mod random;
 
 use std::collections::BTreeMap;

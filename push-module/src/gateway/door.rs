@@ -1,7 +1,8 @@
 //! The way into a new connection: one attempt opens it, the others of the same moment wait for that instead of opening one each.
 //!
 //! An HTTP library that lets TLS agree on the protocol knows only after the handshake that one connection is enough, so 500
-//! pushes of a group call would begin 500 handshakes. Apple's is known to be HTTP/2 and needs no door.
+//! pushes of a group call would begin 500 handshakes. Apple's is known to be HTTP/2 and is one, but allows one stream until the
+//! first good provider token, which the library learns only after it has sent a hundred.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -178,12 +178,14 @@ impl Line {
         client.client.clone()
     }
 
-    /// The way into the client's connection, where many attempts would open many.
+    /// The way into the client's connection, where many attempts would open many, or more streams than a new one allows.
     fn door(&self) -> Option<Door> {
         match self.protocol {
-            Protocol::Negotiated => Some(self.client.lock().unwrap_or_else(PoisonError::into_inner).door.clone()),
-            // HTTP/2 from the start shares one connection by itself; Web Push has one client for many services.
-            Protocol::Http2Only | Protocol::Guarded(_) => None,
+            Protocol::Http2Only | Protocol::Negotiated => {
+                Some(self.client.lock().unwrap_or_else(PoisonError::into_inner).door.clone())
+            }
+            // Web Push has one client for many services.
+            Protocol::Guarded(_) => None,
         }
     }
 

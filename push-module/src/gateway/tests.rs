@@ -7,6 +7,8 @@ mod apns;
 #[cfg(feature = "standin")]
 mod apns_certificate;
 #[cfg(feature = "standin")]
+mod apns_connection;
+#[cfg(feature = "standin")]
 mod burst;
 #[cfg(feature = "standin")]
 mod credentials;

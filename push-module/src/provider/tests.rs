@@ -1,10 +1,16 @@
 //! Every documented answer of every provider, from files in `tests/fixtures/push`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use pbx_core::model::{Environment, UnixMillis, Verdict};
+use pbx_core::model::{
+    CallId, DeviceId, Environment, PushProvider, Redacted, TargetHealth, TokenHistory, UnixMillis, Verdict, WakeEvent,
+    WakeId, WakeKind, WakeReport, WakeTarget,
+};
+use pbx_core::registrar::judge;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::token::{AccessStep, TokenStep, access_step, apns_step};
 use super::{Reply, access, acrobits, apns, fcm, webhook, webpush};
@@ -33,10 +39,18 @@ struct Case {
     code: Option<String>,
     #[serde(default)]
     since: Option<i64>,
+    /// What the admin must read; every refusal has it.
     #[serde(default)]
     says: Option<String>,
+    /// What becomes of the phone's record.
+    #[serde(default = "good")]
+    record: String,
     #[serde(default)]
     provider_id: Option<String>,
+}
+
+fn good() -> String {
+    "good".to_owned()
 }
 
 fn half_an_hour() -> u64 {
@@ -83,6 +97,37 @@ fn remedy_words(remedy: Remedy) -> String {
     }
 }
 
+/// What becomes of a phone's record that was good.
+fn record_after(verdict: &Verdict) -> &'static str {
+    let mut record = Arc::new(WakeTarget {
+        provider: PushProvider::Apns,
+        app_id: "com.example.phone".to_owned(),
+        environment: Environment::Production,
+        call_token: Some(Redacted::new("aa11".to_owned())),
+        notice_token: None,
+        learned_at: UnixMillis(0),
+        health: TargetHealth::Good,
+        switched_off: None,
+        history: TokenHistory::default(),
+    });
+    let report = WakeReport {
+        wake_id: WakeId(Uuid::from_u128(1)),
+        call: Some(CallId(1)),
+        device: DeviceId(1),
+        target: Arc::clone(&record),
+        kind: WakeKind::Call,
+        at: UnixMillis(1_800_000_000_000),
+        event: WakeEvent::Sent { attempt: 1 },
+    };
+    judge(&mut record, &report, verdict);
+    match record.health {
+        TargetHealth::Good => "good",
+        TargetHealth::Suspect { .. } => "suspect",
+        TargetHealth::Revoked { .. } => "revoked",
+        TargetHealth::Moved { .. } => "moved",
+    }
+}
+
 fn assert_means(case: &Case, answer: &Answer) {
     let name = &case.name;
     assert_eq!(verdict_word(&answer.verdict), case.verdict, "{name}: {answer:?}");
@@ -96,6 +141,8 @@ fn assert_means(case: &Case, answer: &Answer) {
     };
     assert_eq!(code, case.code, "{name}");
     assert_eq!(since, case.since, "{name}");
+    assert_eq!(record_after(&answer.verdict), case.record, "{name}");
+    assert!(case.says.is_some() || answer.verdict == Verdict::Accepted, "{name}: what does the admin read?");
     if let Some(says) = &case.says {
         assert!(answer.why().contains(says.as_str()), "{name}: “{}” lacks “{says}”", answer.why());
     }
@@ -104,10 +151,49 @@ fn assert_means(case: &Case, answer: &Answer) {
     }
 }
 
+const APPLES_REASONS: [&str; 32] = [
+    "BadCertificate",
+    "BadCertificateEnvironment",
+    "BadCollapseId",
+    "BadDeviceToken",
+    "BadEnvironmentKeyIdInToken",
+    "BadExpirationDate",
+    "BadMessageId",
+    "BadPath",
+    "BadPriority",
+    "BadTopic",
+    "DeviceTokenNotForTopic",
+    "DuplicateHeaders",
+    "ExpiredProviderToken",
+    "ExpiredToken",
+    "Forbidden",
+    "IdleTimeout",
+    "InternalServerError",
+    "InvalidProviderToken",
+    "InvalidPushType",
+    "MethodNotAllowed",
+    "MissingDeviceToken",
+    "MissingProviderToken",
+    "MissingTopic",
+    "PayloadEmpty",
+    "PayloadTooLarge",
+    "ServiceUnavailable",
+    "Shutdown",
+    "TooManyProviderTokenUpdates",
+    "TooManyRequests",
+    "TopicDisallowed",
+    "Unregistered",
+    "UnrelatedKeyIdInToken",
+];
+
 #[test]
 fn every_answer_of_apple_is_understood_by_its_reason() {
     let cases = cases(fixture!("apns_answers.json"));
     assert!(cases.len() > 40, "{}", cases.len());
+    // Apple, "Handling notification responses from APNs", and the reasons of certificates and topic-scoped keys.
+    for reason in APPLES_REASONS {
+        assert!(cases.iter().any(|case| case.body.contains(&format!("\"{reason}\""))), "{reason} is not in the table");
+    }
     for case in &cases {
         let answer = apns::classify(&reply(case), Environment::Production, Duration::from_secs(case.token_age));
         assert_means(case, &answer);

@@ -7,7 +7,7 @@ mod streams;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -114,6 +114,10 @@ struct Shared {
     pushes: broadcast::Sender<AcceptedPush>,
     connections: AtomicU64,
     keys_made: AtomicU64,
+    /// Connections that were closed because the client opened too many streams.
+    violations: AtomicU64,
+    /// A refusal leaves one stream.
+    throttles: AtomicBool,
     silence: watch::Sender<u64>,
 }
 
@@ -171,6 +175,8 @@ impl ApnsStandin {
             pushes: announcer(),
             connections: AtomicU64::new(0),
             keys_made: AtomicU64::new(0),
+            violations: AtomicU64::new(0),
+            throttles: AtomicBool::new(false),
             silence: watch::channel(0).0,
         });
         let (for_production, production) = listen().await?;
@@ -286,6 +292,17 @@ impl ApnsStandin {
     /// Every open connection falls silent, as after a night behind a NAT; new ones work.
     pub fn silence_connections(&self) {
         self.server.shared.silence.send_modify(|nights| *nights += 1);
+    }
+
+    /// After every refusal the connection allows one stream (SETTINGS), and all of them again after the next acceptance
+    /// (openradar 27870881).
+    pub fn throttle_after_refusals(&self) {
+        self.server.shared.throttles.store(true, Ordering::Release);
+    }
+
+    /// How often a client opened more streams than it had confirmed; each time the connection ends with GOAWAY.
+    pub fn stream_violations(&self) -> u64 {
+        self.server.shared.violations.load(Ordering::Acquire)
     }
 
     /// Everything that was asked, in order; the oldest are forgotten after some thousands.

@@ -121,6 +121,11 @@ impl WebPushStandin {
         Ok(Self { shared, ca_pem, task: tokio::spawn(server).abort_handle() })
     }
 
+    /// The certificate authority in PEM.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
     /// The matching upload, which allows this host although it is on the loopback.
     pub fn new_credential(&self) -> NewCredential {
         NewCredential::WebPush(NewWebPush {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use pbx_core::model::Environment;
 use push_module::standin::ApnsStandin;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -121,8 +122,13 @@ impl Installation {
         added["secret"].as_str().unwrap_or_else(|| panic!("no secret in {added}")).to_owned()
     }
 
-    /// Gives the server a key for this stand-in.
+    /// Gives the server a key for this stand-in's production.
     pub(crate) async fn credential(&self, apns: &ApnsStandin) {
+        self.credential_for(apns, Environment::Production).await;
+    }
+
+    /// Gives the server a key for one environment of this stand-in.
+    pub(crate) async fn credential_for(&self, apns: &ApnsStandin, environment: Environment) {
         let push_module::NewCredential::Apns(key) = apns.new_credential(&[BUNDLE]).unwrap() else {
             panic!("an APNs stand-in gives an APNs key");
         };
@@ -131,11 +137,15 @@ impl Installation {
             std::fs::write(&path, text).unwrap();
             path.to_str().unwrap().to_owned()
         };
-        let p8 = file("key.p8", key.p8.reveal());
+        let p8 = file(&format!("{}.p8", key.key_id), key.p8.reveal());
         let ca = file("ca.pem", key.endpoint.extra_ca_pem.as_deref().unwrap_or_default());
-        let url = key.endpoint.production_url.clone().unwrap_or_default();
+        let url = apns.url(environment);
+        let only = match environment {
+            Environment::Production => "--production",
+            Environment::Sandbox => "--sandbox",
+        };
         let key_id = ["push", "credential", "add", "apns", "--key", &p8, "--key-id", &key.key_id];
-        let app = ["--team-id", &key.team_id, "--bundle-id", BUNDLE, "--production", "--base-url", &url, "--ca", &ca];
+        let app = ["--team-id", &key.team_id, "--bundle-id", BUNDLE, only, "--base-url", &url, "--ca", &ca];
         self.run(&[&key_id[..], &app[..]].concat()).await;
     }
 
@@ -183,7 +193,7 @@ impl Api {
 /// A stand-in that knows one token of the app.
 pub(crate) async fn apns_with(token: &str) -> ApnsStandin {
     let apns = ApnsStandin::start().await.unwrap();
-    apns.register_token(token, &format!("{BUNDLE}.voip"), pbx_core::model::Environment::Production);
+    apns.register_token(token, &format!("{BUNDLE}.voip"), Environment::Production);
     apns
 }
 

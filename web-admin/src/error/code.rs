@@ -126,6 +126,7 @@ pub(crate) const CODES: &[Code] = &[
     code(&[422], "damaged_certificate", "a certificate file that is cut or changed"),
     code(&[422], "bad_certificate_password", "the password does not open the file"),
     code(&[422], "unknown_certificate_cipher", "a file that is protected in an unknown way"),
+    code(&[422], "certificate_too_costly", "a file that would take for ever to open"),
     code(&[422], "several_certificates", "several certificates with keys in one file"),
     code(&[422], "certificate_without_key", "the private key is missing"),
     code(&[422], "key_without_certificate", "the certificate is missing"),

@@ -1,7 +1,7 @@
 //! One HTTP/2 connection of the APNs stand-in.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -17,7 +17,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::super::push::{AcceptedPush, unix_seconds};
 use super::rules::{self, Asked, Refused};
-use super::streams::{OneStreamFirst, Raise};
+use super::streams::{Limit, OneStreamFirst};
 use super::{ApnsFault, ApnsRequest, Shared, State, certificate};
 
 /// Streams of a connection that has shown a good provider token.
@@ -38,7 +38,9 @@ struct Connection {
     shared: Arc<Shared>,
     number: u64,
     environment: Environment,
-    raise: Raise,
+    limit: Limit,
+    /// It has shown a good provider token, or a certificate.
+    proved: AtomicBool,
     in_flight: AtomicUsize,
     fate: mpsc::Sender<Fate>,
     key_id: std::sync::Mutex<Option<String>>,
@@ -55,13 +57,13 @@ pub(super) async fn serve(
     mut silence: watch::Receiver<u64>,
 ) {
     silence.mark_unchanged();
-    let raise = Raise::default();
+    let limit = Limit::one();
     let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let certificate = shown.map(|der| der.to_vec());
     if certificate.is_some() {
-        raise.raise();
+        limit.set(STREAMS);
     }
-    let io = OneStreamFirst::new(stream, STREAMS, raise.clone());
+    let io = OneStreamFirst::new(stream, limit.clone());
     let Ok(mut h2) = h2::server::Builder::new().max_concurrent_streams(STREAMS).handshake::<_, Bytes>(io).await else {
         return;
     };
@@ -70,7 +72,8 @@ pub(super) async fn serve(
         shared,
         number,
         environment,
-        raise,
+        limit,
+        proved: AtomicBool::new(certificate.is_some()),
         in_flight: AtomicUsize::new(0),
         fate,
         key_id: std::sync::Mutex::new(None),
@@ -115,7 +118,13 @@ enum End {
 impl Connection {
     async fn stream(&self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
         let others = self.in_flight.fetch_add(1, Ordering::AcqRel);
-        if others > 0 && !self.raise.is_raised() {
+        if self.limit.is_violated() {
+            // "Maximum active streams violated for this endpoint."
+            self.shared.violations.fetch_add(1, Ordering::AcqRel);
+            let _ = self.fate.send(Fate::GoAway).await;
+            return std::future::pending().await;
+        }
+        if others > 0 && !self.proved.load(Ordering::Acquire) {
             self.in_flight.fetch_sub(1, Ordering::AcqRel);
             return respond.send_reset(Reason::REFUSED_STREAM);
         }
@@ -134,6 +143,7 @@ impl Connection {
             tokio::time::sleep(wait).await;
         }
         self.record(&asked, &end);
+        self.throttle(&end);
         self.finish(&asked, end, &mut respond).await;
         self.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
@@ -172,8 +182,22 @@ impl Connection {
         }
         let mut key_id = self.key_id.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let key = rules::check_provider_token(asked.headers, &mut state.keys, &mut key_id, unix_seconds())?;
-        self.raise.raise();
+        if !self.proved.swap(true, Ordering::AcqRel) {
+            self.limit.set(STREAMS);
+        }
         state.keys.get(&key).map_or(Ok(()), |key| rules::check_topic(asked.headers, key))
+    }
+
+    /// One stream after a refusal, all again after an acceptance; only when the script says so.
+    fn throttle(&self, end: &End) {
+        if !self.shared.throttles.load(Ordering::Acquire) {
+            return;
+        }
+        match end {
+            End::Accepted => self.limit.set(STREAMS),
+            End::Refused(..) | End::Reason(..) => self.limit.set(1),
+            End::Reset | End::Fate(_) => {}
+        }
     }
 
     fn record(&self, asked: &Asked<'_>, end: &End) {

@@ -1,11 +1,14 @@
-//! Lets a connection begin with one stream and raises the limit later, as Apple does after the first good provider token.
+//! Lets a connection begin with one stream, raises the limit later, as Apple does after the first good provider token, and
+//! lowers it again, as Apple was seen to do after a refusal.
 //!
 //! The `h2` crate announces its limit once. This wrapper sits between it and the socket: it changes the limit in the
-//! first SETTINGS frame to 1, later adds a SETTINGS frame of its own, and keeps the answer to that one from `h2`.
+//! first SETTINGS frame to 1, later adds SETTINGS frames of its own, and keeps the answers to those from `h2`. It also counts
+//! the streams that are open, to catch a client that opens more than it has confirmed.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, BytesMut};
@@ -14,24 +17,45 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const HEADER: usize = 9;
 /// `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n` (RFC 9113 section 3.4).
 const PREFACE: usize = 24;
+/// Types and flags of frames (RFC 9113 section 6).
+const DATA: u8 = 0x0;
+const HEADERS: u8 = 0x1;
+const RST_STREAM: u8 = 0x3;
 const SETTINGS: u8 = 0x4;
 const ACK: u8 = 0x1;
+const END_STREAM: u8 = 0x1;
 /// SETTINGS_MAX_CONCURRENT_STREAMS (RFC 9113 section 6.5.2).
 const MAX_STREAMS: [u8; 2] = [0x0, 0x3];
 /// What `h2` may hand over before the socket has taken it.
 const WRITE_BUFFER: usize = 64 * 1024;
 
-/// Says when the limit is to be raised.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Raise(Arc<AtomicBool>);
+/// Says how many streams there may be, from the next frame to the client on.
+#[derive(Debug, Clone)]
+pub(super) struct Limit(Arc<Said>);
 
-impl Raise {
-    pub(super) fn raise(&self) {
-        self.0.store(true, Ordering::Release);
+#[derive(Debug)]
+struct Said {
+    streams: AtomicU32,
+    violated: AtomicBool,
+}
+
+impl Limit {
+    /// One stream.
+    pub(super) fn one() -> Self {
+        Self(Arc::new(Said { streams: AtomicU32::new(1), violated: AtomicBool::new(false) }))
     }
 
-    pub(super) fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+    pub(super) fn set(&self, streams: u32) {
+        self.0.streams.store(streams, Ordering::Release);
+    }
+
+    pub(super) fn streams(&self) -> u32 {
+        self.0.streams.load(Ordering::Acquire)
+    }
+
+    /// Whether the client opened more streams than it had confirmed.
+    pub(super) fn is_violated(&self) -> bool {
+        self.0.violated.load(Ordering::Acquire)
     }
 }
 
@@ -39,9 +63,15 @@ impl Raise {
 #[derive(Debug)]
 pub(super) struct OneStreamFirst<T> {
     io: T,
-    raise: Raise,
-    streams: u32,
-    raised: bool,
+    limit: Limit,
+    /// The limit that the client was told last.
+    told: u32,
+    /// Limits that the client has not confirmed yet, in order.
+    unconfirmed: VecDeque<u32>,
+    /// The limit that the client keeps to; none before it has confirmed the first.
+    confirmed: Option<u32>,
+    /// Streams that the client opened and nobody ended.
+    open: BTreeSet<u32>,
     /// Bytes of `h2` that are no whole frame yet.
     unsorted: BytesMut,
     first_settings_done: bool,
@@ -50,25 +80,25 @@ pub(super) struct OneStreamFirst<T> {
     header: BytesMut,
     preface_left: usize,
     payload_left: usize,
-    acks: u32,
     to_h2: BytesMut,
 }
 
 impl<T> OneStreamFirst<T> {
-    /// Wraps a fresh connection; `streams` is the limit that `h2` was told and that holds once `raise` says so.
-    pub(super) fn new(io: T, streams: u32, raise: Raise) -> Self {
+    /// Wraps a fresh connection; the limit that `h2` was told is the most that `limit` may say.
+    pub(super) fn new(io: T, limit: Limit) -> Self {
         Self {
             io,
-            raise,
-            streams,
-            raised: false,
+            limit,
+            told: 1,
+            unconfirmed: VecDeque::from([1]),
+            confirmed: None,
+            open: BTreeSet::new(),
             unsorted: BytesMut::new(),
             first_settings_done: false,
             to_socket: BytesMut::new(),
             header: BytesMut::new(),
             preface_left: PREFACE,
             payload_left: 0,
-            acks: 0,
             to_h2: BytesMut::new(),
         }
     }
@@ -79,17 +109,24 @@ impl<T> OneStreamFirst<T> {
             if self.unsorted.len() < HEADER + length {
                 return;
             }
-            if self.raise.is_raised() && !self.raised && self.first_settings_done {
-                self.raised = true;
+            let streams = self.limit.streams();
+            if self.first_settings_done && self.told != streams {
+                self.told = streams;
+                self.unconfirmed.push_back(streams);
                 self.to_socket.extend_from_slice(&[0, 0, 6, SETTINGS, 0, 0, 0, 0, 0]);
                 self.to_socket.extend_from_slice(&MAX_STREAMS);
-                self.to_socket.extend_from_slice(&self.streams.to_be_bytes());
+                self.to_socket.extend_from_slice(&streams.to_be_bytes());
             }
             let mut frame = self.unsorted.split_to(HEADER + length);
             let is_settings = frame.get(3) == Some(&SETTINGS) && frame.get(4).is_some_and(|flags| flags & ACK == 0);
             if is_settings && !self.first_settings_done {
                 self.first_settings_done = true;
                 limit_to_one(&mut frame);
+            }
+            if let Some(frame) = Head::of(&frame)
+                && frame.ends_the_stream()
+            {
+                self.open.remove(&frame.stream);
             }
             self.to_socket.extend_from_slice(&frame);
         }
@@ -123,15 +160,53 @@ impl<T> OneStreamFirst<T> {
     fn end_of_header(&mut self) {
         let Some(length) = frame_length(&self.header) else { return };
         let header = self.header.split();
-        let is_ack = header.get(3) == Some(&SETTINGS) && header.get(4).is_some_and(|flags| flags & ACK != 0);
-        if is_ack {
-            self.acks += 1;
-            if self.acks == 2 && self.raised {
-                return;
+        if let Some(frame) = Head::of(&header) {
+            match frame.kind {
+                SETTINGS if frame.flags & ACK != 0 => {
+                    let is_the_first = self.confirmed.is_none();
+                    self.confirmed = self.unconfirmed.pop_front().or(self.confirmed);
+                    if !is_the_first {
+                        return;
+                    }
+                }
+                HEADERS if !self.open.contains(&frame.stream) => {
+                    if self.confirmed.is_some_and(|limit| self.open.len() >= limit as usize) {
+                        self.limit.0.violated.store(true, Ordering::Release);
+                    }
+                    self.open.insert(frame.stream);
+                }
+                RST_STREAM => {
+                    self.open.remove(&frame.stream);
+                }
+                _ => {}
             }
         }
         self.payload_left = length;
         self.to_h2.extend_from_slice(&header);
+    }
+}
+
+/// The head of a frame (RFC 9113 section 4.1).
+struct Head {
+    kind: u8,
+    flags: u8,
+    stream: u32,
+}
+
+impl Head {
+    fn of(frame: &[u8]) -> Option<Self> {
+        let (header, _) = frame.split_first_chunk::<HEADER>()?;
+        let [_, _, _, kind, flags, stream @ ..] = *header;
+        Some(Self { kind, flags, stream: u32::from_be_bytes(stream) })
+    }
+
+    /// Whether the server has nothing more to say on the stream; the client ended its side with the request.
+    fn ends_the_stream(&self) -> bool {
+        match self.kind {
+            DATA | HEADERS => self.flags & END_STREAM != 0,
+            RST_STREAM => true,
+            _ => false,
+        }
     }
 }
 
