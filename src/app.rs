@@ -151,7 +151,8 @@ impl App {
         let echo = Echo::bind().await.inspect_err(|error| tracing::warn!(%error, "test calls have no echo")).ok();
         let told = Told { base_url: &base_url, push: offer.borrow().clone(), echo: echo.as_ref().map(Echo::address) };
         let bound = start_driver(config, &certificate, restored, channels, told)?;
-        let enrolments = Enrolments::new(store.clone(), switchboard.clone(), public_info(config, &bound, &base_url));
+        let public = public_info(config, &bound, &base_url);
+        let enrolments = Enrolments::new(store.clone(), switchboard.clone(), public, push.offer());
         let site = web_admin::Site {
             public_url: base_url.clone(),
             certificate: certificate.clone(),

@@ -42,6 +42,6 @@ pub use settings::{EarlyRinging, PortRange, Settings, SettingsError};
 pub use subscription::{SUBSCRIPTION_BYTES, SubscriptionError, SubscriptionKeys, WebPushSubscription};
 pub use time::{Moment, Now, UnixMillis};
 pub use wake::{
-    Environment, LastWake, PushOffer, PushProvider, ReplacedToken, SamePhone, SwitchedOffBy, TargetHealth,
-    TokenHistory, Verdict, WakeEvent, WakeKind, WakeReport, WakeRequest, WakeState, WakeTarget,
+    Environment, FirebaseProject, LastWake, PushOffer, PushProvider, ReplacedToken, SamePhone, SwitchedOffBy,
+    TargetHealth, TokenHistory, Verdict, WakeEvent, WakeKind, WakeReport, WakeRequest, WakeState, WakeTarget,
 };

@@ -105,6 +105,8 @@ pub struct Enrolment {
     pub label: Label,
     /// The account its device gets, or would get.
     pub username: SipUsername,
+    /// The account of a phone that fetches its settings again by this link; `null` for a link that sets up another phone.
+    pub renews: Option<SipUsername>,
     /// When it was issued.
     pub created_at: UnixMillis,
     /// When it ends unless it is claimed.
@@ -159,6 +161,7 @@ impl Enrolment {
             extension,
             label: Label::default(),
             username,
+            renews: None,
             created_at: times.now,
             expires_at: times.now + times.lifetime,
             state: EnrolmentState::Issued,
@@ -196,6 +199,23 @@ impl Enrolment {
             EnrolmentState::Revoked { .. } => return Err(Refusal::Revoked),
         };
         Ok(Self { state: EnrolmentState::Revoked { claimed_at, revoked_at: now }, ..self })
+    }
+
+    /// The account of the device that has it, or would get it: of a link that renews an account and that nobody has claimed, it is
+    /// the one that was never made.
+    pub fn account(&self) -> &SipUsername {
+        let is_claimed = match self.state {
+            EnrolmentState::Claimed { .. } | EnrolmentState::Revoked { claimed_at: Some(_), .. } => true,
+            EnrolmentState::Issued | EnrolmentState::Expired | EnrolmentState::Revoked { claimed_at: None, .. } => {
+                false
+            }
+        };
+        self.renews.as_ref().filter(|_| is_claimed).unwrap_or(&self.username)
+    }
+
+    /// The same link for a phone that has an account already.
+    pub fn renewing(self, renews: Option<SipUsername>) -> Self {
+        Self { renews, ..self }
     }
 
     /// The same link with a label.
@@ -259,6 +279,16 @@ mod tests {
         let later = START + Duration::from_secs(5);
         let revoked = issued().claim(START).unwrap().revoke(later).unwrap();
         assert_eq!(revoked.state, EnrolmentState::Revoked { claimed_at: Some(START), revoked_at: later });
+    }
+
+    #[test]
+    fn a_link_that_renews_an_account_touches_it_only_once_it_is_claimed() {
+        let link = issued().renewing(Some("101.zzzzzz".parse().unwrap()));
+        assert_eq!(link.account().as_str(), "101.abcdef");
+        assert_eq!(link.clone().revoke(START).unwrap().account().as_str(), "101.abcdef");
+        let claimed = link.claim(START).unwrap();
+        assert_eq!(claimed.account().as_str(), "101.zzzzzz");
+        assert_eq!(claimed.revoke(START).unwrap().account().as_str(), "101.zzzzzz");
     }
 
     #[test]

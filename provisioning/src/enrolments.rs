@@ -5,7 +5,7 @@
 //! 1. Under the redemption lock the link is read again and must still wait for a device.
 //! 2. The account is minted under the name fixed at issue and given to the switchboard, which answers once it is durable.
 //!    A crash from here to 3 leaves the link unused and an account whose secret nobody has ever seen; redeeming again
-//!    replaces that same account.
+//!    replaces that same account. A link that renews an account leaves its phone signed out until then.
 //! 3. The link is marked as claimed, in one statement that succeeds for one caller only. A crash after this leaves the
 //!    link claimed and the phone without an answer.
 //! 4. The answer is given.
@@ -23,12 +23,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pbx_core::handle::SwitchboardHandle;
-use pbx_core::model::{ExtensionNumber, Redacted, Settings, SipUsername, UnixMillis};
+use pbx_core::model::{ExtensionNumber, PushOffer, PushProvider, Redacted, Settings, SipUsername, UnixMillis};
 use pbx_core::store::{Store, StoreError};
 use pbx_core::switchboard::command::{Command, CommandError, ExtensionDetail, Reply};
 use pbx_core::switchboard::output::Change;
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use uuid::Uuid;
 
 use crate::account;
@@ -42,7 +42,7 @@ use crate::link::{self, LinkToken, TokenHash};
 use crate::profile::{self, Profile};
 use crate::public_info::PublicInfo;
 use crate::throttle::Throttle;
-use crate::{handlers, paused, qr, store};
+use crate::{fetched, handlers, paused, qr, store};
 
 /// Links of one extension that may wait for a device at once; nobody sets up more phones in a day.
 const OPEN_LINKS: i64 = 20;
@@ -69,6 +69,9 @@ pub enum EnrolmentError {
     /// There is no such link.
     #[error("there is no such enrolment link")]
     NoSuchLink,
+    /// The phone has no account that could be given again.
+    #[error("the account {0} is gone or switched off; add the phone anew")]
+    NoSuchAccount(SipUsername),
     /// The link is not in a state for that.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -98,6 +101,7 @@ impl EnrolmentError {
             Self::TooManyOpen(_) => "too_many_links",
             Self::NoServer => "no_sip_port",
             Self::NoSuchLink => "no_such_link",
+            Self::NoSuchAccount(_) => "no_such_account",
             Self::Refused(Refusal::Claimed) => "link_used",
             Self::Refused(Refusal::Expired) => "link_expired",
             Self::Refused(Refusal::Revoked) => "link_revoked",
@@ -134,6 +138,14 @@ pub struct Paired {
     pub token: DeviceToken,
 }
 
+/// A link to be made.
+struct NewLink {
+    label: crate::enrolment::Label,
+    /// The account of a phone that fetches again.
+    renews: Option<SipUsername>,
+    times: Times,
+}
+
 /// An app that is to be paired.
 struct NewApp {
     instance: String,
@@ -156,6 +168,8 @@ struct Inner {
     throttle: Throttle,
     installations: Installations,
     handovers: Handovers,
+    /// What phones can be woken with, as profiles tell them.
+    offer: watch::Receiver<PushOffer>,
 }
 
 /// Tells the time; tests bring their own.
@@ -169,23 +183,27 @@ impl std::fmt::Debug for Enrolments {
 
 impl Enrolments {
     /// Links kept in `store`, redeemed through `switchboard` (which also knows realm and registration time), and shown
-    /// under `public`.
-    pub fn new(store: Store, switchboard: SwitchboardHandle, public: PublicInfo) -> Self {
-        Self::with_clock(store, switchboard, public, Box::new(wall_clock))
+    /// under `public`. Profiles tell phones what the newest `offer` says about push.
+    pub fn new(
+        store: Store,
+        switchboard: SwitchboardHandle,
+        public: PublicInfo,
+        offer: watch::Receiver<PushOffer>,
+    ) -> Self {
+        Self::with_clock(store, switchboard, (public, offer), Box::new(wall_clock))
     }
 
     pub(crate) fn with_clock(
         store: Store,
         switchboard: SwitchboardHandle,
-        mut public: PublicInfo,
+        (mut public, offer): (PublicInfo, watch::Receiver<PushOffer>),
         clock: Clock,
     ) -> Self {
         public.https_base_url.truncate(public.https_base_url.trim_end_matches('/').len());
         let (changing, throttle) = (Mutex::default(), Throttle::default());
         let (installations, handovers) = (Installations::new(store.clone()), Handovers::default());
-        Self {
-            inner: Arc::new(Inner { store, switchboard, public, clock, changing, throttle, installations, handovers }),
-        }
+        let inner = Inner { store, switchboard, public, clock, changing, throttle, installations, handovers, offer };
+        Self { inner: Arc::new(inner) }
     }
 
     /// The public pages; to be nested under `/p`. They use the peer's address as `ConnectInfo<SocketAddr>`.
@@ -199,6 +217,16 @@ impl Enrolments {
         extension: ExtensionNumber,
         label: &str,
         lifetime: Duration,
+    ) -> Result<IssuedLink, EnrolmentError> {
+        self.issue_for(extension, label, lifetime, None).await
+    }
+
+    pub(crate) async fn issue_for(
+        &self,
+        extension: ExtensionNumber,
+        label: &str,
+        lifetime: Duration,
+        renews: Option<SipUsername>,
     ) -> Result<IssuedLink, EnrolmentError> {
         let label = label.parse()?;
         if !(SHORTEST_LIFETIME..=LONGEST_LIFETIME).contains(&lifetime) {
@@ -218,7 +246,8 @@ impl Enrolments {
         let url = format!("{}/p/{}", self.inner.public.https_base_url, token.reveal());
         let svg = qr::svg(&url, &format!("QR code that sets up a phone for extension {extension}"))
             .map_err(|_| EnrolmentError::TooLong)?;
-        let link = self.insert(extension, label, Times { now, lifetime }, token.hash()).await?;
+        let new = NewLink { label, renews, times: Times { now, lifetime } };
+        let link = self.insert(extension, new, token.hash()).await?;
         tracing::info!(enrolment = %link.id, %extension, "an enrolment link was issued");
         Ok(IssuedLink { id: link.id, url: Redacted::new(url), svg: Redacted::new(svg), expires_at: link.expires_at })
     }
@@ -230,14 +259,13 @@ impl Enrolments {
             self.remove_account(&link).await?;
             store::delete(&self.inner.store, link.id).await?;
         }
-        Ok(())
+        Ok(fetched::sweep(&self.inner.store).await?)
     }
 
     async fn insert(
         &self,
         extension: ExtensionNumber,
-        label: crate::enrolment::Label,
-        times: Times,
+        new: NewLink,
         hash: TokenHash,
     ) -> Result<Enrolment, EnrolmentError> {
         for _ in 0..NAME_DRAWS {
@@ -245,7 +273,8 @@ impl Enrolments {
             let username = account::device_username(extension, &mut RandomBytes::default())
                 .ok_or(EnrolmentError::Random)?
                 .map_err(|_| EnrolmentError::OddAnswer)?;
-            let link = Enrolment::issue(id, extension, username, times).labelled(label.clone());
+            let link = Enrolment::issue(id, extension, username, new.times).labelled(new.label.clone());
+            let link = link.renewing(new.renews.clone());
             if store::insert(&self.inner.store, &link, hash).await? {
                 return Ok(link);
             }
@@ -275,8 +304,9 @@ impl Enrolments {
     }
 
     async fn remove_account(&self, link: &Enrolment) -> Result<(), EnrolmentError> {
-        paused::forget(&self.inner.store, &link.username).await?;
-        match self.inner.switchboard.ask(Command::RemoveCredential(link.username.clone())).await {
+        let account = link.account();
+        paused::forget(&self.inner.store, account).await?;
+        match self.inner.switchboard.ask(Command::RemoveCredential(account.clone())).await {
             Ok(_) => Ok(()),
             // Unknown to the switchboard is not gone from the disk: an earlier removal may have failed to be saved, and a
             // lost phone must not come back with the next start.
@@ -299,9 +329,9 @@ impl Enrolments {
         let this = self.clone();
         let push_provider = profile::push_provider(user_agent);
         let hash = token.hash();
-        let task = tokio::spawn(async move { this.redeem_alone(hash, None).await });
+        let task = tokio::spawn(async move { this.redeem_alone(hash, push_provider, None).await });
         let (profile, _) = task.await.map_err(|_| PairError::Unavailable(EnrolmentError::OddAnswer))??;
-        Ok(Profile { push_provider, ..profile })
+        Ok(profile)
     }
 
     /// Gives the account of a link to an app written for Nightbell, once, with a credential for the device API.
@@ -316,7 +346,8 @@ impl Enrolments {
         };
         let app = NewApp { instance: format!("urn:uuid:{}", id.as_hyphenated()), record };
         let (this, hash) = (self.clone(), token.hash());
-        let task = tokio::spawn(async move { this.redeem_alone(hash, Some(app)).await });
+        let provider = app.record.platform.push_provider();
+        let task = tokio::spawn(async move { this.redeem_alone(hash, provider, Some(app)).await });
         let (profile, app) = task.await.map_err(|_| PairError::Unavailable(EnrolmentError::OddAnswer))??;
         let (installation, token) = app.ok_or(PairError::Unavailable(EnrolmentError::OddAnswer))?;
         Ok(Paired { profile, installation, token })
@@ -386,6 +417,7 @@ impl Enrolments {
     async fn redeem_alone(
         &self,
         hash: TokenHash,
+        push_provider: Option<PushProvider>,
         app: Option<NewApp>,
     ) -> Result<(Profile, Option<(Installation, DeviceToken)>), PairError> {
         let _changing = self.inner.changing.lock().await;
@@ -394,19 +426,28 @@ impl Enrolments {
         let link = link.claim(now).map_err(|_| PairError::Gone)?;
         let detail = self.extension(link.extension).await?;
         let settings = self.settings().await?;
-        let username = link.username.clone();
+        // A phone that fetches again keeps its account; one that is gone is not brought back.
+        let username = match &link.renews {
+            Some(username) if detail.accounts.contains(username) => username.clone(),
+            Some(_) => return Err(PairError::Gone),
+            None => link.username.clone(),
+        };
         let minted = account::mint(link.extension, username, &settings.realm, &mut RandomBytes::default())
             .ok_or(EnrolmentError::Random)?;
         let name = minted.credential.username.clone();
-        let profile = self.profile(&detail, &settings, (name, minted.secret.clone()))?;
+        let profile = self.profile(&detail, &settings, (name.clone(), minted.secret.clone()))?;
+        let profile = Profile { push_provider, ..profile };
         self.inner.switchboard.ask(Command::PutCredential(minted.credential)).await.map_err(EnrolmentError::from)?;
         match store::mark_claimed(&self.inner.store, link.id, now).await {
             Ok(true) => {}
             // Under the lock nobody else can have claimed it; the extension went, and the link and the account with it.
             Ok(false) => return Err(PairError::Gone),
             Err(failure) => {
-                // Without a mark the link stays good; the account of which nobody knows the secret need not.
-                if let Err(kept) = self.remove_account(&link).await {
+                // Without a mark the link stays good; the account of which nobody knows the secret need not. One that a phone had
+                // before stays, for the link to be used again.
+                if link.renews.is_none()
+                    && let Err(kept) = self.remove_account(&link).await
+                {
                     tracing::warn!(enrolment = %link.id, error = %kept, "an account nobody can use was left behind");
                 }
                 return Err(failure.into());
@@ -414,6 +455,9 @@ impl Enrolments {
         }
         tracing::info!(enrolment = %link.id, extension = %link.extension, account = %link.username,
             "an enrolment link was redeemed");
+        if let Err(failure) = self.note_fetched(&name, link.extension, push_provider).await {
+            tracing::warn!(account = %name, error = %failure, "what a phone was told about push could not be noted");
+        }
         let app = match app {
             Some(app) => Some(self.install(&link, app, now).await?),
             None => None,
@@ -431,7 +475,7 @@ impl Enrolments {
         let token = DeviceToken::from_random(random()?);
         let installation = Installation {
             extension: link.extension,
-            username: link.username.clone(),
+            username: link.account().clone(),
             instance: app.instance,
             record: app.record,
             profile_seen: String::new(),
@@ -460,6 +504,7 @@ impl Enrolments {
             other_servers: servers.into(),
             register_seconds: settings.default_expires,
             push_provider: None,
+            offer: self.offer(),
         })
     }
 
@@ -481,6 +526,11 @@ impl Enrolments {
 
     pub(crate) fn now(&self) -> UnixMillis {
         (self.inner.clock)()
+    }
+
+    /// What phones can be woken with.
+    pub fn offer(&self) -> PushOffer {
+        self.inner.offer.borrow().clone()
     }
 
     pub(crate) fn public(&self) -> &PublicInfo {
@@ -542,5 +592,7 @@ pub(crate) fn wall_clock() -> UnixMillis {
     UnixMillis(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
 }
 
+#[cfg(test)]
+mod again_tests;
 #[cfg(test)]
 mod tests;

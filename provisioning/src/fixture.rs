@@ -6,11 +6,14 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use pbx_core::handle::{self, SwitchboardEnd};
-use pbx_core::model::{Extension, ExtensionNumber, Presence, Settings, SipCredential, SipUsername, UnixMillis};
+use pbx_core::model::{
+    Extension, ExtensionNumber, Presence, PushOffer, Settings, SipCredential, SipUsername, UnixMillis,
+};
 use pbx_core::store::Store;
 use pbx_core::switchboard::command::{Command, CommandError, CommandResult, ExtensionDetail, ExtensionLine, Reply};
 use pbx_core::switchboard::output::Change;
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 use crate::{DEFAULT_LIFETIME, Enrolments, IssuedLink, PublicInfo, SipPorts};
 
@@ -52,6 +55,8 @@ pub(crate) struct Fixture {
     pub(crate) enrolments: Enrolments,
     pub(crate) store: Store,
     pub(crate) accounts: Arc<Accounts>,
+    /// What phones can be woken with.
+    pub(crate) offer: watch::Sender<PushOffer>,
     clock: Arc<AtomicI64>,
     _directory: TempDir,
 }
@@ -81,7 +86,10 @@ impl Accounts {
     fn answer(&self, command: Command) -> CommandResult {
         match command {
             Command::ShowSettings => Ok(Reply::Settings(Settings { realm: REALM.into(), ..Settings::default() })),
-            Command::ShowExtension(number) if number == extension() => Ok(Reply::Extension(Box::new(detail()))),
+            Command::ShowExtension(number) if number == extension() => {
+                let accounts = self.kept.lock().unwrap().keys().cloned().collect();
+                Ok(Reply::Extension(Box::new(ExtensionDetail { accounts, ..detail() })))
+            }
             Command::ShowExtension(number) => Err(CommandError::NoSuchExtension(number)),
             Command::PutCredential(_) if self.disk_full.load(Ordering::SeqCst) => Err(CommandError::NotSaved),
             Command::PutCredential(credential) => {
@@ -154,8 +162,9 @@ impl Fixture {
         let clock = Arc::new(AtomicI64::new(START));
         let reading = Arc::clone(&clock);
         let read = Box::new(move || UnixMillis(reading.load(Ordering::SeqCst)));
-        let enrolments = Enrolments::with_clock(store.clone(), handle, public, read);
-        Self { enrolments, store, accounts, clock, _directory: directory }
+        let (offer, offered) = watch::channel(PushOffer::default());
+        let enrolments = Enrolments::with_clock(store.clone(), handle, (public, offered), read);
+        Self { enrolments, store, accounts, offer, clock, _directory: directory }
     }
 
     pub(crate) fn pass(&self, time: Duration) {

@@ -10,7 +10,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use pbx_core::model::{ExtensionNumber, SipUsername, UnixMillis};
+use pbx_core::model::{ExtensionNumber, PushProvider, SipUsername, UnixMillis};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -95,6 +95,16 @@ pub enum Platform {
 }
 
 impl Platform {
+    /// Who wakes phones of this system, as a rule.
+    pub const fn push_provider(self) -> Option<PushProvider> {
+        match self {
+            Self::Ios => Some(PushProvider::Apns),
+            Self::Android => Some(PushProvider::Fcm),
+            Self::Web => Some(PushProvider::WebPush),
+            Self::Desktop | Self::Unknown => None,
+        }
+    }
+
     /// As pages say it.
     pub const fn words(self) -> &'static str {
         match self {

@@ -20,6 +20,8 @@ pub mod qr;
 pub mod desk_phones;
 #[cfg(feature = "web")]
 mod enrolments;
+#[cfg(feature = "web")]
+pub mod fetched;
 #[cfg(test)]
 #[cfg(feature = "web")]
 mod fixture;

@@ -25,7 +25,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pbx_core::model::{EmailAddress, ExtensionNumber, UnixMillis};
+use pbx_core::model::{EmailAddress, ExtensionNumber, SipUsername, UnixMillis};
 use pbx_core::store::StoreError;
 use serde::Serialize;
 use thiserror::Error;
@@ -104,6 +104,8 @@ pub struct Mail {
     pub batch: BatchId,
     /// Whose phone its link sets up.
     pub extension: ExtensionNumber,
+    /// The account whose phone fetches its settings again by the link; `null` for a link that sets up another phone.
+    pub renews: Option<SipUsername>,
     /// Where it goes.
     pub address: EmailAddress,
     /// How long its link lives from the moment it is written, in hours.

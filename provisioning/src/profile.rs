@@ -12,7 +12,7 @@ pub mod zoiper;
 #[cfg(test)]
 mod format_tests;
 
-use pbx_core::model::{DisplayName, ExtensionNumber, PushProvider, Redacted, SipUsername};
+use pbx_core::model::{DisplayName, ExtensionNumber, PushOffer, PushProvider, Redacted, SipUsername};
 
 use crate::public_info::SipServer;
 
@@ -39,9 +39,18 @@ pub struct Profile {
     pub register_seconds: u32,
     /// Who can wake this device, as far as its platform is known.
     pub push_provider: Option<PushProvider>,
+    /// What phones can be woken with.
+    pub offer: PushOffer,
 }
 
 impl Profile {
+    /// What the app is to put into its Contact (RFC 8599) before it knows its token: `pn-provider=fcm;pn-param=…` for an Android
+    /// phone once a Firebase project is there. Apple's apps know their own parameters.
+    pub fn push_parameters(&self) -> Option<String> {
+        let project = self.offer.firebase.first().filter(|_| self.push_provider == Some(PushProvider::Fcm))?;
+        Some(format!("pn-provider=fcm;pn-param={}", project.param()))
+    }
+
     /// The address without a name, for example `sip:101@example.com`.
     pub fn address(&self) -> String {
         format!("sip:{}@{}", self.extension, self.domain)
@@ -62,6 +71,9 @@ pub fn push_provider(user_agent: &str) -> Option<PushProvider> {
 }
 
 #[cfg(test)]
+use pbx_core::model::FirebaseProject;
+
+#[cfg(test)]
 pub(crate) fn sample() -> Profile {
     Profile {
         extension: "101".parse().unwrap(),
@@ -74,7 +86,15 @@ pub(crate) fn sample() -> Profile {
         other_servers: vec![SipServer { host: "pbx.example.com".into(), port: 5060, transport: "udp" }],
         register_seconds: 3600,
         push_provider: Some(PushProvider::Apns),
+        offer: PushOffer::default(),
     }
+}
+
+#[cfg(test)]
+pub(crate) fn android() -> Profile {
+    let project = FirebaseProject { project_id: "acme-phone".into(), sender_id: Some("123456789012".into()) };
+    let offer = PushOffer { firebase: vec![project], ..PushOffer::default() };
+    Profile { push_provider: Some(PushProvider::Fcm), offer, ..sample() }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The table of links. Whether a link has expired is not stored: it follows from the clock.
 
-use pbx_core::model::{ExtensionNumber, UnixMillis};
+use pbx_core::model::{ExtensionNumber, SipUsername, UnixMillis};
 use pbx_core::store::sql::{query, query_as};
 use pbx_core::store::{Store, StoreError};
 use sqlx::FromRow;
@@ -22,8 +22,8 @@ pub(crate) async fn insert(store: &Store, link: &Enrolment, hash: TokenHash) -> 
     const DOING: &str = "saving an enrolment link";
     let mut transaction = store.begin().await?;
     let done = query(
-        "INSERT INTO enrolment (id, extension, token_hash, label, username, created_at, expires_at, state) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (username) DO NOTHING",
+        "INSERT INTO enrolment (id, extension, token_hash, label, username, created_at, expires_at, state, renews) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (username) DO NOTHING",
     )
     .bind(link.id.to_string())
     .bind(link.extension.to_string())
@@ -33,6 +33,7 @@ pub(crate) async fn insert(store: &Store, link: &Enrolment, hash: TokenHash) -> 
     .bind(link.created_at.0)
     .bind(link.expires_at.0)
     .bind(ISSUED)
+    .bind(link.renews.as_ref().map(SipUsername::as_str))
     .execute(&mut transaction)
     .await
     .map_err(StoreError::doing(DOING))?;
@@ -74,7 +75,7 @@ pub(crate) async fn mark_revoked(store: &Store, id: EnrolmentId, now: UnixMillis
 /// Some links that ended before `before`: unclaimed, or revoked.
 pub(crate) async fn ended(store: &Store, before: UnixMillis) -> Result<Vec<Enrolment>, StoreError> {
     let rows: Vec<Row> = query_as(
-        "SELECT id, extension, label, username, created_at, expires_at, state, claimed_at, revoked_at FROM enrolment \
+        "SELECT id, extension, label, username, created_at, expires_at, state, claimed_at, revoked_at, renews FROM enrolment \
          WHERE (state = $2 AND expires_at < $1) OR (state = $3 AND revoked_at < $1) ORDER BY created_at LIMIT $4",
     )
     .bind(before.0)
@@ -102,7 +103,7 @@ pub(crate) async fn delete(store: &Store, id: EnrolmentId) -> Result<(), StoreEr
 /// The link with this token.
 pub(crate) async fn by_token(store: &Store, hash: TokenHash) -> Result<Option<Enrolment>, StoreError> {
     let row: Option<Row> = query_as(
-        "SELECT id, extension, label, username, created_at, expires_at, state, claimed_at, revoked_at \
+        "SELECT id, extension, label, username, created_at, expires_at, state, claimed_at, revoked_at, renews \
          FROM enrolment WHERE token_hash = $1",
     )
     .bind(hash.0.as_slice())
@@ -115,7 +116,7 @@ pub(crate) async fn by_token(store: &Store, hash: TokenHash) -> Result<Option<En
 /// The link with this id.
 pub(crate) async fn by_id(store: &Store, id: EnrolmentId) -> Result<Option<Enrolment>, StoreError> {
     let row: Option<Row> = query_as(
-        "SELECT id, extension, label, username, created_at, expires_at, state, claimed_at, revoked_at \
+        "SELECT id, extension, label, username, created_at, expires_at, state, claimed_at, revoked_at, renews \
          FROM enrolment WHERE id = $1",
     )
     .bind(id.to_string())
@@ -128,7 +129,7 @@ pub(crate) async fn by_id(store: &Store, id: EnrolmentId) -> Result<Option<Enrol
 /// An extension's links, the newest first.
 pub(crate) async fn list(store: &Store, extension: ExtensionNumber) -> Result<Vec<Enrolment>, StoreError> {
     let rows: Vec<Row> = query_as(
-        "SELECT id, extension, label, username, created_at, expires_at, state, claimed_at, revoked_at \
+        "SELECT id, extension, label, username, created_at, expires_at, state, claimed_at, revoked_at, renews \
          FROM enrolment WHERE extension = $1 ORDER BY created_at DESC, id LIMIT $2",
     )
     .bind(extension.to_string())
@@ -163,6 +164,7 @@ struct Row {
     state: String,
     claimed_at: Option<i64>,
     revoked_at: Option<i64>,
+    renews: Option<String>,
 }
 
 impl Row {
@@ -183,6 +185,7 @@ impl Row {
             extension: self.extension.parse().map_err(|_| odd("extension"))?,
             label: self.label.parse().map_err(|_| odd("label"))?,
             username: self.username.parse().map_err(|_| odd("username"))?,
+            renews: self.renews.as_ref().map(|name| name.parse().map_err(|_| odd("renews"))).transpose()?,
             created_at: UnixMillis(self.created_at),
             expires_at: UnixMillis(self.expires_at),
             state,

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use pbx_core::model::{CallId, PushOffer, PushProvider, UnixMillis, WakeId, WakeReport, WakeRequest};
+use pbx_core::model::{CallId, FirebaseProject, PushOffer, PushProvider, UnixMillis, WakeId, WakeReport, WakeRequest};
 use pbx_core::store::{Store, StoreError};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -31,7 +31,7 @@ use tokio::task::JoinHandle;
 
 use crate::credential::{
     Candidate, CheckOutcome, CredentialError, CredentialId, CredentialKind, CredentialStore, CredentialSummary,
-    NewCredential, Validated, validate,
+    Details, NewCredential, Validated, validate,
 };
 use crate::delivery::{Refusal, Route};
 use crate::egress::{LiveProxy, NetworkCheck};
@@ -121,7 +121,22 @@ impl Shared {
         let vapid_key = entries
             .iter()
             .find_map(|entry| entry.line.as_ref()?.vapid_parts().map(|(key, _)| key.public_key().to_owned()));
-        self.offer.send_replace(PushOffer { providers, vapid_key });
+        let (mut firebase, mut apple_apps) = (Vec::new(), Vec::new());
+        for entry in entries.iter().filter(|entry| entry.line.is_some()) {
+            let app_ids = entry.details.app_ids().into_iter().map(str::to_owned);
+            match &entry.details {
+                Details::Fcm(fcm) => firebase
+                    .push(FirebaseProject { project_id: fcm.project_id.clone(), sender_id: fcm.sender_id.clone() }),
+                Details::Apns(_) | Details::ApnsCertificate(_) => apple_apps.extend(app_ids),
+                Details::Hms(_) | Details::Webhook(_) | Details::WebPush(_) | Details::Acrobits(_) => {}
+            }
+        }
+        self.offer.send_if_modified(|offer| {
+            let now = PushOffer { providers, vapid_key, firebase, apple_apps };
+            let changed = *offer != now;
+            *offer = now;
+            changed
+        });
     }
 
     /// How push did, as it is kept for the next start.

@@ -5,9 +5,10 @@ use pbx_core::model::UnixMillis;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::Exit;
 use super::client::Client;
 use super::failure::Failure;
-use super::output::{Report, Table, count, time};
+use super::output::{Report, Table, clean, count, time};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PhoneCommand {
@@ -28,6 +29,14 @@ pub(super) enum PhoneCommand {
         /// Their numbers
         #[arg(required = true)]
         extensions: Vec<String>,
+    },
+    /// A link by which a phone that is set up already fetches its settings again, with the account it has
+    Settings {
+        /// The phone, as `registrations` shows it
+        phone: i64,
+        /// Mail it to the owner in place of showing it
+        #[arg(long)]
+        mail: bool,
     },
     /// What two phones differ in
     Diff {
@@ -51,6 +60,41 @@ async fn switch(client: &Client, extensions: &[String], enabled: bool) -> Result
     let answer = client.post::<Switched>("/phones/switch", &body).await?;
     let what = if enabled { "switched on" } else { "switched off" };
     let text = format!("{} {what}.\n", count(answer.known.accounts, "account is", "accounts are"));
+    Ok(Report::done(text, answer.raw))
+}
+
+#[derive(Debug, Deserialize)]
+struct Issued {
+    url: String,
+    expires_at: UnixMillis,
+}
+
+#[derive(Debug, Deserialize)]
+struct Ordered {
+    queued: usize,
+    skipped: Vec<Skipped>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Skipped {
+    why: String,
+}
+
+async fn settings(client: &Client, phone: i64, mail: bool) -> Result<Report, Failure> {
+    if mail {
+        let answer = client.post_nothing::<Ordered>(&format!("/devices/{phone}/settings-mail")).await?;
+        let text: String = answer.known.skipped.iter().map(|one| clean(&one.why) + "\n").collect();
+        let sent = answer.known.queued > 0;
+        let text = if sent { "The mail is on its way; see `nightbell mail list`.\n".to_owned() } else { text };
+        return Ok(Report::done(text, answer.raw).ending(if sent { Exit::Ok } else { Exit::Failure }));
+    }
+    let answer = client.post_nothing::<Issued>(&format!("/devices/{phone}/enrolments")).await?;
+    let Issued { url, expires_at } = answer.known;
+    let text = format!(
+        "{}\nUntil {}; shown this once. Open it on the phone, or scan it as a QR code.\n",
+        clean(&url),
+        time(expires_at)
+    );
     Ok(Report::done(text, answer.raw))
 }
 
@@ -95,6 +139,7 @@ pub(super) async fn run(client: Client, command: PhoneCommand) -> Result<Report,
         }
         PhoneCommand::Off { extensions } => switch(&client, &extensions, false).await,
         PhoneCommand::On { extensions } => switch(&client, &extensions, true).await,
+        PhoneCommand::Settings { phone, mail } => settings(&client, phone, mail).await,
         PhoneCommand::Diff { a, b, all } => {
             let answer = client.get::<Comparison>(&format!("/devices/compare?a={a}&b={b}")).await?;
             let mut table = Table::new(["WHAT", "PHONE A", "PHONE B"]);

@@ -11,6 +11,17 @@ use super::output::{Report, Table, clean, time};
 #[derive(Debug, Deserialize)]
 struct Matrix {
     apps: Vec<App>,
+    needs_settings: Vec<Marked>,
+}
+
+/// A phone that is to fetch its settings again.
+#[derive(Debug, Deserialize)]
+struct Marked {
+    device: i64,
+    extension: String,
+    phone: String,
+    text: String,
+    fix: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -30,10 +41,10 @@ pub(super) async fn matrix(client: &Client) -> Result<Report, Failure> {
     let mut table = Table::new(["APP", "PLATFORM", "PHONES", "CAN BE PUSHED", "WITH"]);
     let mut reasons = String::new();
     let mut exit = Exit::Ok;
-    for app in answer.known.apps {
+    for app in &answer.known.apps {
         let platform = match app.environment.as_str() {
             "sandbox" => format!("{} (sandbox)", app.platform),
-            _ => app.platform,
+            _ => app.platform.clone(),
         };
         if !app.text.is_empty() {
             reasons.push_str(&clean(&format!("{}: {}; {}", app.app_id, app.text, app.fix)));
@@ -42,10 +53,17 @@ pub(super) async fn matrix(client: &Client) -> Result<Report, Failure> {
         if app.devices > 0 && matches!(app.can_be_pushed.as_str(), "no" | "troubled") {
             exit = Exit::Degraded;
         }
-        let with = app.credential_label.unwrap_or_default();
-        table.row([app.app_id, platform, app.devices.to_string(), app.can_be_pushed, with]);
+        let with = app.credential_label.clone().unwrap_or_default();
+        table.row([app.app_id.clone(), platform, app.devices.to_string(), app.can_be_pushed.clone(), with]);
     }
     let mut text = table.text("No phone has sent a push token, and no credential names an app.");
+    for it in &answer.known.needs_settings {
+        let Marked { device, extension, phone, text, fix } = it;
+        reasons.push_str(&clean(&format!(
+            "phone {device} ({phone}) of {extension} needs its settings again: {text}; {fix}"
+        )));
+        reasons.push('\n');
+    }
     if !reasons.is_empty() {
         text.push('\n');
         text.push_str(&reasons);

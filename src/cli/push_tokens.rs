@@ -20,6 +20,8 @@ pub(super) enum TokensCommand {
     Forget(Phones),
     /// Push a test notice to these phones
     Test(Phones),
+    /// Mark these phones as needing their settings again, until they fetch them
+    Renew(Phones),
 }
 
 #[derive(Debug, Args)]
@@ -128,6 +130,7 @@ pub(super) async fn run(client: &Client, command: TokensCommand) -> Result<Repor
         TokensCommand::List(filter) => list(client, &filter).await,
         TokensCommand::Forget(Phones { phones }) => act(client, "forget", &phones).await,
         TokensCommand::Test(Phones { phones }) => act(client, "test_push", &phones).await,
+        TokensCommand::Renew(Phones { phones }) => act(client, "renew_settings", &phones).await,
     }
 }
 

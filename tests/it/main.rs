@@ -64,6 +64,8 @@ mod restart;
 #[cfg(test)]
 mod scanners;
 #[cfg(test)]
+mod settings_again;
+#[cfg(test)]
 mod sipp;
 #[cfg(test)]
 mod strangers;

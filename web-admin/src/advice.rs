@@ -17,6 +17,7 @@ use crate::diagnosis;
 use crate::error::Refusal;
 use crate::event_webhooks::{self, Receiver};
 use crate::hygiene;
+use crate::settings_again::{self, Marks};
 use crate::state::AdminState;
 use crate::tls::CertificateInfo;
 use crate::words;
@@ -120,6 +121,8 @@ pub(crate) struct Facts {
     pub(crate) public_url: String,
     /// After how many days without a sign a push token counts as unseen.
     pub(crate) unseen_days: u16,
+    /// What phones were told about push.
+    pub(crate) marks: Marks,
     pub(crate) now: UnixMillis,
 }
 
@@ -146,6 +149,7 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
         receivers: event_webhooks::store::list(&state.store).await?,
         public_url: site.public_url.clone(),
         unseen_days: settings(state).await?.token_unseen_days,
+        marks: Marks::load(state, None).await?,
         now: clock::now(),
     })
 }
@@ -157,6 +161,7 @@ pub(crate) fn findings(facts: &Facts) -> Vec<Finding> {
     push(facts, &mut findings);
     targets(facts, &mut findings);
     tokens(facts, &mut findings);
+    settings_again(facts, &mut findings);
     certificate(facts, &mut findings);
     receivers(facts, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
@@ -298,6 +303,22 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
             "/push/tokens?state=suspect",
         ));
     }
+}
+
+/// Phones that were set up before push was, or before it changed.
+fn settings_again(facts: &Facts, findings: &mut Vec<Finding>) {
+    let marked = facts.marks.all(&facts.devices, &facts.credentials);
+    if marked.is_empty() {
+        return;
+    }
+    let need = if marked.len() == 1 { "needs its" } else { "need their" };
+    findings.push(Finding::new(
+        Level::Warn,
+        settings_again::CODE,
+        format!("{} {need} settings again: push was set up or changed after they were fetched.", phones(marked.len())),
+        "Show each a new QR code, or mail one to its owner; apps that use the device API fetch them by themselves.",
+        "/push/apps",
+    ));
 }
 
 /// Tokens whose phones gave no sign for long, and tokens of two extensions.

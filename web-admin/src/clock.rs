@@ -44,6 +44,13 @@ pub(crate) fn stamp(at: UnixMillis) -> Stamp {
     Stamp { text: local.strftime("%Y-%m-%d %H:%M:%S").to_string(), exact: instant.to_string() }
 }
 
+/// The beginning of a day (`2026-11-30`) in the company's time zone, or of the day that many days later.
+pub(crate) fn start_of_day(text: &str, later: i64) -> Option<UnixMillis> {
+    let day: jiff::civil::Date = text.trim().parse().ok()?;
+    let day = day.checked_add(jiff::Span::new().try_days(later).ok()?).ok()?;
+    Some(UnixMillis(day.to_zoned(zone()).ok()?.timestamp().as_millisecond()))
+}
+
 /// The name of the zone pages are written in, such as `Europe/Berlin`.
 pub(crate) fn zone_name() -> String {
     zone().iana_name().unwrap_or("UTC").to_owned()

@@ -14,6 +14,7 @@ impl From<EnrolmentError> for Refusal {
             EnrolmentError::Random | EnrolmentError::OddAnswer => Self::internal(&error),
             EnrolmentError::Label(_) => Self::new(StatusCode::BAD_REQUEST, code, text).field("label"),
             EnrolmentError::Lifetime => Self::new(StatusCode::BAD_REQUEST, code, text).field("hours"),
+            EnrolmentError::NoSuchAccount(_) => Self::new(StatusCode::NOT_FOUND, "no_such_account", text),
             EnrolmentError::NoSuchLink => Self::new(StatusCode::NOT_FOUND, "no_such_enrolment", text),
             EnrolmentError::TooManyOpen(_)
             | EnrolmentError::NoServer

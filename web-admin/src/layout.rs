@@ -17,6 +17,7 @@ pub(crate) enum Menu {
     Setup,
     Dashboard,
     Extensions,
+    Phones,
     DeskPhones,
     Push,
     Calls,
@@ -37,6 +38,7 @@ impl Menu {
             Self::Setup => "Set up",
             Self::Dashboard => "Dashboard",
             Self::Extensions => "Extensions",
+            Self::Phones => "Phones",
             Self::DeskPhones => "Desk phones",
             Self::Push => "Push",
             Self::Calls => "Calls",
@@ -161,6 +163,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Frame {
 /// The sentence for `?done=code`; only these are shown, so a link cannot put words into our page.
 pub(crate) fn sentence(code: &str) -> Option<&'static str> {
     let known = [
+        ("forgotten", "Forgotten. A phone that still has its account comes back with its next registration."),
         ("phones-off", "All phones are off: they are signed out and are not woken."),
         ("phones-on", "The phones are on. Each comes back by itself with the account it has."),
         ("saved", "Saved. The change is in force now."),
@@ -191,6 +194,7 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
             "tokens-forgotten",
             "The tokens were forgotten. An app that still has its account sends its token when it is opened.",
         ),
+        ("settings-asked", "Marked. Each phone shows the mark until it has fetched its settings."),
         ("tokens-tested", "The test pushes are on their way. What became of them appears beside each phone."),
     ];
     known.into_iter().find(|(known, _)| *known == code).map(|(_, text)| text)

@@ -38,6 +38,7 @@ mod second_factor;
 mod secret;
 mod serve;
 mod session;
+mod settings_again;
 pub mod setup;
 mod setup_file;
 mod state;

@@ -65,7 +65,7 @@ use crate::event_webhooks::{described, event};
         api::device_app::pair, api::device_app::profile, api::device_app::install, api::device_app::report_state,
         api::device_app::acknowledge, api::device_app::ringing, api::device_app::log_out,
         api::installations::list, api::phones::unseen, api::phones::compare, api::phones::switch,
-        api::enrolments::replace,
+        api::enrolments::replace, api::enrolments::issue_again, api::mail::settings_again,
     ),
 )]
 struct Document;

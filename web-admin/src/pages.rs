@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod api;
 pub(crate) mod audit;
+pub(crate) mod bulk;
 pub(crate) mod calls;
 pub(crate) mod confirm;
 pub(crate) mod confirm_self;
@@ -18,6 +19,7 @@ pub(crate) mod invitation;
 pub(crate) mod mail;
 pub(crate) mod me;
 pub(crate) mod pairing;
+pub(crate) mod phone_list;
 pub(crate) mod phones;
 pub(crate) mod push;
 pub(crate) mod push_apps;

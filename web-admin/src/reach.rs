@@ -11,6 +11,7 @@ use pbx_core::model::{
 use push_module::{Candidate, CredentialId, CredentialKind, CredentialSummary, ProviderHealth, choose, obstacle};
 use serde::Serialize;
 
+use crate::settings_again::Marks;
 use crate::words;
 
 /// Whether the phones of a row can be pushed.
@@ -45,6 +46,8 @@ pub(crate) struct Row {
     pub(crate) switched_off: usize,
     /// Of these, with a token that its provider calls gone.
     pub(crate) token_gone: usize,
+    /// Of these, to fetch their settings again.
+    pub(crate) needs_settings: usize,
     pub(crate) can_be_pushed: Verdict,
     /// The credential that a call would use.
     pub(crate) credential: Option<CredentialId>,
@@ -85,6 +88,25 @@ pub(crate) fn matrix(
     rows
 }
 
+/// The same rows with the number of phones that are to fetch their settings again.
+pub(crate) fn with_marks(
+    mut rows: Vec<Row>,
+    devices: &[DeviceSummary],
+    credentials: &[CredentialSummary],
+    marks: &Marks,
+) -> Vec<Row> {
+    for device in devices.iter().filter(|device| marks.of(device, credentials).is_some()) {
+        let Some(target) = &device.wake_target else { continue };
+        let is_its = |row: &&mut Row| {
+            (row.provider, &row.app_id, row.environment) == (target.provider, &target.app_id, target.environment)
+        };
+        if let Some(row) = rows.iter_mut().find(is_its) {
+            row.needs_settings += 1;
+        }
+    }
+    rows
+}
+
 /// The apps a credential of our own names; a relay says nothing about platforms.
 fn named_apps(credential: &CredentialSummary) -> Vec<WakeTarget> {
     let environment = credential.environment.and_then(|given| given.list().first().copied());
@@ -119,6 +141,7 @@ fn row(target: &WakeTarget, credentials: &[CredentialSummary], health: &[Provide
         registered: 0,
         switched_off: 0,
         token_gone: 0,
+        needs_settings: 0,
         can_be_pushed: Verdict::Yes,
         credential: None,
         credential_label: None,

@@ -14,9 +14,11 @@ mod first_run;
 mod idempotency;
 mod own;
 mod pages;
+mod phone_list;
 mod push_tokens;
 mod roles;
 mod second_factor;
+mod settings_again;
 mod setup_file;
 mod signing_in;
 mod tokens;
@@ -96,7 +98,7 @@ impl Bench {
             sip_host: "pbx.example.com".into(),
             sip_ports: SipPorts { udp: Some(5060), tcp: Some(5060), tls: Some(5061) },
         };
-        let enrolments = Enrolments::new(store.clone(), fake.handle.clone(), public);
+        let enrolments = Enrolments::new(store.clone(), fake.handle.clone(), public, gateway.offer());
         let site = Site {
             public_url: BASE.into(),
             certificate: tls::load_or_make(dir.path(), "pbx.example.com").unwrap(),

@@ -35,6 +35,13 @@ impl fmt::Display for Badge {
 
 impl HtmlSafe for Badge {}
 
+impl Badge {
+    /// The word alone, for choices.
+    pub(crate) const fn word(self) -> &'static str {
+        self.word
+    }
+}
+
 /// An instant as pages show it; digits and signs only, so it is safe in HTML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct When {

@@ -8,13 +8,14 @@
   const PAUSE_MS = 250; // Several changes at once become one fetch.
   let waiting = null;
   let dirty = new Set();
+  let quiet = false; // The next swap is not pointed out.
 
   const matches = (element, kind, name) =>
     element.dataset.live.split(/\s+/).some((want) => want === kind || want === `${kind}:${name}`);
 
   const busy = (element) => {
     const active = document.activeElement;
-    return element.contains(active) && /^(INPUT|TEXTAREA|SELECT)$/.test(active.tagName);
+    return (element.contains(active) && /^(INPUT|TEXTAREA|SELECT)$/.test(active.tagName)) || element.querySelector("input[type=checkbox]:checked");
   };
 
   // What is open and focused stays open and focused across a swap.
@@ -29,7 +30,8 @@
 
   const swap = async () => {
     waiting = null;
-    const ids = dirty;
+    const [ids, calm] = [dirty, quiet];
+    quiet = false;
     dirty = new Set();
     const bySource = new Map();
     ids.forEach((id) => {
@@ -47,7 +49,8 @@
           const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
           if (!old || !fresh || busy(old) || old.innerHTML === fresh.innerHTML) return;
           const focused = keepState(old, fresh);
-          fresh.classList.add("fresh");
+          if (!calm) fresh.classList.add("fresh");
+          fresh.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = false; });
           old.replaceWith(fresh);
           if (focused) document.getElementById(focused)?.focus();
         });
@@ -71,8 +74,12 @@
       source.addEventListener(kind, (event) => changed(kind, event.data)),
     );
     source.onerror = () => { lost = true; };
-    // Whatever happened while the line was down is looked at once.
-    source.onopen = () => { if (lost) changed("reload", ""); lost = false; };
+    // Whatever happened while the line was down, or between the making of the page and its first event, is looked at once.
+    source.onopen = () => {
+      quiet = !lost;
+      lost = false;
+      changed("reload", "");
+    };
   };
 
   document.addEventListener("click", async (event) => {

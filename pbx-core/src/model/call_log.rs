@@ -32,6 +32,20 @@ pub enum CallEnding {
 }
 
 impl CallEnding {
+    /// Every ending.
+    pub const ALL: [Self; 10] = [
+        Self::Completed,
+        Self::CallerGaveUp,
+        Self::NoAnswer,
+        Self::Busy,
+        Self::Declined,
+        Self::Unreachable,
+        Self::NoSuchNumber,
+        Self::Silence,
+        Self::ServerStopped,
+        Self::Failed,
+    ];
+
     /// The stable code in columns and the API.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -50,20 +64,7 @@ impl CallEnding {
 
     /// The ending with this code.
     pub fn from_code(code: &str) -> Option<Self> {
-        [
-            Self::Completed,
-            Self::CallerGaveUp,
-            Self::NoAnswer,
-            Self::Busy,
-            Self::Declined,
-            Self::Unreachable,
-            Self::NoSuchNumber,
-            Self::Silence,
-            Self::ServerStopped,
-            Self::Failed,
-        ]
-        .into_iter()
-        .find(|ending| ending.as_str() == code)
+        Self::ALL.into_iter().find(|ending| ending.as_str() == code)
     }
 }
 

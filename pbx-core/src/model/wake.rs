@@ -59,11 +59,53 @@ pub struct PushOffer {
     pub providers: Vec<PushProvider>,
     /// The public key that apps subscribe to Web Push with (RFC 8292), base64url; `None` while that is not enabled.
     pub vapid_key: Option<String>,
+    /// The Firebase projects whose tokens can be pushed to, in the order of their credentials.
+    pub firebase: Vec<FirebaseProject>,
+    /// The bundle ids that can be pushed to, in order.
+    pub apple_apps: Vec<String>,
+}
+
+/// A Firebase project as apps register with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirebaseProject {
+    /// The project.
+    pub project_id: String,
+    /// The sender (project number), if the admin gave it.
+    pub sender_id: Option<String>,
+}
+
+impl FirebaseProject {
+    /// What stands in `pn-param` (RFC 8599): the sender as Linphone and most apps have it, else the project.
+    pub fn param(&self) -> &str {
+        self.sender_id.as_deref().unwrap_or(&self.project_id)
+    }
 }
 
 impl From<Vec<PushProvider>> for PushOffer {
     fn from(providers: Vec<PushProvider>) -> Self {
-        Self { providers, vapid_key: None }
+        Self { providers, ..Self::default() }
+    }
+}
+
+impl PushOffer {
+    /// What a profile tells a phone about this provider, in one line; `None` when it tells nothing. A phone that was told another
+    /// line needs its settings again.
+    pub fn settings_for(&self, provider: PushProvider) -> Option<String> {
+        match provider {
+            PushProvider::Apns => {
+                self.providers.contains(&provider).then(|| format!("apns {}", self.apple_apps.join(" ")))
+            }
+            PushProvider::Fcm if self.firebase.is_empty() => None,
+            PushProvider::Fcm => {
+                let one = |project: &FirebaseProject| {
+                    format!("{}/{}", project.project_id, project.sender_id.as_deref().unwrap_or(""))
+                };
+                Some(format!("fcm {}", self.firebase.iter().map(one).collect::<Vec<_>>().join(" ")))
+            }
+            PushProvider::WebPush => self.vapid_key.as_ref().map(|key| format!("webpush {key}")),
+            // What these need is built into their apps.
+            PushProvider::Hms | PushProvider::Acrobits => None,
+        }
     }
 }
 

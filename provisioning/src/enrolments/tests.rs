@@ -72,7 +72,7 @@ async fn redeeming_makes_one_account_whose_digests_fit_the_secret() {
     let again = account::mint(extension(), account.username.clone(), REALM, &mut profile.secret.reveal().bytes());
     assert!(again.is_some_and(|other| other.credential != account), "another secret has other digests");
     assert_eq!(ha1(account.username.as_str(), REALM, profile.secret.reveal()), (account.md5, account.sha256));
-    assert_eq!(profile.push_provider, Some(pbx_core::model::PushProvider::Fcm));
+    assert_eq!(profile.push_provider, Some(PushProvider::Fcm));
     assert_eq!(state_of(&fixture).await, EnrolmentState::Claimed { claimed_at: UnixMillis(START) });
 }
 

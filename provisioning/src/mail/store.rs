@@ -91,8 +91,8 @@ pub(super) async fn insert(store: &Store, mails: &[Mail], now: UnixMillis) -> Re
         .map_err(StoreError::doing(DOING))?;
     for mail in mails {
         query(
-            "INSERT INTO mail (id, batch, extension, address, hours, state, attempts, detail, created_at, next_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, 0, '', $7, $7)",
+            "INSERT INTO mail (id, batch, extension, address, hours, state, attempts, detail, created_at, next_at, renews) \
+             VALUES ($1, $2, $3, $4, $5, $6, 0, '', $7, $7, $8)",
         )
         .bind(mail.id.to_string())
         .bind(mail.batch.to_string())
@@ -101,6 +101,7 @@ pub(super) async fn insert(store: &Store, mails: &[Mail], now: UnixMillis) -> Re
         .bind(i64::from(mail.hours))
         .bind(QUEUED)
         .bind(mail.created_at.0)
+        .bind(mail.renews.as_ref().map(pbx_core::model::SipUsername::as_str))
         .execute(&mut change)
         .await
         .map_err(StoreError::doing(DOING))?;
@@ -148,7 +149,7 @@ pub(super) async fn hurry(store: &Store, now: UnixMillis) -> Result<(), StoreErr
 /// The queued mail that is due first.
 pub(super) async fn next(store: &Store) -> Result<Option<Mail>, StoreError> {
     let row: Option<Row> = query_as(
-        "SELECT id, batch, extension, address, hours, enrolment, state, attempts, detail, created_at, next_at, ended_at \
+        "SELECT id, batch, extension, address, hours, enrolment, state, attempts, detail, created_at, next_at, ended_at, renews \
          FROM mail WHERE state = $1 ORDER BY next_at, created_at, id LIMIT 1",
     )
     .bind(QUEUED)
@@ -161,7 +162,7 @@ pub(super) async fn next(store: &Store) -> Result<Option<Mail>, StoreError> {
 /// One mail.
 pub(super) async fn by_id(store: &Store, id: MailId) -> Result<Option<Mail>, StoreError> {
     let row: Option<Row> = query_as(
-        "SELECT id, batch, extension, address, hours, enrolment, state, attempts, detail, created_at, next_at, ended_at \
+        "SELECT id, batch, extension, address, hours, enrolment, state, attempts, detail, created_at, next_at, ended_at, renews \
          FROM mail WHERE id = $1",
     )
     .bind(id.to_string())
@@ -178,7 +179,7 @@ pub(super) async fn list(
     limit: u32,
 ) -> Result<Vec<Mail>, StoreError> {
     let rows: Vec<Row> = query_as(
-        "SELECT id, batch, extension, address, hours, enrolment, state, attempts, detail, created_at, next_at, ended_at \
+        "SELECT id, batch, extension, address, hours, enrolment, state, attempts, detail, created_at, next_at, ended_at, renews \
          FROM mail WHERE ($1 = '' OR batch = $1) AND ($2 = '' OR extension = $2) \
          ORDER BY created_at DESC, extension, id LIMIT $3",
     )
@@ -225,6 +226,7 @@ struct Row {
     created_at: i64,
     next_at: i64,
     ended_at: Option<i64>,
+    renews: Option<String>,
 }
 
 impl Row {
@@ -236,6 +238,7 @@ impl Row {
             id: self.id.parse().map_err(|_| odd("id"))?,
             batch: self.batch.parse().map_err(|_| odd("batch"))?,
             extension: self.extension.parse().map_err(|_| odd("extension"))?,
+            renews: self.renews.as_ref().map(|name| name.parse().map_err(|_| odd("renews"))).transpose()?,
             address: self.address.parse().map_err(|_| odd("address"))?,
             hours: u32::try_from(self.hours).map_err(|_| odd("hours"))?,
             enrolment,

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pbx_core::model::{EmailAddress, Extension, ExtensionNumber, UnixMillis};
+use pbx_core::model::{EmailAddress, Extension, ExtensionNumber, SipUsername, UnixMillis};
 use pbx_core::store::Store;
 use pbx_core::switchboard::command::{Command, ExtensionLine, Reply};
 use tokio::sync::Notify;
@@ -121,9 +121,19 @@ impl Mailer {
         }
         let mut owners = Vec::with_capacity(extensions.len());
         for number in extensions.iter().take(MAILS_AT_ONCE + 1) {
-            owners.push(self.owner(*number).await?);
+            owners.push((self.owner(*number).await?, None));
         }
         self.order(owners, hours).await
+    }
+
+    /// Orders a mail by which the phone of this account fetches its settings again.
+    pub async fn settings_again(
+        &self,
+        extension: ExtensionNumber,
+        username: &SipUsername,
+    ) -> Result<Ordered, MailError> {
+        let owner = self.owner(extension).await?;
+        self.order(vec![(owner, Some(username.clone()))], None).await
     }
 
     /// Orders a welcome mail for every extension that has no phone yet.
@@ -139,7 +149,7 @@ impl Mailer {
             };
             after = page.extensions.last().map(|line| line.extension.number);
             let without: Vec<ExtensionLine> = page.extensions.into_iter().filter(|line| line.devices == 0).collect();
-            owners.extend(without.into_iter().map(|line| line.extension));
+            owners.extend(without.into_iter().map(|line| (line.extension, None)));
             if !page.more || after.is_none() {
                 break;
             }
@@ -150,7 +160,11 @@ impl Mailer {
         self.order(owners, hours).await
     }
 
-    async fn order(&self, owners: Vec<Extension>, hours: Option<u32>) -> Result<Ordered, MailError> {
+    async fn order(
+        &self,
+        owners: Vec<(Extension, Option<SipUsername>)>,
+        hours: Option<u32>,
+    ) -> Result<Ordered, MailError> {
         if store::account(&self.inner.store).await?.is_none() {
             return Err(MailError::NoAccount);
         }
@@ -163,7 +177,7 @@ impl Mailer {
         }
         let (now, batch) = (self.now(), BatchId(self.draw()?));
         let (mut mails, mut skipped) = (Vec::new(), Vec::new());
-        for owner in owners {
+        for (owner, renews) in owners {
             let Some(address) = owner.email else {
                 let why = MailError::NoAddress(owner.number).to_string();
                 skipped.push(Skipped { extension: owner.number, why });
@@ -173,6 +187,7 @@ impl Mailer {
                 id: MailId(self.draw()?),
                 batch,
                 extension: owner.number,
+                renews,
                 address,
                 hours,
                 enrolment: None,
@@ -202,7 +217,7 @@ impl Mailer {
         }
         // The link that is out already must not open a second phone.
         self.revoke_unused(&mail).await?;
-        self.order(vec![owner], Some(mail.hours)).await
+        self.order(vec![(owner, mail.renews)], Some(mail.hours)).await
     }
 
     /// The newest mails; of one order, of one extension, or of all.
@@ -334,7 +349,11 @@ impl Mailer {
             return Ok(link);
         }
         self.revoke_unused(mail).await?;
-        let link = self.inner.enrolments.issue(mail.extension, "by mail", life(mail.hours)).await?;
+        let (enrolments, life) = (&self.inner.enrolments, life(mail.hours));
+        let link = match &mail.renews {
+            Some(username) => enrolments.issue_again(mail.extension, username, life).await?,
+            None => enrolments.issue(mail.extension, "by mail", life).await?,
+        };
         mail.enrolment = Some(link.id);
         store::update(&self.inner.store, mail).await?;
         self.written().insert(mail.id, link.clone());

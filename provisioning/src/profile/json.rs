@@ -25,7 +25,10 @@ pub fn json(profile: &Profile) -> Result<String, serde_json::Error> {
             servers: std::iter::once(&profile.server).chain(&profile.other_servers).collect(),
             expires_seconds: profile.register_seconds,
         },
-        push: Push { pn_provider: profile.push_provider.map(|provider| provider.as_str()) },
+        push: Push {
+            pn_provider: profile.push_provider.map(|provider| provider.as_str()),
+            parameters: profile.push_parameters(),
+        },
     })
 }
 
@@ -59,6 +62,9 @@ struct Sip<'a> {
 #[derive(Serialize)]
 struct Push {
     pn_provider: Option<&'static str>,
+    /// The same with `pn-param`, when we know it (the sender of Firebase).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<String>,
 }
 
 #[cfg(test)]

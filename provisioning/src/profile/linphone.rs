@@ -20,6 +20,7 @@ pub fn xml(profile: &Profile) -> Result<String, askama::Error> {
         server: profile.server.uri(),
         identity: identity(profile),
         expires: profile.register_seconds,
+        push: profile.push_parameters(),
     }
     .render()
 }
@@ -47,6 +48,8 @@ struct Document<'a> {
     server: String,
     identity: String,
     expires: u32,
+    /// Read by liblinphone as `push_parameters`; the app adds its token.
+    push: Option<String>,
 }
 
 #[cfg(test)]
@@ -56,6 +59,16 @@ mod tests {
     #[test]
     fn the_document_is_as_agreed() {
         assert_eq!(xml(&super::super::sample()).unwrap().trim(), include_str!("golden/linphone.xml").trim());
+    }
+
+    #[test]
+    fn an_android_phone_is_told_the_sender_once_there_is_one() {
+        let with = xml(&super::super::android()).unwrap();
+        let line = r#"<entry name="push_parameters" overwrite="true">pn-provider=fcm;pn-param=123456789012</entry>"#;
+        assert!(with.contains(line), "{with}");
+        let before = Profile { offer: pbx_core::model::PushOffer::default(), ..super::super::android() };
+        assert!(!xml(&before).unwrap().contains("push_parameters"));
+        assert!(!xml(&super::super::sample()).unwrap().contains("push_parameters"), "an iPhone knows its own");
     }
 
     #[test]

@@ -20,6 +20,7 @@ fn facts() -> Facts {
         receivers: Vec::new(),
         public_url: "https://pbx.example.com".into(),
         unseen_days: 30,
+        marks: Marks::default(),
         now: NOW,
     }
 }

@@ -182,6 +182,8 @@ pub(crate) async fn current(state: &AdminState, app: &Installation) -> Result<(V
 pub(crate) async fn profile(State(state): State<AdminState>, App(app): App, headers: HeaderMap) -> Answer<Response> {
     let (body, revision) = current(&state, &app).await?;
     state.enrolments.installations().note_profile(&app.username, &revision, clock::now()).await?;
+    let provider = app.record.platform.push_provider();
+    state.enrolments.note_fetched(&app.username, app.extension, provider).await?;
     let tag = format!("\"{revision}\"");
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or("");
     let tags = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, "no-store".to_owned())];

@@ -12,6 +12,7 @@ use super::body::{Body, Params, limit};
 use super::view::DeviceView;
 use crate::adding::unexpected;
 use crate::error::Refusal;
+use crate::settings_again::Marks;
 use crate::state::AdminState;
 
 /// Devices on a page unless the caller wishes another number.
@@ -41,7 +42,8 @@ pub(crate) async fn registrations(
     let devices = page(&state, params.after.map(DeviceId), limit).await?;
     let next = if devices.len() < limit { None } else { devices.last().map(|device| device.id) };
     let credentials = state.push.list_credentials().await?;
-    let devices = devices.into_iter().map(|device| DeviceView::new(device, &credentials)).collect();
+    let marks = Marks::load(&state, None).await?;
+    let devices = devices.into_iter().map(|device| DeviceView::new(device, &credentials, &marks)).collect();
     Ok(Json(ListView { devices, next }))
 }
 
@@ -85,7 +87,9 @@ pub(crate) async fn change(
         state.switchboard.ask(Command::SetDevicePush { device, enabled }).await?;
     }
     let credentials = state.push.list_credentials().await?;
-    Ok(Json(DeviceView::new(show(&state, device).await?, &credentials)))
+    let device = show(&state, device).await?;
+    let marks = Marks::load(&state, Some(device.extension)).await?;
+    Ok(Json(DeviceView::new(device, &credentials, &marks)))
 }
 
 #[utoipa::path(post, path = "/devices/{id}/test-push", operation_id = "devices_test_push", tag = "Devices", summary = "Sends a test notice to a phone; the outcome appears as its `last_wake`.", params(("id" = i64, Path, description = "Which one, by its id")), responses((status = 202, description = "It is pushed."), (status = 404, description = ""), (status = 409, description = "")))]

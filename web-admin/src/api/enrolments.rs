@@ -5,12 +5,13 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use pbx_core::model::{ExtensionNumber, Redacted, UnixMillis};
+use pbx_core::model::{DeviceId, ExtensionNumber, Redacted, UnixMillis};
 use provisioning::{DEFAULT_LIFETIME, Enrolment, EnrolmentId};
 use serde::{Deserialize, Serialize};
 
 use super::Answer;
 use super::body::{OptionalBody, Params, number};
+use super::devices::show;
 use crate::enrolment;
 use crate::state::AdminState;
 
@@ -76,6 +77,18 @@ pub(crate) async fn issued(
     body: &IssueBody,
 ) -> Answer<(StatusCode, Json<IssuedView>)> {
     let link = state.enrolments.issue(extension, &body.label, lifetime(body.hours)).await?;
+    let view = IssuedView { id: link.id, url: link.url, svg: link.svg, expires_at: link.expires_at };
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
+/// A link by which a phone that is set up already fetches its settings again; nothing changes for it until then.
+#[utoipa::path(post, path = "/devices/{id}/enrolments", operation_id = "enrolments_issue_again", tag = "Enrolments", summary = "Makes a link by which a phone fetches its settings again, with the account it has; shown this once.", params(("id" = i64, Path, description = "The phone")), responses((status = 201, description = "The link.", body = IssuedView), (status = 404, description = ""), (status = 409, description = "")))]
+pub(crate) async fn issue_again(
+    State(state): State<AdminState>,
+    Path(id): Path<i64>,
+) -> Answer<(StatusCode, Json<IssuedView>)> {
+    let device = show(&state, DeviceId(id)).await?;
+    let link = state.enrolments.issue_again(device.extension, &device.username, lifetime(None)).await?;
     let view = IssuedView { id: link.id, url: link.url, svg: link.svg, expires_at: link.expires_at };
     Ok((StatusCode::CREATED, Json(view)))
 }

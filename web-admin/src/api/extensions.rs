@@ -14,6 +14,7 @@ use super::view::DetailView;
 use crate::adding::{self, Shown, Wanted, unexpected};
 use crate::error::Refusal;
 use crate::import::harmless;
+use crate::settings_again::Marks;
 use crate::state::AdminState;
 
 /// Lines on a page unless the caller wishes another number.
@@ -137,7 +138,8 @@ pub(crate) async fn get(State(state): State<AdminState>, Path(text): Path<String
 
 async fn detail(state: &AdminState, number: ExtensionNumber) -> Answer<Json<DetailView>> {
     let credentials = state.push.list_credentials().await?;
-    Ok(Json(DetailView::new(show(state, number).await?, &credentials)))
+    let marks = Marks::load(state, Some(number)).await?;
+    Ok(Json(DetailView::new(show(state, number).await?, &credentials, &marks)))
 }
 
 /// A field that may be absent (leave it), `null` (clear it) or a value.

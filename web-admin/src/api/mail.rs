@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use pbx_core::model::{EmailAddress, ExtensionNumber, Redacted};
+use pbx_core::model::{DeviceId, EmailAddress, ExtensionNumber, Redacted};
 use provisioning::mail::{
     BatchId, Mail, MailAccount, MailError, MailId, MailSecurity, NewMailAccount, Ordered, Progress,
 };
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Answer;
 use super::body::{Body, Params, limit};
+use super::devices::show;
 use crate::error::Refusal;
 use crate::state::AdminState;
 
@@ -127,6 +128,16 @@ pub(crate) async fn order(
         Some(extensions) => state.mailer.welcome(extensions, body.hours).await?,
         None => state.mailer.welcome_all(body.hours).await?,
     };
+    Ok((StatusCode::ACCEPTED, Json(ordered)))
+}
+
+#[utoipa::path(post, path = "/devices/{id}/settings-mail", operation_id = "mails_settings_again", tag = "Mail", summary = "Mails a link by which a phone fetches its settings again.", params(("id" = i64, Path, description = "The phone")), responses((status = 202, description = "It is on its way, or `skipped` says why not.", body = Ordered), (status = 404, description = ""), (status = 409, description = "")))]
+pub(crate) async fn settings_again(
+    State(state): State<AdminState>,
+    Path(id): Path<i64>,
+) -> Answer<(StatusCode, Json<Ordered>)> {
+    let device = show(&state, DeviceId(id)).await?;
+    let ordered = state.mailer.settings_again(device.extension, &device.username).await?;
     Ok((StatusCode::ACCEPTED, Json(ordered)))
 }
 

@@ -20,6 +20,7 @@ use crate::error::Refusal;
 use crate::pages::me::{own_call, own_device};
 use crate::role::Role;
 use crate::session::SignedIn;
+use crate::settings_again::Marks;
 use crate::state::AdminState;
 
 /// Calls on a page unless the caller wishes another number.
@@ -42,7 +43,8 @@ pub(crate) struct MeView {
 pub(crate) async fn get(State(state): State<AdminState>, Extension(who): Extension<SignedIn>) -> Answer<Json<MeView>> {
     let credentials = state.push.list_credentials().await?;
     let detail = show(&state, own(&who)?).await?;
-    Ok(Json(MeView { extension: DetailView::new(detail, &credentials), name: who.name, role: who.role }))
+    let marks = Marks::load(&state, Some(detail.line.extension.number)).await?;
+    Ok(Json(MeView { extension: DetailView::new(detail, &credentials, &marks), name: who.name, role: who.role }))
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]

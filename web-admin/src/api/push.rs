@@ -16,6 +16,7 @@ use crate::advice::{self, Finding};
 use crate::diagnosis::{self, Symptom};
 use crate::error::Refusal;
 use crate::reach::{self, Row};
+use crate::settings_again::Marked;
 use crate::state::AdminState;
 
 impl From<CredentialError> for Refusal {
@@ -60,12 +61,16 @@ pub(crate) async fn list(State(state): State<AdminState>) -> Answer<Json<ListVie
 #[derive(Debug, utoipa::ToSchema, Serialize)]
 pub(crate) struct MatrixView {
     apps: Vec<Row>,
+    /// Phones that are to fetch their settings again, also those that have sent no token yet.
+    needs_settings: Vec<Marked>,
 }
 
 #[utoipa::path(get, path = "/push/matrix", operation_id = "push_matrix", tag = "Push", summary = "Which apps can be pushed, and if not, why.", responses((status = 200, description = "What does not work first.", body = MatrixView)))]
 pub(crate) async fn matrix(State(state): State<AdminState>) -> Answer<Json<MatrixView>> {
     let facts = advice::facts(&state).await?;
-    Ok(Json(MatrixView { apps: reach::matrix(&facts.devices, &facts.credentials, &facts.health) }))
+    let apps = reach::matrix(&facts.devices, &facts.credentials, &facts.health);
+    let apps = reach::with_marks(apps, &facts.devices, &facts.credentials, &facts.marks);
+    Ok(Json(MatrixView { apps, needs_settings: facts.marks.all(&facts.devices, &facts.credentials) }))
 }
 
 #[derive(Debug, utoipa::ToSchema, Serialize)]

@@ -6,12 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use pbx_core::model::{DeviceId, DeviceSummary};
-use pbx_core::switchboard::command::Command;
+use pbx_core::switchboard::command::{Command, CommandError, Reply};
 use serde::{Deserialize, Serialize};
 
 use super::Answer;
 use super::body::{Body, Params, limit};
-use super::devices::page;
+use super::devices::{page, show};
 use crate::adding::settings;
 use crate::audit;
 use crate::clock;
@@ -85,6 +85,8 @@ pub(crate) enum TokenAct {
     Forget,
     /// Pushes a test notice (never a VoIP push) by each.
     TestPush,
+    /// Marks the phones as needing their settings again, until they fetch them.
+    RenewSettings,
 }
 
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -128,20 +130,21 @@ pub(crate) async fn carry_out(state: &AdminState, act: TokenAct, devices: &[i64]
     let mut outcome = Outcome { done: Vec::new(), left: Vec::new() };
     for device in devices {
         let done = match act {
-            TokenAct::Forget => state.switchboard.ask(Command::ForgetToken(device)).await,
-            TokenAct::TestPush => state.switchboard.ask(Command::TestPushDevice(device)).await,
+            TokenAct::Forget => state.switchboard.ask(Command::ForgetToken(device)).await.map_err(left_out(device)),
+            TokenAct::TestPush => {
+                state.switchboard.ask(Command::TestPushDevice(device)).await.map_err(left_out(device))
+            }
+            TokenAct::RenewSettings => renew(state, device).await.map(|()| Reply::Done),
         };
         match done {
             Ok(_) => outcome.done.push(device),
-            Err(error) => {
-                let (code, text) = (error.code().to_owned(), error.to_string());
-                outcome.left.push(LeftOut { device, code, text });
-            }
+            Err(left) => outcome.left.push(left),
         }
     }
     let word = match act {
         TokenAct::Forget => "forgot the push tokens of",
         TokenAct::TestPush => "sent test pushes to",
+        TokenAct::RenewSettings => "asked to fetch settings again:",
     };
     let named: Vec<String> = outcome.done.iter().map(ToString::to_string).collect();
     if !named.is_empty() {
@@ -150,7 +153,24 @@ pub(crate) async fn carry_out(state: &AdminState, act: TokenAct, devices: &[i64]
     Ok(outcome)
 }
 
-#[utoipa::path(post, path = "/push/tokens", operation_id = "push_tokens_act", tag = "Push", summary = "Forgets push tokens, or tests them.", request_body = ActBody, responses((status = 200, description = "What was done, and what was not and why.", body = Outcome), (status = 422, description = "")))]
+fn left_out(device: DeviceId) -> impl FnOnce(CommandError) -> LeftOut {
+    move |error| LeftOut { device, code: error.code().to_owned(), text: error.to_string() }
+}
+
+async fn renew(state: &AdminState, device: DeviceId) -> Result<(), LeftOut> {
+    let refused = |refusal: Refusal| LeftOut { device, code: refusal.code.to_string(), text: refusal.detail };
+    let username = show(state, device).await.map_err(refused)?.username;
+    match state.enrolments.ask_to_fetch(&username).await {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let text = "this phone was set up by hand and fetches no settings; change them at the phone";
+            Err(LeftOut { device, code: "set_up_by_hand".into(), text: text.into() })
+        }
+        Err(error) => Err(refused(error.into())),
+    }
+}
+
+#[utoipa::path(post, path = "/push/tokens", operation_id = "push_tokens_act", tag = "Push", summary = "Forgets push tokens, tests them, or marks their phones as needing their settings again.", request_body = ActBody, responses((status = 200, description = "What was done, and what was not and why.", body = Outcome), (status = 422, description = "")))]
 pub(crate) async fn act(State(state): State<AdminState>, Body(body): Body<ActBody>) -> Answer<Json<Outcome>> {
     Ok(Json(carry_out(&state, body.act, &body.devices).await?))
 }

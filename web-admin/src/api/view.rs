@@ -9,6 +9,7 @@ use push_module::{CredentialSummary, Obstacle, obstacle};
 use serde::Serialize;
 
 use crate::reach::honest;
+use crate::settings_again::{Mark, Marks};
 use crate::token::fingerprint;
 
 /// An extension with its devices.
@@ -21,8 +22,8 @@ pub(crate) struct DetailView {
 }
 
 impl DetailView {
-    pub(crate) fn new(detail: ExtensionDetail, credentials: &[CredentialSummary]) -> Self {
-        let view = |device| DeviceView::new(device, credentials);
+    pub(crate) fn new(detail: ExtensionDetail, credentials: &[CredentialSummary], marks: &Marks) -> Self {
+        let view = |device| DeviceView::new(device, credentials, marks);
         Self {
             line: detail.line,
             device_list: detail.device_list.into_iter().map(view).collect(),
@@ -46,6 +47,8 @@ pub(crate) struct DeviceView {
     wake_target: Option<TargetView>,
     push_policy: PushPolicy,
     last_wake: Option<LastWake>,
+    /// It is to fetch its settings again; `null` when it has what it needs.
+    needs_settings: Option<Mark>,
 }
 
 /// Record 1.
@@ -131,7 +134,8 @@ impl TargetView {
 }
 
 impl DeviceView {
-    pub(crate) fn new(device: DeviceSummary, credentials: &[CredentialSummary]) -> Self {
+    pub(crate) fn new(device: DeviceSummary, credentials: &[CredentialSummary], marks: &Marks) -> Self {
+        let needs_settings = marks.of(&device, credentials);
         let device = honest(device, credentials);
         let state = device.wake_state;
         Self {
@@ -147,6 +151,7 @@ impl DeviceView {
             wake_target: device.wake_target.map(|target| TargetView::new(target, state, credentials)),
             push_policy: device.push_policy,
             last_wake: device.last_wake,
+            needs_settings,
         }
     }
 }

@@ -23,6 +23,7 @@ fn facts(devices: Vec<DeviceSummary>) -> Facts {
         receivers: Vec::new(),
         public_url: "https://pbx.example.com".into(),
         unseen_days: 30,
+        marks: crate::settings_again::Marks::default(),
         now: UnixMillis(0),
     }
 }

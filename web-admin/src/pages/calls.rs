@@ -1,10 +1,12 @@
 //! `/calls`: the log, and one call's timeline in milliseconds.
 
+mod support_text;
+
 use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use pbx_core::model::{CallId, CallRecord, DeviceId, TimelineEntry};
+use pbx_core::model::{CallEnding, CallId, CallRecord, DeviceId, TimelineEntry};
 use pbx_core::store::call_log::CallFilter;
 use pbx_core::switchboard::command::{Command, CommandError};
 use serde::Deserialize;
@@ -27,6 +29,12 @@ const ON_A_PAGE: usize = 50;
 pub(crate) struct ListQuery {
     #[serde(default)]
     number: String,
+    #[serde(default)]
+    ending: String,
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    until: String,
     #[serde(default)]
     before: String,
 }
@@ -69,19 +77,55 @@ fn caller(call: &CallRecord) -> String {
 struct ListPage {
     layout: Layout,
     number: String,
+    /// Every ending: its code, its words, and whether it is wanted.
+    endings: Vec<(&'static str, Badge, bool)>,
+    from: String,
+    until: String,
+    /// Something is filtered.
+    filtered: bool,
+    first: String,
+    problem: String,
     calls: Vec<CallLine>,
     next: String,
     later: bool,
 }
 
 pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Query(query): Query<ListQuery>) -> Page {
-    let filter = CallFilter { search: query.number.trim().to_owned(), ..CallFilter::default() };
+    let (from, until) = (clock::start_of_day(&query.from, 0), clock::start_of_day(&query.until, 1));
+    let unread = |typed: &str, read: Option<_>| !typed.trim().is_empty() && read.is_none();
+    let problem = if unread(&query.from, from) || unread(&query.until, until) {
+        "A day is written as 2026-11-30; without one, calls of every day are shown."
+    } else {
+        ""
+    };
+    let filter = CallFilter {
+        search: query.number.trim().to_owned(),
+        ending: CallEnding::from_code(&query.ending),
+        from,
+        until,
+        ..CallFilter::default()
+    };
     let before = query.before.parse().ok().map(CallId);
     let (calls, next) = log_page(&state, &filter, before, ON_A_PAGE).await?;
-    let next = next.map(|call| format!("/calls?number={}&before={call}", percent_encode(&filter.search)));
+    let first = format!(
+        "/calls?number={}&ending={}&from={}&until={}",
+        percent_encode(&filter.search),
+        percent_encode(&query.ending),
+        percent_encode(&query.from),
+        percent_encode(&query.until)
+    );
+    let next = next.map(|call| format!("{first}&before={call}"));
+    let endings = CallEnding::ALL
+        .map(|ending| (ending.as_str(), words::ending(Some(ending), true), filter.ending == Some(ending)));
     Ok(render(&ListPage {
         layout: frame.layout("Calls", Menu::Calls),
+        filtered: filter != CallFilter::default(),
         number: filter.search,
+        endings: endings.to_vec(),
+        from: query.from,
+        until: query.until,
+        first,
+        problem: problem.to_owned(),
         calls: calls.into_iter().map(line).collect(),
         next: next.unwrap_or_default(),
         later: before.is_some(),
@@ -103,6 +147,8 @@ struct CallPage {
     /// Somebody answered but a side was not heard.
     one_way: &'static str,
     steps: Vec<StepLine>,
+    /// The same without numbers, names and addresses.
+    support: String,
 }
 
 struct StepLine {
@@ -119,6 +165,9 @@ pub(crate) async fn detail(State(state): State<AdminState>, frame: Frame, Path(i
     let (call, entries) = record(&state, CallId(id)).await?;
     let names = names(&state, &call, &entries).await;
     let named = |device: DeviceId| names.get(&device).cloned().unwrap_or_else(|| format!("Phone {device}"));
+    let told: Vec<(TimelineEntry, String)> =
+        entries.iter().map(|entry| (entry.clone(), entry.device.map(&named).unwrap_or_default())).collect();
+    let support = support_text::of(&call, &told, state.site.version);
     let mut before = call.started_at;
     let steps = entries.into_iter().map(|entry| {
         let offset = entry.at.0.saturating_sub(call.started_at.0);
@@ -146,6 +195,7 @@ pub(crate) async fn detail(State(state): State<AdminState>, frame: Frame, Path(i
         packets_from_callee: call.packets_from_callee,
         one_way: one_way(&call),
         steps,
+        support,
         line: line(call),
     }))
 }

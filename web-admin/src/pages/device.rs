@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
 use pbx_core::model::{DeviceId, PushPolicy, WakeKind};
 use pbx_core::switchboard::command::Command;
 
@@ -9,10 +10,11 @@ use serde::Deserialize;
 
 use super::confirm::Confirm;
 use super::extension::SwitchForm;
+use super::pairing;
 use super::{Page, go};
 use crate::api::devices::show;
 use crate::clock;
-use crate::error::render;
+use crate::error::{Refusal, render};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
 use crate::words::{self, Badge, When};
@@ -98,6 +100,22 @@ pub(crate) async fn confirm_shown(
         go(&format!("/devices/{id}/test-push"))
     } else {
         go(&format!("/push/help?symptom=only_this_device&device={id}"))
+    }
+}
+
+/// A QR code by which this phone fetches its settings again, with the account it has.
+pub(crate) async fn settings_link(State(state): State<AdminState>, frame: Frame, Path(id): Path<i64>) -> Page {
+    let device = show(&state, DeviceId(id)).await?;
+    pairing::issue_again(&state, &frame, &device).await
+}
+
+/// The same by mail.
+pub(crate) async fn settings_mail(State(state): State<AdminState>, Path(id): Path<i64>) -> Page {
+    let device = show(&state, DeviceId(id)).await?;
+    let ordered = state.mailer.settings_again(device.extension, &device.username).await?;
+    match ordered.skipped.into_iter().next() {
+        None => go(&format!("/mails?batch={}", ordered.batch)),
+        Some(skipped) => Err(Refusal::new(StatusCode::CONFLICT, "no_mail_address", skipped.why).into()),
     }
 }
 

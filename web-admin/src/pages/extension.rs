@@ -25,6 +25,7 @@ use crate::error::{Refusal, render};
 use crate::form::{Errors, Input};
 use crate::layout::{Frame, Layout, Menu};
 use crate::reach::honest;
+use crate::settings_again::Marks;
 use crate::state::AdminState;
 use crate::token::fingerprint;
 use crate::words::{self, Badge, When};
@@ -84,6 +85,13 @@ struct DeviceCard {
     wake: Option<WakeCard>,
     /// What its app says over the device API.
     app: Option<AppCard>,
+    /// Why it is to fetch its settings again, and what to do.
+    mark: Option<MarkCard>,
+}
+
+struct MarkCard {
+    text: String,
+    by_itself: bool,
 }
 
 struct AppCard {
@@ -186,8 +194,12 @@ fn wake_card(wake: LastWake, now: pbx_core::model::UnixMillis) -> WakeCard {
     }
 }
 
-fn device_card(device: DeviceSummary, credentials: &[CredentialSummary]) -> DeviceCard {
+fn device_card(device: DeviceSummary, credentials: &[CredentialSummary], marks: &Marks) -> DeviceCard {
     let now = clock::now();
+    let mark = marks.of(&device, credentials).map(|mark| MarkCard {
+        text: words::sentence(&format!("it needs its settings again: {}; {}", mark.text, mark.fix)),
+        by_itself: mark.by_itself,
+    });
     let device = honest(device, credentials);
     let state = words::wake(device.wake_state);
     DeviceCard {
@@ -203,6 +215,7 @@ fn device_card(device: DeviceSummary, credentials: &[CredentialSummary]) -> Devi
         strict: device.push_policy == PushPolicy::Rfc8599,
         wake: device.last_wake.map(|wake| wake_card(wake, now)),
         app: None,
+        mark,
     }
 }
 
@@ -272,6 +285,7 @@ async fn filled(
 ) -> Page {
     let credentials = state.push.list_credentials().await?;
     let apps = installations::views(state, Some(detail.line.extension.number)).await?;
+    let marks = Marks::load(state, Some(detail.line.extension.number)).await?;
     let extension = detail.line.extension;
     let mut links = state.enrolments.list(extension.number).await?;
     links.retain(|link| matches!(link.state, EnrolmentState::Issued | EnrolmentState::Claimed { .. }));
@@ -286,7 +300,7 @@ async fn filled(
         testable,
         mailable: extension.email.is_some(),
         devices: with_apps(
-            detail.device_list.into_iter().map(|device| device_card(device, &credentials)).collect(),
+            detail.device_list.into_iter().map(|device| device_card(device, &credentials, &marks)).collect(),
             apps,
         ),
         accounts: detail.accounts.iter().map(ToString::to_string).collect(),

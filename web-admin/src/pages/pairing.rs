@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::response::Response;
-use pbx_core::model::ExtensionNumber;
+use pbx_core::model::{DeviceSummary, ExtensionNumber};
 use provisioning::{Enrolment, EnrolmentError, EnrolmentState};
 use serde::Deserialize;
 
@@ -16,7 +16,7 @@ use crate::enrolment;
 use crate::error::{Refusal, render};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
-use crate::words::{Badge, When};
+use crate::words::{self, Badge, When};
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct IssueForm {
@@ -41,6 +41,8 @@ struct PairingPage {
     /// The QR code; empty when the link can no longer be shown.
     svg: String,
     url: String,
+    /// It is for a phone that is set up already.
+    again: bool,
 }
 
 fn shown(layout: Layout, place: Place, link: &Enrolment, (svg, url): (String, String)) -> Response {
@@ -58,6 +60,7 @@ fn shown(layout: Layout, place: Place, link: &Enrolment, (svg, url): (String, St
         expires: When::relative(link.expires_at, clock::now()),
         svg,
         url,
+        again: link.renews.is_some(),
     })
 }
 
@@ -93,6 +96,16 @@ pub(super) async fn issue_at(state: &AdminState, frame: &Frame, place: Place, fo
     let issued = state.enrolments.issue(place.number, &form.label, lifetime(None)).await?;
     let link = find(state, place.number, &issued.id.to_string()).await?;
     let layout = frame.layout(format!("Add a phone to {}", place.number), place.menu());
+    Ok(shown(layout, place, &link, (issued.svg.into_inner(), issued.url.into_inner())))
+}
+
+/// A code for a phone that is set up already: it fetches its settings again and keeps its account.
+pub(super) async fn issue_again(state: &AdminState, frame: &Frame, device: &DeviceSummary) -> Page {
+    let place = Place { number: device.extension, own: false };
+    let issued = state.enrolments.issue_again(place.number, &device.username, lifetime(None)).await?;
+    let link = find(state, place.number, &issued.id.to_string()).await?;
+    let name = words::device_name(&device.user_agent, device.id);
+    let layout = frame.layout(format!("Settings for {name} of {}", place.number), place.menu());
     Ok(shown(layout, place, &link, (issued.svg.into_inner(), issued.url.into_inner())))
 }
 

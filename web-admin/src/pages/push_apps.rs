@@ -8,7 +8,7 @@ use super::Page;
 use crate::advice;
 use crate::error::render;
 use crate::layout::{Frame, Layout, Menu};
-use crate::reach::{Row, Verdict, matrix};
+use crate::reach::{Row, Verdict, matrix, with_marks};
 use crate::state::AdminState;
 use crate::words::{self, Badge};
 
@@ -18,6 +18,17 @@ struct AppsPage {
     layout: Layout,
     tab: &'static str,
     rows: Vec<RowView>,
+    marked: Vec<MarkedView>,
+}
+
+/// A phone that is to fetch its settings again.
+struct MarkedView {
+    id: i64,
+    extension: String,
+    phone: String,
+    text: String,
+    fix: String,
+    by_itself: bool,
 }
 
 struct RowView {
@@ -53,7 +64,12 @@ fn view(row: Row) -> RowView {
         (Verdict::No, PushProvider::WebPush) => ("/push/webpush", "Enable Web Push"),
         (Verdict::Yes | Verdict::Untried | Verdict::Troubled, _) => ("/push", "Open the credential"),
     };
-    let counts = [(row.registered, "registered"), (row.switched_off, "switched off"), (row.token_gone, "token gone")];
+    let counts = [
+        (row.registered, "registered"),
+        (row.switched_off, "switched off"),
+        (row.token_gone, "token gone"),
+        (row.needs_settings, "to fetch settings again"),
+    ];
     let remarks: Vec<String> =
         counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
     RowView {
@@ -76,6 +92,16 @@ fn view(row: Row) -> RowView {
 
 pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page {
     let facts = advice::facts(&state).await?;
-    let rows = matrix(&facts.devices, &facts.credentials, &facts.health).into_iter().map(view).collect();
-    Ok(render(&AppsPage { layout: frame.layout("Push: apps", Menu::Push), tab: "apps", rows }))
+    let rows = matrix(&facts.devices, &facts.credentials, &facts.health);
+    let rows = with_marks(rows, &facts.devices, &facts.credentials, &facts.marks).into_iter().map(view).collect();
+    let marked = facts.marks.all(&facts.devices, &facts.credentials).into_iter().map(|marked| MarkedView {
+        id: marked.device.0,
+        extension: marked.extension.to_string(),
+        phone: marked.phone,
+        text: words::sentence(marked.mark.text),
+        fix: words::sentence(marked.mark.fix),
+        by_itself: marked.mark.by_itself,
+    });
+    let layout = frame.layout("Push: apps", Menu::Push);
+    Ok(render(&AppsPage { layout, tab: "apps", rows, marked: marked.collect() }))
 }

@@ -247,6 +247,7 @@ impl Order {
             match name.as_str() {
                 "act" if value == "forget" => order.act = Some(TokenAct::Forget),
                 "act" if value == "test_push" => order.act = Some(TokenAct::TestPush),
+                "act" if value == "renew_settings" => order.act = Some(TokenAct::RenewSettings),
                 "device" => order.devices.extend(value.parse::<i64>()),
                 // Only our own list: an address from outside would make an open redirect.
                 "back" if value.starts_with("/push/tokens?") => order.back = value,
@@ -283,6 +284,7 @@ pub(crate) async fn act(
         let done = match act {
             TokenAct::Forget => "tokens-forgotten",
             TokenAct::TestPush => "tokens-tested",
+            TokenAct::RenewSettings => "settings-asked",
         };
         return go(&order.back_with(done));
     }
@@ -315,10 +317,19 @@ fn confirm(frame: &Frame, act: TokenAct, order: &Order) -> Confirm {
             vec!["Each shows a notice. Revoked tokens and phones with push switched off are left out.".into()],
             "Send the test pushes",
         ),
+        TokenAct::RenewSettings => (
+            format!("Mark {count} as needing the settings again?"),
+            vec![
+                "The mark stands on their extension's page and under Push, Apps, with a QR code or mail by one click, until they fetch.".into(),
+                "Nothing changes for them before that.".into(),
+            ],
+            "Mark them",
+        ),
     };
     let name = match act {
         TokenAct::Forget => "forget",
         TokenAct::TestPush => "test_push",
+        TokenAct::RenewSettings => "renew_settings",
     };
     let named = [("act", name.to_owned()), ("sure", "yes".to_owned()), ("back", order.back.clone())];
     let devices = order.devices.iter().map(|id| ("device", id.to_string()));

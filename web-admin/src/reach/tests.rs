@@ -3,7 +3,7 @@ use push_module::{ApnsEnvironment, CredentialState};
 
 use super::*;
 
-fn credential(id: i64, provider: CredentialKind, apps: &[&str]) -> CredentialSummary {
+pub(crate) fn credential(id: i64, provider: CredentialKind, apps: &[&str]) -> CredentialSummary {
     CredentialSummary {
         id: CredentialId(id),
         provider,

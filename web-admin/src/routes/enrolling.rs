@@ -3,7 +3,7 @@
 use super::Routes;
 use crate::api::{device_app, enrolments, installations, mail as api_mail, phones as api_phones};
 use crate::headers::OPEN_LIMIT;
-use crate::pages::{mail, pairing, phones};
+use crate::pages::{bulk, device, mail, pairing, phone_list, phones};
 use crate::role::Need::{Change, Nothing, Secret, See};
 use crate::role::Scope::{Devices, Extensions, Settings};
 use crate::route::Route;
@@ -32,12 +32,16 @@ pub(super) fn pages() -> Routes {
             .get(Secret(Settings), mail::confirm_remove)
             .post(Secret(Settings), mail::remove),
         Route::at("/extensions/{number}/phones").post(Change(Extensions), phones::switch),
+        Route::at("/phones").get(See(Devices), phone_list::page).post(Change(Devices), phone_list::change),
+        Route::at("/extensions/bulk").post(Change(Extensions), bulk::extensions),
         Route::at("/devices/unseen").get(See(Devices), phones::unseen),
         Route::at("/devices/compare").get(See(Devices), phones::compare),
         Route::at("/mails").get(See(Extensions), mail::page).post(Change(Extensions), mail::order),
         Route::at("/mails/{id}/resend").post(Change(Extensions), mail::resend),
         Route::at("/extensions/{number}/links/{id}/replace").post(Change(Extensions), pairing::replace),
         Route::at("/extensions/{number}/mail").post(Change(Extensions), mail::order_one),
+        Route::at("/devices/{id}/settings-link").post(Change(Extensions), device::settings_link),
+        Route::at("/devices/{id}/settings-mail").post(Change(Extensions), device::settings_mail),
     ]
 }
 
@@ -45,6 +49,8 @@ pub(super) fn pages() -> Routes {
 pub(super) fn api() -> Routes {
     vec![
         Route::at("/enrolments/{id}/replace").post(Change(Extensions), enrolments::replace),
+        Route::at("/devices/{id}/enrolments").post(Change(Extensions), enrolments::issue_again),
+        Route::at("/devices/{id}/settings-mail").post(Change(Extensions), api_mail::settings_again),
         Route::at("/phones/switch").post(Change(Extensions), api_phones::switch),
         Route::at("/devices/unseen").get(See(Devices), api_phones::unseen),
         Route::at("/devices/compare").get(See(Devices), api_phones::compare),

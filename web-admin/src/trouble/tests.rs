@@ -49,6 +49,7 @@ fn facts() -> Facts {
         receivers: Vec::new(),
         public_url: String::new(),
         unseen_days: 30,
+        marks: crate::settings_again::Marks::default(),
         now: UnixMillis(0),
     }
 }

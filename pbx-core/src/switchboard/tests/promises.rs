@@ -37,7 +37,7 @@ fn the_provider_that_has_a_credential_is_named_and_another_is_not() {
 fn an_app_that_asks_for_web_push_gets_the_key_to_subscribe_with() {
     let mut world = World::new();
     let providers = vec![PushProvider::Apns, PushProvider::WebPush];
-    world.ask(Command::SetPushOffer(PushOffer { providers, vapid_key: Some("BCVx".into()) }));
+    world.ask(Command::SetPushOffer(PushOffer { providers, vapid_key: Some("BCVx".into()), ..PushOffer::default() }));
     let ask = |text: String| text.replace("pn-provider=apns", "pn-provider=webpush").replace("pn-prid", "pn-other");
     let ok = world.register_as(APP, ask);
     assert_eq!(lines(&ok, "Feature-Caps"), ["*;+sip.pns=\"webpush\";+sip.vapid=\"BCVx\""], "{ok}");
