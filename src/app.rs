@@ -171,6 +171,7 @@ impl App {
         let mut tasks = push_tasks;
         tasks.push(tokio::spawn(state.mailer().run(stopped(stopping.clone()))));
         tasks.push(tokio::spawn(web_admin::make_backups(backups.clone(), stopped(stopping.clone()))));
+        tasks.push(tokio::spawn(state.run_event_webhooks(stopped(stopping.clone()))));
         tasks.push(tokio::spawn(keep_wake_times(store.clone(), bound.counters.clone(), stopped(stopping.clone()))));
         tasks.push(tokio::spawn(tell_offer(offer, switchboard.clone(), stopping.clone())));
         tasks.extend(echo.map(|echo| tokio::spawn(until_stopped(echo.run(), stopped(stopping.clone())))));

@@ -21,6 +21,7 @@ mod desk_phone;
 mod device;
 mod diagnose;
 mod doctor;
+mod event_webhook;
 mod extension;
 mod failure;
 mod healthcheck;
@@ -39,6 +40,7 @@ mod serve;
 mod setup;
 mod setup_link;
 mod user;
+mod web_proxy;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -166,6 +168,12 @@ enum Command {
     /// Everything in one encrypted file, and the way back
     #[command(subcommand)]
     Backup(backup::BackupCommand),
+    /// Programs that are told what happens to calls and phones
+    #[command(subcommand)]
+    EventWebhook(event_webhook::EventWebhookCommand),
+    /// The proxy that pushes leave through, where a network lets nothing out otherwise
+    #[command(subcommand)]
+    WebProxy(web_proxy::WebProxyCommand),
     /// Who did what, and whether that log is as it was written
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -285,6 +293,8 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Registrations => ask(registrations::run(place.client()?)),
         Command::User(command) => ask(user::run(place.client()?, command)),
         Command::Backup(command) => ask(backup::run(&place, command)),
+        Command::EventWebhook(command) => ask(event_webhook::run(place.client()?, command)),
+        Command::WebProxy(command) => ask(web_proxy::run(place.client()?, command)),
         Command::Audit(command) => ask(audit::run(place.client()?, command)),
         Command::Blocklist(command) => ask(blocklist::run(place.client()?, command)),
         Command::Calls(args) => ask(calls::run(place.client()?, args)),

@@ -41,6 +41,8 @@ pub use apns_certificate::ApnsCertificate;
 #[cfg(feature = "providers")]
 pub use apns_key::ApnsKey;
 #[cfg(feature = "providers")]
+pub use endpoint::check_ca;
+#[cfg(feature = "providers")]
 pub(crate) use endpoint::roots;
 #[cfg(feature = "providers")]
 pub use endpoint::{ACROBITS_MEDIATOR, APNS_PRODUCTION, APNS_SANDBOX, BaseUrl, FCM_BASE, HMS_BASE, HMS_TOKEN};

@@ -1,24 +1,43 @@
 //! Whether this machine reaches its push providers, step by step: name, connection, TLS, HTTP/2.
 //!
 //! A push that fails says "no answer"; this says which box on the way is to blame. Each place is asked as a push asks it (the
-//! same names, ports, proxy settings and trusted roots), nothing is sent to it but a greeting, and every step has its own
-//! limit, so a check is over within half a minute whatever the network does.
+//! same names, ports, web proxy and trusted roots, by the same code: [`way`]), nothing is sent to it but a greeting, and
+//! every step has its own limit, so a check is over within half a minute whatever the network does.
 
+mod connector;
 mod firewall;
 mod probe;
 mod proxy;
 #[cfg(all(test, feature = "standin"))]
 mod tests;
 mod tls;
+mod tunnel;
+mod way;
 
 use std::time::Duration;
 
 use pbx_core::model::UnixMillis;
 use serde::Serialize;
 
+pub(crate) use connector::Connector;
 pub use firewall::{FIREWALL, FirewallRule, NO_LONGER_NEEDED, Where, firewall_text};
 pub(crate) use probe::probe;
-pub(crate) use proxy::ProxySettings;
+pub(crate) use proxy::{LiveProxy, ProxySettings};
+pub use proxy::{NewWebProxy, USUAL_PROXY_PORT, USUALLY_WITHOUT, WebProxyError, WebProxySetting};
+pub(crate) use tls::Securing;
+pub(crate) use way::WayError;
+
+/// What stands in the way, for somebody who runs an office and not a network: the same words on the page of the check and in what a
+/// push ends with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hindrance {
+    /// Stable.
+    pub(crate) code: &'static str,
+    /// What is wrong.
+    pub(crate) text: String,
+    /// What to do.
+    pub(crate) fix: String,
+}
 
 /// The limit of each step; a push gives up a connection sooner.
 pub const STEP_TIMEOUT: Duration = Duration::from_secs(5);

@@ -17,6 +17,7 @@ mod network;
 mod route;
 #[cfg(test)]
 mod tests;
+mod web_proxy;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,7 +34,7 @@ use crate::credential::{
     Details, NewCredential, Validated, validate,
 };
 use crate::delivery::{Refusal, Route};
-use crate::egress::NetworkCheck;
+use crate::egress::{LiveProxy, NetworkCheck};
 use clock::Clock;
 use driver::{CONTROLS, Control, Driver};
 use entry::Entry;
@@ -42,6 +43,7 @@ use kept::{KeptStore, Record};
 pub use crate::delivery::Circuit;
 pub use alarm::{Alarm, AlarmCode};
 pub use health::{Attempts, Ending, ProviderFailure, ProviderHealth};
+pub use web_proxy::SetWebProxyError;
 
 /// What the core tells the push side.
 #[derive(Debug, Clone)]
@@ -65,6 +67,9 @@ pub enum GatewayError {
 struct Shared {
     store: CredentialStore,
     kept_store: KeptStore,
+    web_proxy_store: Store,
+    /// How connections leave; every line has a share of it.
+    proxy: LiveProxy,
     clock: Clock,
     entries: RwLock<BTreeMap<CredentialId, Arc<Entry>>>,
     /// What came of every attempt, by kind of credential; also of those that were removed.
@@ -161,12 +166,14 @@ impl Gateway {
         requests: mpsc::Receiver<GatewayInput>,
         reports: mpsc::Sender<WakeReport>,
     ) -> Result<(Self, JoinHandle<()>), GatewayError> {
+        let proxy = LiveProxy::new(web_proxy::in_force(&store).await?);
+        let web_proxy_store = store.clone();
         let (kept_store, store) = (KeptStore::new(store.clone()), CredentialStore::new(store));
         let kept = kept_store.load().await?;
         let clock = Clock::start();
         let mut entries = BTreeMap::new();
         for loaded in store.load().await? {
-            let entry = Entry::new(&clock, loaded);
+            let entry = Entry::new(&clock, &proxy, loaded);
             if let Some(record) = kept.get(&kept::of_credential(entry.id)) {
                 entry.board().restore(record);
             }
@@ -174,7 +181,8 @@ impl Gateway {
         }
         let entries = RwLock::new(entries);
         let (attempts, network, offer) = (Mutex::new(kept::totals(&kept)), Mutex::default(), watch::Sender::default());
-        let shared = Arc::new(Shared { store, kept_store, clock, entries, attempts, network, offer });
+        let shared =
+            Arc::new(Shared { store, kept_store, web_proxy_store, proxy, clock, entries, attempts, network, offer });
         shared.announce_offer();
         let (controls, received) = mpsc::channel(CONTROLS);
         let driver = Driver::new(Arc::clone(&shared), (requests, reports, received), kept);
@@ -186,7 +194,7 @@ impl Gateway {
         let now = self.shared.clock.now().wall;
         let new = self.validated(new, now).await?;
         let stored = self.shared.store.insert(new, now).await?;
-        let entry = Arc::new(Entry::new(&self.shared.clock, stored));
+        let entry = Arc::new(Entry::new(&self.shared.clock, &self.shared.proxy, stored));
         self.shared.put(Arc::clone(&entry));
         self.tell(Control::Added(entry.id)).await?;
         tracing::info!(id = %entry.id, provider = %entry.details.kind(), label = %entry.label, "push credential added");

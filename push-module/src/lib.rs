@@ -28,10 +28,17 @@ pub use credential::{
 };
 #[cfg(feature = "providers")]
 pub use egress::{
-    EgressPlace, EgressResult, EgressStep, FIREWALL, FirewallRule, NO_LONGER_NEEDED, NetworkCheck, StepResult, Where,
-    firewall_text,
+    EgressPlace, EgressResult, EgressStep, FIREWALL, FirewallRule, NO_LONGER_NEEDED, NetworkCheck, NewWebProxy,
+    StepResult, USUAL_PROXY_PORT, USUALLY_WITHOUT, WebProxyError, WebProxySetting, Where, firewall_text,
 };
 #[cfg(feature = "providers")]
 pub use gateway::{
     Alarm, AlarmCode, Attempts, Circuit, Ending, Gateway, GatewayError, GatewayInput, ProviderFailure, ProviderHealth,
+    SetWebProxyError,
 };
+#[cfg(feature = "providers")]
+pub use provider::client::{HttpClient, HttpError};
+#[cfg(feature = "providers")]
+pub use provider::webhook::post_signed;
+#[cfg(feature = "providers")]
+pub use provider::{Reply, SendError};

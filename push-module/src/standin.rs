@@ -6,11 +6,13 @@
 
 mod acrobits;
 mod apns;
+mod events;
 mod fcm;
 mod hms;
 mod jwt;
 mod key;
 mod peer;
+mod proxy;
 mod push;
 mod serve;
 #[cfg(test)]
@@ -21,10 +23,12 @@ mod webpush;
 
 pub use acrobits::{AcrobitsFault, AcrobitsRequest, AcrobitsStandin};
 pub use apns::{ApnsFault, ApnsRequest, ApnsStandin, CertificateKind, TestCertificate};
+pub use events::{EventReceiver, ReceivedEvent, ReceiverFault};
 pub use fcm::{FcmFault, FcmRequest, FcmStandin};
 pub use hms::{HmsFault, HmsRequest, HmsStandin};
 pub use key::{TestApnsKey, TestServiceAccount};
 pub use peer::{FaultyPeer, PeerAnswer, PeerFault};
+pub use proxy::{ProxyFault, ProxyRequest, ProxyStandin};
 pub use push::{AcceptedPush, AnyToken, StandinError, Target};
 pub use webhook::{WebhookFault, WebhookRequest, WebhookStandin};
 pub use webpush::{WebPushFault, WebPushRequest, WebPushStandin};

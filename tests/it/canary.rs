@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use nightbell::phone::{Phone, Transport};
 use push_module::standin::ApnsStandin;
 use reqwest::{Client, StatusCode, redirect};
@@ -18,6 +20,7 @@ const WRONG_PASSWORD: &str = "canary-wrong-otter-marble";
 const SIP_SECRET: &str = "canary-sip-secret-101";
 const PUSH_TOKEN: &str = "canarypushtoken0123456789";
 const MAIL_PASSWORD: &str = "canary-mail-password-77";
+const PROXY_PASSWORD: &str = "canary-web-proxy-password-31";
 /// 32 bytes in base64.
 const RELAY_SECRET: &str = "Y2FuYXJ5LXJlbGF5LXNlY3JldC0wMTIzNDU2Nzg5YWI=";
 
@@ -154,6 +157,16 @@ async fn fill(here: &Installation, web: &mut Web, secrets: &mut Secrets) {
     let mail = json!({ "host": "127.0.0.1", "port": 9, "username": "mailer", "password": MAIL_PASSWORD,
         "from_address": "pbx@example.com" });
     api(here, "PUT", "/mail/account", mail).await;
+    secrets.put("the web proxy's password", PROXY_PASSWORD);
+    secrets.put("the web proxy's password in Basic", BASE64.encode(format!("nightbell:{PROXY_PASSWORD}")));
+    // Nobody listens there; the stand-ins of this test are on this machine, which is reached without it.
+    let proxy = json!({ "host": "127.0.0.1", "port": 9, "username": "nightbell", "password": PROXY_PASSWORD });
+    api(here, "PUT", "/web-proxy", proxy).await;
+    let told = json!({ "url": "https://127.0.0.1:9/told", "events": ["call.ended"], "allow_private": true });
+    let told = api(here, "POST", "/event-webhooks", told).await;
+    secrets.put("an event webhook's secret", told["secret"].as_str().unwrap().trim_start_matches("whsec_"));
+    let renewed = api(here, "POST", "/event-webhooks/1/secret", json!({})).await;
+    secrets.put("its next secret", renewed["secret"].as_str().unwrap().trim_start_matches("whsec_"));
     secrets.put("a push token", PUSH_TOKEN);
     let phone = Phone::builder(here.tcp)
         .extension("101")
@@ -193,6 +206,10 @@ const PAGES: &[&str] = &[
     "/calls",
     "/settings",
     "/settings/mail",
+    "/settings/web-proxy",
+    "/event-webhooks",
+    "/event-webhooks/1",
+    "/push/network",
     "/mails",
     "/security",
     "/system",
@@ -219,6 +236,10 @@ const API: &[&str] = &[
     "/blocklist",
     "/settings",
     "/mail/account",
+    "/web-proxy",
+    "/event-webhooks",
+    "/event-webhooks/1/deliveries",
+    "/push/network-check",
     "/mails",
     "/status",
     "/doctor",

@@ -32,6 +32,8 @@ mod digest_rules;
 #[cfg(test)]
 mod enrolling;
 #[cfg(test)]
+mod event_webhooks;
+#[cfg(test)]
 mod first_run;
 #[cfg(test)]
 mod guarantees;

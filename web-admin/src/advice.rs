@@ -16,6 +16,7 @@ use crate::backups::{self, Outcome, Policy};
 use crate::clock;
 use crate::diagnosis;
 use crate::error::Refusal;
+use crate::event_webhooks::{self, Receiver};
 use crate::hygiene;
 use crate::settings_again::{self, Marks};
 use crate::state::AdminState;
@@ -30,6 +31,9 @@ const PAGE: usize = 500;
 const MANY_UNSEEN: usize = 3;
 /// Time left on a certificate at which the admin should act.
 const CERTIFICATE_SOON: Duration = Duration::from_secs(14 * 86_400);
+
+/// A receiver of events that was down for less is being restarted.
+const FAILING_SHOWN: Duration = Duration::from_secs(15 * 60);
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
@@ -102,6 +106,7 @@ impl Finding {
             "/push/fcm" => "Add the account",
             "/system" => "Open System",
             "/system/backups" => "Open Backups",
+            "/event-webhooks" => "Open Event webhooks",
             _ => "Open",
         }
     }
@@ -114,6 +119,7 @@ pub(crate) struct Facts {
     pub(crate) health: Vec<ProviderHealth>,
     pub(crate) devices: Vec<DeviceSummary>,
     pub(crate) certificate: CertificateInfo,
+    pub(crate) receivers: Vec<Receiver>,
     pub(crate) public_url: String,
     /// When backups are made, and whether there is a passphrase for them.
     pub(crate) backups: (Policy, bool),
@@ -146,6 +152,7 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
         health: state.push.health(),
         devices: found,
         certificate: site.certificate.info(),
+        receivers: event_webhooks::store::list(&state.store).await?,
         public_url: site.public_url.clone(),
         backups: state.backups.policy().await?,
         last_backup: state.backups.outcome().await?,
@@ -165,8 +172,37 @@ pub(crate) fn findings(facts: &Facts) -> Vec<Finding> {
     settings_again(facts, &mut findings);
     certificate(facts, &mut findings);
     findings.extend(backup(facts));
+    receivers(facts, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings
+}
+
+fn receivers(facts: &Facts, findings: &mut Vec<Finding>) {
+    for receiver in &facts.receivers {
+        let name = &receiver.name;
+        if !receiver.enabled && !receiver.disabled_why.is_empty() {
+            findings.push(Finding::new(
+                Level::Fail,
+                "event_webhook_disabled",
+                format!("The event webhook “{name}” was switched off: {}.", receiver.disabled_why),
+                "Mend the receiver, then switch the event webhook on again.",
+                "/event-webhooks",
+            ));
+        } else if receiver.enabled
+            && let Some(since) = receiver.failing_since.filter(|since| facts.now.since(*since) >= FAILING_SHOWN)
+        {
+            findings.push(Finding::new(
+                Level::Warn,
+                "event_webhook_failing",
+                format!(
+                    "The event webhook “{name}” has taken nothing for {}.",
+                    clock::span(u64::try_from(facts.now.since(since).as_millis()).unwrap_or(u64::MAX))
+                ),
+                "Look at its last events and send a test.",
+                "/event-webhooks",
+            ));
+        }
+    }
 }
 
 /// The worst level of a list.

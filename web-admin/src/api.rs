@@ -14,6 +14,7 @@ pub(crate) mod desk_phones;
 pub(crate) mod device_app;
 pub(crate) mod devices;
 pub(crate) mod enrolments;
+pub(crate) mod event_webhooks;
 pub(crate) mod events;
 pub(crate) mod extensions;
 pub(crate) mod idempotency;
@@ -33,6 +34,7 @@ pub(crate) mod tokens;
 pub(crate) mod trouble;
 pub(crate) mod users;
 pub(crate) mod view;
+pub(crate) mod web_proxy;
 
 use crate::error::Problem;
 

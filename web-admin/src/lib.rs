@@ -19,6 +19,7 @@ mod diagnosis;
 mod enrolment;
 mod error;
 mod event_log;
+mod event_webhooks;
 mod events;
 mod form;
 mod headers;

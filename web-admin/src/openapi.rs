@@ -18,6 +18,7 @@ use utoipa::{Modify, OpenApi};
 use crate::api;
 use crate::error::ProblemBody;
 use crate::error::code;
+use crate::event_webhooks::{described, event};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,7 +26,10 @@ use crate::error::code;
         session or an API token) and at the Unix socket `admin.sock`, where whoever can open it is the owner. Instants are Unix \
         milliseconds; fields that do not exist are refused; saved means live."),
     servers((url = "/api/v1")),
-    components(schemas(ProblemBody<'_>, crate::event_log::LoggedEvent)),
+    components(schemas(
+        ProblemBody<'_>, crate::event_log::LoggedEvent, event::CallData, event::CallerData, event::DeviceData, event::AlarmData,
+        event::TestData,
+    )),
     modifiers(&Usual),
     paths(
         openapi,
@@ -53,6 +57,10 @@ use crate::error::code;
         api::log::lines, api::log::level, api::log::put_level,
         api::backups::list, api::backups::make, api::backups::download, api::backups::upload, api::backups::remove,
         api::backups::verify, api::backups::restore, api::backups::policy, api::backups::put_policy,
+        api::event_webhooks::list, api::event_webhooks::add, api::event_webhooks::get, api::event_webhooks::change,
+        api::event_webhooks::remove, api::event_webhooks::rotate, api::event_webhooks::test,
+        api::event_webhooks::deliveries,
+        api::web_proxy::get, api::web_proxy::put, api::web_proxy::remove,
         api::me::get, api::me::calls, api::me::call, api::me::enrolments, api::me::issue, api::me::revoke,
         api::me::test_push,
         api::audit::list, api::audit::verify, api::audit::export,
@@ -85,6 +93,7 @@ struct Usual;
 impl Modify for Usual {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         document.info.version = env!("CARGO_PKG_VERSION").into();
+        document.webhooks = Some(described::webhooks());
         let said = document.info.description.take().unwrap_or_default();
         document.info.description = Some(format!("{said}\n\n## Codes of refusals\n\n{}", code::table()));
         if let Some(components) = &mut document.components {

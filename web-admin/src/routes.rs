@@ -35,6 +35,7 @@ use crate::{assets, events, openapi, session};
 mod desk_phones;
 mod enrolling;
 mod first_run;
+mod outbound;
 mod operations;
 
 type Routes = Vec<Route>;
@@ -175,6 +176,7 @@ fn people() -> Routes {
     ]
     .into_iter()
     .chain(enrolling::pages())
+    .chain(outbound::pages())
     .chain(desk_phones::pages())
     .chain(first_run::pages())
     .collect()
@@ -248,6 +250,7 @@ pub(crate) fn api() -> Routes {
     ]
     .into_iter()
     .chain(enrolling::api())
+    .chain(outbound::api())
     .chain(desk_phones::api())
     .chain(operations::api())
     .collect()

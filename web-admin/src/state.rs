@@ -15,6 +15,7 @@ use crate::audit::store::Entry;
 use crate::backups::Backups;
 use crate::event_log::EventLog;
 use crate::log::LogDoor;
+use crate::event_webhooks::EventWebhooks;
 use crate::password::Passwords;
 use crate::place::LivePlace;
 use crate::second_factor::Waiting;
@@ -83,6 +84,7 @@ pub struct AdminState {
     pub(crate) event_log: EventLog,
     pub(crate) in_progress: InProgress,
     pub(crate) backups: Backups,
+    pub(crate) event_webhooks: EventWebhooks,
 }
 
 impl std::fmt::Debug for AdminState {
@@ -125,6 +127,7 @@ impl AdminState {
             event_log,
             in_progress: InProgress::default(),
             backups,
+            event_webhooks: EventWebhooks::default(),
         }
     }
 }
@@ -155,6 +158,12 @@ impl AdminState {
             detail: format!("made {} by {}", made.exact, note.made_by),
         };
         self.audit.record(&self.store, entry).await;
+    /// Tells event webhooks what happens until `stopped`; to be spawned by the wiring.
+    pub fn run_event_webhooks(
+        &self,
+        stopped: impl Future<Output = ()> + Send + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        crate::event_webhooks::run(self.clone(), stopped)
     }
 
     /// Mails; its `run` is to be spawned by the wiring.

@@ -9,6 +9,7 @@ mod audit;
 mod backups;
 mod contract;
 mod desk_phones;
+mod event_webhooks;
 mod events;
 mod first_run;
 mod idempotency;
@@ -24,6 +25,7 @@ mod setup_file;
 mod signing_in;
 mod tokens;
 mod users;
+mod web_proxy;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};

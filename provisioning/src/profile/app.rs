@@ -20,17 +20,19 @@ pub struct AppPush {
     /// For how long a caller hears ringing, so for how long a wake is worth anything.
     pub ring_seconds: u32,
     /// Apple's push service; `None` while no key is there.
-    pub apns: Option<AppleApps>,
+    pub apns: Option<NamedApps>,
     /// Firebase; `None` while no service account is there.
     pub fcm: Option<Vec<FirebaseSender>>,
+    /// Huawei's Push Kit; `None` while no app of it is there.
+    pub hms: Option<NamedApps>,
     /// Web Push; `None` while it is not enabled.
     pub webpush: Option<WebPushKey>,
 }
 
-/// Which apps can be woken through Apple.
+/// Which apps can be woken through Apple or Huawei.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AppleApps {
-    /// Bundle ids; empty for any.
+pub struct NamedApps {
+    /// Bundle ids (Apple; empty for any) or app ids of AppGallery Connect (Huawei).
     pub app_ids: Vec<String>,
 }
 
@@ -126,11 +128,12 @@ mod tests {
     fn the_profile_is_as_the_golden_file_says_and_holds_no_secret() {
         let push = AppPush {
             ring_seconds: 30,
-            apns: Some(AppleApps { app_ids: vec!["com.example.nightbell".into()] }),
+            apns: Some(NamedApps { app_ids: vec!["com.example.nightbell".into()] }),
             fcm: Some(vec![FirebaseSender {
                 project_id: "nightbell-1".into(),
                 sender_id: Some("123456789012".into()),
             }]),
+            hms: Some(NamedApps { app_ids: vec!["104567890".into()] }),
             webpush: Some(WebPushKey { public_key: "BKey".into() }),
         };
         let (value, revision) = body(&sample(), INSTANCE, &push, "https://pbx.example.com");

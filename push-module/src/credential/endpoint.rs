@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use reqwest::{Certificate, Url};
+use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::CredentialError;
 use super::apns_key::shortened;
@@ -124,7 +125,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Validates additional roots; empty means none.
-pub(super) fn check_ca(pem: Option<&str>) -> Result<Option<String>, CredentialError> {
+pub fn check_ca(pem: Option<&str>) -> Result<Option<String>, CredentialError> {
     let Some(pem) = pem.map(str::trim).filter(|pem| !pem.is_empty()) else { return Ok(None) };
     let bad = |problem: &str| CredentialError::BadCa { problem: problem.to_owned() };
     if pem.len() > CA_BYTES {
@@ -141,15 +142,14 @@ pub(super) fn check_ca(pem: Option<&str>) -> Result<Option<String>, CredentialEr
 }
 
 /// The certificates of a validated PEM text.
-pub(crate) fn roots(pem: &str) -> Result<Vec<Certificate>, String> {
-    use rustls::pki_types::CertificateDer;
+pub(crate) fn roots(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     use rustls::pki_types::pem::PemObject as _;
     let mut store = rustls::RootCertStore::empty();
     let mut found = Vec::new();
     for der in CertificateDer::pem_slice_iter(pem.as_bytes()) {
         let der = der.map_err(|_| "it was cut or changed when copied".to_owned())?;
         store.add(der.clone()).map_err(|_| "a certificate in it is damaged".to_owned())?;
-        found.push(Certificate::from_der(&der).map_err(|_| "a certificate in it is damaged".to_owned())?);
+        found.push(der);
     }
     if found.is_empty() {
         return Err("no certificate is in it".to_owned());

@@ -1,7 +1,7 @@
 //! What the firewall admin is asked for, with today's hosts and ports; docs/firewall.md is the same list with the reasons.
 //!
 //! Sources: Apple, “Use Apple products on enterprise networks” and “Sending notification requests to APNs”; Google, “Firebase
-//! Cloud Messaging: network configuration”.
+//! Cloud Messaging: network configuration”; Huawei, “Push Kit: sending messages” and “NetEco: addresses for message push”.
 
 use std::fmt::Write as _;
 
@@ -76,6 +76,12 @@ pub const FIREWALL: &[FirewallRule] = &[
     },
     FirewallRule {
         from: Where::Server,
+        to: "push-api.cloud.huawei.com and oauth-login.cloud.huawei.com",
+        ports: "TCP 443",
+        why: "wakes Huawei phones and signs in for that; only if a Huawei app is added",
+    },
+    FirewallRule {
+        from: Where::Server,
         to: "your push relays",
         ports: "TCP 443",
         why: "only if you added one under Push",
@@ -109,6 +115,12 @@ pub const FIREWALL: &[FirewallRule] = &[
         to: "mtalk.google.com",
         ports: "TCP 5228 to 5230 and 443",
         why: "Android phones hear pushes over it; the firewall must keep idle connections for 30 minutes",
+    },
+    FirewallRule {
+        from: Where::Phone,
+        to: "names below hicloud.com, dbankcloud.com and dbankcloud.cn",
+        ports: "TCP 443; the firewall's log shows whether a phone wants more",
+        why: "Huawei phones hear pushes over it; Huawei publishes no list, so these are the names in its SDK's settings, not verified with a phone",
     },
     FirewallRule {
         from: Where::ToServer,

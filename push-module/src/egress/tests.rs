@@ -1,9 +1,10 @@
+use pbx_core::model::{Redacted, UnixMillis};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::standin::{ApnsStandin, FcmStandin};
+use crate::standin::{ApnsStandin, FcmStandin, ProxyFault, ProxyStandin};
 
 fn place(port: u16, needs_http2: bool, extra_ca_pem: Option<&str>) -> EgressPlace {
     EgressPlace {
@@ -107,4 +108,37 @@ async fn a_proxy_that_takes_http2_apart_is_found_out() {
     let steps = asked(&place(port, true, Some(&pem))).await;
     assert_eq!(failed(&steps).0, "no_http2", "{steps:?}");
     assert!(server.await.unwrap());
+}
+
+#[tokio::test]
+async fn a_name_that_a_phone_gave_goes_to_the_proxy_as_the_address_that_was_judged() {
+    use super::way::{Limit, Way};
+    use crate::provider::guard::{Blocked, Guard};
+    let proxy = ProxyStandin::start(None).await.unwrap();
+    proxy.script(ProxyFault::Answer(403), 10);
+    let new = NewWebProxy {
+        host: "127.0.0.1".to_owned(),
+        port: Some(proxy.address().port()),
+        username: String::new(),
+        password: None,
+        without: Some(Vec::new()),
+    };
+    let (setting, _) = new.checked(None, UnixMillis(1)).unwrap();
+    let proxies = ProxySettings::of_setting(&setting, &Redacted::default());
+    let (guard, securing) = (Guard::new(&[]), Securing::new(None, None, false).unwrap());
+    // The resolver reads numbers in every form; it is the one name server that is there without a network.
+    for (host, blocked) in
+        [("0x08080808", None), ("0x7f000001", Some(Blocked::Loopback)), ("0x0a000001", Some(Blocked::NotPublic))]
+    {
+        let limit = Limit::Each(STEP_TIMEOUT);
+        let way =
+            Way { host, port: 443, plain: false, proxies: &proxies, guard: Some(&guard), securing: &securing, limit };
+        let error = way.walk(&mut |_| {}).await.unwrap_err();
+        match blocked {
+            Some(blocked) => assert_eq!(error, WayError::Blocked(blocked), "{host}"),
+            None => assert!(matches!(error, WayError::Hindered(it) if it.code == "proxy_forbidden"), "{host}"),
+        }
+    }
+    let asked: Vec<String> = proxy.requests().into_iter().map(|it| it.target).collect();
+    assert_eq!(asked, ["8.8.8.8:443"]);
 }

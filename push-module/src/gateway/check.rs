@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use pbx_core::model::{Environment, Now, UnixMillis, Verdict, WakeId};
 
-use super::line::{Line, age, apns_base};
+use super::line::{BearerService, Line, age, apns_base};
 use crate::credential::{ApnsCertificateDetails, BaseUrl, CheckOutcome, KeptToken, TOKEN_SECONDS};
 use crate::delivery::{Answer, KEY_ENVIRONMENT};
-use crate::provider::fcm::AccessError;
-use crate::provider::gate::Gate;
-use crate::provider::{SendError, acrobits, apns, fcm, hms, webhook};
+use crate::provider::access::AccessError;
+use crate::provider::{SendError, acrobits, apns, webhook};
 
 /// Apps of one key that are checked; more than a few share one answer anyway.
 const TOPICS: usize = 5;
@@ -49,18 +48,19 @@ pub(super) async fn check(line: &Line, id: WakeId, now: Now) -> Checked {
         };
         return Checked { outcome, minted: None };
     }
-    match (line.apns_parts(now.wall), line.fcm_parts()) {
+    match (line.apns_parts(now.wall), line.bearer_service()) {
         (Some(Ok(parts)), _) => {
             let minted = parts.minted.clone();
             let findings = check_apns(line, &of_key(&parts), id, now.wall).await;
             Checked { outcome: apns_outcome(&findings, now.wall), minted }
         }
         (Some(Err(answer)), _) => Checked { outcome: outcome_of(&bad(&answer), APPLE_GOOD, now.wall), minted: None },
-        (None, Some(_)) => {
-            Checked { outcome: outcome_of(&check_fcm(line, now.wall).await, GOOGLE_GOOD, now.wall), minted: None }
-        }
-        (None, None) if line.hms_parts().is_some() => {
-            Checked { outcome: outcome_of(&check_hms(line, now.wall).await, HUAWEI_GOOD, now.wall), minted: None }
+        (None, Some(service)) => {
+            let good = match service {
+                BearerService::Google(..) => GOOGLE_GOOD,
+                BearerService::Huawei(..) => HUAWEI_GOOD,
+            };
+            Checked { outcome: outcome_of(&check_bearer(line, service, now.wall).await, good, now.wall), minted: None }
         }
         (None, None) if line.vapid_parts().is_some() => {
             Checked { outcome: outcome_of(&check_web_push(line, now.wall), KEY_GOOD, now.wall), minted: None }
@@ -123,7 +123,7 @@ async fn check_apns(line: &Line, asked: &Asked<'_>, id: WakeId, now: UnixMillis)
             let base = apns_base(asked.urls, *environment);
             let bearer = asked.bearer.map(|it| &it.token);
             let age = asked.bearer.map_or(Duration::ZERO, |it| age(it.issued_at, now));
-            let finding = match apns::send((&client, &Gate::default()), base, message, bearer).await {
+            let finding = match apns::send(&client, base, message, bearer).await {
                 Err(error) => unreachable(error),
                 Ok(reply) => {
                     let answer = apns::classify(&reply, *environment, age);
@@ -183,55 +183,23 @@ fn apns_outcome(findings: &[(Environment, Finding)], at: UnixMillis) -> CheckOut
     }
 }
 
-async fn check_fcm(line: &Line, now: UnixMillis) -> Finding {
-    let Some((account, details)) = line.fcm_parts() else {
-        return Finding::Bad { code: "unreadable".to_owned(), text: "upload it again".to_owned() };
-    };
+async fn check_bearer(line: &Line, service: &BearerService, now: UnixMillis) -> Finding {
     let client = match line.new_client() {
         Ok(client) => client,
         Err(error) => return unreachable(error),
     };
-    let access = match fcm::fetch_access(&client, account, now).await {
+    let access = match service.fetch(&client, now).await {
         Ok(access) => access,
         Err(AccessError::Refused(answer)) => return bad(&answer),
         Err(AccessError::Unreachable(error)) => return unreachable(error),
     };
-    let Ok(message) = fcm::build_check() else {
+    let Ok(message) = service.build_check() else {
         return Finding::Bad { code: "push_unbuildable".to_owned(), text: "please report this".to_owned() };
     };
-    match fcm::send((&client, &Gate::default()), &details.base_url, account.project_id(), message, &access.token).await
-    {
+    match service.send(&client, message, &access.token).await {
         Err(error) => unreachable(error),
         Ok(reply) => {
-            let answer = fcm::classify(&reply);
-            match &answer.verdict {
-                Verdict::Accepted | Verdict::TokenGone { .. } | Verdict::TokenWrong { .. } => Finding::Good,
-                Verdict::Misconfigured { .. } | Verdict::RetryAfter { .. } | Verdict::Refused { .. } => bad(&answer),
-            }
-        }
-    }
-}
-
-async fn check_hms(line: &Line, now: UnixMillis) -> Finding {
-    let Some((app, details)) = line.hms_parts() else {
-        return Finding::Bad { code: "unreadable".to_owned(), text: "add it again".to_owned() };
-    };
-    let client = match line.new_client() {
-        Ok(client) => client,
-        Err(error) => return unreachable(error),
-    };
-    let access = match hms::fetch_access(&client, app, &details.token_url, now).await {
-        Ok(access) => access,
-        Err(AccessError::Refused(answer)) => return bad(&answer),
-        Err(AccessError::Unreachable(error)) => return unreachable(error),
-    };
-    let Ok(message) = hms::build_check() else {
-        return Finding::Bad { code: "push_unbuildable".to_owned(), text: "please report this".to_owned() };
-    };
-    match hms::send(&client, &details.base_url, app.app_id(), message, &access.token).await {
-        Err(error) => unreachable(error),
-        Ok(reply) => {
-            let answer = hms::classify(&reply);
+            let answer = service.classify(&reply);
             match &answer.verdict {
                 Verdict::Accepted | Verdict::TokenGone { .. } | Verdict::TokenWrong { .. } => Finding::Good,
                 Verdict::Misconfigured { .. } | Verdict::RetryAfter { .. } | Verdict::Refused { .. } => bad(&answer),

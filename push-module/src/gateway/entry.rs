@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::health::{Ending, ProviderHealth};
 use super::line::Line;
 use crate::credential::{Candidate, CredentialError, CredentialId, CredentialSummary, Details, Loaded, is_refused};
+use crate::egress::LiveProxy;
 
 /// One credential in use.
 #[derive(Debug)]
@@ -27,8 +28,8 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(shared: &Clock, loaded: Loaded) -> Self {
-        let line = Line::new(&loaded, shared.now());
+    pub(super) fn new(shared: &Clock, proxy: &LiveProxy, loaded: Loaded) -> Self {
+        let line = Line::new(&loaded, proxy, shared.now());
         let mut board = Board::new(loaded.last_check);
         if line.is_none() {
             let error = CredentialError::Unreadable { label: loaded.label.clone() };

@@ -3,6 +3,7 @@
 mod attempt;
 #[cfg(all(test, feature = "standin"))]
 mod backdate;
+mod bearer;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,20 +12,18 @@ use std::time::Duration;
 use pbx_core::model::{Moment, Now, Redacted, UnixMillis, Verdict};
 use tokio::sync::Mutex as AsyncMutex;
 
-use attempt::{
-    Source, access_token, provider_token, push_apple, push_by_certificate, push_google, push_huawei, push_web,
-};
+use attempt::{access_token, provider_token, push_apple, push_by_bearer, push_by_certificate, push_web};
+pub(super) use bearer::BearerService;
 
 use super::door::Door;
 use crate::credential::{
-    AcrobitsDetails, ApnsCertificateDetails, ApnsDetails, ApnsKey, BaseUrl, CredentialKind, Details, FcmAccount,
-    FcmDetails, HmsApp, HmsDetails, KeptToken, Key, Loaded, VapidKey, VapidToken, WebPushDetails, WebhookDetails,
-    WebhookKey,
+    AcrobitsDetails, ApnsCertificateDetails, ApnsDetails, ApnsKey, BaseUrl, CredentialKind, Details, KeptToken, Key,
+    Loaded, VapidKey, VapidToken, WebPushDetails, WebhookDetails, WebhookKey,
 };
 use crate::delivery::{Answer, Attempt, Connection, Outcome, Refusal, SENDING};
-use crate::provider::client::{Protocol, build};
-use crate::provider::fcm::{AccessError, AccessToken};
-use crate::provider::gate::Gate;
+use crate::egress::LiveProxy;
+use crate::provider::access::{AccessError, AccessToken};
+use crate::provider::client::{HttpClient, Protocol};
 use crate::provider::guard::Guard;
 use crate::provider::token::{AccessStep, access_step};
 use crate::provider::{Reply, SendError, acrobits, webhook};
@@ -52,15 +51,10 @@ pub(super) const fn slots(kind: CredentialKind) -> usize {
 #[derive(Debug)]
 struct Client {
     made_at: Moment,
-    client: Result<reqwest::Client, String>,
+    /// Which way its connections took, by the number of the proxy setting.
+    way: u64,
+    client: Result<HttpClient, String>,
     door: Door,
-    gate: Gate,
-}
-
-impl Client {
-    fn new(client: Result<reqwest::Client, String>, made_at: Moment) -> Self {
-        Self { made_at, client, door: Door::new(), gate: Gate::default() }
-    }
 }
 
 /// How a credential's provider is asked.
@@ -70,6 +64,7 @@ pub(super) struct Line {
     extra_ca_pem: Option<String>,
     /// What is shown in the handshake; a client certificate only.
     identity_pem: Option<Redacted<String>>,
+    proxy: LiveProxy,
     client: Mutex<Client>,
     provider: Provider,
 }
@@ -78,10 +73,9 @@ pub(super) struct Line {
 enum Provider {
     Apns { key: ApnsKey, details: ApnsDetails, token: Mutex<Option<KeptToken>> },
     ApnsCertificate { details: ApnsCertificateDetails },
-    Fcm { account: FcmAccount, details: FcmDetails, access: AsyncMutex<Option<Access>> },
-    Hms { app: HmsApp, details: HmsDetails, access: AsyncMutex<Option<Access>> },
+    Bearer { service: BearerService, access: AsyncMutex<Option<Access>> },
     Webhook { key: WebhookKey, details: WebhookDetails },
-    WebPush { key: VapidKey, details: WebPushDetails, guard: Guard, tokens: Mutex<BTreeMap<String, VapidToken>> },
+    WebPush { key: VapidKey, details: WebPushDetails, tokens: Mutex<BTreeMap<String, VapidToken>> },
     Acrobits { details: AcrobitsDetails },
 }
 
@@ -101,7 +95,7 @@ pub(super) struct Sent {
 
 impl Line {
     /// A line for a stored credential; `None` when its secret could not be opened.
-    pub(super) fn new(loaded: &Loaded, now: Now) -> Option<Self> {
+    pub(super) fn new(loaded: &Loaded, proxy: &LiveProxy, now: Now) -> Option<Self> {
         let (protocol, provider) = match (loaded.key.clone()?, &loaded.details) {
             (Key::Apns(key), Details::Apns(details)) => {
                 let token = Mutex::new(loaded.kept_token.clone());
@@ -111,12 +105,12 @@ impl Line {
                 (Protocol::Http2Only, Provider::ApnsCertificate { details: details.clone() })
             }
             (Key::Fcm(account), Details::Fcm(details)) => {
-                let access = AsyncMutex::new(None);
-                (Protocol::Negotiated, Provider::Fcm { account, details: details.clone(), access })
+                let service = BearerService::Google(account, details.clone());
+                (Protocol::Negotiated, Provider::Bearer { service, access: AsyncMutex::new(None) })
             }
             (Key::Hms(app), Details::Hms(details)) => {
-                let access = AsyncMutex::new(None);
-                (Protocol::Negotiated, Provider::Hms { app, details: details.clone(), access })
+                let service = BearerService::Huawei(app, details.clone());
+                (Protocol::Negotiated, Provider::Bearer { service, access: AsyncMutex::new(None) })
             }
             (Key::Webhook(key), Details::Webhook(details)) => {
                 (Protocol::Negotiated, Provider::Webhook { key, details: details.clone() })
@@ -124,7 +118,7 @@ impl Line {
             (Key::WebPush(key), Details::WebPush(details)) => {
                 let guard = Guard::new(&details.allowed_hosts);
                 let (details, tokens) = (details.clone(), Mutex::new(BTreeMap::new()));
-                (Protocol::Guarded(guard.clone()), Provider::WebPush { key, details, guard, tokens })
+                (Protocol::Guarded(guard), Provider::WebPush { key, details, tokens })
             }
             (Key::Acrobits(_), Details::Acrobits(details)) => {
                 (Protocol::Negotiated, Provider::Acrobits { details: details.clone() })
@@ -142,9 +136,10 @@ impl Line {
         };
         let extra_ca_pem = loaded.details.extra_ca_pem().map(str::to_owned);
         let identity_pem = loaded.key.as_ref().and_then(Key::certificate).map(|it| it.identity_pem().clone());
-        let client = build(&protocol, extra_ca_pem.as_deref(), identity_pem.as_ref());
-        let client = Mutex::new(Client::new(client, now.mono));
-        Some(Self { protocol, extra_ca_pem, identity_pem, client, provider })
+        let client = HttpClient::new(&protocol, proxy, extra_ca_pem.as_deref(), identity_pem.as_ref());
+        let client = Client { made_at: now.mono, way: proxy.version(), client, door: Door::new() };
+        let (proxy, client) = (proxy.clone(), Mutex::new(client));
+        Some(Self { protocol, extra_ca_pem, identity_pem, proxy, client, provider })
     }
 
     /// The provider token in use; only APNs has one that is worth keeping.
@@ -152,8 +147,7 @@ impl Line {
         match &self.provider {
             Provider::Apns { token, .. } => token.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             Provider::ApnsCertificate { .. }
-            | Provider::Fcm { .. }
-            | Provider::Hms { .. }
+            | Provider::Bearer { .. }
             | Provider::Webhook { .. }
             | Provider::WebPush { .. }
             | Provider::Acrobits { .. } => None,
@@ -161,23 +155,27 @@ impl Line {
     }
 
     /// A client of its own, with no connection; for the live check.
-    pub(super) fn new_client(&self) -> Result<reqwest::Client, SendError> {
+    pub(super) fn new_client(&self) -> Result<HttpClient, SendError> {
         self.build().map_err(SendError)
     }
 
-    fn build(&self) -> Result<reqwest::Client, String> {
-        build(&self.protocol, self.extra_ca_pem.as_deref(), self.identity_pem.as_ref())
+    fn build(&self) -> Result<HttpClient, String> {
+        HttpClient::new(&self.protocol, &self.proxy, self.extra_ca_pem.as_deref(), self.identity_pem.as_ref())
     }
 
-    fn client(&self, connection: Connection, now: Moment) -> Result<(reqwest::Client, Gate), String> {
+    /// The client in use. Another web proxy, or none any more, is another client: what is on the wire ends on the old way, and
+    /// whatever comes next takes the new one.
+    fn client(&self, connection: Connection, now: Moment) -> Result<HttpClient, String> {
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        match connection {
-            Connection::Fresh if now.since(client.made_at) >= RECENT => {
-                *client = Client::new(self.build(), now);
-            }
-            Connection::Fresh | Connection::Usual => {}
+        let way = self.proxy.version();
+        let stale = match connection {
+            Connection::Fresh => now.since(client.made_at) >= RECENT,
+            Connection::Usual => false,
+        };
+        if stale || client.way != way {
+            *client = Client { made_at: now, way, client: self.build(), door: Door::new() };
         }
-        Ok((client.client.clone()?, client.gate.clone()))
+        client.client.clone()
     }
 
     /// The way into the client's connection, where many attempts would open many, or more streams than a new one allows.
@@ -193,8 +191,8 @@ impl Line {
 
     /// Carries out one attempt.
     pub(super) async fn attempt(&self, attempt: Attempt, now: Now) -> Sent {
-        let (client, gate) = match self.client(attempt.connection, now.mono) {
-            Ok(both) => both,
+        let client = match self.client(attempt.connection, now.mono) {
+            Ok(client) => client,
             Err(why) => return Sent { outcome: Outcome::Unreachable { why }, minted: None },
         };
         let door = self.door();
@@ -202,27 +200,20 @@ impl Line {
             Some(door) => door.pass().await,
             None => None,
         };
-        let sent = self.ask((&client, &gate), attempt, now).await;
+        let sent = self.ask(&client, attempt, now).await;
         if let (Some(opening), Outcome::Answered(_)) = (opening, &sent.outcome) {
             opening.answered();
         }
         sent
     }
 
-    async fn ask(&self, (client, gate): (&reqwest::Client, &Gate), attempt: Attempt, now: Now) -> Sent {
+    async fn ask(&self, client: &HttpClient, attempt: Attempt, now: Now) -> Sent {
         match &self.provider {
             Provider::Apns { key, details, token } => {
-                push_apple((client, gate), (key, details, token), &attempt, now.wall).await
+                push_apple(client, (key, details, token), &attempt, now.wall).await
             }
-            Provider::ApnsCertificate { details } => {
-                push_by_certificate((client, gate), details, &attempt, now.wall).await
-            }
-            Provider::Fcm { account, details, access } => {
-                push_google((client, gate), (account, details, access), &attempt, now.wall).await
-            }
-            Provider::Hms { app, details, access } => {
-                push_huawei(client, (app, details, access), &attempt, now.wall).await
-            }
+            Provider::ApnsCertificate { details } => push_by_certificate(client, details, &attempt, now.wall).await,
+            Provider::Bearer { service, access } => push_by_bearer(client, (service, access), &attempt, now.wall).await,
             Provider::Webhook { key, details } => {
                 let message = match webhook::build(&attempt.request) {
                     Ok(message) => message,
@@ -231,8 +222,8 @@ impl Line {
                 let reply = webhook::send(client, &details.url, key, message, now.wall).await;
                 Sent { outcome: outcome(reply, webhook::classify), minted: None }
             }
-            Provider::WebPush { key, details, guard, tokens } => {
-                let outcome = push_web(client, (key, details, guard, tokens), &attempt, now.wall).await;
+            Provider::WebPush { key, details, tokens } => {
+                let outcome = push_web(client, (key, details, tokens), &attempt, now.wall).await;
                 Sent { outcome, minted: None }
             }
             Provider::Acrobits { details } => {
@@ -253,10 +244,7 @@ impl Line {
                 Ok((_, minted)) => Upkeep { minted, failure: None, fetched: false },
                 Err(answer) => Upkeep { minted: None, failure: Some(Outcome::Answered(answer)), fetched: false },
             },
-            Provider::Fcm { account, access, .. } => self.upkeep_access(Source::Google(account), access, now).await,
-            Provider::Hms { app, details, access } => {
-                self.upkeep_access(Source::Huawei(app, &details.token_url), access, now).await
-            }
+            Provider::Bearer { service, access } => self.upkeep_access(service, access, now).await,
             // Their signatures are made when they are needed.
             Provider::ApnsCertificate { .. }
             | Provider::Webhook { .. }
@@ -265,15 +253,15 @@ impl Line {
         }
     }
 
-    async fn upkeep_access(&self, source: Source<'_>, access: &AsyncMutex<Option<Access>>, now: Now) -> Upkeep {
+    async fn upkeep_access(&self, service: &BearerService, access: &AsyncMutex<Option<Access>>, now: Now) -> Upkeep {
         let ends_at = access.lock().await.as_ref().map(|it| it.token.ends_at);
         let step = access_step(ends_at, now.wall, false);
         let done = match step {
             AccessStep::Use => Ok(()),
-            AccessStep::UseAndFetch => self.fetch(source, access, now).await,
+            AccessStep::UseAndFetch => self.fetch(service, access, now).await,
             // A call that comes now has to wait anyway, so it waits for this fetch instead of its own.
             AccessStep::Fetch => match self.client(Connection::Usual, now.mono) {
-                Ok((client, _)) => access_token(&client, source, access, now.wall, false).await.map(|_| ()),
+                Ok(client) => access_token(&client, service, access, now.wall, false).await.map(|_| ()),
                 Err(why) => Err(AccessError::Unreachable(SendError(why))),
             },
         };
@@ -289,13 +277,13 @@ impl Line {
     /// Fetches without holding the lock: calls go on with the old token meanwhile.
     async fn fetch(
         &self,
-        source: Source<'_>,
+        service: &BearerService,
         access: &AsyncMutex<Option<Access>>,
         now: Now,
     ) -> Result<(), AccessError> {
-        let (client, _) =
+        let client =
             self.client(Connection::Usual, now.mono).map_err(|why| AccessError::Unreachable(SendError(why)))?;
-        let token = source.fetch(&client, now.wall).await?;
+        let token = service.fetch(&client, now.wall).await?;
         *access.lock().await = Some(Access { token, fetched_at: now.wall });
         Ok(())
     }
@@ -305,8 +293,7 @@ impl Line {
         match &self.provider {
             Provider::ApnsCertificate { details } => Some(ended(details, now).map_or(Ok(details), Err)),
             Provider::Apns { .. }
-            | Provider::Fcm { .. }
-            | Provider::Hms { .. }
+            | Provider::Bearer { .. }
             | Provider::Webhook { .. }
             | Provider::WebPush { .. }
             | Provider::Acrobits { .. } => None,
@@ -324,34 +311,19 @@ impl Line {
                 }))
             }
             Provider::ApnsCertificate { .. }
-            | Provider::Fcm { .. }
-            | Provider::Hms { .. }
+            | Provider::Bearer { .. }
             | Provider::Webhook { .. }
             | Provider::WebPush { .. }
             | Provider::Acrobits { .. } => None,
         }
     }
 
-    /// The pieces the live check of a service account needs; `None` for APNs.
-    pub(super) fn fcm_parts(&self) -> Option<(&FcmAccount, &FcmDetails)> {
+    /// The service the live check of a service account or a Huawei app asks; `None` for the others.
+    pub(super) fn bearer_service(&self) -> Option<&BearerService> {
         match &self.provider {
+            Provider::Bearer { service, .. } => Some(service),
             Provider::Apns { .. }
             | Provider::ApnsCertificate { .. }
-            | Provider::Hms { .. }
-            | Provider::Webhook { .. }
-            | Provider::WebPush { .. }
-            | Provider::Acrobits { .. } => None,
-            Provider::Fcm { account, details, .. } => Some((account, details)),
-        }
-    }
-
-    /// The pieces the live check of a Huawei app needs; `None` for the others.
-    pub(super) fn hms_parts(&self) -> Option<(&HmsApp, &HmsDetails)> {
-        match &self.provider {
-            Provider::Hms { app, details, .. } => Some((app, details)),
-            Provider::Apns { .. }
-            | Provider::ApnsCertificate { .. }
-            | Provider::Fcm { .. }
             | Provider::Webhook { .. }
             | Provider::WebPush { .. }
             | Provider::Acrobits { .. } => None,
@@ -363,8 +335,7 @@ impl Line {
         match &self.provider {
             Provider::Apns { .. }
             | Provider::ApnsCertificate { .. }
-            | Provider::Fcm { .. }
-            | Provider::Hms { .. }
+            | Provider::Bearer { .. }
             | Provider::WebPush { .. }
             | Provider::Acrobits { .. } => None,
             Provider::Webhook { key, details } => Some((key, details)),
@@ -376,8 +347,7 @@ impl Line {
         match &self.provider {
             Provider::Apns { .. }
             | Provider::ApnsCertificate { .. }
-            | Provider::Fcm { .. }
-            | Provider::Hms { .. }
+            | Provider::Bearer { .. }
             | Provider::Webhook { .. }
             | Provider::Acrobits { .. } => None,
             Provider::WebPush { key, details, .. } => Some((key, details)),
@@ -389,8 +359,7 @@ impl Line {
         match &self.provider {
             Provider::Apns { .. }
             | Provider::ApnsCertificate { .. }
-            | Provider::Fcm { .. }
-            | Provider::Hms { .. }
+            | Provider::Bearer { .. }
             | Provider::Webhook { .. }
             | Provider::WebPush { .. } => None,
             Provider::Acrobits { details } => Some(details),

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
-use reqwest::Url;
 use tokio::task::JoinSet;
+use url::Url;
 
 use super::{Gateway, Shared};
 use crate::credential::{APNS_PRODUCTION, ApnsEnvironment, CredentialKind, FCM_BASE};
-use crate::egress::{EgressPlace, EgressResult, NetworkCheck, ProxySettings, StepResult, probe};
+use crate::egress::{EgressPlace, EgressResult, NetworkCheck, StepResult, probe};
 
 /// Asked when there is no credential yet: what most installations will need.
 const USUAL: [(&str, bool); 3] = [(APNS_PRODUCTION, true), (FCM_BASE, false), ("https://oauth2.googleapis.com", false)];
@@ -44,7 +44,7 @@ impl Gateway {
 }
 
 async fn run(shared: Arc<Shared>, places: Vec<EgressPlace>) {
-    let proxies = Arc::new(ProxySettings::of_environment());
+    let proxies = shared.proxy.settings();
     let mut probes = JoinSet::new();
     for (index, place) in places.into_iter().enumerate() {
         let (shared, proxies) = (Arc::clone(&shared), Arc::clone(&proxies));

@@ -27,6 +27,8 @@ mod office;
 #[cfg(feature = "standin")]
 mod rotation;
 #[cfg(feature = "standin")]
+mod web_proxy;
+#[cfg(feature = "standin")]
 mod webhook;
 #[cfg(feature = "standin")]
 mod webpush;

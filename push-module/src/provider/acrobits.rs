@@ -2,11 +2,11 @@
 //! mediator learns that a phone is called, by whom, and the tokens; it never sees a SIP secret. See docs/acrobits.md.
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
 use pbx_core::model::{Verdict, WakeRequest};
 use serde_json::Value;
 
 use super::apns::clip;
+use super::client::{HttpClient, json};
 use super::{Reply, SendError};
 use crate::credential::BaseUrl;
 use crate::delivery::{Answer, Refusal, Remedy};
@@ -41,15 +41,8 @@ fn encode(body: &AcrobitsBody<'_>) -> Result<AcrobitsSend, Refusal> {
 }
 
 /// Sends one object and reads the answer.
-pub async fn send(client: &reqwest::Client, url: &BaseUrl, message: AcrobitsSend) -> Result<Reply, SendError> {
-    let response = client
-        .post(url.as_str())
-        .header(CONTENT_TYPE, "application/json")
-        .body(message.body)
-        .send()
-        .await
-        .map_err(|error| SendError::of(error, url.host()))?;
-    Reply::read(response, url.host()).await
+pub async fn send(client: &HttpClient, url: &BaseUrl, message: AcrobitsSend) -> Result<Reply, SendError> {
+    Ok(client.post(url.as_str(), json(), None, message.body).await?)
 }
 
 /// What an answer means: by the `code` in its body, which the mediator sends with a 2xx, and only without one by its status.

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use pbx_core::model::{Environment, Redacted, UnixMillis, Verdict, WakeKind, WakeRequest};
 use serde_json::Value;
 
-use super::gate::Gate;
+use super::client::{HttpClient, bearer};
 use super::token::MINIMUM_AGE;
 use super::{Reply, SendError};
 use crate::credential::BaseUrl;
@@ -116,22 +116,15 @@ fn bad_app_id() -> Refusal {
 
 /// Sends one push and reads the answer.
 pub async fn send(
-    (client, gate): (&reqwest::Client, &Gate),
+    client: &HttpClient,
     base: &BaseUrl,
     message: ApnsMessage,
     provider_token: Option<&Redacted<String>>,
 ) -> Result<Reply, SendError> {
+    // A client certificate has proved itself in the handshake.
+    let authorization = provider_token.and_then(bearer);
     let url = format!("{base}/3/device/{}", message.token.reveal());
-    let request = || {
-        let request = client.post(&url).headers(message.headers.clone());
-        // A client certificate has proved itself in the handshake.
-        match provider_token {
-            Some(token) => request.bearer_auth(token.reveal()),
-            None => request,
-        }
-    };
-    let response = gate.send(request, message.body).await.map_err(|error| SendError::of(error, base.as_str()))?;
-    Reply::read(response, base.as_str()).await
+    Ok(client.post(&url, message.headers, authorization, message.body).await?)
 }
 
 /// What an answer means. `token_age` is the age of the provider token it was asked with.

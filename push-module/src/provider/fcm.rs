@@ -1,90 +1,44 @@
 //! Firebase Cloud Messaging, HTTP v1: requests, answers, access tokens, sending.
 
-use std::time::Duration;
-
-use bytes::Bytes;
 use pbx_core::model::{Redacted, UnixMillis, Verdict, WakeRequest};
-use serde::Deserialize;
 use serde_json::Value;
 
+use super::access::{self, AccessError, AccessToken, JsonMessage};
 use super::apns::clip;
-use super::gate::Gate;
+use super::client::HttpClient;
 use super::{Reply, SendError};
 use crate::credential::{BaseUrl, FcmAccount};
 use crate::delivery::{Answer, Refusal, Remedy};
-use crate::payload::fcm::{FcmBody, body, check_body};
+use crate::payload::fcm::{body, check_body};
 use crate::payload::fcm_token;
 
 const FCM_ERROR: &str = "type.googleapis.com/google.firebase.fcm.v1.FcmError";
 const BAD_REQUEST: &str = "type.googleapis.com/google.rpc.BadRequest";
-/// Google grants an hour; a stand-in or a proxy may say anything.
-const ACCESS_SECONDS: u64 = 3600;
-
-/// A message, ready to be sent.
-#[derive(Clone)]
-pub struct FcmSend {
-    /// JSON; the registration token is in it, so it has no `Debug`.
-    pub body: Bytes,
-}
-
 /// Makes the request for a wake.
-pub fn build(wake: &WakeRequest, now: UnixMillis) -> Result<FcmSend, Refusal> {
-    encode(&body(wake, fcm_token(&wake.target)?, now))
+pub fn build(wake: &WakeRequest, now: UnixMillis) -> Result<JsonMessage, Refusal> {
+    JsonMessage::of(&body(wake, fcm_token(&wake.target)?, now))
 }
 
 /// The request of the live check.
-pub fn build_check() -> Result<FcmSend, Refusal> {
-    encode(&check_body())
-}
-
-fn encode(body: &FcmBody<'_>) -> Result<FcmSend, Refusal> {
-    match serde_json::to_vec(body) {
-        Ok(body) => Ok(FcmSend { body: Bytes::from(body) }),
-        Err(_) => Err(Refusal {
-            code: "push_unbuildable",
-            why: "the push could not be put together; please report this".to_owned(),
-        }),
-    }
+pub fn build_check() -> Result<JsonMessage, Refusal> {
+    JsonMessage::of(&check_body())
 }
 
 /// Sends one message and reads the answer.
 pub async fn send(
-    (client, gate): (&reqwest::Client, &Gate),
+    client: &HttpClient,
     base: &BaseUrl,
     project_id: &str,
-    message: FcmSend,
+    message: JsonMessage,
     access_token: &Redacted<String>,
 ) -> Result<Reply, SendError> {
     let url = format!("{base}/v1/projects/{project_id}/messages:send");
-    let request = || {
-        let request = client.post(&url).header(http::header::CONTENT_TYPE, "application/json");
-        request.bearer_auth(access_token.reveal())
-    };
-    let response = gate.send(request, message.body).await.map_err(|error| SendError::of(error, base.as_str()))?;
-    Reply::read(response, base.as_str()).await
-}
-
-/// An access token as Google hands it out.
-#[derive(Debug, Clone)]
-pub struct AccessToken {
-    /// The bearer.
-    pub token: Redacted<String>,
-    /// When it ends.
-    pub ends_at: UnixMillis,
-}
-
-/// Why there is no access token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AccessError {
-    /// Google's token service answered, but gave none.
-    Refused(Answer),
-    /// It did not answer.
-    Unreachable(SendError),
+    access::send(client, &url, message, access_token).await
 }
 
 /// Fetches an access token with the account's assertion (RFC 7523).
 pub async fn fetch_access(
-    client: &reqwest::Client,
+    client: &HttpClient,
     account: &FcmAccount,
     now: UnixMillis,
 ) -> Result<AccessToken, AccessError> {
@@ -93,34 +47,15 @@ pub async fn fetch_access(
         AccessError::Refused(Answer::is_final(misconfigured("fcm_key", what)))
     })?;
     let form = [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", assertion.reveal())];
-    let uri = account.token_uri();
-    let reply = match client.post(uri).form(&form).send().await {
-        Ok(response) => Reply::read(response, uri).await,
-        Err(error) => Err(SendError::of(error, uri)),
-    };
-    let reply = reply.map_err(AccessError::Unreachable)?;
-    read_access(&reply, now).map_err(|answer| AccessError::Refused(Answer { date: reply.date, ..answer }))
+    access::fetch(client, account.token_uri(), &form, now, sign_in_refusal).await
 }
 
-/// What the token service's answer means.
-pub fn read_access(reply: &Reply, now: UnixMillis) -> Result<AccessToken, Answer> {
-    #[derive(Deserialize)]
-    struct Granted {
-        access_token: Redacted<String>,
-        expires_in: Option<u64>,
-    }
-    if reply.status == 200
-        && let Ok(granted) = serde_json::from_slice::<Granted>(&reply.body)
-        && !granted.access_token.reveal().is_empty()
-        && granted.access_token.reveal().bytes().all(|b| b.is_ascii_graphic())
-    {
-        let seconds = granted.expires_in.unwrap_or(ACCESS_SECONDS).min(ACCESS_SECONDS);
-        return Ok(AccessToken { token: granted.access_token, ends_at: now + Duration::from_secs(seconds) });
-    }
+/// What an answer of the token service without a token means.
+pub(super) fn sign_in_refusal(reply: &Reply) -> Answer {
     let body = reply.json();
     let text = |key: &str| body.as_ref().and_then(|body| body.get(key)).and_then(Value::as_str).unwrap_or_default();
     let (error, description) = (text("error"), text("error_description"));
-    Err(match error {
+    match error {
         "invalid_grant" if description.contains("short-lived") || description.contains("timeframe") => {
             Answer::is_final(misconfigured(
                 "fcm_clock",
@@ -149,7 +84,7 @@ pub fn read_access(reply: &Reply, now: UnixMillis) -> Result<AccessToken, Answer
             );
             Answer::is_final(misconfigured("fcm_sign_in", &what))
         }
-    })
+    }
 }
 
 /// What an answer means.

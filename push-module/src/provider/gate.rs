@@ -13,7 +13,6 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use reqwest::{RequestBuilder, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bodies of one connection that are on their way to the socket: of the usual half kilobyte each they fit into the smallest
@@ -22,7 +21,7 @@ const UNDER_WAY: usize = 16;
 
 /// Lets the bodies of one client through.
 #[derive(Debug, Clone)]
-pub struct Gate(Arc<Semaphore>);
+pub(super) struct Gate(Arc<Semaphore>);
 
 impl Default for Gate {
     fn default() -> Self {
@@ -31,20 +30,11 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Sends what `make` makes with this body. A server that did not even look at the request is asked once more at once, over
-    /// a new connection if it took leave of this one.
-    pub(crate) async fn send(&self, make: impl Fn() -> RequestBuilder, body: Bytes) -> reqwest::Result<Response> {
-        match self.pass(make(), body.clone()).await {
-            Err(error) if was_not_looked_at(&error) => self.pass(make(), body).await,
-            other => other,
-        }
-    }
-
-    async fn pass(&self, request: RequestBuilder, body: Bytes) -> reqwest::Result<Response> {
+    /// Waits for a place and gives the body that holds it.
+    pub(super) async fn pass(&self, body: Bytes) -> Whole {
         // The semaphore is never closed.
         let place = Arc::clone(&self.0).acquire_owned().await.ok();
-        let carried = Bytes::from_owner(Carried { body, _place: place });
-        request.body(reqwest::Body::wrap(Whole(Some(carried)))).send().await
+        Whole(Some(Bytes::from_owner(Carried { body, _place: place })))
     }
 }
 
@@ -61,7 +51,15 @@ impl AsRef<[u8]> for Carried {
 }
 
 /// A body of one frame. Nothing keeps a copy of it, as a body that can be sent twice would.
-struct Whole(Option<Bytes>);
+#[derive(Debug)]
+pub(super) struct Whole(Option<Bytes>);
+
+impl Whole {
+    /// One that needs no place.
+    pub(super) const fn new(body: Bytes) -> Self {
+        Self(Some(body))
+    }
+}
 
 impl Body for Whole {
     type Data = Bytes;
@@ -81,9 +79,9 @@ impl Body for Whole {
     }
 }
 
-/// The server refused the stream, or took leave before it came to it (RFC 9113 section 8.7).
-fn was_not_looked_at(error: &reqwest::Error) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
+/// The server refused the stream, or took leave before it came to it (RFC 9113 section 8.7): it may be asked once more at once.
+pub(super) fn was_not_looked_at(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
     while let Some(one) = cause {
         if let Some(http2) = one.downcast_ref::<h2::Error>() {
             let reason = http2.reason();

@@ -1,16 +1,21 @@
 //! Keeps phones from making Nightbell ask hosts of its own network: a Web Push address is a stranger's wish
 //! (server-side request forgery).
 //!
-//! Names are judged by the addresses they resolve to, within the resolver of the connection itself, so that nothing can
-//! change between the judgement and the connection. Redirects are not followed and no proxy is used, because a proxy would
-//! resolve the name anew.
+//! Names are judged by the addresses they resolve to, and what was judged is what is connected to, by ourselves or by a web proxy
+//! (`egress/way.rs`), so that nothing can change between the judgement and the connection. Redirects are not followed.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use reqwest::Url;
-use reqwest::dns::{Name, Resolve, Resolving};
+#[cfg(test)]
+use url::Url;
+
+/// The push services of the browsers (docs/web-push.md). Their names may be given to a web proxy as names: no phone commands
+/// their DNS.
+const KNOWN: [&str; 3] = ["fcm.googleapis.com", "updates.push.services.mozilla.com", "web.push.apple.com"];
+/// Microsoft's has a name for each region.
+const KNOWN_ENDS: [&str; 1] = [".notify.windows.com"];
 
 /// Where nothing is sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,20 +37,6 @@ impl fmt::Display for Blocked {
 
 impl std::error::Error for Blocked {}
 
-impl Blocked {
-    /// The cause of a failed request, if it was this one.
-    pub fn in_chain(error: &reqwest::Error) -> Option<Self> {
-        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-        while let Some(one) = cause {
-            if let Some(blocked) = one.downcast_ref::<Self>() {
-                return Some(*blocked);
-            }
-            cause = one.source();
-        }
-        None
-    }
-}
-
 /// The rule of one credential; cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guard {
@@ -64,18 +55,19 @@ impl Guard {
         self.allowed.iter().any(|one| one.eq_ignore_ascii_case(host))
     }
 
-    /// Judges an address that stands in the URL itself; a name is judged when it is resolved.
-    pub fn check_literal(&self, url: &Url) -> Result<(), Blocked> {
-        let host = url.host_str().unwrap_or_default();
-        // The URL has normalized every way of writing an address (octal, one number) to the usual one.
-        match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-            Ok(address) if !self.allows(host) => judge(address),
-            Ok(_) | Err(_) => Ok(()),
-        }
+    /// Whether a web proxy may look the name up, because no phone can make it lead to us.
+    pub fn may_be_named(&self, host: &str) -> bool {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        self.allows(&host) || KNOWN.contains(&host.as_str()) || KNOWN_ENDS.iter().any(|end| host.ends_with(end))
+    }
+
+    /// Judges an address that stands in the URL itself; a name is judged when it is looked up.
+    pub fn check_address(&self, host: &str, address: IpAddr) -> Result<(), Blocked> {
+        if self.allows(host) { Ok(()) } else { judge(address) }
     }
 
     /// Those of the addresses that may be connected to.
-    fn passed(&self, host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Blocked> {
+    pub(crate) fn passed(&self, host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Blocked> {
         if self.allows(host) {
             return Ok(found);
         }
@@ -84,17 +76,6 @@ impl Guard {
             Some(blocked) if judged.iter().all(Result::is_err) => Err(blocked),
             Some(_) | None => Ok(judged.into_iter().flatten().collect()),
         }
-    }
-}
-
-impl Resolve for Guard {
-    fn resolve(&self, name: Name) -> Resolving {
-        let guard = self.clone();
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let passed = guard.passed(name.as_str(), found)?;
-            Ok(Box::new(passed.into_iter()) as reqwest::dns::Addrs)
-        })
     }
 }
 
@@ -201,7 +182,12 @@ mod tests {
     #[test]
     fn an_address_in_the_url_is_judged_however_it_is_written() {
         let guard = Guard::new(&["127.0.0.1".to_owned()]);
-        let checked = |url: &str| guard.check_literal(&Url::parse(url).unwrap());
+        // The URL has normalized every way of writing an address (octal, one number) to the usual one.
+        let checked = |url: &str| {
+            let url = Url::parse(url).unwrap();
+            let host = url.host_str().unwrap().trim_matches(['[', ']']);
+            host.parse().map_or(Ok(()), |address| guard.check_address(host, address))
+        };
         for url in [
             "https://2130706434/x",
             "https://0177.0.0.2/",
@@ -227,5 +213,19 @@ mod tests {
         assert_eq!(guard.passed("evil.example", vec![at("10.0.0.1")]), Err(Blocked::NotPublic));
         assert_eq!(guard.passed("PUSH.example.lan.", both.clone()), Ok(both));
         assert_eq!(guard.passed("evil.push.example.lan", vec![at("::1")]), Err(Blocked::Loopback));
+    }
+
+    #[test]
+    fn a_proxy_is_given_only_names_that_no_phone_commands() {
+        let guard = Guard::new(&["push.example.lan".to_owned()]);
+        for named in ["fcm.googleapis.com", "WEB.push.apple.com.", "wns2-par02p.notify.windows.com", "push.example.lan"]
+        {
+            assert!(guard.may_be_named(named), "{named}");
+        }
+        for looked_up in
+            ["evil.example", "fcm.googleapis.com.evil.example", "evilnotify.windows.com", "x.push.example.lan"]
+        {
+            assert!(!guard.may_be_named(looked_up), "{looked_up}");
+        }
     }
 }

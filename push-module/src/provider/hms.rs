@@ -3,111 +3,70 @@
 //!
 //! The result stands in the `code` of the body; a 200 says only that Huawei has read the request.
 
-use std::time::Duration;
-
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
 use pbx_core::model::{Redacted, UnixMillis, Verdict, WakeRequest};
-use serde::Deserialize;
 use serde_json::Value;
 
+use super::access::{self, AccessError, AccessToken, JsonMessage};
 use super::apns::clip;
-use super::fcm::{AccessError, AccessToken};
+use super::client::HttpClient;
 use super::{Reply, SendError};
 use crate::credential::{BaseUrl, HmsApp};
 use crate::delivery::{Answer, Refusal, Remedy};
 use crate::payload::fcm_token;
 use crate::payload::hms::{HmsBody, body, check_body};
 
-/// Huawei's access tokens live for an hour.
-const ACCESS_SECONDS: u64 = 3600;
-
-/// A message, ready to be sent.
-#[derive(Clone)]
-pub struct HmsSend {
-    /// JSON; the token is in it, so it has no `Debug`.
-    pub body: Bytes,
-}
-
 /// Makes the request for a wake.
-pub fn build(wake: &WakeRequest, now: UnixMillis) -> Result<HmsSend, Refusal> {
+pub fn build(wake: &WakeRequest, now: UnixMillis) -> Result<JsonMessage, Refusal> {
     encode(body(wake, fcm_token(&wake.target)?, now))
 }
 
 /// The request of the live check.
-pub fn build_check() -> Result<HmsSend, Refusal> {
+pub fn build_check() -> Result<JsonMessage, Refusal> {
     encode(check_body(&Redacted::new("nightbell-check".to_owned())))
 }
 
-fn encode(body: Result<HmsBody<'_>, serde_json::Error>) -> Result<HmsSend, Refusal> {
-    match body.and_then(|body| serde_json::to_vec(&body)) {
-        Ok(body) => Ok(HmsSend { body: Bytes::from(body) }),
-        Err(_) => Err(Refusal {
-            code: "push_unbuildable",
-            why: "the push could not be put together; please report this".to_owned(),
-        }),
-    }
+fn encode(body: Result<HmsBody<'_>, serde_json::Error>) -> Result<JsonMessage, Refusal> {
+    JsonMessage::of(&body.map_err(|_| Refusal {
+        code: "push_unbuildable",
+        why: "the push could not be put together; please report this".to_owned(),
+    })?)
 }
 
 /// Sends one message and reads the answer.
 pub async fn send(
-    client: &reqwest::Client,
+    client: &HttpClient,
     base: &BaseUrl,
     app_id: &str,
-    message: HmsSend,
+    message: JsonMessage,
     access_token: &Redacted<String>,
 ) -> Result<Reply, SendError> {
-    let response = client
-        .post(format!("{base}/v1/{app_id}/messages:send"))
-        .header(CONTENT_TYPE, "application/json; charset=UTF-8")
-        .bearer_auth(access_token.reveal())
-        .body(message.body)
-        .send()
-        .await
-        .map_err(|error| SendError::of(error, base.as_str()))?;
-    Reply::read(response, base.as_str()).await
+    let url = format!("{base}/v1/{app_id}/messages:send");
+    access::send(client, &url, message, access_token).await
 }
 
 /// Fetches an access token with the app's secret (RFC 6749 section 4.4).
 pub async fn fetch_access(
-    client: &reqwest::Client,
+    client: &HttpClient,
     app: &HmsApp,
     token_url: &BaseUrl,
     now: UnixMillis,
 ) -> Result<AccessToken, AccessError> {
     let form =
         [("grant_type", "client_credentials"), ("client_id", app.app_id()), ("client_secret", app.secret().reveal())];
-    let reply = match client.post(token_url.as_str()).form(&form).send().await {
-        Ok(response) => Reply::read(response, token_url.as_str()).await,
-        Err(error) => Err(SendError::of(error, token_url.as_str())),
-    };
-    read_access(&reply.map_err(AccessError::Unreachable)?, now).map_err(AccessError::Refused)
+    access::fetch(client, token_url.as_str(), &form, now, sign_in_refusal).await
 }
 
-/// What the token service's answer means.
-pub fn read_access(reply: &Reply, now: UnixMillis) -> Result<AccessToken, Answer> {
-    #[derive(Deserialize)]
-    struct Granted {
-        access_token: Redacted<String>,
-        expires_in: Option<u64>,
-    }
-    if reply.status == 200
-        && let Ok(granted) = serde_json::from_slice::<Granted>(&reply.body)
-        && !granted.access_token.reveal().is_empty()
-        && granted.access_token.reveal().bytes().all(|b| b.is_ascii_graphic())
-    {
-        let seconds = granted.expires_in.unwrap_or(ACCESS_SECONDS).min(ACCESS_SECONDS);
-        return Ok(AccessToken { token: granted.access_token, ends_at: now + Duration::from_secs(seconds) });
-    }
+/// What an answer of the token service without a token means.
+pub(super) fn sign_in_refusal(reply: &Reply) -> Answer {
     if reply.status >= 500 || reply.status == 429 {
-        return Err(hiccup(reply, "sign-in"));
+        return hiccup(reply, "sign-in");
     }
     let says = reply.json().and_then(|body| body.get("error_description")?.as_str().map(clip)).unwrap_or_default();
     let what = format!(
         "Huawei does not accept app id and app secret (HTTP {}, {says}); compare them with AppGallery Connect, Project settings, and add them again under Push",
         reply.status
     );
-    Err(Answer::is_final(misconfigured("hms_key", what)))
+    Answer::is_final(misconfigured("hms_key", what))
 }
 
 /// What an answer means: by the `code` in its body, and only without one by its status.

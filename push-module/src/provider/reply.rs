@@ -4,7 +4,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{DATE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use pbx_core::model::UnixMillis;
 use thiserror::Error;
 
@@ -34,40 +36,25 @@ pub struct Reply {
 pub struct SendError(pub String);
 
 impl SendError {
-    /// What a transport error means to an admin.
-    pub(crate) fn of(error: reqwest::Error, host: &str) -> Self {
-        let (is_timeout, is_connect) = (error.is_timeout(), error.is_connect());
-        let error = error.without_url();
-        let mut cause: &dyn std::error::Error = &error;
-        while let Some(deeper) = cause.source() {
-            cause = deeper;
-        }
-        let cause = cause.to_string();
-        if is_connect && cause.contains("certificate") {
-            return Self(format!(
-                "{host} shows a certificate that this machine does not trust ({cause}); if a proxy opens secure connections on the way, add its root certificate to the credential, else update the package ca-certificates and check the clock"
-            ));
-        }
-        let kind = if is_timeout {
-            "did not answer in time"
-        } else if is_connect {
-            "cannot be reached"
-        } else {
-            "closed the connection without an answer"
-        };
-        Self(format!("{host} {kind} ({cause}); check this machine's internet connection, firewall and DNS"))
+    /// What a connection without an answer means to an admin.
+    pub(crate) fn of(how: &str, cause: &str, host: &str) -> Self {
+        let cause = if cause.is_empty() { String::new() } else { format!(" ({cause})") };
+        Self(format!("{host} {how}{cause}; check this machine's internet connection and firewall"))
     }
 }
 
 impl Reply {
     /// Reads an answer to its end, at most [`ANSWER_BYTES`].
-    pub(crate) async fn read(mut response: reqwest::Response, host: &str) -> Result<Self, SendError> {
+    pub(crate) async fn read(response: Response<Incoming>, host: &str) -> Result<Self, SendError> {
         let status = response.status().as_u16();
         let apns_id = text_header(response.headers(), "apns-id");
         let date = response.headers().get(DATE).and_then(http_date);
         let retry_after = retry_after(response.headers(), date);
+        let mut incoming = response.into_body();
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| SendError::of(error, host))? {
+        while let Some(frame) = incoming.frame().await {
+            let frame = frame.map_err(|error| SendError::of("broke off its answer", &error.to_string(), host))?;
+            let Ok(chunk) = frame.into_data() else { continue };
             let room = ANSWER_BYTES - body.len();
             body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
             if body.len() >= ANSWER_BYTES {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::token::{AccessStep, TokenStep, access_step, apns_step};
-use super::{Reply, acrobits, apns, fcm, webhook, webpush};
+use super::{Reply, access, acrobits, apns, fcm, webhook, webpush};
 use crate::delivery::{Answer, Remedy};
 
 macro_rules! fixture {
@@ -239,7 +239,7 @@ fn every_answer_of_acrobits_is_understood_by_its_code() {
 #[test]
 fn every_refusal_to_sign_in_at_google_is_understood() {
     for case in &cases(fixture!("google_sign_in_answers.json")) {
-        let refused = fcm::read_access(&reply(case), UnixMillis(0)).unwrap_err();
+        let refused = fcm::sign_in_refusal(&reply(case));
         assert_means(case, &refused);
     }
 }
@@ -249,7 +249,7 @@ fn an_access_token_ends_when_google_says_but_never_later_than_in_an_hour() {
     for (expires_in, seconds) in [("3599", 3599), ("10", 10), ("999999", 3600)] {
         let body = format!(r#"{{"access_token":"ya29.x","expires_in":{expires_in},"token_type":"Bearer"}}"#);
         let reply = Reply { status: 200, apns_id: None, retry_after: None, date: None, body: Bytes::from(body) };
-        let access = fcm::read_access(&reply, UnixMillis(1000)).unwrap();
+        let access = access::granted(&reply, UnixMillis(1000)).unwrap();
         assert_eq!(access.ends_at, UnixMillis(1000 + seconds * 1000));
         assert_eq!(format!("{:?}", access.token), "<6 bytes hidden>");
     }

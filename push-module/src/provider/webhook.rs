@@ -2,10 +2,12 @@
 //! keys to himself. The exchange is described in docs/webhook.md.
 
 use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
 use pbx_core::model::{UnixMillis, Verdict, WakeRequest};
 use serde::Deserialize;
 
 use super::apns::clip;
+use super::client::{HttpClient, HttpError, json};
 use super::{Reply, SendError};
 use crate::credential::{BaseUrl, WebhookKey};
 use crate::delivery::{Answer, Refusal, Remedy};
@@ -42,25 +44,37 @@ fn encode(id: String, body: &WebhookBody<'_>) -> Result<WebhookSend, Refusal> {
 
 /// Signs and sends one document and reads the answer.
 pub async fn send(
-    client: &reqwest::Client,
+    client: &HttpClient,
     url: &BaseUrl,
     key: &WebhookKey,
     message: WebhookSend,
     now: UnixMillis,
 ) -> Result<Reply, SendError> {
+    Ok(post_signed(client, url.as_str(), &[key], (&message.id, message.body), now).await?)
+}
+
+/// Sends a document with an id, a timestamp and one signature for each key (Standard Webhooks specification), and reads the
+/// answer. Pushes to a relay and events go out the same way.
+pub async fn post_signed(
+    client: &HttpClient,
+    url: &str,
+    keys: &[&WebhookKey],
+    (id, body): (&str, Bytes),
+    now: UnixMillis,
+) -> Result<Reply, HttpError> {
     let timestamp = now.seconds();
-    let signature = key.sign(&message.id, timestamp, &message.body);
-    let response = client
-        .post(url.as_str())
-        .header(http::header::CONTENT_TYPE, "application/json")
-        .header("webhook-id", &message.id)
-        .header("webhook-timestamp", timestamp.to_string())
-        .header("webhook-signature", signature)
-        .body(message.body)
-        .send()
-        .await
-        .map_err(|error| SendError::of(error, url.host()))?;
-    Reply::read(response, url.host()).await
+    let signatures: Vec<String> = keys.iter().map(|key| key.sign(id, timestamp, &body)).collect();
+    let mut headers = json();
+    for (name, value) in [
+        ("webhook-id", id.to_owned()),
+        ("webhook-timestamp", timestamp.to_string()),
+        ("webhook-signature", signatures.join(" ")),
+    ] {
+        let unfit = "the document cannot be signed; please report this";
+        let value = HeaderValue::from_str(&value).map_err(|_| HttpError::Unreachable(SendError(unfit.to_owned())))?;
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    client.post(url, headers, None, body).await
 }
 
 /// What a relay may say about a wake it did not take.

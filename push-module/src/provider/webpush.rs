@@ -11,11 +11,12 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pbx_core::model::{UnixMillis, Verdict, WakeKind, WakeRequest, WakeTarget, WebPushSubscription};
-use reqwest::Url;
 use serde_json::Value;
+use url::Url;
 
 use super::apns::clip;
-use super::guard::{Blocked, Guard};
+use super::client::{HttpClient, HttpError};
+use super::guard::Blocked;
 use super::{Reply, SendError};
 use crate::credential::VapidToken;
 use crate::delivery::{Answer, Refusal, Remedy};
@@ -121,42 +122,13 @@ pub fn audience(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-/// Why there is no answer.
-#[derive(Debug)]
-pub enum WebPushError {
-    /// The address leads into a network of ours, which no phone may make us ask.
-    Blocked(Blocked),
-    /// The connection failed.
-    Unreachable(SendError),
-}
-
-/// Sends one message and reads the answer. `client` must be built with the same guard: it judges names by the addresses that
-/// are really connected to, this function judges addresses that stand in the URL itself.
-pub async fn send(
-    client: &reqwest::Client,
-    guard: &Guard,
-    message: WebPushSend,
-    token: &VapidToken,
-) -> Result<Reply, WebPushError> {
-    guard.check_literal(&message.url).map_err(WebPushError::Blocked)?;
-    let host = message.url.host_str().unwrap_or_default().to_owned();
-    let failed = |error: reqwest::Error| match Blocked::in_chain(&error) {
-        Some(blocked) => WebPushError::Blocked(blocked),
-        None => WebPushError::Unreachable(SendError::of(error, &host)),
-    };
+/// Sends one message and reads the answer. `client` must be a guarded one: it judges where the address leads.
+pub async fn send(client: &HttpClient, message: WebPushSend, token: &VapidToken) -> Result<Reply, HttpError> {
     let mut authorization = HeaderValue::from_str(&token.authorization()).map_err(|_| {
-        WebPushError::Unreachable(SendError("the key for Web Push cannot sign; please report this".to_owned()))
+        HttpError::Unreachable(SendError("the key for Web Push cannot sign; please report this".to_owned()))
     })?;
     authorization.set_sensitive(true);
-    let response = client
-        .post(message.url)
-        .headers(message.headers)
-        .header(http::header::AUTHORIZATION, authorization)
-        .body(message.body)
-        .send()
-        .await
-        .map_err(failed)?;
-    Reply::read(response, &host).await.map_err(WebPushError::Unreachable)
+    client.post(message.url.as_str(), message.headers, Some(authorization), message.body).await
 }
 
 /// What an address in our own network means for the wake.

@@ -13,7 +13,10 @@ use tokio_rustls::server::TlsStream;
 
 use super::push::StandinError;
 
-/// An authority and the acceptor with a certificate for 127.0.0.1 and localhost.
+/// A name that no DNS server knows (RFC 6761), for stand-ins behind a proxy that does.
+pub(super) const NAME: &str = "provider.test";
+
+/// An authority and the acceptor with a certificate for 127.0.0.1, localhost and [`NAME`].
 #[derive(Clone)]
 pub(super) struct Authority {
     pub(super) ca_pem: String,
@@ -41,7 +44,7 @@ impl Authority {
         let ca_pem = ca_certificate.pem();
         let issuer = Issuer::new(ca, ca_key);
         let key = KeyPair::generate()?;
-        let leaf = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+        let leaf = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned(), NAME.to_owned()])?;
         let certificate = leaf.signed_by(&key, &issuer)?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut roots = rustls::RootCertStore::empty();

@@ -245,6 +245,10 @@ impl Local {
         self.ask(reqwest::Method::PUT, path, Some(body)).await
     }
 
+    pub(crate) async fn patch(&self, path: &str, body: &serde_json::Value) -> (u16, serde_json::Value) {
+        self.ask(reqwest::Method::PATCH, path, Some(body)).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> (u16, serde_json::Value) {
         self.ask(reqwest::Method::DELETE, path, None).await
     }

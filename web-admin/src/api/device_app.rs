@@ -15,7 +15,7 @@ use pbx_core::switchboard::command::{Command, Reply};
 use provisioning::installation::{
     AppRecord, BatteryState, DeviceToken, Installation, Permission, Platform, shown_text,
 };
-use provisioning::profile::app::{AppPush, AppleApps, FirebaseSender, WebPushKey};
+use provisioning::profile::app::{AppPush, FirebaseSender, NamedApps, WebPushKey};
 use provisioning::{PairError, Paired};
 use push_module::CredentialKind;
 use serde::{Deserialize, Serialize};
@@ -150,7 +150,7 @@ pub(crate) async fn app_push(state: &AdminState) -> Result<AppPush, Refusal> {
     for credential in state.push.list_credentials().await? {
         match credential.provider {
             CredentialKind::Apns => {
-                push.apns.get_or_insert(AppleApps { app_ids: Vec::new() }).app_ids.extend(credential.app_ids);
+                push.apns.get_or_insert(NamedApps { app_ids: Vec::new() }).app_ids.extend(credential.app_ids);
             }
             CredentialKind::Fcm => {
                 let Some(project_id) = credential.project_id else { continue };
@@ -160,8 +160,11 @@ pub(crate) async fn app_push(state: &AdminState) -> Result<AppPush, Refusal> {
             CredentialKind::WebPush => {
                 push.webpush = credential.public_key.map(|public_key| WebPushKey { public_key }).or(push.webpush);
             }
+            CredentialKind::Hms => {
+                push.hms.get_or_insert(NamedApps { app_ids: Vec::new() }).app_ids.extend(credential.app_ids);
+            }
             // Nothing an app has to know beforehand: what it needs is built into it.
-            CredentialKind::Hms | CredentialKind::Webhook | CredentialKind::Acrobits => {}
+            CredentialKind::Webhook | CredentialKind::Acrobits => {}
         }
     }
     Ok(push)
@@ -228,7 +231,7 @@ impl PushBody {
         if self.app_id.is_empty() {
             return wrong(
                 "push.app_id",
-                "name the bundle id (apns), the project or sender id (fcm) or the host of the push service (webpush)",
+                "name the bundle id (apns), the project or sender id (fcm), the app id (hms) or the host of the push service (webpush)",
             );
         }
         Ok(OfferedTarget {

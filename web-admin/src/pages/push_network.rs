@@ -21,6 +21,8 @@ struct NetworkPage {
     running: bool,
     ended: Option<When>,
     done: usize,
+    /// Host and port.
+    proxy: Option<String>,
     places: Vec<PlaceView>,
     rules: Vec<(&'static str, Vec<&'static FirewallRule>)>,
     no_longer_needed: &'static str,
@@ -78,6 +80,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
         running,
         ended: ended.map(|at| When::relative(at, clock::now())),
         done: places.iter().filter(|place| place.finished).count(),
+        proxy: state.push.web_proxy_in_use(),
         places: places.into_iter().map(place_view).collect(),
         rules: Where::ALL.map(rules).to_vec(),
         no_longer_needed: NO_LONGER_NEEDED,

@@ -7,35 +7,19 @@ use std::time::Duration;
 use pbx_core::model::{Redacted, UnixMillis, Verdict};
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::{ACCESS_MINIMUM, AUDIENCES, Access, RENEW_SECONDS, Sent, age, apns_base, ended, outcome, refused};
+use super::{
+    ACCESS_MINIMUM, AUDIENCES, Access, BearerService, RENEW_SECONDS, Sent, age, apns_base, ended, outcome, refused,
+};
 use crate::credential::{
-    ApnsCertificateDetails, ApnsDetails, ApnsKey, BaseUrl, FcmAccount, FcmDetails, HmsApp, HmsDetails, KeptToken,
-    TOKEN_SECONDS, VapidKey, VapidToken, WebPushDetails,
+    ApnsCertificateDetails, ApnsDetails, ApnsKey, KeptToken, TOKEN_SECONDS, VapidKey, VapidToken, WebPushDetails,
 };
 use crate::delivery::{Answer, Attempt, Outcome};
-use crate::provider::fcm::{AccessError, AccessToken};
-use crate::provider::gate::Gate;
-use crate::provider::guard::Guard;
+use crate::provider::access::AccessError;
+use crate::provider::client::{HttpClient, HttpError};
 use crate::provider::token::{AccessStep, TokenStep, access_step, apns_step};
+use crate::provider::webpush::audience;
 use crate::provider::webpush::encryption::Fresh;
-use crate::provider::webpush::{WebPushError, audience};
-use crate::provider::{SendError, apns, fcm, hms, webpush};
-
-/// Whom access tokens are fetched from.
-#[derive(Clone, Copy)]
-pub(super) enum Source<'a> {
-    Google(&'a FcmAccount),
-    Huawei(&'a HmsApp, &'a BaseUrl),
-}
-
-impl Source<'_> {
-    pub(super) async fn fetch(self, client: &reqwest::Client, now: UnixMillis) -> Result<AccessToken, AccessError> {
-        match self {
-            Self::Google(account) => fcm::fetch_access(client, account, now).await,
-            Self::Huawei(app, token_url) => hms::fetch_access(client, app, token_url, now).await,
-        }
-    }
-}
+use crate::provider::{SendError, apns, webpush};
 
 pub(super) fn without_access(error: AccessError) -> Sent {
     let outcome = match error {
@@ -45,48 +29,28 @@ pub(super) fn without_access(error: AccessError) -> Sent {
     Sent { outcome, minted: None }
 }
 
-/// One attempt at FCM.
-pub(super) async fn push_google(
-    (client, gate): (&reqwest::Client, &Gate),
-    (account, details, access): (&FcmAccount, &FcmDetails, &AsyncMutex<Option<Access>>),
+/// One attempt at FCM or HMS Push Kit.
+pub(super) async fn push_by_bearer(
+    client: &HttpClient,
+    (service, access): (&BearerService, &AsyncMutex<Option<Access>>),
     attempt: &Attempt,
     now: UnixMillis,
 ) -> Sent {
-    let message = match fcm::build(&attempt.request, now) {
+    let message = match service.build(&attempt.request, now) {
         Ok(message) => message,
         Err(refusal) => return refused(refusal),
     };
-    let bearer = match access_token(client, Source::Google(account), access, now, attempt.renew_token).await {
+    let bearer = match access_token(client, service, access, now, attempt.renew_token).await {
         Ok(bearer) => bearer,
         Err(error) => return without_access(error),
     };
-    let reply = fcm::send((client, gate), &details.base_url, account.project_id(), message, &bearer).await;
-    Sent { outcome: outcome(reply, fcm::classify), minted: None }
-}
-
-/// One attempt at HMS Push Kit.
-pub(super) async fn push_huawei(
-    client: &reqwest::Client,
-    (app, details, access): (&HmsApp, &HmsDetails, &AsyncMutex<Option<Access>>),
-    attempt: &Attempt,
-    now: UnixMillis,
-) -> Sent {
-    let message = match hms::build(&attempt.request, now) {
-        Ok(message) => message,
-        Err(refusal) => return refused(refusal),
-    };
-    let source = Source::Huawei(app, &details.token_url);
-    let bearer = match access_token(client, source, access, now, attempt.renew_token).await {
-        Ok(bearer) => bearer,
-        Err(error) => return without_access(error),
-    };
-    let reply = hms::send(client, &details.base_url, app.app_id(), message, &bearer).await;
-    Sent { outcome: outcome(reply, hms::classify), minted: None }
+    let reply = service.send(client, message, &bearer).await;
+    Sent { outcome: outcome(reply, |reply| service.classify(reply)), minted: None }
 }
 
 /// One attempt at APNs with a token key.
 pub(super) async fn push_apple(
-    (client, gate): (&reqwest::Client, &Gate),
+    client: &HttpClient,
     (key, details, token): (&ApnsKey, &ApnsDetails, &Mutex<Option<KeptToken>>),
     attempt: &Attempt,
     now: UnixMillis,
@@ -101,13 +65,13 @@ pub(super) async fn push_apple(
     };
     let age = age(bearer.issued_at, now);
     let base = apns_base((&details.production_url, &details.sandbox_url), attempt.environment);
-    let reply = apns::send((client, gate), base, message, Some(&bearer.token)).await;
+    let reply = apns::send(client, base, message, Some(&bearer.token)).await;
     Sent { outcome: outcome(reply, |reply| apns::classify(reply, attempt.environment, age)), minted }
 }
 
 /// One attempt at APNs over a connection that showed a client certificate.
 pub(super) async fn push_by_certificate(
-    (client, gate): (&reqwest::Client, &Gate),
+    client: &HttpClient,
     details: &ApnsCertificateDetails,
     attempt: &Attempt,
     now: UnixMillis,
@@ -120,15 +84,15 @@ pub(super) async fn push_by_certificate(
         Err(refusal) => return refused(refusal),
     };
     let base = apns_base((&details.production_url, &details.sandbox_url), attempt.environment);
-    let reply = apns::send((client, gate), base, message, None).await;
+    let reply = apns::send(client, base, message, None).await;
     let outcome = outcome(reply, |reply| apns::classify(reply, attempt.environment, Duration::ZERO));
     Sent { outcome, minted: None }
 }
 
 /// One attempt by Web Push.
 pub(super) async fn push_web(
-    client: &reqwest::Client,
-    (key, details, guard, tokens): (&VapidKey, &WebPushDetails, &Guard, &Mutex<BTreeMap<String, VapidToken>>),
+    client: &HttpClient,
+    (key, details, tokens): (&VapidKey, &WebPushDetails, &Mutex<BTreeMap<String, VapidToken>>),
     attempt: &Attempt,
     now: UnixMillis,
 ) -> Outcome {
@@ -144,10 +108,10 @@ pub(super) async fn push_web(
     let Some(token) = vapid_token((key, details), tokens, &audience(&message.url), (now, attempt.renew_token)) else {
         return unsigned("the key for Web Push cannot sign; please report this");
     };
-    match webpush::send(client, guard, message, &token).await {
+    match webpush::send(client, message, &token).await {
         Ok(reply) => Outcome::Answered(webpush::classify(&reply)),
-        Err(WebPushError::Blocked(why)) => Outcome::Unasked(webpush::blocked(&why)),
-        Err(WebPushError::Unreachable(SendError(why))) => Outcome::Unreachable { why },
+        Err(HttpError::Blocked(why)) => Outcome::Unasked(webpush::blocked(&why)),
+        Err(HttpError::Unreachable(SendError(why))) => Outcome::Unreachable { why },
     }
 }
 
@@ -196,8 +160,8 @@ pub(super) fn provider_token(
 
 /// The access token to use now; one attempt fetches, the others wait for it.
 pub(super) async fn access_token(
-    client: &reqwest::Client,
-    source: Source<'_>,
+    client: &HttpClient,
+    service: &BearerService,
     cell: &AsyncMutex<Option<Access>>,
     now: UnixMillis,
     refused: bool,
@@ -208,7 +172,7 @@ pub(super) async fn access_token(
         (AccessStep::Use | AccessStep::UseAndFetch, Some(access)) => return Ok(access.token.token.clone()),
         (AccessStep::Use | AccessStep::UseAndFetch, None) | (AccessStep::Fetch, _) => {}
     }
-    let token = source.fetch(client, now).await?;
+    let token = service.fetch(client, now).await?;
     let bearer = token.token.clone();
     *cell = Some(Access { token, fetched_at: now });
     Ok(bearer)

@@ -12,8 +12,7 @@ impl Line {
                 token.is_some() && std::mem::replace(&mut *token, older).is_some()
             }
             Provider::ApnsCertificate { .. }
-            | Provider::Fcm { .. }
-            | Provider::Hms { .. }
+            | Provider::Bearer { .. }
             | Provider::Webhook { .. }
             | Provider::WebPush { .. }
             | Provider::Acrobits { .. } => false,
@@ -28,7 +27,7 @@ impl Line {
             | Provider::Webhook { .. }
             | Provider::WebPush { .. }
             | Provider::Acrobits { .. } => {}
-            Provider::Fcm { access, .. } | Provider::Hms { access, .. } => {
+            Provider::Bearer { access, .. } => {
                 if let Some(access) = access.lock().await.as_mut() {
                     access.fetched_at = access.fetched_at - Duration::from_secs(60);
                 }
@@ -44,7 +43,7 @@ impl Line {
             | Provider::Webhook { .. }
             | Provider::WebPush { .. }
             | Provider::Acrobits { .. } => {}
-            Provider::Fcm { access, .. } | Provider::Hms { access, .. } => *access.lock().await = None,
+            Provider::Bearer { access, .. } => *access.lock().await = None,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use pbx_core::model::{Verdict, WakeKind};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Level, Metadata, Subscriber};
 
 use super::office::{CALL_TOKEN, FCM_TOKEN, Office, apns_target, apple, fcm_target, google, verdicts};
@@ -13,7 +14,7 @@ use crate::standin::{AnyToken, ApnsFault, FcmFault};
 
 /// Writes down everything that any crate logs.
 #[derive(Clone, Default)]
-struct Everything {
+pub(super) struct Everything {
     lines: Arc<Mutex<Vec<(Level, String)>>>,
 }
 
@@ -26,6 +27,16 @@ impl Visit for Line {
 }
 
 impl Everything {
+    /// Hears what this thread logs until the guard is dropped.
+    pub(super) fn listen(self) -> DefaultGuard {
+        tracing::subscriber::set_default(self)
+    }
+
+    /// What was heard so far.
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().iter().map(|(_, line)| line.clone()).collect()
+    }
+
     fn write(&self, metadata: &Metadata<'_>, line: Line) {
         self.lines.lock().unwrap().push((*metadata.level(), format!("{}:{}", metadata.target(), line.0)));
     }
@@ -65,7 +76,7 @@ impl Subscriber for Everything {
 #[tokio::test]
 async fn no_log_line_of_any_crate_shows_a_token_or_a_key() {
     let everything = Everything::default();
-    let _guard = tracing::subscriber::set_default(everything.clone());
+    let _guard = everything.clone().listen();
     let mut office = Office::open().await;
     let apple = apple(&office).await;
     let google = google(&office).await;

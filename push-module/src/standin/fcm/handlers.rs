@@ -62,10 +62,7 @@ fn sign_in(shared: &Shared, parts: &http::request::Parts, body: &[u8]) -> Answer
 
 /// `application/x-www-form-urlencoded`.
 fn read_form(body: &[u8]) -> BTreeMap<String, String> {
-    let Ok(url) = reqwest::Url::parse(&format!("http://form/?{}", String::from_utf8_lossy(body))) else {
-        return BTreeMap::new();
-    };
-    url.query_pairs().into_owned().collect()
+    url::form_urlencoded::parse(body).into_owned().collect()
 }
 
 /// What is to be done after the state was looked at.

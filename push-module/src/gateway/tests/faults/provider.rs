@@ -6,25 +6,34 @@ use pbx_core::model::{PushProvider, Redacted, WakeTarget};
 
 use super::super::office::{APP, Office, PROJECT, apns_target, fcm_target};
 use crate::standin::{FaultyPeer, PeerAnswer, TestApnsKey, TestServiceAccount};
-use crate::{ApnsEnvironment, Endpoint, NewAcrobits, NewApnsKey, NewCredential, NewFcmAccount, NewWebPush, NewWebhook};
+use crate::{
+    ApnsEnvironment, Endpoint, NewAcrobits, NewApnsKey, NewCredential, NewFcmAccount, NewHmsApp, NewWebPush, NewWebhook,
+};
 
+const HMS_APP: &str = "104567890";
 const MEDIATED: &str = "cz.acrobits.softphone.aliengroundwire";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::gateway::tests) enum Who {
     Apple,
     Google,
+    Huawei,
     WebPush,
     Acrobits,
     Relay,
 }
 
+/// Every provider.
+pub(in crate::gateway::tests) const EVERYBODY: [Who; 6] =
+    [Who::Apple, Who::Google, Who::Huawei, Who::WebPush, Who::Acrobits, Who::Relay];
+
 impl Who {
     /// What it says when it takes a push.
-    pub(super) fn takes(self) -> PeerAnswer {
+    pub(in crate::gateway::tests) fn takes(self) -> PeerAnswer {
         match self {
             Self::Apple => PeerAnswer::new(200, "").with("apns-id", "eabeae54-14a8-11e5-b60b-1697f925ec7b"),
             Self::Google => PeerAnswer::new(200, r#"{"name":"projects/example-phone/messages/1"}"#),
+            Self::Huawei => PeerAnswer::new(200, r#"{"code":"80000000","msg":"Success","requestId":"1"}"#),
             Self::WebPush => PeerAnswer::new(201, ""),
             Self::Acrobits => PeerAnswer::new(200, r#"{"code":200,"response":"Sent"}"#),
             Self::Relay => PeerAnswer::new(202, r#"{"id":"relayed"}"#),
@@ -38,6 +47,7 @@ impl Who {
             Self::Google => {
                 r#"{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.firebase.fcm.v1.FcmError","errorCode":"QUOTA_EXCEEDED"}]}}"#
             }
+            Self::Huawei => "",
             Self::WebPush => "too many",
             Self::Acrobits => r#"{"code":429,"response":"Slow down"}"#,
             Self::Relay => r#"{"error":"busy"}"#,
@@ -53,6 +63,7 @@ impl Who {
             Self::Google => {
                 r#"{"error":{"status":"UNAVAILABLE","details":[{"@type":"type.googleapis.com/google.firebase.fcm.v1.FcmError","errorCode":"UNAVAILABLE"}]}}"#
             }
+            Self::Huawei => r#"{"code":"81000001","msg":"System error."}"#,
             Self::Acrobits => r#"{"code":500,"response":"Oops"}"#,
             Self::WebPush | Self::Relay => "oops",
         };
@@ -67,6 +78,7 @@ impl Who {
                 404,
                 r#"{"error":{"status":"NOT_FOUND","details":[{"@type":"type.googleapis.com/google.firebase.fcm.v1.FcmError","errorCode":"UNREGISTERED"}]}}"#,
             ),
+            Self::Huawei => PeerAnswer::new(200, r#"{"code":"80300007","msg":"All tokens are invalid"}"#),
             Self::WebPush => PeerAnswer::new(410, ""),
             Self::Acrobits => PeerAnswer::new(200, r#"{"code":404,"response":"Device token not registered"}"#),
             Self::Relay => PeerAnswer::new(410, r#"{"error":"token_gone"}"#),
@@ -82,8 +94,8 @@ impl Who {
                 r#"{"error":{"status":"PERMISSION_DENIED","details":[{"@type":"type.googleapis.com/google.firebase.fcm.v1.FcmError","errorCode":"SENDER_ID_MISMATCH"}]}}"#,
             )),
             Self::WebPush => Some(PeerAnswer::new(403, r#"{"message":"VAPID public key mismatch"}"#)),
-            // The mediator has no word for it.
-            Self::Acrobits => None,
+            // They have no word for it.
+            Self::Huawei | Self::Acrobits => None,
             Self::Relay => Some(PeerAnswer::new(400, r#"{"error":"token_wrong"}"#)),
         }
     }
@@ -93,18 +105,22 @@ impl Who {
         match self {
             Self::Apple => PeerAnswer::new(403, r#"{"reason":"ExpiredProviderToken"}"#),
             Self::Google => PeerAnswer::new(401, r#"{"error":{"status":"UNAUTHENTICATED"}}"#),
+            Self::Huawei => PeerAnswer::new(200, r#"{"code":"80200003","msg":"OAuth token expired"}"#),
             Self::WebPush => PeerAnswer::new(401, "JWT expired"),
             Self::Acrobits => PeerAnswer::new(200, r#"{"code":401,"response":"Unauthorized"}"#),
             Self::Relay => PeerAnswer::new(401, ""),
         }
     }
 
-    /// The key itself is refused; Google says so at its sign-in.
+    /// The key itself is refused; Google and Huawei say so at their sign-in.
     pub(super) fn says_revoked(self) -> PeerAnswer {
         match self {
             Self::Apple => PeerAnswer::new(403, r#"{"reason":"InvalidProviderToken"}"#),
             Self::Google => {
                 PeerAnswer::new(400, r#"{"error":"invalid_grant","error_description":"Invalid JWT Signature."}"#)
+            }
+            Self::Huawei => {
+                PeerAnswer::new(400, r#"{"error":1101,"sub_error":20001,"error_description":"invalid client"}"#)
             }
             Self::WebPush => PeerAnswer::new(403, "invalid JWT"),
             Self::Acrobits => PeerAnswer::new(200, r#"{"code":403,"response":"Forbidden"}"#),
@@ -119,11 +135,11 @@ impl Who {
                 400,
                 r#"{"error":"invalid_grant","error_description":"Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe."}"#,
             ),
-            Self::Apple | Self::WebPush | Self::Acrobits | Self::Relay => self.says_revoked(),
+            Self::Apple | Self::Huawei | Self::WebPush | Self::Acrobits | Self::Relay => self.says_revoked(),
         }
     }
 
-    fn new_credential(self, url: &str, ca_pem: &str) -> NewCredential {
+    pub(in crate::gateway::tests) fn new_credential(self, url: &str, ca_pem: &str) -> NewCredential {
         let extra_ca_pem = Some(ca_pem.to_owned());
         match self {
             Self::Apple => {
@@ -149,10 +165,18 @@ impl Who {
                 base_url: Some(url.to_owned()),
                 extra_ca_pem,
             }),
+            Self::Huawei => NewCredential::Hms(NewHmsApp {
+                label: "Huawei".to_owned(),
+                app_id: HMS_APP.to_owned(),
+                app_secret: Redacted::new("5".repeat(64)),
+                base_url: Some(url.to_owned()),
+                token_url: Some(format!("{url}/token")),
+                extra_ca_pem,
+            }),
             Self::WebPush => NewCredential::WebPush(NewWebPush {
                 label: "Web Push".to_owned(),
                 contact: "mailto:admin@example.com".to_owned(),
-                allowed_hosts: vec!["localhost".to_owned()],
+                allowed_hosts: vec!["localhost".to_owned(), "provider.test".to_owned()],
                 extra_ca_pem,
             }),
             Self::Acrobits => NewCredential::Acrobits(NewAcrobits {
@@ -171,10 +195,11 @@ impl Who {
         }
     }
 
-    pub(super) fn target(self, url: &str) -> WakeTarget {
+    pub(in crate::gateway::tests) fn target(self, url: &str) -> WakeTarget {
         match self {
             Self::Apple | Self::Relay => apns_target(),
             Self::Google => fcm_target(),
+            Self::Huawei => WakeTarget { provider: PushProvider::Hms, app_id: HMS_APP.to_owned(), ..fcm_target() },
             Self::WebPush => WakeTarget {
                 provider: PushProvider::WebPush,
                 app_id: "localhost".to_owned(),
