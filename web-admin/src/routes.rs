@@ -35,8 +35,8 @@ use crate::{assets, events, openapi, session};
 mod desk_phones;
 mod enrolling;
 mod first_run;
-mod outbound;
 mod operations;
+mod outbound;
 
 type Routes = Vec<Route>;
 

@@ -14,8 +14,8 @@ use crate::audit::Audit;
 use crate::audit::store::Entry;
 use crate::backups::Backups;
 use crate::event_log::EventLog;
-use crate::log::LogDoor;
 use crate::event_webhooks::EventWebhooks;
+use crate::log::LogDoor;
 use crate::password::Passwords;
 use crate::place::LivePlace;
 use crate::second_factor::Waiting;
@@ -158,6 +158,8 @@ impl AdminState {
             detail: format!("made {} by {}", made.exact, note.made_by),
         };
         self.audit.record(&self.store, entry).await;
+    }
+
     /// Tells event webhooks what happens until `stopped`; to be spawned by the wiring.
     pub fn run_event_webhooks(
         &self,
