@@ -55,7 +55,7 @@ pub struct Store {
     journal: Arc<parked_call::ParkJournal>,
     /// Where key, certificate and journal are.
     folder: Arc<std::path::Path>,
-    /// The restore that this opening has ended.
+    /// The restore that nobody was told of yet.
     restored: Option<backup::RestoreNote>,
     /// Held open for its lock; the lock goes with the last clone, or with the process.
     _lock: Arc<File>,
@@ -84,9 +84,14 @@ impl Store {
         &self.folder
     }
 
-    /// The backup that was put back by this opening, if one was.
+    /// The backup that was put back before this opening, unless [`Self::forget_restored`] was called since.
     pub const fn restored(&self) -> Option<&backup::RestoreNote> {
         self.restored.as_ref()
+    }
+
+    /// The restore was told: the next opening does not tell it again.
+    pub fn forget_restored(&self) {
+        backup::swap::forget_note(&self.folder);
     }
 
     /// Writes back the journal and closes every connection.

@@ -158,6 +158,7 @@ impl AdminState {
             detail: format!("made {} by {}", made.exact, note.made_by),
         };
         self.audit.record(&self.store, entry).await;
+        self.store.forget_restored();
     }
 
     /// Tells event webhooks what happens until `stopped`; to be spawned by the wiring.

@@ -74,7 +74,7 @@ impl Store {
     ) -> Result<Self, StoreError> {
         check_key(&writer, &sealer).await?;
         let journal = Arc::new(ParkJournal::open(data_dir)?);
-        let restored = backup::swap::take_note(data_dir);
+        let restored = backup::swap::note(data_dir);
         Ok(Self { readers, writer, sealer, journal, folder: data_dir.into(), restored, _lock: Arc::new(lock) })
     }
 }

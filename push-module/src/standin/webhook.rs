@@ -142,6 +142,8 @@ struct Data {
     extension: String,
     caller: Caller,
     expires_at: i64,
+    ringing_url: Option<String>,
+    has_video: Option<bool>,
     device: Device,
 }
 
@@ -243,7 +245,10 @@ fn check(body: &[u8]) -> Result<(), &'static str> {
     let words = ["apns", "fcm"].contains(&device.provider.as_str())
         && ["production", "sandbox"].contains(&device.environment.as_str());
     let caller = data.caller.number.len() + data.caller.name.len() < 1024;
-    let call = data.call.len() == 36 && !data.extension.is_empty();
+    let call = data.call.len() == 36
+        && !data.extension.is_empty()
+        && data.has_video.is_some() == (document.r#type == "call")
+        && data.ringing_url.is_none_or(|url| url.starts_with("https://"));
     if words && caller && call { Ok(()) } else { Err("a field is not as documented") }
 }
 

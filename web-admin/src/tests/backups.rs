@@ -122,7 +122,7 @@ async fn the_pages_say_the_same_and_only_an_owner_gets_a_file() {
     let file = format!("/system/backups/{name}/file");
     assert_eq!(bench.get(&file, &cookie).await.status, StatusCode::OK);
     for role in [Role::Admin, Role::ReadOnly, Role::User] {
-        let other = bench.session_of("other", role, (role == Role::User).then_some("101")).await;
+        let other = bench.session_of(role.as_str(), role, (role == Role::User).then_some("101")).await;
         assert_eq!(bench.get(&file, &other).await.status, StatusCode::FORBIDDEN, "{role}");
     }
     let uploaded = bench.upload("/system/backups/upload", &cookie, &[("file", "no backup")]).await;

@@ -109,13 +109,15 @@ fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// The note of the last restore, once: it is gone afterwards.
-pub(crate) fn take_note(data_dir: &Path) -> Option<RestoreNote> {
-    let path = data_dir.join(NOTE);
-    let note = serde_json::from_slice(&fs::read(&path).ok()?).ok();
+/// The note of the last restore, until [`forget_note`].
+pub(crate) fn note(data_dir: &Path) -> Option<RestoreNote> {
+    serde_json::from_slice(&fs::read(data_dir.join(NOTE)).ok()?).ok()
+}
+
+/// The restore is in the audit log.
+pub(crate) fn forget_note(data_dir: &Path) {
     // Told twice is better than never.
-    let _ = fs::remove_file(path);
-    note
+    let _ = fs::remove_file(data_dir.join(NOTE));
 }
 
 #[cfg(test)]
