@@ -274,10 +274,10 @@ impl Backups {
 
     /// Begins a restore, with the stored passphrase unless another is given; in the end Nightbell restarts.
     pub(crate) async fn restore(&self, name: &str, passphrase: Option<Redacted<String>>) -> Result<(), BackupsError> {
+        let path = self.path(name)?;
         if matches!(self.store.reader(), pbx_core::store::sql::Pool::Postgres(_)) {
             return Err(BackupsError::OnServer);
         }
-        let path = self.path(name)?;
         let passphrase = match passphrase {
             Some(given) => given,
             None => {
