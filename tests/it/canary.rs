@@ -20,6 +20,7 @@ const WRONG_PASSWORD: &str = "canary-wrong-otter-marble";
 const SIP_SECRET: &str = "canary-sip-secret-101";
 const PUSH_TOKEN: &str = "canarypushtoken0123456789";
 const MAIL_PASSWORD: &str = "canary-mail-password-77";
+const BACKUP_PASSPHRASE: &str = "canary-backup-passphrase-31";
 const PROXY_PASSWORD: &str = "canary-web-proxy-password-31";
 /// 32 bytes in base64.
 const RELAY_SECRET: &str = "Y2FuYXJ5LXJlbGF5LXNlY3JldC0wMTIzNDU2Nzg5YWI=";
@@ -153,6 +154,10 @@ async fn fill(here: &Installation, web: &mut Web, secrets: &mut Secrets) {
     let relay =
         json!({ "provider": "webhook", "url": "https://127.0.0.1:9/relay", "secret": format!("whsec_{RELAY_SECRET}") });
     api(here, "POST", "/push/credentials", relay).await;
+    secrets.put("the passphrase of backups", BACKUP_PASSPHRASE);
+    let policy = json!({ "keep": 3, "passphrase": BACKUP_PASSPHRASE });
+    api(here, "PUT", "/backup-policy", policy).await;
+    here.run(&["backup", "create"]).await;
     secrets.put("a mail account's password", MAIL_PASSWORD);
     let mail = json!({ "host": "127.0.0.1", "port": 9, "username": "mailer", "password": MAIL_PASSWORD,
         "from_address": "pbx@example.com" });
@@ -213,6 +218,8 @@ const PAGES: &[&str] = &[
     "/mails",
     "/security",
     "/system",
+    "/system/backups",
+    "/system/log",
     "/users",
     "/users/1",
     "/users/2",
@@ -274,7 +281,9 @@ async fn a_secret_put_into_every_field_is_found_nowhere() {
     here.kill().await;
     let mut all = Vec::new();
     files(&here.folder().join("data"), &mut all);
-    assert!(all.iter().any(|path| path.to_string_lossy().ends_with("-wal")), "{all:?}");
+    for there in ["-wal", ".nightbell"] {
+        assert!(all.iter().any(|path| path.to_string_lossy().ends_with(there)), "{all:?}");
+    }
     for path in all {
         secrets.in_none(&path.display().to_string(), &std::fs::read(&path).unwrap());
     }
