@@ -12,6 +12,8 @@ use serde::Serialize;
 
 /// How every file of the age format begins; what does not is refused before it fills the disk.
 const BEGINS: &[u8] = b"age-encryption.org/v1\n";
+/// What names end in until the file is whole.
+const HALF: &str = ".nightbell.part";
 /// Longer names are none of ours.
 const NAME_AT_MOST: usize = 100;
 /// What may be brought through the pages and the API; larger ones are copied into the folder by whoever runs the machine.
@@ -46,6 +48,16 @@ pub(super) fn name(now: UnixMillis) -> String {
 pub(super) fn make(folder: &Path) -> Result<(), BackupError> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|source| BackupError::File { path: folder.to_owned(), source })
+}
+
+/// Removes what a crash has left half written; nothing is being written yet.
+pub(super) fn sweep(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for half in entries.filter(|entry| entry.file_name().to_str().is_some_and(|name| name.ends_with(HALF))) {
+        if let Err(error) = fs::remove_file(half.path()) {
+            tracing::warn!(file = %half.path().display(), %error, "half a backup could not be removed");
+        }
+    }
 }
 
 /// What is there, the newest first.
@@ -176,6 +188,19 @@ mod tests {
         left.sort();
         assert_eq!(left, ["from-the-old-server.nightbell", names[3].as_str(), names[4].as_str()]);
         assert!(folder.path().join("notes.txt").exists());
+    }
+
+    #[test]
+    fn what_a_crash_left_is_swept_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        sweep(&folder.path().join("not made yet"));
+        for name in ["a.nightbell", "b.nightbell.part", "notes.part"] {
+            fs::write(folder.path().join(name), "x").unwrap();
+        }
+        sweep(folder.path());
+        let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["a.nightbell", "notes.part"]);
     }
 
     #[test]

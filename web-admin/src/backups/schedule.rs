@@ -21,6 +21,7 @@ const MISSED: Duration = Duration::from_secs(26 * 3600);
 /// Makes backups when they are due, until `stopped`.
 pub async fn run(backups: Backups, stopped: impl Future<Output = ()>) {
     let mut stopped = std::pin::pin!(stopped);
+    super::folder::sweep(&backups.folder);
     loop {
         tokio::select! {
             () = &mut stopped => break,
@@ -31,7 +32,7 @@ pub async fn run(backups: Backups, stopped: impl Future<Output = ()>) {
             Err(error) => tracing::error!(%error, "the backup of this day could not be begun"),
         }
     }
-    // A half backup is dropped with the process; waiting for it would hold up the stop.
+    // A half backup ends with the process, and the next start sweeps it; waiting for it would hold up the stop.
 }
 
 async fn look(backups: &Backups) -> Result<(), BackupsError> {

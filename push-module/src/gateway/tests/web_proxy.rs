@@ -49,7 +49,7 @@ async fn checked(office: &Office) -> NetworkCheck {
     loop {
         match office.gateway.network_check() {
             Some(check) if check.finished_at.is_some() => return check,
-            Some(_) | None => tokio::time::sleep(Duration::from_millis(5)).await,
+            Some(_) | None => tokio::task::yield_now().await,
         }
     }
 }
