@@ -32,6 +32,8 @@ mod handover;
 #[cfg(feature = "web")]
 mod installations;
 #[cfg(feature = "web")]
+pub mod language;
+#[cfg(feature = "web")]
 pub mod mail;
 #[cfg(feature = "web")]
 mod paused;

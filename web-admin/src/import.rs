@@ -9,6 +9,7 @@ use pbx_core::model::{DisplayName, EmailAddress, ExtensionNumber, Redacted};
 use serde::Serialize;
 
 use crate::secret;
+use crate::{say, t};
 
 /// Extensions in one import; more come from a mistake.
 const MAX_ROWS: usize = 5000;
@@ -93,7 +94,7 @@ pub(crate) fn parse(text: &str) -> Parsed {
     let mut records = reader.records();
     let mut lines = Lines { text, at: 0, line: 1 };
     let Some(Ok(header)) = records.next() else {
-        parsed.error(1, "", "empty", "there is nothing to import; the first line must be “number,name,email,secret”");
+        parsed.error(1, "", "empty", t("import-there-is-nothing-to-import-the"));
         return parsed;
     };
     let Some(places) = places(&header, &mut parsed) else { return parsed };
@@ -103,12 +104,7 @@ pub(crate) fn parse(text: &str) -> Parsed {
             Ok(record) => record,
             Err(broken) => {
                 let line = lines.of(broken.position());
-                parsed.error(
-                    line,
-                    "",
-                    "unreadable",
-                    "this line cannot be read; look for a quotation mark without its partner",
-                );
+                parsed.error(line, "", "unreadable", t("import-this-line-cannot-be-read-look"));
                 break;
             }
         };
@@ -123,14 +119,14 @@ pub(crate) fn parse(text: &str) -> Parsed {
                 line,
                 "",
                 "too_many",
-                format!("an import has at most {MAX_ROWS} extensions; split the file here"),
+                say("import-an-import-has-at-most-extensions").with("max-rows", &MAX_ROWS).text(),
             );
             break;
         }
         row((line, &record), &places, &mut seen, &mut parsed);
     }
     if parsed.lines == 0 && parsed.errors.is_empty() {
-        parsed.error(2, "", "empty", "there is no extension below the first line");
+        parsed.error(2, "", "empty", t("import-there-is-no-extension-below-the"));
     }
     parsed
 }
@@ -149,7 +145,12 @@ fn places(header: &csv::StringRecord, parsed: &mut Parsed) -> Option<Places> {
         match COLUMNS.into_iter().find(|column| *column == given_key) {
             Some(column) => {
                 if places.insert(column, place).is_some() {
-                    parsed.error(1, column, "column_twice", format!("the column “{column}” occurs twice; keep one"));
+                    parsed.error(
+                        1,
+                        column,
+                        "column_twice",
+                        say("import-the-column-occurs-twice-keep-one").with("column", &column).text(),
+                    );
                 }
             }
             None if given.is_empty() => {}
@@ -159,15 +160,13 @@ fn places(header: &csv::StringRecord, parsed: &mut Parsed) -> Option<Places> {
                     1,
                     "",
                     "unknown_column",
-                    format!(
-                        "“{given}” is not a known column; the first line names the columns: number, name, email, secret"
-                    ),
+                    say("import-is-not-a-known-column-the").with("given", &given).text(),
                 );
             }
         }
     }
     if parsed.errors.is_empty() && !places.contains_key("number") {
-        parsed.error(1, "number", "no_number_column", "the column “number” is missing in the first line");
+        parsed.error(1, "number", "no_number_column", t("import-the-column-number-is-missing-in"));
     }
     parsed.errors.is_empty().then_some(places)
 }
@@ -184,7 +183,10 @@ fn row(
     match &number {
         Ok(number) => {
             if let Some(first) = seen.insert(*number, line) {
-                let message = format!("extension {number} stands in line {first} already; keep one of the two");
+                let message = say("import-extension-stands-in-line-already-keep")
+                    .with("number", &number)
+                    .with("first", &first)
+                    .text();
                 parsed.error(line, "number", "number_twice", message);
             }
         }

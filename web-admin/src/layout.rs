@@ -8,6 +8,7 @@ use crate::assets;
 use crate::error::{ErrorPage, Refusal};
 use crate::role::Role;
 use crate::session::SignedIn;
+use crate::t;
 use crate::welcome::GoesOn;
 
 /// The entry of the menu a page belongs to.
@@ -163,40 +164,37 @@ impl<S: Send + Sync> FromRequestParts<S> for Frame {
 /// The sentence for `?done=code`; only these are shown, so a link cannot put words into our page.
 pub(crate) fn sentence(code: &str) -> Option<&'static str> {
     let known = [
-        ("forgotten", "Forgotten. A phone that still has its account comes back with its next registration."),
-        ("phones-off", "All phones are off: they are signed out and are not woken."),
-        ("phones-on", "The phones are on. Each comes back by itself with the account it has."),
-        ("saved", "Saved. The change is in force now."),
-        ("removed", "Removed."),
-        ("uploaded", "The backup is in the list. Put it back when you are ready."),
-        ("push-on", "Push is on."),
-        ("push-off", "Push is off. Sleeping phones will not be woken."),
-        ("device-forgotten", "The device was forgotten. It may register again if it still has its account."),
-        ("test-call", "It rings. Whoever answers hears themselves; the call ends by itself after a minute."),
-        ("test-sent", "A test notice is on its way to every phone that can be pushed. The outcome appears below."),
-        ("added", "Added. It works now: register a phone, or use “Add a phone”."),
-        ("checked", "Checked. The result stands beside the credential."),
-        ("link-revoked", "The link was revoked and no longer works."),
-        ("signed-out", "You are signed out."),
-        ("password", "The password was changed. Sign in with the new one."),
-        ("ready", "Your account is ready. Sign in."),
-        ("unblocked", "Unblocked. The next request from there is answered."),
-        ("session-ended", "Signed out there. Whoever sits there has to sign in again."),
-        ("again", "That took too long, or there were too many wrong codes. Sign in again."),
-        ("confirmed", "Thank you. For the next five minutes you are not asked again."),
-        ("rotating", "The phone is told its other address at its next fetch; the one it has works until then."),
-        ("window-open", "For ten minutes this one phone may come without its secret address. Switch it on now."),
-        ("window-closed", "The pairing window is closed."),
-        ("certificate", "The certificate is in force. New connections get it from now on."),
-        ("setup-closed", "The setup is done. Everything in it can be changed at any time."),
-        ("hung-up", "The call was ended."),
-        ("nothing-selected", "Nothing was selected. Tick the phones first."),
-        (
-            "tokens-forgotten",
-            "The tokens were forgotten. An app that still has its account sends its token when it is opened.",
-        ),
-        ("settings-asked", "Marked. Each phone shows the mark until it has fetched its settings."),
-        ("tokens-tested", "The test pushes are on their way. What became of them appears beside each phone."),
+        ("forgotten", t("layout-forgotten-a-phone-that-still-has")),
+        ("phones-off", t("layout-all-phones-are-off-they-are")),
+        ("phones-on", t("layout-the-phones-are-on-each-comes")),
+        ("saved", t("layout-saved-the-change-is-in-force")),
+        ("removed", t("layout-removed")),
+        ("uploaded", t("layout-the-backup-is-in-the-list")),
+        ("push-on", t("layout-push-is-on")),
+        ("push-off", t("layout-push-is-off-sleeping-phones-will")),
+        ("device-forgotten", t("layout-the-device-was-forgotten-it-may")),
+        ("test-call", t("layout-it-rings-whoever-answers-hears-themselves")),
+        ("test-sent", t("layout-a-test-notice-is-on-its")),
+        ("added", t("layout-added-it-works-now-register-a")),
+        ("checked", t("layout-checked-the-result-stands-beside-the")),
+        ("link-revoked", t("layout-the-link-was-revoked-and-no")),
+        ("signed-out", t("layout-you-are-signed-out")),
+        ("password", t("layout-the-password-was-changed-sign-in")),
+        ("ready", t("layout-your-account-is-ready-sign-in")),
+        ("unblocked", t("layout-unblocked-the-next-request-from-there")),
+        ("session-ended", t("layout-signed-out-there-whoever-sits-there")),
+        ("again", t("layout-that-took-too-long-or-there")),
+        ("confirmed", t("layout-thank-you-for-the-next-five")),
+        ("rotating", t("layout-the-phone-is-told-its-other")),
+        ("window-open", t("layout-for-ten-minutes-this-one-phone")),
+        ("window-closed", t("layout-the-pairing-window-is-closed")),
+        ("certificate", t("layout-the-certificate-is-in-force-new")),
+        ("setup-closed", t("layout-the-setup-is-done-everything-in")),
+        ("hung-up", t("layout-the-call-was-ended")),
+        ("nothing-selected", t("layout-nothing-was-selected-tick-the-phones")),
+        ("tokens-forgotten", t("layout-the-tokens-were-forgotten-an-app")),
+        ("settings-asked", t("layout-marked-each-phone-shows-the-mark")),
+        ("tokens-tested", t("layout-the-test-pushes-are-on-their")),
     ];
     known.into_iter().find(|(known, _)| *known == code).map(|(_, text)| text)
 }

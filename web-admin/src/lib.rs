@@ -25,6 +25,7 @@ mod form;
 mod headers;
 mod hygiene;
 mod import;
+mod language;
 mod layout;
 mod log;
 mod metrics;
@@ -52,6 +53,8 @@ mod trouble;
 mod users;
 mod welcome;
 mod words;
+
+use language::{number, rich, say, t};
 
 pub use backups::{Backups, run as make_backups};
 pub use log::{LogDoor, Tail};

@@ -12,6 +12,7 @@ use crate::clock;
 use crate::error::render;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::t;
 use crate::words::When;
 
 #[derive(Template)]
@@ -32,7 +33,7 @@ pub(crate) async fn unseen(State(state): State<AdminState>, frame: Frame, Query(
     let now = clock::now();
     let lines = unseen_for(&state, days).await?.into_iter();
     let lines = lines.map(|it| (it.id.0, it.extension, it.name, When::relative(it.last_seen_at, now), it.wakeable));
-    let layout = frame.layout("Phones not seen", Menu::Phones);
+    let layout = frame.layout(t("unseen-phones-not-seen"), Menu::Phones);
     Ok(render(&UnseenPage { layout, days, lines: lines.collect() }))
 }
 
@@ -72,6 +73,6 @@ pub(crate) async fn compare(State(state): State<AdminState>, frame: Frame, Query
         (Ok(a), Ok(b)) => compared(&state, DeviceId(a), DeviceId(b)).await?,
         _ => Vec::new(),
     };
-    let layout = frame.layout("Compare two phones", Menu::Phones);
+    let layout = frame.layout(t("compare-compare-two-phones"), Menu::Phones);
     Ok(render(&ComparePage { layout, a: query.a, b: query.b, fields }))
 }

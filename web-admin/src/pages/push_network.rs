@@ -10,6 +10,7 @@ use crate::clock;
 use crate::error::render;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::t;
 use crate::words::{self, Badge, When};
 
 #[derive(Template)]
@@ -47,7 +48,11 @@ struct StepView {
 fn step_view(step: StepResult) -> StepView {
     StepView {
         name: step.step.words(),
-        badge: if step.ok { Badge::new("ok", "✓", "Works") } else { Badge::new("bad", "✕", "Fails") },
+        badge: if step.ok {
+            Badge::new("ok", "✓", t("push-network-works"))
+        } else {
+            Badge::new("bad", "✕", t("push-network-fails"))
+        },
         text: words::sentence(&step.text),
         fix: words::sentence(&step.fix),
         took: clock::span(step.took_ms),
@@ -57,9 +62,9 @@ fn step_view(step: StepResult) -> StepView {
 fn place_view(result: EgressResult) -> PlaceView {
     PlaceView {
         badge: match result.ok() {
-            Some(true) => Badge::new("ok", "✓", "Reached"),
-            Some(false) => Badge::new("bad", "✕", "Not reached"),
-            None => Badge::new("push", "◐", "Being asked"),
+            Some(true) => Badge::new("ok", "✓", t("push-network-reached")),
+            Some(false) => Badge::new("bad", "✕", t("push-network-not-reached")),
+            None => Badge::new("push", "◐", t("push-network-being-asked")),
         },
         used_by: result.place.used_by.join(", "),
         steps: result.steps.into_iter().map(step_view).collect(),
@@ -75,7 +80,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
     let ended = check.as_ref().and_then(|check| check.finished_at);
     let places: Vec<EgressResult> = check.map(|check| check.places).unwrap_or_default();
     let page = NetworkPage {
-        layout: frame.layout("Push: network", Menu::Push),
+        layout: frame.layout(t("push-network-push-network"), Menu::Push),
         tab: "network",
         running,
         ended: ended.map(|at| When::relative(at, clock::now())),

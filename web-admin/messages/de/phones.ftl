@@ -1,0 +1,110 @@
+### Telefone und Tischtelefone.
+
+forget-phones-where-they-are-now-and-how = Wo sie jetzt sind und wie sie geweckt werden, wird vergessen. Ein Telefon, das sein Konto noch hat, kommt mit seiner nächsten Registrierung zurück.
+
+unseen-phones-not-seen = Lange nicht gesehene Telefone
+unseen-phones-that-have-not-registered-for = Telefone, die sich seit { $days } Tagen nicht registriert haben. Eine App, die schläft und nicht angerufen wurde, sieht genauso aus wie eine, die vom Telefon entfernt wurde.
+unseen-days = Tage
+unseen-every-phone-has-registered-within-days = Jedes Telefon hat sich innerhalb von { $days } Tagen registriert.
+unseen-can-be-woken = kann geweckt werden
+unseen-no = nein
+
+compare-compare-two-phones = Zwei Telefone vergleichen
+compare-for-a-phone-that-does-not = Für ein Telefon, das nicht klingelt, während ein anderes es tut. Die Nummern der Telefone stehen auf den Seiten ihrer Nebenstellen.
+compare-this-phone = Dieses Telefon
+compare-and-this-one = und dieses
+compare-phone = Telefon { $a }
+compare-phone-2 = Telefon { $b }
+compare-same-or-not = Gleich oder nicht
+compare-same = gleich
+compare-differs = verschieden
+
+phone-list-not-seen = Nicht gesehen
+phone-list-a-phone-appears-here-with-its = Ein Telefon erscheint hier mit seiner ersten Registrierung. Öffnen Sie eine Nebenstelle und wählen Sie „Telefon hinzufügen“.
+phone-list-search-by-number-owner-or-app = Nach Nummer, Eigentümer oder App suchen
+phone-list-number-owner-or-app = Nummer, Eigentümer oder App
+phone-list-every-presence = Jede Erreichbarkeit
+phone-list-sort-by = Sortieren nach
+phone-list-none-of-the-phones-fits = Keines der { $total } Telefone passt.
+phone-list-mobile = Mobil
+phone-list-mark-of = { $name } von { $extension } markieren
+phone-list-mail-their-owners-a-new-qr = Ihren Eigentümern einen neuen QR-Code mailen
+
+test-push-extension = Nebenstelle { $extension }
+test-push-test-push = Test-Push
+test-push-what-the-provider-says = Was der Push-Dienst sagt
+test-push-the-test-notice-is-on-its = Die Testnachricht ist unterwegs.
+test-push-look-again = Noch einmal nachsehen
+test-push-a-test-is-an-ordinary-notice = Ein Test ist eine gewöhnliche Nachricht, nie ein Anruf: Auch wache Telefone zeigen sie.
+test-push-did-the-phone-show-it = Hat das Telefon sie angezeigt?
+test-push-you-said-yes-push-to-this = Sie sagten: <b>ja</b>. Push zu diesem Telefon funktioniert.
+test-push-you-said-no = Sie sagten: <b>nein</b>.
+test-push-see-what-may-be-wrong = Nachsehen, woran es liegen kann
+test-push-acceptance-by-the-provider-is-no = Die Annahme durch den Push-Dienst ist keine Zustellung. Nur Sie können den Bildschirm sehen.
+test-push-yes-it-did = Ja
+test-push-no = Nein
+test-push-send-it-again = Noch einmal senden
+
+desk-phones-no-desk-phones = Keine Tischtelefone
+desk-phones-add-one-below-it-fetches-its = Fügen Sie unten eines hinzu: Es holt seine Konfiguration selbst, und niemand sieht ein SIP-Kennwort.
+desk-phones-last-fetch = Letzter Abruf
+desk-phones-registered = Registriert
+desk-phones-pairing-window-ends = Kopplungsfenster, endet { $until }
+desk-phones-was-told = { $at }: erhielt { $told }
+desk-phones-from = { $file } von { $from }
+desk-phones-new-address = Neue Adresse
+desk-phones-for = für { $mac }
+desk-phones-rotate = Erneuern
+desk-phones-close-window = Fenster schließen
+desk-phones-of = von { $mac }
+desk-phones-pairing-window = Kopplungsfenster
+desk-phones-add-a-desk-phone = Tischtelefon hinzufügen
+desk-phones-add-the-phone = Telefon hinzufügen
+desk-phones-a-mac-address-is-printed-on = Eine MAC-Adresse steht auf dem Karton und öffnet nichts. Ein Telefon, dem man seine geheime Adresse nicht geben kann, darf zu <code>{ $plain-url }</code> kommen, solange Sie sein Kopplungsfenster offen halten: zehn Minuten, dieses eine Telefon.
+desk-phone-address-it-is-shown-only-now-and = Sie wird nur jetzt gezeigt und öffnet die Konfiguration von <code>{ $mac }</code> und von keinem anderen Telefon. Sie gilt bis { $ends }, oder bis das Telefon auf eine eigene Adresse umgezogen ist.
+desk-phone-address-where-to-put-it = Wo sie einzutragen ist
+desk-phone-address-settings-auto-provision-server-url-dhcp = Einstellungen › Auto Provision › Server-URL. DHCP: Option 66, 43 oder eine eigene.
+desk-phone-address-advanced-update-setting-url-write-mac = Erweitert › Update › Setting URL; hängen Sie <code>{"{"}mac{"}"}.xml</code> an. DHCP: Option 66, mit dem Dateinamen in 67.
+desk-phone-address-maintenance-upgrade-and-provisioning-https-and = Wartung › Upgrade und Provisioning: HTTPS, und die Adresse ohne <code>https://</code>. DHCP: Option 66 oder 43.
+desk-phone-address-system-auto-provision-static-provisioning-server = System › Auto Provision › Static Provisioning Server; Dateiname <code>$mac.cfg</code>, Protokoll HTTPS. DHCP: Option 66.
+desk-phone-address-settings-provisioning-server-type-https-and = Einstellungen › Provisioning-Server: Typ HTTPS, und die Adresse. DHCP: Option 160, sonst 66.
+desk-phone-address-a-dhcp-option-is-read-by = Eine DHCP-Option liest jeder in diesem Netz: Benutzen Sie sie nur, wo Sie ihm vertrauen, und für ein Telefon nach dem anderen; der Redirect-Dienst des Herstellers ist der sicherere Ort.
+desk-phone-address-this-installation-uses-a-self-made = Diese Installation benutzt ein selbst erzeugtes Zertifikat. Ein neues Telefon vertraut ihm nicht: Schalten Sie im Telefon die Zertifikatsprüfung für den ersten Abruf aus (was es dabei holt, schaltet sie wieder ein), oder legen Sie ein Zertifikat einer öffentlichen Zertifizierungsstelle in das Datenverzeichnis.
+
+phone-list-found = { $found } von { $total ->
+    [one] { $total } Telefon
+   *[other] { $total } Telefonen
+ }.
+
+desk-phones-waits-for-the-phone = wartet auf das Telefon
+desk-phones-was-told-its-address = hat seine Adresse erfahren
+desk-phones-has-its-own-address = hat seine eigene Adresse
+desk-phones-gets-another-address = bekommt eine andere Adresse
+desk-phones-the-first-address-ran-out = die erste Adresse ist abgelaufen
+desk-phones-mac-address = MAC-Adresse
+desk-phones-twelve-hex-digits-on-the-back = Zwölf Hexadezimalziffern auf der Rückseite des Telefons.
+desk-phones-vendor = Hersteller
+desk-phones-model = Modell
+desk-phones-as-on-the-phone-t46s-d785 = Wie auf dem Telefon: T46S, D785, GRP2614, X4, VVX411.
+desk-phones-where-it-stands = Wo es steht
+desk-phones-the-address-for-this-phone = Die Adresse für dieses Telefon
+desk-phones-remove-the-desk-phone = Tischtelefon { $mac } entfernen?
+desk-phones-it-loses-its-account-of-extension = Es verliert sein Konto der Nebenstelle { $extension } sofort und kann nicht mehr telefonieren.
+desk-phones-its-addresses-stop-working-the-phone = Seine Adressen gelten nicht mehr. Das Telefon selbst behält seine Einstellungen, bis es jemand zurücksetzt.
+desk-phones-remove-the-phone = Telefon entfernen
+
+device-not-accepted = Nicht angenommen
+device-forget-this-device = Dieses Gerät vergessen?
+device-of-extension-both-its-records-are = { $device-name } von Nebenstelle { $extension }: Beides wird gelöscht, seine Live-Registrierung und sein Weckziel.
+device-if-it-still-has-its-account = Hat es sein Konto noch, registriert es sich von selbst wieder. Um es fernzuhalten, widerrufen Sie seinen QR-Link oder erzeugen Sie ein neues SIP-Kennwort.
+device-forget-the-device = Gerät vergessen
+
+phone-list-last-seen-the-longest-ago-first = Zuletzt gesehen, längste Zeit zuerst
+phone-list-app-and-version = App und Version
+phone-list-reachable-by-push = Über Push erreichbar
+phone-list-unreachable = Nicht erreichbar
+phone-list-token-known-since = { $provider }, Token bekannt seit { $relative }
+phone-list-woke-in = aufgewacht in { $span } { $relative }
+phone-list-last-push = letzter Push { $relative }: { $outcome }
+phone-list-mark-the-phones-first-that-are = Markieren Sie zuerst die Telefone, die geändert werden sollen.
+phone-list-is-nothing-that-can-be-done = „{ $other }“ ist nichts, was man mit Telefonen tun kann; wählen Sie aus der Liste
