@@ -167,6 +167,7 @@ impl App {
         desk_phones.load().await?;
         let backups = state.backups();
         state.tell_restore().await;
+        state.know_the_place().await;
         let (web_stop, stopping) = watch::channel(false);
         let mut tasks = push_tasks;
         tasks.push(tokio::spawn(state.mailer().run(stopped(stopping.clone()))));

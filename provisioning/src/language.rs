@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use askama::filters::{Escaper as _, Html, HtmlSafe};
 use fluent_bundle::concurrent::FluentBundle;
@@ -117,6 +118,22 @@ pub async fn speaking<F: Future>(language: Language, answering: F) -> F::Output 
 /// Writes something in this language.
 pub fn in_language<T>(language: Language, write: impl FnOnce() -> T) -> T {
     CURRENT.sync_scope(language, write)
+}
+
+/// The language of the company, as far as somebody has chosen it; every clone sees a change.
+#[derive(Debug, Clone, Default)]
+pub struct CompanyLanguage(Arc<RwLock<Option<Language>>>);
+
+impl CompanyLanguage {
+    /// What was chosen.
+    pub fn get(&self) -> Option<Language> {
+        *self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What pages and mails are written in from now on.
+    pub fn set(&self, language: Option<Language>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = language;
+    }
 }
 
 /// The message files of one crate, read once.

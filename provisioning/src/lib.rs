@@ -36,6 +36,8 @@ pub mod language;
 #[cfg(feature = "web")]
 pub mod mail;
 #[cfg(feature = "web")]
+mod messages;
+#[cfg(feature = "web")]
 mod paused;
 #[cfg(feature = "web")]
 mod platform;

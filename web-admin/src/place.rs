@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::tz::TimeZone;
 use pbx_core::store::{Store, StoreError};
+use provisioning::language::CompanyLanguage;
 use serde::{Deserialize, Serialize};
 
 use crate::language::Language;
@@ -48,21 +49,33 @@ impl InForce {
 
 /// The place in force; every clone sees a change.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct LivePlace(Arc<RwLock<Option<InForce>>>);
+pub(crate) struct LivePlace {
+    known: Arc<RwLock<Option<InForce>>>,
+    /// Public pages of links and mails follow it.
+    language: CompanyLanguage,
+}
 
 impl LivePlace {
+    /// A place whose language others follow.
+    pub(crate) fn followed_by(language: CompanyLanguage) -> Self {
+        Self { known: Arc::default(), language }
+    }
+
+    fn hold(&self, place: &Place) -> InForce {
+        let read = InForce::of(place);
+        self.language.set(read.language);
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(read.clone());
+        read
+    }
+
     /// What is in force. A database that cannot be read now costs zone and language, not the page.
     pub(crate) async fn in_force(&self, store: &Store) -> InForce {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(known) = known {
             return known;
         }
         match place(store).await {
-            Ok(place) => {
-                let read = InForce::of(&place);
-                *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(read.clone());
-                read
-            }
+            Ok(place) => self.hold(&place),
             Err(error) => {
                 tracing::warn!(%error, "the company's time zone cannot be read; times are shown in the machine's own");
                 InForce::of(&Place::default())
@@ -78,7 +91,7 @@ impl LivePlace {
     /// Saves a place; it is in force when this returns.
     pub(crate) async fn save(&self, store: &Store, place: &Place) -> Result<(), StoreError> {
         put(store, AREA, place).await?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(InForce::of(place));
+        let _ = self.hold(place);
         Ok(())
     }
 }

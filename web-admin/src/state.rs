@@ -106,7 +106,7 @@ impl AdminState {
         let desk_phones = DeskPhones::beside(&enrolments, Box::new(move || certificate.own_pem()));
         let event_log = EventLog::start(switchboard.notices(), site.started_at);
         let mailer = provisioning::mail::Mailer::new(enrolments.clone(), store.clone(), site.host().to_owned());
-        let place = LivePlace::default();
+        let place = LivePlace::followed_by(enrolments.language().clone());
         let backups = Backups::new(store.clone(), (site.host().to_owned(), site.version), place.clone());
         Self {
             switchboard,
@@ -141,6 +141,11 @@ impl AdminState {
     /// Backups; they are made by [`crate::make_backups`], which the wiring spawns.
     pub fn backups(&self) -> Backups {
         self.backups.clone()
+    }
+
+    /// Reads where the company is, so that mails and public pages know its language before anybody opens a page.
+    pub async fn know_the_place(&self) {
+        let _ = self.place.in_force(&self.store).await;
     }
 
     /// Writes into the audit log that this database was put back from a backup, if this start did so.

@@ -360,3 +360,5 @@ core-said-4 = bekommt keine Antwort von seinem Push-Dienst
 core-said-5 = wartet auf seinen Push-Dienst
 core-said-6 = kann nicht benutzt werden
 core-said-7 = funktioniert nicht
+
+core-by-mail = per Mail

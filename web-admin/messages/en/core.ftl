@@ -360,3 +360,5 @@ core-said-4 = gets no answer from its provider
 core-said-5 = waits for its provider
 core-said-6 = cannot be used
 core-said-7 = does not work
+
+core-by-mail = by mail

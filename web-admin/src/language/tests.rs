@@ -23,12 +23,17 @@ const UNTRANSLATED: &[&str] = &[
     "nightbell setup-link",
     "curl -H \"Authorization: Bearer nbt_…\"",
     "/api/v1/status",
+    "Groundwire",
+    "Zoiper",
 ];
+/// The messages of the crate below, whose pages and mails are under the same rules.
+const BELOW: [&str; 2] =
+    [include_str!("../../../provisioning/messages/en.ftl"), include_str!("../../../provisioning/messages/de.ftl")];
 
 /// Keys and texts of one language, with the file each stands in.
-fn messages(files: &[&'static str]) -> BTreeMap<&'static str, (&'static str, String)> {
+fn messages(files: &[&'static str], below: &'static str) -> BTreeMap<&'static str, (&'static str, String)> {
     let mut all = BTreeMap::new();
-    for (name, file) in NAMES.iter().zip(files) {
+    for (name, file) in NAMES.iter().zip(files).chain([(&"below", &below)]) {
         let mut key = "";
         for line in file.lines() {
             match line.split_once(" =") {
@@ -65,17 +70,18 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 fn sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    files(&root.join("src"), &mut found);
-    files(&root.join("templates"), &mut found);
-    found.retain(|path| {
-        path.extension().is_some_and(|kind| kind == "rs" || kind == "html") && !path.ends_with("language/tests.rs")
-    });
+    for folder in [root.to_owned(), root.join("../provisioning")] {
+        files(&folder.join("src"), &mut found);
+        files(&folder.join("templates"), &mut found);
+    }
+    let read = |kind: &std::ffi::OsStr| kind == "rs" || kind == "html" || kind == "txt";
+    found.retain(|path| path.extension().is_some_and(read) && !path.ends_with("language/tests.rs"));
     found.into_iter().map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
 }
 
 #[test]
 fn both_languages_have_the_same_keys_arguments_and_markup() {
-    let (english, german) = (messages(ENGLISH), messages(GERMAN));
+    let (english, german) = (messages(ENGLISH, BELOW[0]), messages(GERMAN, BELOW[1]));
     assert!(english.len() > 500, "the files are read: {}", english.len());
     let keys = |all: &BTreeMap<&'static str, (&'static str, String)>| {
         all.iter().map(|(key, (file, _))| (*file, *key)).collect::<BTreeSet<_>>()
@@ -89,12 +95,12 @@ fn both_languages_have_the_same_keys_arguments_and_markup() {
         assert!(!text.trim().is_empty() && !other.trim().is_empty(), "{key} is empty");
     }
     // They are parsed, and no key is there twice.
-    assert_eq!(CATALOGUE.languages(), english.len());
+    assert_eq!(CATALOGUE.languages(), english.values().filter(|(file, _)| *file != "below").count());
 }
 
 #[test]
 fn every_key_that_is_used_exists_and_every_message_is_used() {
-    let english = messages(ENGLISH);
+    let english = messages(ENGLISH, BELOW[0]);
     let sources = sources();
     let mut literals = BTreeSet::new();
     let mut wrong = Vec::new();
@@ -150,7 +156,9 @@ fn every_sentence_that_is_retold_is_still_written_somewhere() {
 #[test]
 fn no_template_holds_words_of_its_own() {
     let mut bare = Vec::new();
-    for (path, text) in sources().iter().filter(|(path, _)| path.extension().is_some_and(|kind| kind == "html")) {
+    for (path, text) in
+        sources().iter().filter(|(path, _)| path.extension().is_some_and(|kind| kind == "html" || kind == "txt"))
+    {
         for words in words_of(text) {
             let words = words.trim();
             let is_word = words.split(|letter: char| !letter.is_alphabetic()).any(|word| word.chars().count() > 1);

@@ -23,6 +23,7 @@ use crate::api::view::{complaint, is_live};
 use crate::clock;
 use crate::error::{Refusal, render};
 use crate::form::{Errors, Input};
+use crate::language;
 use crate::layout::{Frame, Layout, Menu};
 use crate::reach::honest;
 use crate::settings_again::Marks;
@@ -268,7 +269,7 @@ pub(crate) fn link_badge(state: EnrolmentState) -> Badge {
 pub(super) fn link_line(link: Enrolment) -> LinkLine {
     LinkLine {
         id: link.id.to_string(),
-        label: link.label.as_str().to_owned(),
+        label: language::retold(link.label.as_str()).into_owned(),
         state: link_badge(link.state),
         open: matches!(link.state, EnrolmentState::Issued),
         expires: When::relative(link.expires_at, clock::now()),
