@@ -13,9 +13,7 @@ use axum::http::{HeaderMap, Uri, header};
 use provisioning::language::{Catalogue, Count, Rich, Said};
 
 pub(crate) use self::retold::retold;
-#[cfg(test)]
-pub(crate) use provisioning::language::in_language;
-pub(crate) use provisioning::language::{Language, current, speaking};
+pub(crate) use provisioning::language::{Language, current, in_language, speaking};
 
 mod retold;
 #[cfg(test)]

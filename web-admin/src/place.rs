@@ -3,6 +3,7 @@
 //! Kept in the area `place` of the live settings; read once and then held, because every request needs it.
 
 pub(crate) mod countries;
+mod german;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -11,7 +12,7 @@ use pbx_core::store::{Store, StoreError};
 use provisioning::language::CompanyLanguage;
 use serde::{Deserialize, Serialize};
 
-use crate::language::Language;
+use crate::language::{self, Language};
 use crate::welcome::store::{load, put};
 use crate::{say, t};
 
@@ -129,12 +130,27 @@ impl Place {
                 let time_zone = found.iana_name().unwrap_or(wanted).to_owned();
                 return Ok(Self { country: code, time_zone, language: String::new() });
             }
-            (None, true, Some(country)) => say("place-there-is-more-than-one-time").with("name", &country.name).text(),
+            (None, true, Some(country)) => {
+                say("place-there-is-more-than-one-time").with("name", &name_of(country)).text()
+            }
             (None, true, None) => t("place-choose-a-country-or-a-time").to_owned(),
             (None, false, _) => say("place-is-no-time-zone-choose-one").with("wanted", &wanted).text(),
         };
         Err(Unfit { field: "time_zone", problem })
     }
+}
+
+/// What a country is called in the language of the request.
+pub(crate) fn name_of(country: &countries::Country) -> &'static str {
+    match language::current() {
+        Language::English => country.name,
+        Language::German => german::name(country.code).unwrap_or(country.name),
+    }
+}
+
+/// How a name is put into an order: Ä beside A, as in a telephone book.
+pub(crate) fn in_order(name: &str) -> String {
+    name.to_lowercase().replace(['ä', 'å'], "a").replace('ö', "o").replace('ü', "u").replace('é', "e")
 }
 
 /// The zone of this IANA name.

@@ -245,7 +245,7 @@ pub(crate) fn platform(provider: PushProvider) -> &'static str {
 
 pub(crate) fn environment(environment: Environment) -> &'static str {
     match environment {
-        Environment::Production => "production",
+        Environment::Production => t("words-production"),
         Environment::Sandbox => t("push-sandbox-test-builds"),
     }
 }

@@ -362,3 +362,10 @@ core-said-6 = kann nicht benutzt werden
 core-said-7 = funktioniert nicht
 
 core-by-mail = per Mail
+
+core-value-reachable = über Push erreichbar
+core-value-none = keines
+core-value-yes = ja
+core-value-no = nein
+core-value-registered = registriert
+core-value-unreachable = nicht erreichbar

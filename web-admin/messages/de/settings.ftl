@@ -189,3 +189,16 @@ web-proxy-reached-without-the-proxy = Ohne den Proxy erreicht
 web-proxy-one-name-address-or-range-a = Ein Name, eine Adresse oder ein Bereich je Zeile: example.com (und alles darunter), 10.0.0.7, 10.0.0.0/8.
 web-proxy-forget-the-web-proxy-2 = Web-Proxy vergessen?
 web-proxy-its-password-is-deleted-and-pushes = Sein Passwort wird gelöscht, und Pushes gehen ab dem nächsten direkt zu ihren Push-Diensten. Wo nur der Proxy hinausführt, klingeln schlafende Telefone nicht.
+
+event-call-incoming = Jemand ruft an
+event-call-ringing = Ein Telefon klingelt
+event-call-answered = Ein Anruf wird angenommen
+event-call-missed = Ein Anruf wurde verpasst
+event-call-ended = Ein Anruf ist vorbei
+event-registered = Ein Telefon registriert sich
+event-unregistered = Ein Telefon ist nicht mehr registriert
+event-push-failed = Ein Push schlug fehl
+event-token-ended = Ein Push-Token ist erloschen
+event-credential = Ein Push-Zugang ist gestört
+
+settings-place = Ort und Sprache

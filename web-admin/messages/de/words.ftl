@@ -63,3 +63,10 @@ words-phone = Telefon { $id }
 role-owner-2 = Inhaber
 
 words-none-2 = Keines
+
+words-production = Produktion
+words-any = jede
+words-everything = alles
+words-none-fingerprint = keines
+words-registered-count = registriert
+words-longer = länger

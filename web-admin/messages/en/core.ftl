@@ -362,3 +362,10 @@ core-said-6 = cannot be used
 core-said-7 = does not work
 
 core-by-mail = by mail
+
+core-value-reachable = ReachableByPush
+core-value-none = none
+core-value-yes = yes
+core-value-no = no
+core-value-registered = Registered
+core-value-unreachable = Unreachable

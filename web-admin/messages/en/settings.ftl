@@ -189,3 +189,16 @@ web-proxy-reached-without-the-proxy = Reached without the proxy
 web-proxy-one-name-address-or-range-a = One name, address or range a line: example.com (and everything below it), 10.0.0.7, 10.0.0.0/8.
 web-proxy-forget-the-web-proxy-2 = Forget the web proxy?
 web-proxy-its-password-is-deleted-and-pushes = Its password is deleted, and pushes go straight to their providers from the next one on. Where only the proxy leads out, sleeping phones will not ring.
+
+event-call-incoming = Somebody calls
+event-call-ringing = A phone rings
+event-call-answered = A call is answered
+event-call-missed = A call was missed
+event-call-ended = A call is over
+event-registered = A phone registers
+event-unregistered = A phone is no longer registered
+event-push-failed = A push failed
+event-token-ended = A push token has ended
+event-credential = A push credential is in trouble
+
+settings-place = Place and language

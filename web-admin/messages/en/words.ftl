@@ -63,3 +63,10 @@ words-phone = Phone { $id }
 role-owner-2 = Owner
 
 words-none-2 = None
+
+words-production = production
+words-any = any
+words-everything = everything
+words-none-fingerprint = none
+words-registered-count = registered
+words-longer = longer

@@ -50,7 +50,7 @@ fn badge(receiver: &Receiver) -> Badge {
 
 fn events_in_words(events: &[EventKind]) -> String {
     if events.len() == EventKind::ALL.len() {
-        return "everything".to_owned();
+        return t("words-everything").to_owned();
     }
     events.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
 }

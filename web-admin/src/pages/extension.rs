@@ -169,7 +169,7 @@ fn binding_card(binding: LiveBindingSummary, now: pbx_core::model::UnixMillis) -
 
 fn target_card(target: &WakeTarget, state: Badge, credentials: &[CredentialSummary]) -> TargetCard {
     let shown = |token: &Option<pbx_core::model::Redacted<String>>| {
-        token.as_ref().map_or_else(|| "none".to_owned(), |token| fingerprint(token.reveal()))
+        token.as_ref().map_or_else(|| t("words-none-fingerprint").to_owned(), |token| fingerprint(token.reveal()))
     };
     TargetCard {
         state,

@@ -62,7 +62,7 @@ fn check_card(check: &CheckOutcome) -> CheckCard {
 
 fn card(credential: CredentialSummary, health: &[ProviderHealth]) -> CredentialCard {
     let health = health.iter().find(|health| health.id == credential.id);
-    let apps = if credential.app_ids.is_empty() { "any".to_owned() } else { credential.app_ids.join(", ") };
+    let apps = if credential.app_ids.is_empty() { t("words-any").to_owned() } else { credential.app_ids.join(", ") };
     let mut facts = vec![(t("common-apps"), apps)];
     let optional = [
         (t("push-key-id"), credential.key_id),
@@ -111,7 +111,7 @@ fn card(credential: CredentialSummary, health: &[ProviderHealth]) -> CredentialC
 
 fn environment_words(environment: ApnsEnvironment) -> &'static str {
     match environment {
-        ApnsEnvironment::Production => "production",
+        ApnsEnvironment::Production => t("words-production"),
         ApnsEnvironment::Sandbox => t("push-sandbox-test-builds"),
         ApnsEnvironment::Both => t("push-production-and-sandbox"),
     }

@@ -66,7 +66,7 @@ fn view(row: Row) -> RowView {
         (Verdict::Yes | Verdict::Untried | Verdict::Troubled, _) => ("/push", t("push-apps-open-the-credential")),
     };
     let counts = [
-        (row.registered, "registered"),
+        (row.registered, t("words-registered-count")),
         (row.switched_off, t("push-apps-switched-off")),
         (row.token_gone, t("push-apps-token-gone")),
         (row.needs_settings, t("push-apps-to-fetch-settings-again")),

@@ -135,7 +135,7 @@ fn wakes_view(provider: PushProvider, ordered: u64, took: &Histogram) -> WakesVi
     let names = WAKE_STEPS_MS
         .iter()
         .map(|end| say("push-health-up-to").with("span", &clock::span(*end)).text())
-        .chain(["longer".to_owned()]);
+        .chain([t("words-longer").to_owned()]);
     let step = |(name, count): (String, u64)| StepView { name, count, width: count * FULL / highest };
     WakesView {
         platform: words::platform(provider),

@@ -106,7 +106,9 @@ fn place_page(frame: &Frame, typed: &PlaceForm, errors: &Errors) -> Response {
     let mut zones: Vec<String> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
     zones.retain(|name| name.contains('/') && !name.starts_with("Etc/"));
     let mut countries = vec![("", t("welcome-choose-a-country"))];
-    countries.extend(COUNTRIES.iter().map(|one| (one.code, one.name)));
+    let mut named: Vec<_> = COUNTRIES.iter().map(|one| (one.code, place::name_of(one))).collect();
+    named.sort_by_key(|(_, name)| place::in_order(name));
+    countries.extend(named);
     render(&PlacePage {
         layout: frame.layout(Step::Place.title(), Menu::Setup),
         language: Input::new("language", t("place-language"), &typed.language, errors)
