@@ -1,7 +1,7 @@
 //! The messages of the pages: which files there are, and in which language a request is answered.
 //!
-//! Templates and code name a message by its key: `crate::t("menu-calls")` without arguments, `crate::say("…").with(…)` with
-//! them, `crate::rich("…")` where the message contains markup of ours. `provisioning::language` has the machinery.
+//! Templates and code name a message by its key: `crate::t("common-calls")` without arguments, [`say`] and `with` with them,
+//! [`rich`] where the message contains markup of ours. `provisioning::language` has the machinery.
 //!
 //! The order: what the signed-in person chose, the language of the company, `Accept-Language`, English. The API and
 //! everything else that programs read is English, whoever asks. A test proves that every key exists, is used, and has the

@@ -46,7 +46,7 @@ impl Role {
     /// As pages say it.
     pub(crate) fn words(self) -> &'static str {
         match self {
-            Self::Owner => t("role-owner-2"),
+            Self::Owner => t("role-owner"),
             Self::Admin => t("role-admin"),
             Self::ReadOnly => t("role-read-only"),
             Self::User => t("role-user"),

@@ -107,7 +107,7 @@ pub(crate) fn wake(state: Option<WakeState>) -> Badge {
         Some(WakeState::Revoked) => Badge::new("bad", "✕", t("words-gone-at-the-provider")),
         Some(WakeState::Moved) => Badge::new("off", "→", t("words-moved-to-another-extension")),
         Some(WakeState::SwitchedOff) => Badge::new("off", "○", t("event-webhooks-switched-off")),
-        None => Badge::new("off", "○", t("words-none-2")),
+        None => Badge::new("off", "○", t("words-none")),
     }
 }
 

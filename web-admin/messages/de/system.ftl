@@ -97,10 +97,8 @@ backups-put-this-backup-back = Diese Sicherung zurückspielen?
 backups-passphrase-of-the-backup = Passphrase der Sicherung
 backups-empty-the-one-that-is-stored = Leer: die hier gespeicherte.
 
-log-log = Funktioniert
 log-write = Schreiben
 log-error-warn-info-debug-trace-or = error, warn, info, debug, trace, oder Teile wie pbx_core=debug,info.
 log-for-how-many-minutes = Für wie viele Minuten
 log-write-a-number-for-example-10 = geben Sie eine Zahl an, zum Beispiel 10
 
-trouble-what-is-wrong = Funktioniert

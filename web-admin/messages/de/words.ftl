@@ -6,7 +6,6 @@ clock-min-s = { $minutes } Min. { $seconds } s
 clock-in = in { $span }
 clock-ago = vor { $span }
 
-role-owner = Inhaber
 role-admin = Administrator
 role-read-only = Nur Lesen
 role-user = Benutzer
@@ -21,7 +20,6 @@ words-armed-the-next-call-wakes-it = Scharf: Der nächste Anruf weckt es
 words-suspect-still-tried = Verdächtig: wird weiter versucht
 words-gone-at-the-provider = Beim Push-Dienst erloschen
 words-moved-to-another-extension = Zu einer anderen Nebenstelle umgezogen
-words-none = Keines
 words-failing = Fehlerhaft
 words-answered = Angenommen
 words-caller-gave-up = Anrufer legte auf
@@ -60,9 +58,9 @@ words-by-the-phone-itself = vom Telefon selbst
 words-by-the-end-of-its-registration = durch das Ende seiner Registrierung
 words-phone = Telefon { $id }
 
-role-owner-2 = Inhaber
+role-owner = Inhaber
 
-words-none-2 = Keines
+words-none = Keines
 
 words-production = Produktion
 words-any = jede

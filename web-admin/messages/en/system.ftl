@@ -97,10 +97,8 @@ backups-put-this-backup-back = Put this backup back?
 backups-passphrase-of-the-backup = Passphrase of the backup
 backups-empty-the-one-that-is-stored = Empty: the one that is stored here.
 
-log-log = Log
 log-write = Write
 log-error-warn-info-debug-trace-or = error, warn, info, debug, trace, or parts such as pbx_core=debug,info.
 log-for-how-many-minutes = For how many minutes
 log-write-a-number-for-example-10 = write a number, for example 10
 
-trouble-what-is-wrong = What is wrong?

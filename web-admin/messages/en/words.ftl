@@ -6,7 +6,6 @@ clock-min-s = { $minutes } min { $seconds } s
 clock-in = in { $span }
 clock-ago = { $span } ago
 
-role-owner = Owner
 role-admin = Admin
 role-read-only = Read only
 role-user = User
@@ -21,7 +20,6 @@ words-armed-the-next-call-wakes-it = Armed: the next call wakes it
 words-suspect-still-tried = Suspect: still tried
 words-gone-at-the-provider = Gone at the provider
 words-moved-to-another-extension = Moved to another extension
-words-none = None
 words-failing = Failing
 words-answered = Answered
 words-caller-gave-up = Caller gave up
@@ -60,9 +58,9 @@ words-by-the-phone-itself = by the phone itself
 words-by-the-end-of-its-registration = by the end of its registration
 words-phone = Phone { $id }
 
-role-owner-2 = Owner
+role-owner = Owner
 
-words-none-2 = None
+words-none = None
 
 words-production = production
 words-any = any

@@ -327,7 +327,7 @@ pub(crate) async fn confirm_rotate(State(state): State<AdminState>, frame: Frame
         layout: frame.layout(t("event-webhooks-make-a-new-secret"), Menu::Settings),
         lines: vec![say("event-webhooks-gets-a-new-secret-which-is").with("name", &receiver.name).text()],
         action: format!("/event-webhooks/{id}/secret"),
-        button: t("event-webhooks-make-a-new-secret-2"),
+        button: t("event-webhooks-renew-secret"),
         back: format!("/event-webhooks/{id}"),
     };
     Ok(confirm.page())

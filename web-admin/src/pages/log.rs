@@ -48,7 +48,7 @@ fn shown(state: &AdminState, frame: &Frame, view: View, (form, errors): (&LevelF
     let (filter, boot) = state.site.log.filter();
     let follow = view.follow == "on";
     let page = LogPage {
-        layout: frame.layout(t("log-log"), Menu::System),
+        layout: frame.layout(t("common-log"), Menu::System),
         lines: state.site.log.tail().last(&view.search, ON_A_PAGE),
         inputs: vec![
             Input::new("filter", t("log-write"), &form.filter, errors)

@@ -48,7 +48,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Query(ch
         None => Vec::new(),
     };
     Ok(render(&TroublePage {
-        layout: frame.layout(t("trouble-what-is-wrong"), Menu::System),
+        layout: frame.layout(t("common-what-is-wrong"), Menu::System),
         complaints: Complaint::ALL,
         chosen: chosen.complaint,
         extension: typed.to_owned(),
