@@ -369,3 +369,15 @@ core-value-yes = ja
 core-value-no = nein
 core-value-registered = registriert
 core-value-unreachable = nicht erreichbar
+
+core-rule-huawei-hosts = push-api.cloud.huawei.com und oauth-login.cloud.huawei.com
+core-rule-web-push = die Dienste von Web Push: fcm.googleapis.com, updates.push.services.mozilla.com, web.push.apple.com und die, die Ihre Telefone nennen
+core-rule-apns-ports = TCP 443 oder 2197
+core-rule-apple-ports = TCP 5223, sonst 443
+core-rule-fcm-ports = TCP 5228 bis 5230 und 443
+core-rule-huawei-names = Namen unter hicloud.com, dbankcloud.com und dbankcloud.cn
+core-rule-huawei-ports = TCP 443; das Protokoll der Firewall zeigt, ob ein Telefon mehr will
+core-rule-huawei-why = darüber hören Huawei-Telefone Pushes; Huawei veröffentlicht keine Liste, dies sind die Namen aus den Einstellungen seines SDK, nicht mit einem Telefon geprüft
+core-rule-sip-ports = TCP 5061 (oder TCP und UDP 5060)
+core-rule-sound-ports = UDP 10000 bis 20000
+core-rule-sound = Sprache

@@ -369,3 +369,15 @@ core-value-yes = yes
 core-value-no = no
 core-value-registered = Registered
 core-value-unreachable = Unreachable
+
+core-rule-huawei-hosts = push-api.cloud.huawei.com and oauth-login.cloud.huawei.com
+core-rule-web-push = the services of Web Push: fcm.googleapis.com, updates.push.services.mozilla.com, web.push.apple.com, and those your phones name
+core-rule-apns-ports = TCP 443 or 2197
+core-rule-apple-ports = TCP 5223, else 443
+core-rule-fcm-ports = TCP 5228 to 5230 and 443
+core-rule-huawei-names = names below hicloud.com, dbankcloud.com and dbankcloud.cn
+core-rule-huawei-ports = TCP 443; the firewall's log shows whether a phone wants more
+core-rule-huawei-why = Huawei phones hear pushes over it; Huawei publishes no list, so these are the names in its SDK's settings, not verified with a phone
+core-rule-sip-ports = TCP 5061 (or TCP and UDP 5060)
+core-rule-sound-ports = UDP 10000 to 20000
+core-rule-sound = sound
