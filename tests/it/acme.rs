@@ -50,8 +50,10 @@ impl Pebble {
             settings["pebble"]["externalAccountMACKeys"] = json!({ "kid-1": EAB_KEY });
         }
         put("config.json", &settings.to_string());
-        let listeners = ["-http01", "", "-https01", "", "-tlsalpn01", "", "-management", "", "-defaultIPv6", ""];
-        let arguments = [&["-dns01", &names], &listeners[..]].concat();
+        // Without an address its management would listen at port 80.
+        let management = format!("127.0.0.1:{}", free_port());
+        let listeners = ["-http01", "", "-https01", "", "-tlsalpn01", "", "-defaultIPv6", ""];
+        let arguments = [&["-dns01", &names, "-management", &management], &listeners[..]].concat();
         let name_service = Program::start("names", "pebble-challtestsrv", &arguments, folder.path());
         name_service.line("the name service", SOON, |line| line.contains("Starting management server")).await;
         let arguments = ["-config", "config.json", "-dnsserver", &names, "-strict"];

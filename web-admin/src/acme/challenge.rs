@@ -142,13 +142,32 @@ fn at_port(port: u16, why: &str) -> Failed {
     Failed::new(Trouble::Here, "acme_port", text, "Look at this machine's network.")
 }
 
-/// The certificate of RFC 8737 section 3.
+/// The certificate of RFC 8737 section 3, with a key of its own.
 fn proof(host: &str, digest: &[u8]) -> Result<CertifiedKey, Box<dyn std::error::Error + Send + Sync>> {
     let mut params = CertificateParams::new(vec![host.to_owned()])?;
     params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let certificate = params.self_signed(&key)?;
     let key = PrivateKeyDer::try_from(key.serialize_der())?;
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    Ok(CertifiedKey::from_der(vec![certificate.der().clone()], key, &provider)?)
+    // Not checked against each other: the check refuses the critical extension that makes this a proof.
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key)?;
+    Ok(CertifiedKey::new(vec![certificate.der().clone()], key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_proof_holds_the_digest_in_a_critical_extension_and_the_name() {
+        use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+        let proof = proof("pbx.example.com", &[7; 32]).unwrap();
+        let (_, parsed) = X509Certificate::from_der(&proof.cert[0]).unwrap();
+        let found = parsed.extensions().iter().find(|it| it.oid.to_id_string() == "1.3.6.1.5.5.7.1.31").unwrap();
+        assert!(found.critical);
+        assert_eq!(found.value, [&[4, 32][..], &[7; 32]].concat(), "an OCTET STRING (RFC 8737 section 3)");
+        let names = parsed.subject_alternative_name().unwrap().unwrap();
+        assert_eq!(names.value.general_names.len(), 1);
+    }
 }
