@@ -120,20 +120,24 @@ fn bind(ip: IpAddr, port: u16) -> Result<TcpListener, Failed> {
     } else {
         TcpListener::bind((ip, port))
     };
-    bound.map_err(|why| match why.kind() {
-        io::ErrorKind::PermissionDenied => Failed::new(
-            Trouble::Here,
-            "acme_port_forbidden",
-            format!("this user may not listen at port {port}, where the certificate authority asks"),
-            "Run Nightbell by its systemd unit, which allows it (CAP_NET_BIND_SERVICE), or forward that port in the router to a port above 1023 and enter that here.",
-        ),
-        io::ErrorKind::AddrInUse => Failed::new(
-            Trouble::Here,
-            "acme_port_taken",
-            format!("another program on this machine listens at port {port}, where the certificate authority asks"),
-            "Stop that program, or choose another port here and forward the question to it.",
-        ),
-        _ => at_port(port, &why.to_string()),
+    bound.map_err(|why| {
+        if why.kind() == io::ErrorKind::PermissionDenied {
+            return Failed::new(
+                Trouble::Here,
+                "acme_port_forbidden",
+                format!("this user may not listen at port {port}, where the certificate authority asks"),
+                "Run Nightbell by its systemd unit, which allows it (CAP_NET_BIND_SERVICE), or forward that port in the router to a port above 1023 and enter that here.",
+            );
+        }
+        if why.kind() == io::ErrorKind::AddrInUse {
+            return Failed::new(
+                Trouble::Here,
+                "acme_port_taken",
+                format!("another program on this machine listens at port {port}, where the certificate authority asks"),
+                "Stop that program, or choose another port here and forward the question to it.",
+            );
+        }
+        at_port(port, &why.to_string())
     })
 }
 

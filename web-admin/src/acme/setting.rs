@@ -168,24 +168,7 @@ impl NewSetting {
                 "these pages are served there; give the port to which port 80 of the public name leads",
             );
         }
-        let profile = self.profile.trim().to_owned();
-        let odd = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-        if profile.len() > MAX_PROFILE || profile.contains(odd) {
-            return malformed("profile", "a profile is one word of the authority's list, such as shortlived, or empty");
-        }
-        let authority = self.authority.trim().to_owned();
-        if !authority.is_empty() {
-            let readable = authority.len() <= MAX_AUTHORITY
-                && CertificateDer::pem_slice_iter(authority.as_bytes())
-                    .collect::<Result<Vec<_>, _>>()
-                    .is_ok_and(|all| !all.is_empty());
-            if !readable {
-                return malformed(
-                    "authority",
-                    "this is no root certificate in PEM; leave it empty for a public authority",
-                );
-            }
-        }
+        let (profile, authority) = (checked_profile(&self.profile)?, checked_authority(&self.authority)?);
         let same_account = |old: &&Setting| {
             old.has_external_account_key
                 && old.directory == directory
@@ -211,6 +194,24 @@ impl NewSetting {
         };
         Ok((setting, key))
     }
+}
+
+fn checked_profile(given: &str) -> Result<String, Malformed> {
+    let odd = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    let profile = given.trim();
+    if profile.len() > MAX_PROFILE || profile.contains(odd) {
+        return malformed("profile", "a profile is one word of the authority's list, such as shortlived, or empty");
+    }
+    Ok(profile.to_owned())
+}
+
+fn checked_authority(given: &str) -> Result<String, Malformed> {
+    let pem = given.trim();
+    let all = || CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>();
+    if pem.is_empty() || (pem.len() <= MAX_AUTHORITY && all().is_ok_and(|all| !all.is_empty())) {
+        return Ok(pem.to_owned());
+    }
+    malformed("authority", "this is no root certificate in PEM; leave it empty for a public authority")
 }
 
 fn checked_directory(given: &str) -> Result<String, Malformed> {

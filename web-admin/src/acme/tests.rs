@@ -110,7 +110,7 @@ impl Here {
 #[tokio::test]
 async fn a_certificate_is_got_put_in_force_and_kept() {
     let port = free_port();
-    let authority = Authority::start(port).await;
+    let authority = Authority::start(port);
     authority.set(Whim::BadNonces, true);
     let mut here = Here::new("localhost").await;
     let before = here.live.info();
@@ -135,7 +135,7 @@ async fn a_certificate_is_got_put_in_force_and_kept() {
 #[tokio::test]
 async fn a_restart_in_the_middle_goes_on_with_the_same_order() {
     let port = free_port();
-    let authority = Authority::start(port).await;
+    let authority = Authority::start(port);
     authority.set(Whim::Slow, true);
     let mut here = Here::new("localhost").await;
     here.run();
@@ -151,7 +151,7 @@ async fn a_restart_in_the_middle_goes_on_with_the_same_order() {
 #[tokio::test]
 async fn an_authority_that_is_asked_too_often_is_left_alone_until_it_says() {
     let port = free_port();
-    let authority = Authority::start(port).await;
+    let authority = Authority::start(port);
     authority.set(Whim::RateLimit, true);
     let mut here = Here::new("localhost").await;
     here.run();
@@ -170,7 +170,7 @@ async fn an_authority_that_is_asked_too_often_is_left_alone_until_it_says() {
 #[tokio::test]
 async fn a_question_that_somebody_else_answers_is_said_with_the_fix() {
     let (port, elsewhere) = (free_port(), free_port());
-    let authority = Authority::start(elsewhere).await;
+    let authority = Authority::start(elsewhere);
     let mut here = Here::new("localhost").await;
     here.run();
     here.choose(&authority, port).await;
@@ -188,7 +188,7 @@ async fn a_question_that_somebody_else_answers_is_said_with_the_fix() {
 #[tokio::test]
 async fn an_authority_that_is_ill_costs_nothing_but_time() {
     let port = free_port();
-    let authority = Authority::start(port).await;
+    let authority = Authority::start(port);
     authority.set(Whim::Ill, true);
     let mut here = Here::new("localhost").await;
     here.run();
@@ -203,7 +203,7 @@ async fn an_authority_that_is_ill_costs_nothing_but_time() {
 #[tokio::test]
 async fn a_certificate_for_another_name_is_not_put_in_force() {
     let port = free_port();
-    let authority = Authority::start(port).await;
+    let authority = Authority::start(port);
     authority.set(Whim::OtherName, true);
     let mut here = Here::new("localhost").await;
     here.run();
@@ -217,7 +217,7 @@ async fn a_certificate_for_another_name_is_not_put_in_force() {
 #[tokio::test]
 async fn the_authoritys_suggestion_renews_at_once_and_names_the_old_certificate() {
     let port = free_port();
-    let authority = Authority::start(port).await;
+    let authority = Authority::start(port);
     let mut here = Here::new("localhost").await;
     here.run();
     here.choose(&authority, port).await;
@@ -243,7 +243,7 @@ async fn the_authoritys_suggestion_renews_at_once_and_names_the_old_certificate(
 #[tokio::test]
 async fn an_external_account_that_is_missing_is_asked_for_and_taken() {
     let port = free_port();
-    let authority = Authority::start(port).await;
+    let authority = Authority::start(port);
     authority.set(Whim::ExternalAccount, true);
     let mut here = Here::new("localhost").await;
     here.run();
@@ -260,7 +260,7 @@ async fn an_external_account_that_is_missing_is_asked_for_and_taken() {
 #[tokio::test]
 async fn a_name_that_leads_nowhere_is_told_before_an_authority_is_asked() {
     let port = free_port();
-    let authority = Authority::start(port).await;
+    let authority = Authority::start(port);
     let mut here = Here::new("no-such-host.invalid").await;
     here.run();
     here.choose(&authority, port).await;
@@ -274,7 +274,7 @@ async fn a_name_that_leads_nowhere_is_told_before_an_authority_is_asked() {
 async fn a_port_that_is_taken_is_told_before_an_authority_is_asked() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let authority = Authority::start(port).await;
+    let authority = Authority::start(port);
     let mut here = Here::new("localhost").await;
     here.run();
     here.choose(&authority, port).await;
@@ -287,7 +287,7 @@ async fn a_port_that_is_taken_is_told_before_an_authority_is_asked() {
 #[tokio::test]
 async fn an_authority_that_nobody_reaches_is_told_so() {
     let port = free_port();
-    let mut authority = Authority::start(port).await;
+    let mut authority = Authority::start(port);
     authority.directory = format!("https://localhost:{}/dir", free_port());
     let mut here = Here::new("localhost").await;
     here.run();

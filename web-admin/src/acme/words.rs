@@ -147,14 +147,17 @@ fn rate_limited(who: &str, detail: &str, after: Option<Duration>) -> Failed {
     )
 }
 
-/// One kind of RFC 8555 section 6.7.
-fn of_kind(kind: &str, detail: &str, after: Option<Duration>, (setting, host): (&Setting, &str)) -> Failed {
-    let who = authority(setting);
-    let port = setting.validation.public_port();
+/// A failure with what the authority says of it.
+fn with_words(detail: &str, (trouble, code): (Trouble, &'static str), text: String, fix: String) -> Failed {
     let says = if detail.is_empty() { String::new() } else { format!(" It says: {detail}") };
-    let failed = |trouble, code, text: String, fix: String| Failed::new(trouble, code, format!("{text}.{says}"), fix);
-    match kind {
-        "rateLimited" => rate_limited(&who, detail, after),
+    Failed::new(trouble, code, format!("{text}.{says}"), fix)
+}
+
+/// What came of the authority's question whether the name leads here.
+fn of_validation(kind: &str, detail: &str, (setting, host): (&Setting, &str)) -> Option<Failed> {
+    let (who, port) = (authority(setting), setting.validation.public_port());
+    let failed = |trouble, code, text, fix| with_words(detail, (trouble, code), text, fix);
+    Some(match kind {
         "connection" => failed(
             Trouble::Validation,
             "acme_not_reached",
@@ -192,6 +195,15 @@ fn of_kind(kind: &str, detail: &str, after: Option<Duration>, (setting, host): (
                 Validation::Http => "Remove the redirection to HTTPS in front of this machine.".to_owned(),
             },
         ),
+        _ => return None,
+    })
+}
+
+/// What the authority does not do as it was asked.
+fn of_wish(kind: &str, detail: &str, (setting, host): (&Setting, &str)) -> Option<Failed> {
+    let who = authority(setting);
+    let failed = |trouble, code, text, fix| with_words(detail, (trouble, code), text, fix);
+    Some(match kind {
         "caa" => failed(
             Trouble::NeedsAdmin,
             "acme_caa",
@@ -228,6 +240,21 @@ fn of_kind(kind: &str, detail: &str, after: Option<Duration>, (setting, host): (
             format!("{who} has no profile {}", setting.profile),
             "Enter one of the authority's list, or none.".to_owned(),
         ),
+        _ => return None,
+    })
+}
+
+/// One kind of RFC 8555 section 6.7.
+fn of_kind(kind: &str, detail: &str, after: Option<Duration>, (setting, host): (&Setting, &str)) -> Failed {
+    let who = authority(setting);
+    let failed = |trouble, code, text, fix| with_words(detail, (trouble, code), text, fix);
+    if let Some(failed) =
+        of_validation(kind, detail, (setting, host)).or_else(|| of_wish(kind, detail, (setting, host)))
+    {
+        return failed;
+    }
+    match kind {
+        "rateLimited" => rate_limited(&who, detail, after),
         "accountDoesNotExist" => failed(
             Trouble::Refused,
             "acme_account",

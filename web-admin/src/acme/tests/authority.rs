@@ -75,7 +75,7 @@ type Shared = Arc<Mutex<World>>;
 
 impl Authority {
     /// Starts one that asks for its challenges at this port.
-    pub(super) async fn start(http_port: u16) -> Self {
+    pub(super) fn start(http_port: u16) -> Self {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let (root, key) = (made.cert.pem(), made.signing_key.serialize_pem());
         let folder = tempfile::tempdir().unwrap();
@@ -229,19 +229,19 @@ fn decoded(part: &Value) -> Vec<u8> {
 }
 
 /// Verifies the JWS (RFC 8555 section 6.2); gives payload and key, or what is refused.
-fn verified(world: &mut World, path: &str, body: &[u8]) -> Result<(Value, Value), Response> {
+fn verified(world: &mut World, path: &str, body: &[u8]) -> Result<(Value, Value), Box<Response>> {
     let jws: Value = serde_json::from_slice(body).expect("a JWS");
     let header: Value = serde_json::from_slice(&decoded(&jws["protected"])).unwrap();
     assert_eq!((header["alg"].as_str(), header["url"].as_str()), (Some("ES256"), Some(world.url(path).as_str())));
     let refused = !world.nonces.remove(header["nonce"].as_str().unwrap_or_default());
-    let on_a_whim = world.whims.contains(&Whim::BadNonces) && world.counter % 3 == 0;
+    let on_a_whim = world.whims.contains(&Whim::BadNonces) && world.counter.is_multiple_of(3);
     if refused || on_a_whim {
-        return Err(problem(world, 400, "badNonce", "this nonce is not good"));
+        return Err(problem(world, 400, "badNonce", "this nonce is not good").into());
     }
     let key = match header["kid"].as_str() {
         Some(account) => match world.accounts.get(account) {
             Some(key) => key.clone(),
-            None => return Err(problem(world, 400, "accountDoesNotExist", "who are you")),
+            None => return Err(problem(world, 400, "accountDoesNotExist", "who are you").into()),
         },
         None => {
             assert_eq!(path, "account", "only an account is made with a bare key");
@@ -263,7 +263,7 @@ async fn answer(shared: Shared, what: &str, id: Option<usize>, body: &[u8]) -> R
     let path = id.map_or_else(|| what.to_owned(), |id| format!("{what}/{id}"));
     let (payload, key) = match verified(&mut shared.lock().unwrap(), &path, body) {
         Ok(proved) => proved,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     if (what, id.is_some()) == ("chall", true) {
         return validate(&shared, id.unwrap(), &key).await;
