@@ -10,6 +10,7 @@ use pbx_core::switchboard::command::{Command, Reply, Status};
 use push_module::{CredentialState, CredentialSummary, ProviderHealth, obstacle};
 use serde::Serialize;
 
+use crate::acme;
 use crate::adding::{settings, unexpected};
 use crate::api::devices;
 use crate::backups::{self, Outcome, Policy};
@@ -108,6 +109,7 @@ impl Finding {
             "/push/fcm" => t("advice-add-the-account"),
             "/system" => t("advice-open-system"),
             "/system/backups" => t("advice-open-backups"),
+            "/system/certificate" => t("advice-open-certificate"),
             "/event-webhooks" => t("advice-open-event-webhooks"),
             _ => t("welcome-open"),
         }
@@ -121,6 +123,8 @@ pub(crate) struct Facts {
     pub(crate) health: Vec<ProviderHealth>,
     pub(crate) devices: Vec<DeviceSummary>,
     pub(crate) certificate: CertificateInfo,
+    /// The authority that gives the certificate by itself.
+    pub(crate) acme: Option<acme::View>,
     pub(crate) receivers: Vec<Receiver>,
     pub(crate) public_url: String,
     /// When backups are made, and whether there is a passphrase for them.
@@ -154,6 +158,7 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
         health: state.push.health(),
         devices: found,
         certificate: site.certificate.info(),
+        acme: state.acme.view().await?,
         receivers: event_webhooks::store::list(&state.store).await?,
         public_url: site.public_url.clone(),
         backups: state.backups.policy().await?,
@@ -389,8 +394,26 @@ fn phones(count: usize) -> String {
     say("advice-phones").count("count", count).text()
 }
 
+/// What an authority that gives the certificate by itself did not give.
+fn not_renewed(facts: &Facts) -> Option<Finding> {
+    let view = facts.acme.as_ref()?;
+    let problem = view.problem.as_ref()?;
+    let (level, what) = match (view.in_force, view.alarm(facts.now)) {
+        (false, _) => (Level::Fail, t("advice-certificate-not-got").to_owned()),
+        (true, alarm) => {
+            let left = clock::relative(facts.certificate.not_after, facts.now);
+            let level = if alarm == acme::Alarm::Urgent { Level::Fail } else { Level::Warn };
+            (level, say("advice-certificate-not-renewed").with("left", &left).text())
+        }
+    };
+    let text = format!("{what}: {}", words::sentence(&problem.text));
+    Some(Finding::new(level, "certificate_not_renewed", text, words::sentence(&problem.fix), "/system/certificate"))
+}
+
 fn certificate(facts: &Facts, findings: &mut Vec<Finding>) {
     let certificate = &facts.certificate;
+    findings.extend(not_renewed(facts));
+    let by_itself = facts.acme.as_ref().is_some_and(|view| view.in_force);
     if certificate.not_after < facts.now {
         findings.push(Finding::new(
             Level::Fail,
@@ -399,7 +422,7 @@ fn certificate(facts: &Facts, findings: &mut Vec<Finding>) {
             t("advice-put-a-valid-cert-pem-and"),
             "/system",
         ));
-    } else if certificate.not_after < facts.now + CERTIFICATE_SOON {
+    } else if certificate.not_after < facts.now + CERTIFICATE_SOON && !by_itself {
         let left = clock::relative(certificate.not_after, facts.now);
         findings.push(Finding::new(
             Level::Warn,
@@ -414,8 +437,8 @@ fn certificate(facts: &Facts, findings: &mut Vec<Finding>) {
             Level::Warn,
             "certificate_self_made",
             t("advice-the-tls-certificate-was-made-by"),
-            t("advice-put-a-certificate-for-your-public"),
-            "/system",
+            t("advice-let-nightbell-get-one"),
+            "/system/certificate",
         ));
     }
     let host = facts.public_url.split("://").nth(1).unwrap_or("");

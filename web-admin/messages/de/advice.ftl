@@ -46,7 +46,6 @@ advice-put-a-valid-cert-pem-and = Legen Sie gültige Dateien cert.pem und key.pe
 advice-the-tls-certificate-ends = Das TLS-Zertifikat endet { $left }.
 advice-put-a-new-cert-pem-and = Legen Sie neue Dateien cert.pem und key.pem in den Ordner tls des Datenverzeichnisses; sie sind nach wenigen Sekunden in Kraft.
 advice-the-tls-certificate-was-made-by = Das TLS-Zertifikat hat Nightbell selbst erzeugt: Browser warnen, und die meisten Telefon-Apps lehnen es ab.
-advice-put-a-certificate-for-your-public = Legen Sie ein Zertifikat für Ihren öffentlichen Namen in den Ordner tls des Datenverzeichnisses, zum Beispiel von Let's Encrypt.
 advice-links-and-qr-codes-point-to = Links und QR-Codes zeigen auf { $public-url }, was kein Telefon erreicht.
 advice-set-the-public-name-public-host = Setzen Sie den öffentlichen Namen (`public_host` in der Konfiguration oder --public-host) und starten Sie neu.
 
@@ -138,3 +137,8 @@ advice-phones = { $count ->
     [one] Ein Telefon
    *[other] { $count } Telefone
  }
+
+advice-open-certificate = Zertifikat öffnen
+advice-let-nightbell-get-one = Lassen Sie Nightbell selbst eines von Let's Encrypt besorgen, oder legen Sie eines für Ihren öffentlichen Namen in den Ordner tls des Datenverzeichnisses.
+advice-certificate-not-got = Das TLS-Zertifikat war nicht zu bekommen
+advice-certificate-not-renewed = Das TLS-Zertifikat, das { $left } endet, ließ sich nicht erneuern

@@ -86,3 +86,5 @@ layout-light = Hell
 layout-light-colours = Helle Farben
 layout-dark-colours = Dunkle Farben
 layout-copied = Kopiert
+
+layout-acme = Das Zertifikat wird bestellt. Wie weit es ist, steht unten.

@@ -10,7 +10,6 @@ system-of-them-waiting-for-a-phone = { $calls }, davon { $parked } bis ein Telef
 system-tls-certificate = TLS-Zertifikat
 system-for-these-pages-and-for-sip = Für diese Seiten und für SIP über TLS.
 system-you-or-a-certificate-authority = Ihnen oder einer Zertifizierungsstelle
-system-upload-another-one-or-put-cert = <a href="/welcome/certificate">Laden Sie ein anderes hoch</a>, oder legen Sie <code>cert.pem</code> (mit seiner Kette) und <code>key.pem</code> in den Ordner <code>tls</code> des Datenverzeichnisses. Es ist nach wenigen Sekunden in Kraft.
 system-doctor = Diagnose
 
 log-the-last-lines-since-the-start = Die letzten Zeilen seit dem Start. Geschrieben wird <b class="mono">{ $filter }</b>
@@ -102,3 +101,55 @@ log-error-warn-info-debug-trace-or = error, warn, info, debug, trace, oder Teile
 log-for-how-many-minutes = Für wie viele Minuten
 log-write-a-number-for-example-10 = geben Sie eine Zahl an, zum Beispiel 10
 
+
+system-certificate-ways = <a href="/system/certificate">Lassen Sie Nightbell selbst eines besorgen und erneuern</a>, <a href="/welcome/certificate">laden Sie ein anderes hoch</a>, oder legen Sie <code>cert.pem</code> (mit seiner Kette) und <code>key.pem</code> in den Ordner <code>tls</code> des Datenverzeichnisses. Es ist nach wenigen Sekunden in Kraft.
+
+certificate-certificate = Zertifikat
+certificate-order-one-now = Jetzt eines bestellen
+certificate-phones-and-browsers-trust-by-it = Durch das Zertifikat vertrauen Telefone und Browser { $host }. Es gilt für diese Seiten und für SIP über TLS, und ein anderes ist sofort in Kraft, ohne Neustart und ohne einen Anruf zu beenden.
+certificate-this-page-looks-again-by-itself = { $phase }. Diese Seite sieht von selbst wieder nach.
+certificate-no-certificate-was-got = Es kam kein Zertifikat, { $at }. { $cause }
+certificate-the-certificate-in-force-stays-meanwhile = Das gültige Zertifikat bleibt einstweilen. Nächster Versuch: { $next }.
+certificate-in-force = In Kraft
+certificate-renewed = Erneuert
+certificate-as-the-authority-suggests = , wie die Zertifizierungsstelle empfiehlt
+certificate-use-a-certificate-of-your-own = <a href="/welcome/certificate">Eigenes Zertifikat benutzen</a>; dann wird keines mehr von selbst besorgt.
+certificate-got-by-itself = Von selbst besorgt
+certificate-gives-the-certificate-and-it-is = { $authority } gibt das Zertifikat, und es wird von selbst erneuert.
+certificate-a-certificate-authority-gives-a-certificate = Eine Zertifizierungsstelle gibt ein Zertifikat, sobald sie gesehen hat, dass { $host } zu diesem Rechner führt. Let's Encrypt tut das kostenlos.
+certificate-more-for-other-authorities = Mehr, für andere Zertifizierungsstellen
+certificate-those-of-lets-encrypt = Die von Let's Encrypt:
+certificate-save-and-get-a-certificate = Speichern und Zertifikat besorgen
+certificate-stop = Beenden
+
+certificate-give-a-number-between-1-and = geben Sie eine Zahl von 1 bis 65535 an, oder lassen Sie es leer
+certificate-authority-address-of-its-acme-directory = Zertifizierungsstelle (Adresse ihres ACME-Verzeichnisses)
+certificate-lets-encrypt-unless-you-have-another = Let's Encrypt, wenn Sie keine andere haben.
+certificate-your-mail-address-optional = Ihre Mailadresse (freiwillig)
+certificate-the-authority-may-write-to-it = Die Zertifizierungsstelle kann dorthin schreiben, wenn etwas nicht stimmt.
+certificate-how-the-authority-makes-sure-that = Wie die Zertifizierungsstelle prüft, dass der Name hierher führt
+certificate-it-asks-at-port-80-http = Sie fragt an Port 80 (http-01)
+certificate-it-asks-at-port-443-tls = Sie fragt an Port 443 (tls-alpn-01)
+certificate-it-asks-from-the-internet-so = Sie fragt aus dem Internet, dieser Port muss also zu diesem Rechner führen.
+certificate-port-of-this-machine-where-the = Port dieses Rechners, an dem die Frage ankommt
+certificate-empty-80-or-443-enter-another = Leer: 80 oder 443. Geben Sie einen anderen an, wenn Ihr Router dorthin weiterleitet.
+certificate-one-is-stored-empty-keeps-it = Einer ist gespeichert. Leer behält ihn, solange Zertifizierungsstelle und Konto dieselben bleiben.
+certificate-hmac-key-in-base64-stored-encrypted = HMAC-Schlüssel in Base64. Wird verschlüsselt gespeichert und nie wieder gezeigt.
+certificate-profile = Profil
+certificate-a-kind-of-certificate-from-the = Eine Art von Zertifikat aus der Liste der Zertifizierungsstelle, zum Beispiel shortlived. Leer: die übliche.
+certificate-external-account-key-id = Externes Konto (Schlüssel-ID)
+certificate-only-for-authorities-that-want-one = Nur für Zertifizierungsstellen, die eines verlangen, wie ZeroSSL oder Google.
+certificate-key-of-the-external-account = Schlüssel des externen Kontos
+certificate-root-certificate-of-an-authority-of = Stammzertifikat einer eigenen Zertifizierungsstelle
+certificate-pem-empty-for-public-authorities = PEM. Leer für öffentliche Zertifizierungsstellen.
+certificate-i-agree-to-the-terms-of = Ich stimme den Bedingungen der Zertifizierungsstelle zu
+certificate-stop-getting-certificates = Keine Zertifikate mehr besorgen?
+certificate-the-certificate-of-the-authority-its = Das Zertifikat der Zertifizierungsstelle, sein Schlüssel und unser Konto dort werden sofort gelöscht.
+certificate-the-certificate-in-the-folder-tls = Das Zertifikat im Ordner tls ist wieder in Kraft. Ohne ein eigenes dort ist das eines, das Nightbell selbst erzeugt hat und das die meisten Telefon-Apps ablehnen.
+certificate-stop-and-delete = Beenden und löschen
+
+acme-the-public-name-is-looked-up = Der öffentliche Name wird nachgeschlagen
+acme-the-certificate-authority-is-told-who = Die Zertifizierungsstelle erfährt, wer fragt
+acme-the-certificate-is-ordered = Das Zertifikat wird bestellt
+acme-the-authority-asks-whether-the-name = Die Zertifizierungsstelle fragt, ob der Name zu diesem Rechner führt
+acme-the-certificate-is-signed-and-fetched = Das Zertifikat wird unterschrieben und geholt

@@ -175,3 +175,7 @@ welcome-everybody-who-is-to-be-called = Wer angerufen werden soll, braucht eine 
 welcome-a-phone-app-that-sleeps-cannot = Eine schlafende Telefon-App kann keinen Anruf hören; sie wird mit dem Schlüssel ihres Herausgebers geweckt.
 welcome-people-get-the-qr-code-for = Die Leute bekommen den QR-Code für ihr Telefon per Mail. Ohne Mail zeigen Sie ihnen den Code selbst.
 welcome-a-qr-code-a-phone-a = Ein QR-Code, ein Telefon, ein Anruf: Dann wissen Sie, dass es funktioniert.
+
+welcome-certificate-let-nightbell-get-one-by-itself = Nightbell selbst eines besorgen lassen
+welcome-certificate-from-lets-encrypt-which-costs-nothing = Von Let's Encrypt, das nichts kostet, oder von einer anderen Zertifizierungsstelle, die ACME spricht. Es wird auch rechtzeitig erneuert.
+welcome-certificate-get-a-certificate = Zertifikat besorgen

@@ -46,7 +46,6 @@ advice-put-a-valid-cert-pem-and = Put a valid cert.pem and key.pem into the fold
 advice-the-tls-certificate-ends = The TLS certificate ends { $left }.
 advice-put-a-new-cert-pem-and = Put a new cert.pem and key.pem into the folder tls of the data directory; they are in force within seconds.
 advice-the-tls-certificate-was-made-by = The TLS certificate was made by Nightbell itself: browsers warn, and most phone apps refuse it.
-advice-put-a-certificate-for-your-public = Put a certificate for your public name into the folder tls of the data directory, for example from Let's Encrypt.
 advice-links-and-qr-codes-point-to = Links and QR codes point to { $public-url }, which no phone can reach.
 advice-set-the-public-name-public-host = Set the public name (`public_host` in the configuration, or --public-host) and restart.
 
@@ -138,3 +137,8 @@ advice-phones = { $count ->
     [one] One phone
    *[other] { $count } phones
  }
+
+advice-open-certificate = Open Certificate
+advice-let-nightbell-get-one = Let Nightbell get one from Let's Encrypt by itself, or put one for your public name into the folder tls of the data directory.
+advice-certificate-not-got = The TLS certificate could not be got
+advice-certificate-not-renewed = The TLS certificate, which ends { $left }, could not be renewed

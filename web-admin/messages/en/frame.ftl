@@ -86,3 +86,5 @@ layout-light = Light
 layout-light-colours = Light colours
 layout-dark-colours = Dark colours
 layout-copied = Copied
+
+layout-acme = The certificate is being ordered. How far it is stands below.

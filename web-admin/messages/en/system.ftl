@@ -10,7 +10,6 @@ system-of-them-waiting-for-a-phone = { $calls }, { $parked } of them waiting for
 system-tls-certificate = TLS certificate
 system-for-these-pages-and-for-sip = For these pages and for SIP over TLS.
 system-you-or-a-certificate-authority = you, or a certificate authority
-system-upload-another-one-or-put-cert = <a href="/welcome/certificate">Upload another one</a>, or put <code>cert.pem</code> (with its chain) and <code>key.pem</code> into the folder <code>tls</code> of the data directory. It is in force within seconds.
 system-doctor = Doctor
 
 log-the-last-lines-since-the-start = The last lines since the start. Written is <b class="mono">{ $filter }</b>
@@ -102,3 +101,55 @@ log-error-warn-info-debug-trace-or = error, warn, info, debug, trace, or parts s
 log-for-how-many-minutes = For how many minutes
 log-write-a-number-for-example-10 = write a number, for example 10
 
+
+system-certificate-ways = <a href="/system/certificate">Let Nightbell get and renew one by itself</a>, <a href="/welcome/certificate">upload another one</a>, or put <code>cert.pem</code> (with its chain) and <code>key.pem</code> into the folder <code>tls</code> of the data directory. It is in force within seconds.
+
+certificate-certificate = Certificate
+certificate-order-one-now = Order one now
+certificate-phones-and-browsers-trust-by-it = Phones and browsers trust { $host } by it. It is for these pages and for SIP over TLS, and another one is in force at once, without a restart and without ending a call.
+certificate-this-page-looks-again-by-itself = { $phase }. This page looks again by itself.
+certificate-no-certificate-was-got = No certificate was got, { $at }. { $cause }
+certificate-the-certificate-in-force-stays-meanwhile = The certificate in force stays meanwhile. Next attempt: { $next }.
+certificate-in-force = In force
+certificate-renewed = Renewed
+certificate-as-the-authority-suggests = , as the authority suggests
+certificate-use-a-certificate-of-your-own = <a href="/welcome/certificate">Use a certificate of your own</a>; then none is got by itself any more.
+certificate-got-by-itself = Got by itself
+certificate-gives-the-certificate-and-it-is = { $authority } gives the certificate, and it is renewed by itself.
+certificate-a-certificate-authority-gives-a-certificate = A certificate authority gives a certificate once it has seen that { $host } leads to this machine. Let's Encrypt does so for nothing.
+certificate-more-for-other-authorities = More, for other authorities
+certificate-those-of-lets-encrypt = Those of Let's Encrypt:
+certificate-save-and-get-a-certificate = Save and get a certificate
+certificate-stop = Stop
+
+certificate-give-a-number-between-1-and = give a number between 1 and 65535, or leave it empty
+certificate-authority-address-of-its-acme-directory = Authority (address of its ACME directory)
+certificate-lets-encrypt-unless-you-have-another = Let's Encrypt unless you have another one.
+certificate-your-mail-address-optional = Your mail address (optional)
+certificate-the-authority-may-write-to-it = The authority may write to it when something is wrong.
+certificate-how-the-authority-makes-sure-that = How the authority makes sure that the name leads here
+certificate-it-asks-at-port-80-http = It asks at port 80 (http-01)
+certificate-it-asks-at-port-443-tls = It asks at port 443 (tls-alpn-01)
+certificate-it-asks-from-the-internet-so = It asks from the internet, so that port must lead to this machine.
+certificate-port-of-this-machine-where-the = Port of this machine where the question arrives
+certificate-empty-80-or-443-enter-another = Empty: 80 or 443. Enter another one if your router forwards it there.
+certificate-one-is-stored-empty-keeps-it = One is stored. Empty keeps it, as long as authority and account stay the same.
+certificate-hmac-key-in-base64-stored-encrypted = HMAC key in base64. Stored encrypted and never shown again.
+certificate-profile = Profile
+certificate-a-kind-of-certificate-from-the = A kind of certificate from the authority's list, such as shortlived. Empty: the usual one.
+certificate-external-account-key-id = External account (key id)
+certificate-only-for-authorities-that-want-one = Only for authorities that want one, such as ZeroSSL or Google.
+certificate-key-of-the-external-account = Key of the external account
+certificate-root-certificate-of-an-authority-of = Root certificate of an authority of your own
+certificate-pem-empty-for-public-authorities = PEM. Empty for public authorities.
+certificate-i-agree-to-the-terms-of = I agree to the terms of the authority
+certificate-stop-getting-certificates = Stop getting certificates?
+certificate-the-certificate-of-the-authority-its = The certificate of the authority, its key and our account there are deleted at once.
+certificate-the-certificate-in-the-folder-tls = The certificate in the folder tls is in force again. Without one of your own there, that is one Nightbell made itself, which most phone apps refuse.
+certificate-stop-and-delete = Stop and delete
+
+acme-the-public-name-is-looked-up = The public name is looked up
+acme-the-certificate-authority-is-told-who = The certificate authority is told who asks
+acme-the-certificate-is-ordered = The certificate is ordered
+acme-the-authority-asks-whether-the-name = The authority asks whether the name leads to this machine
+acme-the-certificate-is-signed-and-fetched = The certificate is signed and fetched

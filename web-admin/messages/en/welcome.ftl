@@ -175,3 +175,7 @@ welcome-everybody-who-is-to-be-called = Everybody who is to be called needs a nu
 welcome-a-phone-app-that-sleeps-cannot = A phone app that sleeps cannot hear a call; it is woken with the key of its publisher.
 welcome-people-get-the-qr-code-for = People get the QR code for their phone by mail. Without it you show them the code yourself.
 welcome-a-qr-code-a-phone-a = A QR code, a phone, a call: then you know that it works.
+
+welcome-certificate-let-nightbell-get-one-by-itself = Let Nightbell get one by itself
+welcome-certificate-from-lets-encrypt-which-costs-nothing = From Let's Encrypt, which costs nothing, or from another authority that speaks ACME. It is renewed in time, too.
+welcome-certificate-get-a-certificate = Get a certificate
