@@ -61,7 +61,7 @@ pub async fn page(
     // One more than shown tells whether others follow.
     let sql = match filter.extension {
         None => format!("SELECT {COLUMNS} FROM call WHERE {} {NEWEST_FIRST} LIMIT {}", conditions.sql, limit + 1),
-        Some(_) => conditions.from_and_to(limit + 1),
+        Some(_) => conditions.of_both_sides(limit + 1),
     };
     let numbers = filter.extension.map(|number| number.to_string());
     let query: QueryAs<CallRow> = query_as(AssertSqlSafe(sql));
@@ -159,7 +159,7 @@ impl Conditions {
     }
 
     /// The same for the calls of one extension, which is bound last: its newest of each side, then the newest of both.
-    fn from_and_to(&self, limit: u32) -> String {
+    fn of_both_sides(&self, limit: u32) -> String {
         let number = self.values.len() + 1;
         let side = |column: &str| {
             let rest = &self.sql;
@@ -244,7 +244,7 @@ mod tests {
             let conditions = Conditions::of(&filter);
             let sql = match filter.extension {
                 None => format!("SELECT {COLUMNS} FROM call WHERE {} {NEWEST_FIRST} LIMIT 50", conditions.sql),
-                Some(_) => conditions.from_and_to(50),
+                Some(_) => conditions.of_both_sides(50),
             };
             let plan: Vec<(i64, i64, i64, String)> =
                 query_as(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(store.reader()).await.unwrap();

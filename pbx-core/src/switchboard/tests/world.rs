@@ -201,7 +201,7 @@ impl World {
 
     /// What was sent to a phone, the newest; everything older is forgotten.
     pub(super) fn last_of(&mut self, phone: &str) -> String {
-        self.inbox.get_mut(&self.flows[phone]).and_then(|sent| sent.drain(..).last()).unwrap()
+        self.inbox.get_mut(&self.flows[phone]).and_then(|sent| sent.drain(..).next_back()).unwrap()
     }
 
     /// Forgets what was sent to anybody.
