@@ -123,7 +123,7 @@ async fn make_owner(app: &App) {
     let link = web_admin::setup::setup_link(&app.store, &app.base_url).await.unwrap();
     let browser = Browser { http: client(app), base: app.base_url.clone(), cookie: String::new() };
     let account = [("name", "anna"), ("password", PASSWORD), ("again", PASSWORD)];
-    let made = browser.post(link.strip_prefix(&app.base_url).unwrap(), &account).await;
+    let made = browser.post(link.url.strip_prefix(&app.base_url).unwrap(), &account).await;
     assert!(made.status().is_redirection() || made.status().is_success(), "{}", made.status());
 }
 
