@@ -4,6 +4,8 @@
 //! its tests with that advice. Nothing is skipped.
 
 #[cfg(test)]
+mod acme;
+#[cfg(test)]
 mod acrobits;
 #[cfg(test)]
 mod admin_pages;

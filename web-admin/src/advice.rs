@@ -11,6 +11,7 @@ use pbx_core::switchboard::command::{Command, Reply, Status};
 use push_module::{CredentialState, CredentialSummary, ProviderHealth, obstacle};
 use serde::Serialize;
 
+use crate::acme;
 use crate::adding::{settings, unexpected};
 use crate::api::devices;
 use crate::backups::{self, Outcome, Policy};
@@ -107,6 +108,7 @@ impl Finding {
             "/push/fcm" => "Add the account",
             "/system" => "Open System",
             "/system/backups" => "Open Backups",
+            "/system/certificate" => "Open Certificate",
             "/event-webhooks" => "Open Event webhooks",
             _ => "Open",
         }
@@ -120,6 +122,8 @@ pub(crate) struct Facts {
     pub(crate) health: Vec<ProviderHealth>,
     pub(crate) devices: Vec<DeviceSummary>,
     pub(crate) certificate: CertificateInfo,
+    /// The authority that gives the certificate by itself.
+    pub(crate) acme: Option<acme::View>,
     pub(crate) receivers: Vec<Receiver>,
     pub(crate) public_url: String,
     /// When backups are made, and whether there is a passphrase for them.
@@ -155,6 +159,7 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
         health: state.push.health(),
         devices: found,
         certificate: site.certificate.info(),
+        acme: state.acme.view().await?,
         receivers: event_webhooks::store::list(&state.store).await?,
         public_url: site.public_url.clone(),
         backups: state.backups.policy().await?,
@@ -421,8 +426,26 @@ fn phones(count: usize) -> String {
     if count == 1 { "One phone".into() } else { format!("{count} phones") }
 }
 
+/// What an authority that gives the certificate by itself did not give.
+fn not_renewed(facts: &Facts) -> Option<Finding> {
+    let view = facts.acme.as_ref()?;
+    let problem = view.problem.as_ref()?;
+    let (level, what) = match (view.in_force, view.alarm(facts.now)) {
+        (false, _) => (Level::Fail, "The TLS certificate could not be got".to_owned()),
+        (true, alarm) => {
+            let left = clock::relative(facts.certificate.not_after, facts.now);
+            let level = if alarm == acme::Alarm::Urgent { Level::Fail } else { Level::Warn };
+            (level, format!("The TLS certificate, which ends {left}, could not be renewed"))
+        }
+    };
+    let text = format!("{what}: {}", words::sentence(&problem.text));
+    Some(Finding::new(level, "certificate_not_renewed", text, words::sentence(&problem.fix), "/system/certificate"))
+}
+
 fn certificate(facts: &Facts, findings: &mut Vec<Finding>) {
     let certificate = &facts.certificate;
+    findings.extend(not_renewed(facts));
+    let by_itself = facts.acme.as_ref().is_some_and(|view| view.in_force);
     if certificate.not_after < facts.now {
         findings.push(Finding::new(
             Level::Fail,
@@ -431,7 +454,7 @@ fn certificate(facts: &Facts, findings: &mut Vec<Finding>) {
             "Put a valid cert.pem and key.pem into the folder tls of the data directory; they are in force within seconds.",
             "/system",
         ));
-    } else if certificate.not_after < facts.now + CERTIFICATE_SOON {
+    } else if certificate.not_after < facts.now + CERTIFICATE_SOON && !by_itself {
         let left = clock::relative(certificate.not_after, facts.now);
         findings.push(Finding::new(
             Level::Warn,
@@ -446,8 +469,8 @@ fn certificate(facts: &Facts, findings: &mut Vec<Finding>) {
             Level::Warn,
             "certificate_self_made",
             "The TLS certificate was made by Nightbell itself: browsers warn, and most phone apps refuse it.",
-            "Put a certificate for your public name into the folder tls of the data directory, for example from Let's Encrypt.",
-            "/system",
+            "Let Nightbell get one from Let's Encrypt by itself, or put one for your public name into the folder tls of the data directory.",
+            "/system/certificate",
         ));
     }
     let host = facts.public_url.split("://").nth(1).unwrap_or("");

@@ -56,6 +56,7 @@ use crate::event_webhooks::{described, event};
         api::tokens::list, api::tokens::add, api::tokens::remove,
         api::mail::account, api::mail::put_account, api::mail::remove_account, api::mail::test, api::mail::order,
         api::mail::list, api::mail::resend,
+        api::certificate::get, api::certificate::put, api::certificate::remove, api::certificate::order,
         api::log::lines, api::log::level, api::log::put_level,
         api::backups::list, api::backups::make, api::backups::download, api::backups::upload, api::backups::remove,
         api::backups::verify, api::backups::restore, api::backups::policy, api::backups::put_policy,

@@ -20,6 +20,7 @@ fn facts(devices: Vec<DeviceSummary>) -> Facts {
             not_after: UnixMillis(i64::MAX),
             names: Vec::new(),
         },
+        acme: None,
         receivers: Vec::new(),
         public_url: "https://pbx.example.com".into(),
         backups: (crate::backups::Policy::default(), true),

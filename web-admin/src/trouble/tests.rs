@@ -46,6 +46,7 @@ fn facts() -> Facts {
             names: Vec::new(),
             not_after: UnixMillis(i64::MAX),
         },
+        acme: None,
         receivers: Vec::new(),
         public_url: String::new(),
         backups: (crate::backups::Policy::default(), true),
