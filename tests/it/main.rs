@@ -36,6 +36,8 @@ mod enrolling;
 #[cfg(test)]
 mod event_webhooks;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod first_run;
 #[cfg(test)]
 mod guarantees;

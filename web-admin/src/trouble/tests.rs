@@ -53,6 +53,7 @@ fn facts() -> Facts {
         last_backup: None,
         unseen_days: 30,
         marks: crate::settings_again::Marks::default(),
+        saving: pbx_core::store::SavingState::default(),
         now: UnixMillis(0),
     }
 }
