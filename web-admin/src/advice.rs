@@ -195,12 +195,8 @@ fn saving(saving: &SavingState, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(
             Level::Fail,
             "not_saved",
-            format!(
-                "The database takes no changes ({}). Calls go on, but a restart now would undo {}.",
-                saving.why(),
-                if behind == 1 { "one change".to_owned() } else { format!("{behind} changes") }
-            ),
-            "Free space on the disk, or end what holds the database; everything is saved by itself then. Do not restart before.",
+            say("advice-database-takes-nothing").with("why", &saving.why()).count("behind", behind).text(),
+            t("advice-free-space"),
             "/system",
         ));
     }
@@ -209,8 +205,8 @@ fn saving(saving: &SavingState, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(
             Level::Warn,
             "changes_lost",
-            format!("{lost} changes could not be saved since the start and are missing after a restart."),
-            "Look at the log for what they were (code not_saved), and make them again; phones come back by themselves.",
+            say("advice-changes-lost").count("lost", lost).text(),
+            t("advice-changes-lost-fix"),
             "/system",
         ));
     }

@@ -142,3 +142,11 @@ advice-open-certificate = Zertifikat öffnen
 advice-let-nightbell-get-one = Lassen Sie Nightbell selbst eines von Let's Encrypt besorgen, oder legen Sie eines für Ihren öffentlichen Namen in den Ordner tls des Datenverzeichnisses.
 advice-certificate-not-got = Das TLS-Zertifikat war nicht zu bekommen
 advice-certificate-not-renewed = Das TLS-Zertifikat, das { $left } endet, ließ sich nicht erneuern
+
+advice-database-takes-nothing = Die Datenbank nimmt keine Änderungen an ({ $why }). Anrufe gehen weiter, aber ein Neustart nähme jetzt { $behind ->
+    [one] eine Änderung
+   *[other] { $behind } Änderungen
+ } zurück.
+advice-free-space = Schaffen Sie Platz auf dem Datenträger, oder beenden Sie, was die Datenbank festhält; dann wird alles von selbst gespeichert. Starten Sie vorher nicht neu.
+advice-changes-lost = { $lost } Änderungen konnten seit dem Start nicht gespeichert werden und fehlen nach einem Neustart.
+advice-changes-lost-fix = Sehen Sie im Protokoll nach, welche es waren (Code not_saved), und nehmen Sie sie noch einmal vor; Telefone kommen von selbst zurück.

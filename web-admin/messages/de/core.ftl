@@ -234,7 +234,7 @@ core-a-test-call-to-extension-is = ein Testanruf zu Nebenstelle { $number } läu
 core-test-calls-are-not-possible-no = Testanrufe sind nicht möglich: Beim Start von Nightbell war auf 127.0.0.1 kein UDP-Port für ihre Sprache frei; starten Sie es neu
 core-there-is-room-for-and-no = es ist Platz für { $number } und nicht mehr
 core-the-realm-is-part-of-every = der Realm ist Teil jedes gespeicherten Konto-Digests; er lässt sich nur ändern, solange es keine Konten gibt
-core-the-change-is-in-force-but = die Änderung ist in Kraft, konnte aber nicht gespeichert werden; ein Neustart nähme sie zurück. Sehen Sie mit `nightbell doctor` nach dem Datenträger und ändern Sie dann noch einmal
+core-the-change-is-in-force-but = die Änderung ist in Kraft, konnte aber noch nicht gespeichert werden; ein Neustart davor nähme sie zurück. Nightbell speichert sie, sobald der Datenträger sie annimmt: Sehen Sie mit `nightbell doctor` nach, was nicht stimmt
 core-the-switchboard-is-busy-nothing-was = die Vermittlung ist ausgelastet; nichts wurde geändert, versuchen Sie es noch einmal
 core-nightbell-is-stopping-nothing-was-changed = Nightbell hält an; nichts wurde geändert
 core-a-name-has-at-most-64 = ein Name hat höchstens 64 Zeichen und weder Zeilenumbrüche noch Steuerzeichen
@@ -430,3 +430,5 @@ core-acme-a-profile-is-one-word-of = ein Profil ist ein Wort aus der Liste der Z
 core-acme-this-is-no-root-certificate-in = das ist kein Stammzertifikat in PEM; lassen Sie es für eine öffentliche Zertifizierungsstelle leer
 core-acme-acme-v02-api-letsencrypt-org-or = acme-v02.api.letsencrypt.org, oder die von Ihnen gewählte Zertifizierungsstelle
 core-acme-gets-and-renews-the-certificate-only = besorgt und erneuert das Zertifikat; nur wenn eine Zertifizierungsstelle es von selbst gibt
+
+core-database-unavailable = { $error }. Nichts wurde geändert; versuchen Sie es noch einmal, wenn die Datenbank wieder Änderungen annimmt

@@ -53,3 +53,6 @@ calls-the-call-from-to-ends-at = Der Anruf von { $caller } an { $callee } endet 
 dashboard-talking = Im Gespräch
 dashboard-waking-a-phone = Weckt ein Telefon
 dashboard-ringing = Klingelt
+
+calls-searched = { $many } Anrufe durchsucht, zurück bis { $at }; ältere wurden noch nicht durchsucht.
+calls-search-older = Ältere Anrufe durchsuchen

@@ -142,3 +142,11 @@ advice-open-certificate = Open Certificate
 advice-let-nightbell-get-one = Let Nightbell get one from Let's Encrypt by itself, or put one for your public name into the folder tls of the data directory.
 advice-certificate-not-got = The TLS certificate could not be got
 advice-certificate-not-renewed = The TLS certificate, which ends { $left }, could not be renewed
+
+advice-database-takes-nothing = The database takes no changes ({ $why }). Calls go on, but a restart now would undo { $behind ->
+    [one] one change
+   *[other] { $behind } changes
+ }.
+advice-free-space = Free space on the disk, or end what holds the database; everything is saved by itself then. Do not restart before.
+advice-changes-lost = { $lost } changes could not be saved since the start and are missing after a restart.
+advice-changes-lost-fix = Look at the log for what they were (code not_saved), and make them again; phones come back by themselves.

@@ -233,7 +233,7 @@ core-a-test-call-to-extension-is = a test call to extension { $number } is going
 core-test-calls-are-not-possible-no = test calls are not possible: no UDP port on 127.0.0.1 was free for their sound when Nightbell started; start it again
 core-there-is-room-for-and-no = there is room for { $number } and no more
 core-the-realm-is-part-of-every = the realm is part of every stored account digest; it can only be changed while there are no accounts
-core-the-change-is-in-force-but = the change is in force but could not be written to disk, so a restart would undo it; see `nightbell doctor` for the state of the disk, then make it again
+core-the-change-is-in-force-but = the change is in force but could not be written to disk yet, so a restart before it is would undo it; Nightbell writes it as soon as the disk takes it: see `nightbell doctor` for what is wrong
 core-the-switchboard-is-busy-nothing-was = the switchboard is busy; nothing was changed, try again
 core-nightbell-is-stopping-nothing-was-changed = Nightbell is stopping; nothing was changed
 core-a-name-has-at-most-64 = a name has at most 64 characters and no line breaks or control characters
@@ -430,3 +430,5 @@ core-acme-a-profile-is-one-word-of = a profile is one word of the authority's li
 core-acme-this-is-no-root-certificate-in = this is no root certificate in PEM; leave it empty for a public authority
 core-acme-acme-v02-api-letsencrypt-org-or = acme-v02.api.letsencrypt.org, or the certificate authority you chose
 core-acme-gets-and-renews-the-certificate-only = gets and renews the certificate; only if an authority gives it by itself
+
+core-database-unavailable = { $error }. Nothing was changed; try again when the database takes changes again

@@ -53,3 +53,6 @@ calls-the-call-from-to-ends-at = The call from { $caller } to { $callee } ends a
 dashboard-talking = Talking
 dashboard-waking-a-phone = Waking a phone
 dashboard-ringing = Ringing
+
+calls-searched = Looked through { $many } calls, back to { $at }; older ones were not searched yet.
+calls-search-older = Search older calls
