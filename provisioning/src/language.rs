@@ -344,7 +344,7 @@ impl Rich {
 
     /// Fills in what is safe in HTML already, such as a time.
     #[must_use]
-    pub fn html(self, name: &'static str, value: &(impl HtmlSafe + fmt::Display)) -> Self {
+    pub fn html(self, name: &'static str, value: &impl HtmlSafe) -> Self {
         Self(self.0.with(name, value))
     }
 
