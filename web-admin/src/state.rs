@@ -149,13 +149,14 @@ impl AdminState {
         self.backups.clone()
     }
 
-    /// Reads where the company is, so that mails and public pages know its language before anybody opens a page.
-    pub async fn know_the_place(&self) {
+    /// What is done once at a start: reads where the company is, so that mails and public pages know its language before
+    /// anybody opens a page, and writes into the audit log that this start put a backup back, if it did.
+    pub async fn begin(&self) {
         let _ = self.place.in_force(&self.store).await;
+        self.tell_restore().await;
     }
 
-    /// Writes into the audit log that this database was put back from a backup, if this start did so.
-    pub async fn tell_restore(&self) {
+    async fn tell_restore(&self) {
         let Some(note) = self.store.restored() else { return };
         let made = crate::clock::stamp(note.made_at);
         let entry = Entry {
