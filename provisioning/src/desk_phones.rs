@@ -27,6 +27,7 @@ use pbx_core::store::{Store, StoreError};
 use pbx_core::switchboard::command::{Command, CommandError, Reply};
 use pbx_core::switchboard::output::Change;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::account;
 use crate::desk_phone::{DeskPhone, Mac, Model, Vendor};
@@ -35,7 +36,11 @@ use crate::enrolments::{Clock, Enrolments, RandomBytes, random, wall_clock};
 use crate::link::LinkToken;
 use crate::public_info::PublicInfo;
 use crate::throttle::Throttle;
+use asking::ToDo;
+use book::Book;
 
+mod asking;
+mod book;
 mod error;
 mod handlers;
 mod store;
@@ -43,6 +48,7 @@ mod store;
 mod tests;
 mod visit;
 
+pub use asking::{AskOutcome, Asked};
 pub use error::DeskPhonesError;
 
 /// A first address works this long: phones are ordered, shipped and unpacked within it.
@@ -100,6 +106,10 @@ pub struct DeskPhoneView {
     pub pairing_until: Option<UnixMillis>,
     /// Its last fetch.
     pub last_fetch: Option<LastFetch>,
+    /// Whether it would be told something else than at its last fetch, as far as that was looked at since the start.
+    pub old: bool,
+    /// When it was asked to fetch again, and what it said.
+    pub asked: Option<Asked>,
     /// When it was added.
     pub created_at: UnixMillis,
 }
@@ -171,8 +181,19 @@ struct Kept {
     created_at: UnixMillis,
     last_fetch: Option<LastFetch>,
     tokens: Vec<Token>,
+    /// The hash of the configuration it was given last.
+    told_digest: Option<[u8; 32]>,
+    asked: Option<Asked>,
     /// In memory only: a restart closes the window.
     window: Option<Window>,
+    /// In memory only: the owner's name when its file was made last.
+    told_name: Option<String>,
+    /// In memory only: its file would be another now.
+    old: bool,
+    /// In memory only: it has not heard that it is to fetch, and is asked when it registers.
+    owed: bool,
+    /// In memory only: it is being asked.
+    asking: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -187,14 +208,6 @@ struct Window {
 struct Secrets {
     sip: String,
     admin: String,
-}
-
-#[derive(Debug, Default)]
-struct Book {
-    phones: BTreeMap<Mac, Kept>,
-    by_hash: BTreeMap<[u8; 32], Mac>,
-    /// Whose last fetch is not written down yet.
-    unwritten: BTreeMap<Mac, ()>,
 }
 
 /// The desk phones of this installation; cheap to clone.
@@ -216,6 +229,8 @@ struct Inner {
     /// Held by whoever changes a phone or its tokens.
     changing: tokio::sync::Mutex<()>,
     throttle: Throttle,
+    /// Phones to be asked to fetch again.
+    to_do: Arc<ToDo>,
 }
 
 impl std::fmt::Debug for DeskPhones {
@@ -241,16 +256,20 @@ impl DeskPhones {
             book: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             throttle: Throttle::default(),
+            to_do: Arc::default(),
         };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Reads every phone, and begins to write down what phones fetch.
+    /// Reads every phone, and begins to write down what phones fetch and to ask them when they should again.
     pub async fn load(&self) -> Result<(), StoreError> {
         for kept in store::all(&self.inner.store).await? {
             self.book().put(kept);
         }
-        tokio::spawn(write_notes(Arc::downgrade(&self.inner)));
+        let inner = || Arc::downgrade(&self.inner);
+        tokio::spawn(write_notes(inner()));
+        tokio::spawn(asking::work(inner(), Arc::clone(&self.inner.to_do)));
+        tokio::spawn(asking::follow(inner(), self.inner.switchboard.notices()));
         Ok(())
     }
 
@@ -267,13 +286,13 @@ impl DeskPhones {
     /// Every phone, in order of MAC.
     pub fn list(&self) -> Vec<DeskPhoneView> {
         let now = self.now();
-        self.book().phones.values().map(|kept| kept.view(now)).collect()
+        self.book().all().map(|kept| kept.view(now)).collect()
     }
 
     /// One phone.
     pub fn get(&self, mac: Mac) -> Result<DeskPhoneView, DeskPhonesError> {
         let now = self.now();
-        self.book().phones.get(&mac).map(|kept| kept.view(now)).ok_or(DeskPhonesError::NoSuchPhone(mac))
+        self.book().get(mac).map(|kept| kept.view(now)).ok_or(DeskPhonesError::NoSuchPhone(mac))
     }
 
     /// Refuses what [`Self::add`] would refuse, and changes nothing.
@@ -284,10 +303,10 @@ impl DeskPhones {
         }
         let _label: Label = new.label.parse()?;
         let book = self.book();
-        if book.phones.contains_key(&mac) {
+        if book.get(mac).is_some() {
             return Err(DeskPhonesError::Taken(mac));
         }
-        if book.phones.len() >= MOST {
+        if book.len() >= MOST {
             return Err(DeskPhonesError::Full);
         }
         if self.inner.public.servers().is_empty() {
@@ -319,7 +338,13 @@ impl DeskPhones {
             created_at: now,
             last_fetch: None,
             tokens: vec![token],
+            told_digest: None,
+            asked: None,
             window: None,
+            told_name: None,
+            old: false,
+            owed: false,
+            asking: false,
         };
         store::save(&self.inner.store, &kept).await?;
         self.book().put(kept);
@@ -354,6 +379,7 @@ impl DeskPhones {
             Ok(())
         })
         .await?;
+        self.inner.to_do.compare([mac]);
         tracing::info!(%mac, "the address of a desk phone is being rotated");
         Ok(())
     }
@@ -362,7 +388,7 @@ impl DeskPhones {
     pub fn set_window(&self, mac: Mac, open: bool) -> Result<DeskPhoneView, DeskPhonesError> {
         let now = self.now();
         let mut book = self.book();
-        let kept = book.phones.get_mut(&mac).ok_or(DeskPhonesError::NoSuchPhone(mac))?;
+        let kept = book.get_mut(mac).ok_or(DeskPhonesError::NoSuchPhone(mac))?;
         kept.window = open.then_some(Window { until: now + WINDOW, from: None });
         tracing::info!(%mac, open, "the pairing window of a desk phone");
         Ok(kept.view(now))
@@ -371,7 +397,7 @@ impl DeskPhones {
     /// Removes a phone with its account; it is logged out.
     pub async fn remove(&self, mac: Mac) -> Result<(), DeskPhonesError> {
         let _changing = self.inner.changing.lock().await;
-        let kept = self.book().phones.get(&mac).cloned().ok_or(DeskPhonesError::NoSuchPhone(mac))?;
+        let kept = self.book().get(mac).cloned().ok_or(DeskPhonesError::NoSuchPhone(mac))?;
         // The account first: a crash in between leaves a phone that can be removed again.
         match self.ask(Command::RemoveCredential(kept.username.clone())).await {
             Ok(_) => {}
@@ -397,10 +423,10 @@ impl DeskPhones {
 
     /// Writes down what was fetched; also done each second.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        let waiting: Vec<(Mac, LastFetch)> = {
+        let waiting: Vec<Kept> = {
             let mut book = self.book();
             let macs = std::mem::take(&mut book.unwritten);
-            macs.into_keys().filter_map(|mac| Some((mac, book.phones.get(&mac)?.last_fetch.clone()?))).collect()
+            macs.into_iter().filter_map(|mac| book.get(mac).cloned()).collect()
         };
         if waiting.is_empty() { Ok(()) } else { store::note(&self.inner.store, &waiting).await }
     }
@@ -420,14 +446,18 @@ impl DeskPhones {
         mac: Mac,
         edit: impl FnOnce(&mut Kept) -> Result<(), DeskPhonesError>,
     ) -> Result<Kept, DeskPhonesError> {
-        let mut kept = self.book().phones.get(&mac).cloned().ok_or(DeskPhonesError::NoSuchPhone(mac))?;
+        let mut kept = self.book().get(mac).cloned().ok_or(DeskPhonesError::NoSuchPhone(mac))?;
         edit(&mut kept)?;
         store::save(&self.inner.store, &kept).await?;
         let mut book = self.book();
         // A fetch or a click may have touched these meanwhile; they are not what was edited.
-        if let Some(present) = book.phones.get(&mac) {
+        if let Some(present) = book.get(mac) {
             kept.last_fetch.clone_from(&present.last_fetch);
+            kept.told_name.clone_from(&present.told_name);
+            kept.told_digest = present.told_digest;
+            kept.asked = present.asked;
             kept.window = present.window;
+            (kept.old, kept.owed, kept.asking) = (present.old, present.owed, present.asking);
         }
         book.put(kept.clone());
         Ok(kept)
@@ -508,23 +538,16 @@ impl Kept {
             revision: self.revision,
             pairing_until: self.window.map(|window| window.until).filter(|until| *until > now),
             last_fetch: self.last_fetch.clone(),
+            old: self.old,
+            asked: self.asked,
             created_at: self.created_at,
         }
     }
 }
 
-impl Book {
-    fn put(&mut self, kept: Kept) {
-        let mac = kept.phone.mac;
-        self.by_hash.retain(|_, of| *of != mac);
-        self.by_hash.extend(kept.tokens.iter().map(|token| (token.hash, mac)));
-        self.phones.insert(mac, kept);
-    }
-
-    fn take(&mut self, mac: Mac) {
-        self.by_hash.retain(|_, of| *of != mac);
-        self.phones.remove(&mac);
-    }
+/// What two configurations are told apart by.
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
 }
 
 async fn write_notes(inner: Weak<Inner>) {

@@ -10,10 +10,12 @@ use pbx_core::model::{
     Extension, ExtensionNumber, Presence, PushOffer, Settings, SipCredential, SipUsername, UnixMillis,
 };
 use pbx_core::store::Store;
-use pbx_core::switchboard::command::{Command, CommandError, CommandResult, ExtensionDetail, ExtensionLine, Reply};
-use pbx_core::switchboard::output::Change;
+use pbx_core::switchboard::command::{
+    CheckSyncAnswer, CheckSyncEvent, Command, CommandError, CommandResult, ExtensionDetail, ExtensionLine, Reply,
+};
+use pbx_core::switchboard::output::{Change, Notice};
 use tempfile::TempDir;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use crate::{DEFAULT_LIFETIME, Enrolments, IssuedLink, PublicInfo, SipPorts};
 
@@ -57,6 +59,8 @@ pub(crate) struct Fixture {
     pub(crate) accounts: Arc<Accounts>,
     /// What phones can be woken with.
     pub(crate) offer: watch::Sender<PushOffer>,
+    /// Tells everybody what happened at an extension.
+    pub(crate) notices: broadcast::Sender<Notice>,
     clock: Arc<AtomicI64>,
     _directory: TempDir,
 }
@@ -67,6 +71,10 @@ pub(crate) struct Accounts {
     kept: Mutex<BTreeMap<SipUsername, SipCredential>>,
     /// Every account ever put, in order.
     pub(crate) puts: Mutex<Vec<SipUsername>>,
+    /// What the phones of the accounts say when they are asked to fetch again.
+    pub(crate) word: Mutex<Option<CheckSyncAnswer>>,
+    /// Who was asked, in order.
+    pub(crate) asked: Mutex<Vec<(SipUsername, CheckSyncEvent)>>,
     /// Refuses to save while set.
     pub(crate) disk_full: AtomicBool,
 }
@@ -101,6 +109,10 @@ impl Accounts {
                 Some(_) => Ok(Reply::Done),
                 None => Err(CommandError::NoSuchCredential(username)),
             },
+            Command::CheckSync { username, event } => {
+                self.asked.lock().unwrap().push((username, event));
+                Ok(Reply::CheckSync(self.word.lock().unwrap().unwrap_or(CheckSyncAnswer::Answered(200))))
+            }
             other => panic!("provisioning never asks for {other:?}"),
         }
     }
@@ -118,6 +130,10 @@ fn owner() -> Extension {
         push_enabled: true,
         created_at: UnixMillis(START),
     }
+}
+
+pub(crate) fn owner_named(name: &str) -> Extension {
+    Extension { name: name.parse().unwrap(), ..owner() }
 }
 
 fn detail() -> ExtensionDetail {
@@ -151,7 +167,7 @@ impl Fixture {
         let directory = TempDir::new().unwrap();
         let store = Store::open_for_test(directory.path()).await.unwrap();
         store.apply(&[Change::PutExtension(owner())]).await.unwrap();
-        let (handle, SwitchboardEnd { mut commands, notices: _, ringing: _ }) = handle::connect();
+        let (handle, SwitchboardEnd { mut commands, notices, ringing: _ }) = handle::connect();
         let accounts = Arc::<Accounts>::default();
         let answering = Arc::clone(&accounts);
         tokio::spawn(async move {
@@ -164,11 +180,17 @@ impl Fixture {
         let read = Box::new(move || UnixMillis(reading.load(Ordering::SeqCst)));
         let (offer, offered) = watch::channel(PushOffer::default());
         let enrolments = Enrolments::with_clock(store.clone(), handle, (public, offered), read);
-        Self { enrolments, store, accounts, offer, clock, _directory: directory }
+        Self { enrolments, store, accounts, offer, notices, clock, _directory: directory }
     }
 
     pub(crate) fn pass(&self, time: Duration) {
         self.clock.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// Gives the owner of the extension another name.
+    pub(crate) async fn rename(&self, name: &str) {
+        self.store.apply(&[Change::PutExtension(owner_named(name))]).await.unwrap();
+        let _heard = self.notices.send(Notice::Extension(extension()));
     }
 
     pub(crate) async fn issue(&self) -> IssuedLink {

@@ -48,6 +48,15 @@ pub(super) enum DeskPhoneCommand {
         #[arg(long)]
         close: bool,
     },
+    /// Ask a phone, or all of them, to fetch its settings again; says what the phone said
+    Fetch {
+        /// The phone's MAC address
+        #[arg(required_unless_present = "all")]
+        mac: Option<String>,
+        /// Every phone that has fetched its settings once
+        #[arg(long, conflicts_with = "mac")]
+        all: bool,
+    },
     /// Remove a phone; its account is gone at once
     Remove {
         /// The phone's MAC address
@@ -69,7 +78,19 @@ struct DeskPhone {
     label: String,
     progress: String,
     last_fetch: Option<Fetch>,
+    asked: Option<Asked>,
     registered_at: Option<UnixMillis>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Asked {
+    at: UnixMillis,
+    text: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct AllAsked {
+    asked: usize,
 }
 
 #[derive(Debug, Deserialize)]
@@ -102,6 +123,16 @@ pub(super) async fn run(client: Client, command: DeskPhoneCommand) -> Result<Rep
             let state = if close { "closed" } else { "open for ten minutes; switch the phone on now" };
             Ok(Report::done(format!("The pairing window of {} is {state}.\n", clean(&mac)), answer.raw))
         }
+        DeskPhoneCommand::Fetch { mac: Some(mac), .. } => {
+            let answer = client.post_nothing::<DeskPhone>(&path(&mac, "/check-sync")).await?;
+            let said = answer.known.asked.map_or_else(|| "was not asked".into(), |asked| asked.text);
+            Ok(Report::done(format!("{}: {}.\n", clean(&mac), clean(&said)), answer.raw))
+        }
+        DeskPhoneCommand::Fetch { mac: None, .. } => {
+            let answer = client.post_nothing::<AllAsked>("/desk-phones/check-sync").await?;
+            let text = "phones are being asked; `nightbell desk-phone list` says what they said";
+            Ok(Report::done(format!("{} {text}.\n", answer.known.asked), answer.raw))
+        }
         DeskPhoneCommand::Remove { mac } => {
             client.delete(&path(&mac, "")).await?;
             Ok(Report::done(format!("{} is removed; its account is gone.\n", clean(&mac)), json!({ "mac": mac })))
@@ -126,7 +157,8 @@ async fn address(client: &Client, path: &str, body: &serde_json::Value) -> Resul
 
 async fn list(client: &Client) -> Result<Report, Failure> {
     let answer = client.get::<List>("/desk-phones").await?;
-    let mut table = Table::new(["MAC", "MODEL", "EXTENSION", "LABEL", "STATE", "LAST FETCH", "REGISTERED"]);
+    let mut table =
+        Table::new(["MAC", "MODEL", "EXTENSION", "LABEL", "STATE", "LAST FETCH", "ASKED TO FETCH", "REGISTERED"]);
     for phone in answer.known.desk_phones {
         table.row([
             phone.mac,
@@ -135,6 +167,7 @@ async fn list(client: &Client) -> Result<Report, Failure> {
             phone.label,
             phone.progress.replace('_', " "),
             phone.last_fetch.map_or_else(|| "never".to_owned(), |fetch| format!("{}: {}", time(fetch.at), fetch.told)),
+            phone.asked.map_or_else(|| "never".to_owned(), |asked| format!("{}: {}", time(asked.at), asked.text)),
             phone.registered_at.map_or_else(|| "never".to_owned(), time),
         ]);
     }

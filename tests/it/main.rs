@@ -18,6 +18,8 @@ mod calls;
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
+mod check_sync;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod defence;

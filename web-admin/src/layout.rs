@@ -185,6 +185,8 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
         ("again", "That took too long, or there were too many wrong codes. Sign in again."),
         ("confirmed", "Thank you. For the next five minutes you are not asked again."),
         ("rotating", "The phone is told its other address at its next fetch; the one it has works until then."),
+        ("asked", "The phone was asked to fetch its settings again; what it said stands beside its last fetch."),
+        ("all-asked", "The phones are being asked to fetch their settings again, one after the other."),
         ("window-open", "For ten minutes this one phone may come without its secret address. Switch it on now."),
         ("window-closed", "The pairing window is closed."),
         ("certificate", "The certificate is in force. New connections get it from now on."),

@@ -45,6 +45,7 @@ use crate::event_webhooks::{described, event};
         api::blocklist::list, api::blocklist::remove,
         api::desk_phones::list, api::desk_phones::add, api::desk_phones::get, api::desk_phones::remove,
         api::desk_phones::renew_address, api::desk_phones::rotate, api::desk_phones::window,
+        api::desk_phones::check_sync, api::desk_phones::check_sync_all,
         api::settings::get, api::settings::put,
         api::system::status, api::system::doctor, api::system::metrics,
         api::system::setup_link, api::setup::carry_out, api::events::stream, api::trouble::diagnosis,

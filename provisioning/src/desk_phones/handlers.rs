@@ -16,8 +16,8 @@ use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, REFERRER_POLICY, RETRY_AFTER, USER_AGENT,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, REFERRER_POLICY, RETRY_AFTER,
+    USER_AGENT, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
@@ -46,6 +46,8 @@ async fn private(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // A phone that is done makes room for the next one of its building at once.
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
@@ -148,6 +150,9 @@ async fn answer(phones: &DeskPhones, found: Option<(Mac, Way)>, visit: &Visit<'_
     };
     match file {
         Ok(Some(file)) => {
+            if meant == Asked::Settings {
+                phones.note_settings(mac, file.text.reveal());
+            }
             phones.note(mac, visit, told);
             written(&file, who)
         }

@@ -7,7 +7,7 @@ use pbx_core::store::sql::{query, query_as};
 use pbx_core::store::{Store, StoreError};
 use sqlx::FromRow;
 
-use super::{Kept, Kind, LastFetch, Token};
+use super::{AskOutcome, Asked, Kept, Kind, LastFetch, Token};
 use crate::desk_phone::{DeskPhone, Mac};
 
 const SAVING: &str = "saving a desk phone";
@@ -75,26 +75,55 @@ pub(super) async fn delete(store: &Store, mac: Mac) -> Result<(), StoreError> {
     transaction.commit().await.map_err(StoreError::doing(DOING))
 }
 
-/// Writes down what phones fetched last.
-pub(super) async fn note(store: &Store, fetches: &[(Mac, LastFetch)]) -> Result<(), StoreError> {
+/// Writes down what phones fetched last and what they said when they were asked to.
+pub(super) async fn note(store: &Store, phones: &[Kept]) -> Result<(), StoreError> {
     const DOING: &str = "writing down what desk phones fetched";
     let mut transaction = store.begin().await?;
-    for (mac, fetch) in fetches {
-        query(
-            "UPDATE desk_phone SET fetched_at = $2, fetched_from = $3, fetched_agent = $4, fetched_file = $5, told = $6 \
-             WHERE mac = $1",
-        )
-        .bind(mac.lower())
-        .bind(fetch.at.0)
-        .bind(&fetch.from)
-        .bind(&fetch.user_agent)
-        .bind(&fetch.file)
-        .bind(&fetch.told)
-        .execute(&mut transaction)
-        .await
-        .map_err(StoreError::doing(DOING))?;
+    for kept in phones {
+        let mac = kept.phone.mac.lower();
+        if let Some(fetch) = &kept.last_fetch {
+            query(
+                "UPDATE desk_phone SET fetched_at = $2, fetched_from = $3, fetched_agent = $4, fetched_file = $5, \
+                 told = $6, told_digest = $7 WHERE mac = $1",
+            )
+            .bind(&mac)
+            .bind(fetch.at.0)
+            .bind(&fetch.from)
+            .bind(&fetch.user_agent)
+            .bind(&fetch.file)
+            .bind(&fetch.told)
+            .bind(kept.told_digest.map(hex).unwrap_or_default())
+            .execute(&mut transaction)
+            .await
+            .map_err(StoreError::doing(DOING))?;
+        }
+        if let Some(asked) = kept.asked {
+            query("UPDATE desk_phone SET asked_at = $2, asked_outcome = $3 WHERE mac = $1")
+                .bind(&mac)
+                .bind(asked.at.0)
+                .bind(asked.outcome.stored())
+                .execute(&mut transaction)
+                .await
+                .map_err(StoreError::doing(DOING))?;
+        }
     }
     transaction.commit().await.map_err(StoreError::doing(DOING))
+}
+
+fn hex(digest: [u8; 32]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The other way round; `None` for anything but 64 hex digits.
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (index, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    Some(digest)
 }
 
 /// Whether the phone is there; it goes with its extension.
@@ -134,7 +163,7 @@ pub(super) async fn all(store: &Store) -> Result<Vec<Kept>, StoreError> {
     const DOING: &str = "reading the desk phones";
     let rows: Vec<Row> = query_as(
         "SELECT mac, vendor, model, extension, label, username, secrets, revision, created_at, fetched_at, fetched_from, \
-         fetched_agent, fetched_file, told FROM desk_phone ORDER BY mac",
+         fetched_agent, fetched_file, told, told_digest, asked_at, asked_outcome FROM desk_phone ORDER BY mac",
     )
     .fetch_all(store.reader())
     .await
@@ -188,6 +217,9 @@ struct Row {
     fetched_agent: String,
     fetched_file: String,
     told: String,
+    told_digest: String,
+    asked_at: Option<i64>,
+    asked_outcome: String,
 }
 
 impl Row {
@@ -214,7 +246,17 @@ impl Row {
                 told: self.told,
             }),
             tokens: Vec::new(),
+            told_digest: from_hex(&self.told_digest),
+            // One that was being asked when the last run ended has not been heard.
+            asked: self.asked_at.zip(AskOutcome::from_stored(&self.asked_outcome)).map(|(at, outcome)| Asked {
+                at: UnixMillis(at),
+                outcome: if outcome == AskOutcome::Asking { AskOutcome::NoAnswer } else { outcome },
+            }),
             window: None,
+            told_name: None,
+            old: false,
+            owed: false,
+            asking: false,
         })
     }
 }

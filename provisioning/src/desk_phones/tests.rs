@@ -6,6 +6,8 @@ use axum::http::{Method, Request, StatusCode};
 use std::net::SocketAddr;
 use tower::ServiceExt as _;
 
+mod asking;
+
 use super::*;
 use crate::fixture::{Fixture, START, extension, logged};
 

@@ -36,8 +36,15 @@ struct Line {
     progress: Badge,
     settled: bool,
     window: Option<When>,
+    told: bool,
+    asked: Option<AskedLine>,
     fetched: Option<Fetched>,
     registered: Option<When>,
+}
+
+struct AskedLine {
+    at: When,
+    said: String,
 }
 
 struct Fetched {
@@ -83,6 +90,10 @@ async fn list_page(state: &AdminState, frame: &Frame, body: &AddBody, errors: &E
         label: phone.label,
         progress: badge(phone.progress),
         settled: phone.progress == Progress::Settled,
+        told: !matches!(phone.progress, Progress::Waiting | Progress::RanOut),
+        asked: phone
+            .asked
+            .map(|asked| AskedLine { at: When::relative(asked.at, now), said: asked.outcome.to_string() }),
         window: phone.pairing_until.map(|until| When::relative(until, now)),
         fetched: phone.last_fetch.map(|fetch| Fetched {
             at: When::relative(fetch.at, now),
@@ -146,6 +157,16 @@ pub(crate) async fn renew_address(State(state): State<AdminState>, frame: Frame,
 pub(crate) async fn rotate(State(state): State<AdminState>, Path(text): Path<String>) -> Page {
     state.desk_phones.rotate(mac(&text)?).await?;
     go("/desk-phones?done=rotating")
+}
+
+pub(crate) async fn check_sync(State(state): State<AdminState>, Path(text): Path<String>) -> Page {
+    state.desk_phones.fetch_again(mac(&text)?).await?;
+    go("/desk-phones?done=asked")
+}
+
+pub(crate) async fn check_sync_all(State(state): State<AdminState>) -> Page {
+    state.desk_phones.all_fetch_again();
+    go("/desk-phones?done=all-asked")
 }
 
 #[derive(Debug, Deserialize)]

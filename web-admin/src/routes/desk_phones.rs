@@ -14,6 +14,8 @@ pub(super) fn pages() -> Routes {
         Route::at("/desk-phones/{mac}/address").post(Change(Devices), page::renew_address),
         Route::at("/desk-phones/{mac}/rotate").post(Change(Devices), page::rotate),
         Route::at("/desk-phones/{mac}/window").post(Change(Devices), page::window),
+        Route::at("/desk-phones/{mac}/check-sync").post(Change(Devices), page::check_sync),
+        Route::at("/desk-phones/check-sync").post(Change(Devices), page::check_sync_all),
         Route::at("/desk-phones/{mac}/remove")
             .get(Change(Devices), page::confirm_remove)
             .post(Change(Devices), page::remove),
@@ -28,5 +30,7 @@ pub(super) fn api() -> Routes {
         Route::at("/desk-phones/{mac}/address").post(Change(Devices), api::renew_address),
         Route::at("/desk-phones/{mac}/rotate").post(Change(Devices), api::rotate),
         Route::at("/desk-phones/{mac}/window").post(Change(Devices), api::window),
+        Route::at("/desk-phones/{mac}/check-sync").post(Change(Devices), api::check_sync),
+        Route::at("/desk-phones/check-sync").post(Change(Devices), api::check_sync_all),
     ]
 }
