@@ -14,6 +14,7 @@ pub mod mac;
 pub mod polycom;
 pub mod snom;
 pub mod template;
+pub mod trial;
 pub mod user_agent;
 pub mod yealink;
 

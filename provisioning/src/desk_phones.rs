@@ -17,7 +17,7 @@
 //!
 //! All phones and the hashes of their tokens stand in memory, so a guess costs one look-up and touches no disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ use pbx_core::switchboard::command::{Command, CommandError, Reply};
 use pbx_core::switchboard::output::Change;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 
 use crate::account;
 use crate::desk_phone::{DeskPhone, Mac, Model, Vendor};
@@ -38,18 +39,26 @@ use crate::public_info::PublicInfo;
 use crate::throttle::Throttle;
 use asking::ToDo;
 use book::Book;
+use templates::Templates;
 
 mod asking;
 mod book;
 mod error;
 mod handlers;
+mod options;
+mod password;
+mod pnp;
 mod store;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod visit;
 
 pub use asking::{AskOutcome, Asked};
 pub use error::DeskPhonesError;
+pub use options::DeskPhoneOptions;
+pub use pnp::PnpState;
+pub use templates::TemplateView;
 
 /// A first address works this long: phones are ordered, shipped and unpacked within it.
 pub const FIRST_LIVES: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -166,6 +175,8 @@ struct Token {
     hash: [u8; 32],
     /// `None` for a first token, which no configuration names.
     sealed: Option<Vec<u8>>,
+    /// The phone is told a password with it, and gives that when it comes by it.
+    password: bool,
     expires_at: Option<UnixMillis>,
 }
 
@@ -226,11 +237,17 @@ struct Inner {
     own_certificate: OwnCertificate,
     clock: Clock,
     book: Mutex<Book>,
+    templates: Mutex<Templates>,
     /// Held by whoever changes a phone or its tokens.
     changing: tokio::sync::Mutex<()>,
     throttle: Throttle,
     /// Phones to be asked to fetch again.
     to_do: Arc<ToDo>,
+    options: watch::Sender<DeskPhoneOptions>,
+    /// Whether phones that look for their configuration are answered; follows the option.
+    pnp: watch::Sender<bool>,
+    pnp_problem: Mutex<Option<String>>,
+    doorkeeper: Mutex<password::Doorkeeper>,
 }
 
 impl std::fmt::Debug for DeskPhones {
@@ -254,9 +271,15 @@ impl DeskPhones {
             own_certificate,
             clock,
             book: Mutex::default(),
+            templates: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             throttle: Throttle::default(),
             to_do: Arc::default(),
+            options: watch::Sender::default(),
+            pnp: watch::Sender::new(false),
+            pnp_problem: Mutex::default(),
+            // Without random bytes no link and no account could be made either.
+            doorkeeper: Mutex::new(password::Doorkeeper::new(random().unwrap_or_default())),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -266,9 +289,12 @@ impl DeskPhones {
         for kept in store::all(&self.inner.store).await? {
             self.book().put(kept);
         }
+        *self.templates_now() = templates::all(&self.inner.store).await?;
+        self.take_options(options::load(&self.inner.store).await?);
         let inner = || Arc::downgrade(&self.inner);
         tokio::spawn(write_notes(inner()));
         tokio::spawn(asking::work(inner(), Arc::clone(&self.inner.to_do)));
+        tokio::spawn(pnp::run(inner(), pnp::GROUP, self.inner.pnp.subscribe()));
         tokio::spawn(asking::follow(inner(), self.inner.switchboard.notices()));
         Ok(())
     }
@@ -317,11 +343,36 @@ impl DeskPhones {
 
     /// Adds a phone; the address is shown this once.
     pub async fn add(&self, new: NewDeskPhone) -> Result<FirstAddress, DeskPhonesError> {
+        self.add_all(vec![new]).await?.pop().ok_or(DeskPhonesError::OddAnswer)
+    }
+
+    /// Adds phones, all or none; their addresses, in the same order, are shown this once.
+    pub async fn add_all(&self, all: Vec<NewDeskPhone>) -> Result<Vec<FirstAddress>, DeskPhonesError> {
         let _changing = self.inner.changing.lock().await;
-        self.check(&new)?;
-        let Reply::Extension(_) = self.ask(Command::ShowExtension(new.extension)).await? else {
-            return Err(DeskPhonesError::OddAnswer);
-        };
+        if self.book().len() + all.len() > MOST {
+            return Err(DeskPhonesError::Full);
+        }
+        let (mut kept, mut shown) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
+        let mut extensions = BTreeSet::new();
+        for new in all {
+            self.check(&new)?;
+            if extensions.insert(new.extension) && store::owner(&self.inner.store, new.extension).await?.is_none() {
+                return Err(CommandError::NoSuchExtension(new.extension).into());
+            }
+            let (phone, address) = self.fresh(new)?;
+            kept.push(phone);
+            shown.push(address);
+        }
+        store::save_all(&self.inner.store, &kept).await?;
+        for phone in kept {
+            let (mac, extension) = (phone.phone.mac, phone.extension);
+            self.book().put(phone);
+            tracing::info!(%mac, %extension, "a desk phone was added");
+        }
+        Ok(shown)
+    }
+
+    fn fresh(&self, new: NewDeskPhone) -> Result<(Kept, FirstAddress), DeskPhonesError> {
         let now = self.now();
         let mac = new.phone.mac;
         let (token, url) = self.first(now)?;
@@ -346,10 +397,24 @@ impl DeskPhones {
             owed: false,
             asking: false,
         };
-        store::save(&self.inner.store, &kept).await?;
-        self.book().put(kept);
-        tracing::info!(%mac, extension = %new.extension, "a desk phone was added");
-        Ok(FirstAddress { mac, url, expires_at: now + FIRST_LIVES })
+        Ok((kept, FirstAddress { mac, url, expires_at: now + FIRST_LIVES }))
+    }
+
+    /// Makes a new first address for each phone of a vendor that has not moved to its own yet, to be given to the vendor's
+    /// redirect service.
+    pub async fn addresses_for_redirection(
+        &self,
+        vendor: Vendor,
+    ) -> Result<Vec<(DeskPhoneView, FirstAddress)>, DeskPhonesError> {
+        let waits = |view: &DeskPhoneView| {
+            view.vendor == vendor && matches!(view.progress, Progress::Waiting | Progress::RanOut)
+        };
+        let mut all = Vec::new();
+        for view in self.list().into_iter().filter(waits) {
+            let first = self.renew_address(view.mac).await?;
+            all.push((view, first));
+        }
+        Ok(all)
     }
 
     /// Makes a new first address, for a phone that was reset. The running phone is not disturbed.
@@ -466,7 +531,13 @@ impl DeskPhones {
     fn first(&self, now: UnixMillis) -> Result<(Token, Redacted<String>), DeskPhonesError> {
         let token = LinkToken::from_random(random().map_err(|_| DeskPhonesError::Random)?);
         let url = Redacted::new(format!("{}/d/{}/", self.inner.public.https_base_url, token.reveal()));
-        let kept = Token { kind: Kind::First, hash: token.hash().0, sealed: None, expires_at: Some(now + FIRST_LIVES) };
+        let kept = Token {
+            kind: Kind::First,
+            hash: token.hash().0,
+            sealed: None,
+            password: false,
+            expires_at: Some(now + FIRST_LIVES),
+        };
         Ok((kept, url))
     }
 
@@ -474,7 +545,8 @@ impl DeskPhones {
     fn named(&self, mac: Mac, kind: Kind) -> Result<Token, DeskPhonesError> {
         let token = LinkToken::from_random(random().map_err(|_| DeskPhonesError::Random)?);
         let sealed = self.inner.store.sealer().seal(&token_context(mac), token.reveal().as_bytes())?;
-        Ok(Token { kind, hash: token.hash().0, sealed: Some(sealed), expires_at: None })
+        let password = self.options().http_password;
+        Ok(Token { kind, hash: token.hash().0, sealed: Some(sealed), password, expires_at: None })
     }
 
     async fn ask(&self, command: Command) -> Result<Reply, DeskPhonesError> {
@@ -489,6 +561,10 @@ impl DeskPhones {
 
     fn book(&self) -> MutexGuard<'_, Book> {
         self.inner.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn templates_now(&self) -> MutexGuard<'_, Templates> {
+        self.inner.templates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now(&self) -> UnixMillis {

@@ -75,6 +75,10 @@ pub(crate) struct Accounts {
     pub(crate) word: Mutex<Option<CheckSyncAnswer>>,
     /// Who was asked, in order.
     pub(crate) asked: Mutex<Vec<(SipUsername, CheckSyncEvent)>>,
+    /// The owner's name, once it is another.
+    pub(crate) name: Mutex<Option<String>>,
+    /// The extension is gone.
+    pub(crate) gone: AtomicBool,
     /// Refuses to save while set.
     pub(crate) disk_full: AtomicBool,
 }
@@ -94,9 +98,13 @@ impl Accounts {
     fn answer(&self, command: Command) -> CommandResult {
         match command {
             Command::ShowSettings => Ok(Reply::Settings(Settings { realm: REALM.into(), ..Settings::default() })),
-            Command::ShowExtension(number) if number == extension() => {
+            Command::ShowExtension(number) if number == extension() && !self.gone.load(Ordering::SeqCst) => {
                 let accounts = self.kept.lock().unwrap().keys().cloned().collect();
-                Ok(Reply::Extension(Box::new(ExtensionDetail { accounts, ..detail() })))
+                let mut detail = ExtensionDetail { accounts, ..detail() };
+                if let Some(name) = self.name.lock().unwrap().as_deref() {
+                    detail.line.extension = owner_named(name);
+                }
+                Ok(Reply::Extension(Box::new(detail)))
             }
             Command::ShowExtension(number) => Err(CommandError::NoSuchExtension(number)),
             Command::PutCredential(_) if self.disk_full.load(Ordering::SeqCst) => Err(CommandError::NotSaved),
@@ -189,8 +197,10 @@ impl Fixture {
 
     /// Gives the owner of the extension another name.
     pub(crate) async fn rename(&self, name: &str) {
-        self.store.apply(&[Change::PutExtension(owner_named(name))]).await.unwrap();
+        // As in the switchboard, the disk knows later.
+        *self.accounts.name.lock().unwrap() = Some(name.to_owned());
         let _heard = self.notices.send(Notice::Extension(extension()));
+        self.store.apply(&[Change::PutExtension(owner_named(name))]).await.unwrap();
     }
 
     pub(crate) async fn issue(&self) -> IssuedLink {

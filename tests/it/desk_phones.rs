@@ -30,13 +30,23 @@ pub(crate) fn setting<'a>(text: &'a str, key: &str) -> &'a str {
     text.lines().find_map(|line| line.strip_prefix(start.as_str())).unwrap_or_else(|| panic!("{key} is missing"))
 }
 
+/// Fetches one file as a phone does: one that could not connect tries again after a second.
+async fn fetch(web: &Web, url: &str) -> String {
+    for _ in 0..60 {
+        if let Ok(answer) = web.http.get(url).send().await {
+            assert_eq!(answer.status(), 200, "{url}");
+            return answer.text().await.expect("an answer has a body");
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    panic!("{url} cannot be fetched");
+}
+
 /// Fetches until the phone has its own address; gives that and the settings.
 pub(crate) async fn settle(web: &Web, first: &str, mac: &str) -> (String, String) {
-    let (status, told) = web.get(&format!("{first}{mac}.cfg")).await;
-    assert_eq!(status, 200);
+    let told = fetch(web, &format!("{first}{mac}.cfg")).await;
     let own = setting(&told, "static.auto_provision.server.url").to_owned();
-    let (status, settings) = web.get(&format!("{own}{mac}.cfg")).await;
-    assert_eq!(status, 200);
+    let settings = fetch(web, &format!("{own}{mac}.cfg")).await;
     (own, settings)
 }
 
@@ -224,8 +234,8 @@ async fn after_a_power_cut_a_building_of_phones_is_told_its_configuration_while_
     let settled = all_at_once("minted, fetched twice and moved to their own address", new.collect()).await;
     let back = settled.into_iter().map(|(web, mac, own)| async move {
         for (file, marker) in [("boot", "include:config"), ("cfg", "account.1.password")] {
-            let (status, text) = web.get(&format!("{own}{mac}.{file}")).await;
-            assert!(status == 200 && text.contains(marker), "{status}");
+            let text = fetch(&web, &format!("{own}{mac}.{file}")).await;
+            assert!(text.contains(marker), "{text}");
         }
     });
     all_at_once("came back after a power cut and fetched both their files", back.collect()).await;

@@ -29,6 +29,9 @@ const AT_ONCE: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Between two questions that nobody but us wants, to one phone.
 const PAUSE: Duration = Duration::from_secs(60);
+/// How often, and how long apart, the disk is looked at for a change that the switchboard has made; a slow disk takes a second.
+const DURABLE_TRIES: u32 = 100;
+const DURABLE_PAUSE: Duration = Duration::from_millis(50);
 /// How long the worker sleeps at most; it ends when the phones it works for are gone.
 const NAP: Duration = Duration::from_secs(1);
 
@@ -265,20 +268,42 @@ impl DeskPhones {
         if macs.is_empty() {
             return Ok(());
         }
-        let Some(name) = store::owner(&self.inner.store, number).await? else {
-            for mac in macs {
-                self.forget_gone(mac).await?;
+        // The switchboard knows before the disk does.
+        let name = match self.ask(Command::ShowExtension(number)).await {
+            Ok(Reply::Extension(detail)) => detail.line.extension.name.to_string(),
+            Err(DeskPhonesError::Switchboard(CommandError::NoSuchExtension(_))) => {
+                for mac in macs {
+                    self.book().take(mac);
+                    tracing::info!(%mac, extension = %number, "a desk phone went with its extension");
+                }
+                return Ok(());
             }
-            return Ok(());
+            Ok(_) => return Err(DeskPhonesError::OddAnswer),
+            Err(error) => return Err(error),
         };
-        let book = self.book();
-        let touched = |mac: &Mac| {
-            let kept = book.get(*mac);
-            kept.is_some_and(|kept| kept.owed || kept.told_name.as_ref() != Some(&name))
+        let touched: Vec<Mac> = {
+            let book = self.book();
+            let touched = |mac: &Mac| {
+                let kept = book.get(*mac);
+                kept.is_some_and(|kept| kept.owed || kept.told_name.as_ref() != Some(&name))
+            };
+            macs.into_iter().filter(touched).collect()
         };
-        let touched: Vec<Mac> = macs.into_iter().filter(touched).collect();
-        drop(book);
-        self.inner.to_do.compare(touched);
+        if !touched.is_empty() {
+            self.until_durable(number, &name).await?;
+            self.inner.to_do.compare(touched);
+        }
+        Ok(())
+    }
+
+    /// Waits until the disk has the owner's name as well: files are made from there.
+    async fn until_durable(&self, number: ExtensionNumber, name: &str) -> Result<(), DeskPhonesError> {
+        for _ in 0..DURABLE_TRIES {
+            if store::owner(&self.inner.store, number).await?.as_deref() == Some(name) {
+                break;
+            }
+            tokio::time::sleep(DURABLE_PAUSE).await;
+        }
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pbx_core::model::{ExtensionNumber, UnixMillis};
-use pbx_core::store::sql::{query, query_as};
+use pbx_core::store::sql::{Transaction, query, query_as};
 use pbx_core::store::{Store, StoreError};
 use sqlx::FromRow;
 
@@ -24,8 +24,20 @@ impl Kind {
 
 /// Inserts or replaces a phone with all its tokens.
 pub(super) async fn save(store: &Store, kept: &Kept) -> Result<(), StoreError> {
-    let mac = kept.phone.mac.lower();
+    save_all(store, std::slice::from_ref(kept)).await
+}
+
+/// The same for several, all or none.
+pub(super) async fn save_all(store: &Store, phones: &[Kept]) -> Result<(), StoreError> {
     let mut transaction = store.begin().await?;
+    for kept in phones {
+        save_in(&mut transaction, kept).await?;
+    }
+    transaction.commit().await.map_err(StoreError::doing(SAVING))
+}
+
+async fn save_in(transaction: &mut Transaction, kept: &Kept) -> Result<(), StoreError> {
+    let mac = kept.phone.mac.lower();
     query(
         "INSERT INTO desk_phone (mac, vendor, model, extension, label, username, secrets, revision, created_at, \
          fetched_from, fetched_agent, fetched_file, told) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', '', '', '') \
@@ -41,26 +53,27 @@ pub(super) async fn save(store: &Store, kept: &Kept) -> Result<(), StoreError> {
     .bind(kept.secrets.as_deref())
     .bind(kept.revision)
     .bind(kept.created_at.0)
-    .execute(&mut transaction)
+    .execute(&mut *transaction)
     .await
     .map_err(StoreError::doing(SAVING))?;
     query("DELETE FROM desk_phone_token WHERE mac = $1")
         .bind(&mac)
-        .execute(&mut transaction)
+        .execute(&mut *transaction)
         .await
         .map_err(StoreError::doing(SAVING))?;
     for token in &kept.tokens {
-        query("INSERT INTO desk_phone_token (mac, kind, hash, sealed, expires_at) VALUES ($1, $2, $3, $4, $5)")
+        query("INSERT INTO desk_phone_token (mac, kind, hash, sealed, expires_at, password) VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(&mac)
             .bind(token.kind.as_str())
             .bind(token.hash.as_slice())
             .bind(token.sealed.as_deref())
             .bind(token.expires_at.map(|at| at.0))
-            .execute(&mut transaction)
+            .bind(token.password)
+            .execute(&mut *transaction)
             .await
             .map_err(StoreError::doing(SAVING))?;
     }
-    transaction.commit().await.map_err(StoreError::doing(SAVING))
+    Ok(())
 }
 
 /// Deletes a phone with its tokens.
@@ -170,7 +183,7 @@ pub(super) async fn all(store: &Store) -> Result<Vec<Kept>, StoreError> {
     .map_err(StoreError::doing(DOING))?;
     let mut phones = rows.into_iter().map(Row::into_kept).collect::<Result<Vec<Kept>, StoreError>>()?;
     let tokens: Vec<TokenRow> =
-        query_as("SELECT mac, kind, hash, sealed, expires_at FROM desk_phone_token ORDER BY mac, kind")
+        query_as("SELECT mac, kind, hash, sealed, expires_at, password FROM desk_phone_token ORDER BY mac, kind")
             .fetch_all(store.reader())
             .await
             .map_err(StoreError::doing(DOING))?;
@@ -181,6 +194,7 @@ pub(super) async fn all(store: &Store) -> Result<Vec<Kept>, StoreError> {
             kind: kind.ok_or_else(|| odd("kind"))?,
             hash: row.hash.as_slice().try_into().map_err(|_| odd("hash"))?,
             sealed: row.sealed,
+            password: row.password,
             expires_at: row.expires_at.map(UnixMillis),
         };
         if let Ok(at) = phones.binary_search_by(|kept| kept.phone.mac.lower().cmp(&row.mac))
@@ -199,6 +213,7 @@ struct TokenRow {
     hash: Vec<u8>,
     sealed: Option<Vec<u8>>,
     expires_at: Option<i64>,
+    password: bool,
 }
 
 #[derive(FromRow)]

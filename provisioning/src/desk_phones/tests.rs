@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use tower::ServiceExt as _;
 
 mod asking;
+mod password;
+mod templates;
 
 use super::*;
 use crate::fixture::{Fixture, START, extension, logged};

@@ -1,19 +1,23 @@
 //! A phone that fetches: which one it is, by its secret path or by the pairing window, and what it is told.
 
 use std::net::IpAddr;
+use std::sync::PoisonError;
 
 use pbx_core::model::{Network, Redacted};
 use pbx_core::switchboard::command::{Command, Reply};
 
 use super::{
-    AGENT_CHARS, DeskPhones, DeskPhonesError, Kept, Kind, LastFetch, REGISTER_SECONDS, Secrets, digest,
-    secrets_context, store, token_context,
+    AGENT_CHARS, DeskPhones, DeskPhonesError, Kept, Kind, LastFetch, REGISTER_SECONDS, Secrets, digest, password,
+    password::Knock, secrets_context, store, token_context,
 };
 use crate::account;
 use crate::desk_phone::template::Template;
 use crate::desk_phone::{Account, ConfigFile, DeskPhone, Mac, Options, ServerInfo, render, user_agent};
 use crate::enrolments::RandomBytes;
 use crate::link::LinkToken;
+
+/// Stands for a secret in what people are shown.
+const HIDDEN: &str = "(secret)";
 
 /// How a phone came to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +97,24 @@ impl DeskPhones {
         book.unwritten.insert(mac);
     }
 
+    /// Whether a fetch by this way proves what it has to besides the secret in the path; otherwise the challenges it gets.
+    pub(super) fn admit(&self, mac: Mac, way: Way, knock: &Knock<'_>) -> Result<(), Vec<String>> {
+        let Way::By(kind) = way else { return Ok(()) };
+        let kept = self.book().get(mac).filter(|_| self.options().http_password).cloned();
+        let Some(kept) = kept.filter(|kept| kept.token(kind).is_some_and(|token| token.password)) else {
+            return Ok(());
+        };
+        let opened = kept.secrets.as_ref().and_then(|sealed| {
+            let plain = self.inner.store.sealer().open(&secrets_context(mac), sealed).ok()?;
+            serde_json::from_slice::<Secrets>(&plain).ok()
+        });
+        // Without its secrets nobody can be let in; the phone asks again.
+        let Some(secrets) = opened else { return Err(Vec::new()) };
+        let (user, password) = password::of(mac, &secrets.sip);
+        let mut keeper = self.inner.doorkeeper.lock().unwrap_or_else(PoisonError::into_inner);
+        keeper.judge(knock, (&user, password.reveal()), self.now())
+    }
+
     /// The settings for a phone that came this way; mints its account at the first time. `None` when it is gone.
     pub(super) async fn deliver(&self, mac: Mac, way: Way) -> Result<Option<ConfigFile>, DeskPhonesError> {
         let Some(kept) = self.book().get(mac).cloned() else { return Ok(None) };
@@ -124,8 +146,33 @@ impl DeskPhones {
         let sealer = self.inner.store.sealer();
         let secrets = sealer.open(&secrets_context(mac), secrets)?;
         let secrets: Secrets = serde_json::from_slice(&secrets).map_err(|_| DeskPhonesError::OddAnswer)?;
+        let http = named.password.then(|| password::of(mac, &secrets.sip));
         let token = sealer.open(&token_context(mac), named.sealed.as_deref().unwrap_or_default())?;
         let token = String::from_utf8_lossy(&token);
+        let file = self.written(kept, &name, (secrets, &token, http), self.template_for(&kept.phone))?;
+        Ok(file.map(|file| (file, name)))
+    }
+
+    /// The same for people: without any secret, and with this template.
+    pub(super) async fn shown_file(
+        &self,
+        kept: &Kept,
+        template: Template,
+    ) -> Result<Option<ConfigFile>, DeskPhonesError> {
+        let Some(name) = store::owner(&self.inner.store, kept.extension).await? else { return Ok(None) };
+        let secrets = Secrets { sip: HIDDEN.into(), admin: HIDDEN.into() };
+        let told = kept.token(Kind::Next).or(kept.token(Kind::Current)).is_some_and(|token| token.password);
+        let http = told.then(|| (kept.phone.mac.lower(), Redacted::new(HIDDEN.to_owned())));
+        self.written(kept, &name, (secrets, HIDDEN, http), template)
+    }
+
+    fn written(
+        &self,
+        kept: &Kept,
+        name: &str,
+        (secrets, token, http): (Secrets, &str, Option<(String, Redacted<String>)>),
+        template: Template,
+    ) -> Result<Option<ConfigFile>, DeskPhonesError> {
         let server = ServerInfo {
             sip: self.inner.public.servers().into_iter().next().ok_or(DeskPhonesError::NoServer)?,
             register_seconds: REGISTER_SECONDS,
@@ -134,17 +181,17 @@ impl DeskPhones {
         };
         let account = Account {
             extension: kept.extension,
-            display_name: name.clone(),
+            display_name: name.to_owned(),
             username: kept.username.clone(),
             secret: Redacted::new(secrets.sip),
         };
         let options = Options {
             admin_password: Redacted::new(secrets.admin),
-            http: None,
+            http,
             revision: u64::try_from(kept.revision).unwrap_or(1),
-            template: Template::default(),
+            template,
         };
-        Ok(render(&kept.phone, &account, &server, &options).pop().map(|file| (file, name)))
+        Ok(render(&kept.phone, &account, &server, &options).pop())
     }
 
     /// The part of a fetch that changes something: minting, naming the next address, or following to it.

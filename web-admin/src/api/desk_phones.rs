@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use pbx_core::model::{ExtensionNumber, Redacted, SipUsername, UnixMillis};
+use provisioning::desk_phone::template::TemplateError;
 use provisioning::desk_phone::{DeskPhone, DeskPhoneError, Mac};
 use provisioning::desk_phones::{DeskPhoneView, DeskPhonesError, FirstAddress, NewDeskPhone, Progress};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use super::Answer;
 use super::body::{Body, number};
 use crate::audit;
 use crate::error::Refusal;
+use crate::import::RowError;
 use crate::state::AdminState;
 
 impl From<DeskPhonesError> for Refusal {
@@ -28,13 +30,30 @@ impl From<DeskPhonesError> for Refusal {
             DeskPhonesError::Phone(DeskPhoneError::Vendor(_)) => bad("vendor"),
             DeskPhonesError::Phone(DeskPhoneError::Model(_)) => bad("model"),
             DeskPhonesError::Label(_) => bad("label"),
-            DeskPhonesError::NoSuchPhone(_) => Self::new(StatusCode::NOT_FOUND, code, text),
-            DeskPhonesError::Taken(_) => Self::new(StatusCode::CONFLICT, code, text).field("mac"),
-            DeskPhonesError::Full | DeskPhonesError::NoServer | DeskPhonesError::NotSettled(_) => {
-                Self::new(StatusCode::CONFLICT, code, text)
+            DeskPhonesError::Template(wrong) => {
+                let mut refusal = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, text).field("settings");
+                refusal.rows = wrong.iter().map(wrong_line).collect();
+                refusal
             }
+            DeskPhonesError::EmptyTemplate => bad("settings"),
+            DeskPhonesError::Family(_) => bad("family"),
+            DeskPhonesError::Beginning(_) => bad("model"),
+            DeskPhonesError::NoSuchPhone(_) | DeskPhonesError::NoSuchTemplate => {
+                Self::new(StatusCode::NOT_FOUND, code, text)
+            }
+            DeskPhonesError::TemplateOfOthers(_) => Self::new(StatusCode::CONFLICT, code, text).field("mac"),
+            DeskPhonesError::Taken(_) => Self::new(StatusCode::CONFLICT, code, text).field("mac"),
+            DeskPhonesError::Full
+            | DeskPhonesError::TooManyTemplates
+            | DeskPhonesError::NoServer
+            | DeskPhonesError::NotSettled(_) => Self::new(StatusCode::CONFLICT, code, text),
         }
     }
+}
+
+fn wrong_line(wrong: &TemplateError) -> RowError {
+    let line = u64::try_from(wrong.line).unwrap_or(u64::MAX);
+    RowError { line, column: "settings", code: "setting_refused", message: wrong.problem.clone() }
 }
 
 /// The phone in a path.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::confirm::Confirm;
 use super::{Page, go};
+use crate::api::desk_phone_options::{OptionsBody, choose};
 use crate::api::desk_phones::{AddBody, add_one, mac};
 use crate::clock;
 use crate::error::{Refusal, render};
@@ -26,6 +27,12 @@ struct ListPage {
     problem: String,
     fields: Vec<Input>,
     plain_url: String,
+    pnp: bool,
+    pnp_problem: String,
+    http_password: bool,
+    without_password: usize,
+    /// Makers whose phones have not moved to their own addresses: word and title.
+    waiting: Vec<(&'static str, &'static str)>,
 }
 
 struct Line {
@@ -84,7 +91,13 @@ fn fields(body: &AddBody, errors: &Errors) -> Vec<Input> {
 async fn list_page(state: &AdminState, frame: &Frame, body: &AddBody, errors: &Errors) -> Result<Response, Refusal> {
     let now = clock::now();
     let registered = state.desk_phones.registered().await?;
-    let lines = state.desk_phones.list().into_iter().map(|phone| Line {
+    let options = state.desk_phones.options();
+    let phones = state.desk_phones.list();
+    let waits = |vendor: &Vendor| {
+        phones.iter().any(|one| one.vendor == *vendor && matches!(one.progress, Progress::Waiting | Progress::RanOut))
+    };
+    let waiting = Vendor::ALL.into_iter().filter(waits).map(|vendor| (vendor.as_str(), vendor.title())).collect();
+    let lines = phones.into_iter().map(|phone| Line {
         model: format!("{} {}", phone.vendor.title(), phone.model),
         extension: phone.extension.to_string(),
         label: phone.label,
@@ -110,6 +123,11 @@ async fn list_page(state: &AdminState, frame: &Frame, body: &AddBody, errors: &E
         problem: errors.of(""),
         fields: fields(body, errors),
         plain_url: format!("{}/d/", state.site.public_url),
+        waiting,
+        pnp: options.pnp,
+        pnp_problem: state.desk_phones.pnp().problem.unwrap_or_default(),
+        http_password: options.http_password,
+        without_password: state.desk_phones.without_password(),
     }))
 }
 
@@ -157,6 +175,19 @@ pub(crate) async fn renew_address(State(state): State<AdminState>, frame: Frame,
 pub(crate) async fn rotate(State(state): State<AdminState>, Path(text): Path<String>) -> Page {
     state.desk_phones.rotate(mac(&text)?).await?;
     go("/desk-phones?done=rotating")
+}
+
+/// A ticked box is sent with any value, one that is not ticked is not sent.
+#[derive(Debug, Deserialize)]
+pub(crate) struct OptionsForm {
+    pnp: Option<String>,
+    http_password: Option<String>,
+}
+
+pub(crate) async fn options(State(state): State<AdminState>, Form(form): Form<OptionsForm>) -> Page {
+    let body = OptionsBody { pnp: form.pnp.is_some(), http_password: form.http_password.is_some() };
+    choose(&state, body).await?;
+    go("/desk-phones?done=phone-options")
 }
 
 pub(crate) async fn check_sync(State(state): State<AdminState>, Path(text): Path<String>) -> Page {

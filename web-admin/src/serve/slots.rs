@@ -25,8 +25,8 @@ const MAX_OPEN: usize = 512;
 const MAX_OF_ONE: usize = 96;
 /// Connections that wait for room, each a socket and nothing else; a building of 1,000 phones behind one address fits.
 const MAX_WAITING: usize = 1024;
-/// How long they wait; phones give up after 20 s and more, and come again.
-const WAIT: Duration = Duration::from_secs(15);
+/// How long they wait; phones that have waited so long in vain come again by themselves.
+const WAIT: Duration = Duration::from_secs(30);
 
 /// Counts open connections by address.
 #[derive(Debug, Clone)]

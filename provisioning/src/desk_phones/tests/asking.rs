@@ -116,6 +116,7 @@ async fn after_a_restart_under_another_name_a_phone_is_asked_when_it_registers()
     let desk = desk.restarted().await;
     let name = Change::PutExtension(crate::fixture::owner_named("Berta"));
     desk.fixture.store.apply(&[name]).await.unwrap();
+    *desk.fixture.accounts.name.lock().unwrap() = Some("Berta".into());
     let _registered = desk.fixture.notices.send(Notice::Extension(extension()));
     desk.until(|desk| desk.times_asked() == 1).await;
 }
@@ -128,6 +129,7 @@ async fn all_phones_that_have_fetched_are_asked_and_the_phones_of_a_removed_exte
     desk.until(|desk| desk.times_asked() == 1).await;
     let gone = Change::DeleteExtension(extension());
     desk.fixture.store.apply(&[gone]).await.unwrap();
+    desk.fixture.accounts.gone.store(true, Ordering::SeqCst);
     let _heard = desk.fixture.notices.send(Notice::Extension(extension()));
     desk.until(|desk| desk.phones.list().is_empty()).await;
     assert_eq!(desk.get(&format!("{own}/{MAC}.cfg")).await.0, StatusCode::NOT_FOUND);
