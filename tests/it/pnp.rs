@@ -66,7 +66,7 @@ async fn a_phone_that_looks_for_its_configuration_is_answered_only_while_its_win
     assert!(answers[0].starts_with("SIP/2.0 200 OK\r\n"), "{answers:?}");
     assert!(answers[1].starts_with("NOTIFY sip:127.0.0.1:"), "{answers:?}");
     let (_, url) = answers[1].split_once("\r\n\r\n").unwrap();
-    assert!(url.starts_with("https://") && url.ends_with("/d/") && !first.starts_with(&format!("{url}x")), "{url}");
+    assert!(url.starts_with("https://") && url.ends_with("/d/"), "{url}");
     assert!(!answers[1].contains(first.split("/d/").nth(1).unwrap()), "no secret goes over the network");
     for other in [
         search("805EC0D5A1B3", "Yealink", "T46S", socket.local_addr().unwrap()),

@@ -9,6 +9,7 @@ use tower::ServiceExt as _;
 mod asking;
 mod password;
 mod templates;
+mod upgrade;
 
 use super::*;
 use crate::fixture::{Fixture, START, extension, logged};
