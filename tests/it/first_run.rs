@@ -66,6 +66,7 @@ const PAGES: &[&str] = &[
     "/system/trouble",
     "/system/api",
     "/system/backups",
+    "/system/certificate",
     "/system/log",
     "/settings/web-proxy",
     "/event-webhooks",

@@ -46,6 +46,7 @@ fn facts() -> Facts {
             names: Vec::new(),
             not_after: UnixMillis(i64::MAX),
         },
+        acme: None,
         receivers: Vec::new(),
         public_url: String::new(),
         backups: (crate::backups::Policy::default(), true),
@@ -53,6 +54,7 @@ fn facts() -> Facts {
         unseen_days: 30,
         app_problems: BTreeMap::new(),
         marks: crate::settings_again::Marks::default(),
+        saving: pbx_core::store::SavingState::default(),
         now: UnixMillis(0),
     }
 }
