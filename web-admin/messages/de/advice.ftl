@@ -150,3 +150,7 @@ advice-database-takes-nothing = Die Datenbank nimmt keine Änderungen an ({ $why
 advice-free-space = Schaffen Sie Platz auf dem Datenträger, oder beenden Sie, was die Datenbank festhält; dann wird alles von selbst gespeichert. Starten Sie vorher nicht neu.
 advice-changes-lost = { $lost } Änderungen konnten seit dem Start nicht gespeichert werden und fehlen nach einem Neustart.
 advice-changes-lost-fix = Sehen Sie im Protokoll nach, welche es waren (Code not_saved), und nehmen Sie sie noch einmal vor; Telefone kommen von selbst zurück.
+
+advice-apps-more = {" "}und { $more } weitere
+advice-apps-open = öffnen Sie die App auf dem Telefon
+advice-apps-may-miss = { $phones } ({ $extensions }{ $more }): Anrufe können verloren gehen, denn { $problem }.

@@ -141,3 +141,5 @@ common-setup = Einrichtung
 common-sign-in = Anmelden
 common-set-the-password = Passwort setzen
 common-this-link-works-once-looking-at = Dieser Link funktioniert einmal. Ihn anzusehen verbraucht nichts.
+
+common-mac = MAC

@@ -432,3 +432,8 @@ core-acme-acme-v02-api-letsencrypt-org-or = acme-v02.api.letsencrypt.org, oder d
 core-acme-gets-and-renews-the-certificate-only = besorgt und erneuert das Zertifikat; nur wenn eine Zertifizierungsstelle es von selbst gibt
 
 core-database-unavailable = { $error }. Nichts wurde geändert; versuchen Sie es noch einmal, wenn die Datenbank wieder Änderungen annimmt
+
+core-thing-extension = Nebenstelle
+core-thing-extensions = Nebenstellen
+core-thing-desk-phone = Tischtelefon
+core-thing-desk-phones = Tischtelefone

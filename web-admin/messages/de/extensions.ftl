@@ -115,13 +115,8 @@ import-ready = { $count ->
  } bereit zum Hinzufügen
 import-more = und { $count } weitere
 
-import-there-is-nothing-to-import-the = es gibt nichts zu importieren; die erste Zeile muss „number,name,email,secret“ sein
 import-this-line-cannot-be-read-look = diese Zeile ist nicht lesbar; suchen Sie ein Anführungszeichen ohne sein Gegenstück
-import-an-import-has-at-most-extensions = ein Import hat höchstens { $max-rows } Nebenstellen; teilen Sie die Datei hier
-import-there-is-no-extension-below-the = unter der ersten Zeile steht keine Nebenstelle
 import-the-column-occurs-twice-keep-one = die Spalte „{ $column }“ kommt zweimal vor; behalten Sie eine
-import-is-not-a-known-column-the = „{ $given }“ ist keine bekannte Spalte; die erste Zeile nennt die Spalten: number, name, email, secret
-import-the-column-number-is-missing-in = in der ersten Zeile fehlt die Spalte „number“
 import-extension-stands-in-line-already-keep = Nebenstelle { $number } steht schon in Zeile { $first }; behalten Sie eine von beiden
 
 bulk-forget-this-phone = Dieses Telefon vergessen?

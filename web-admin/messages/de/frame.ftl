@@ -88,3 +88,19 @@ layout-dark-colours = Dunkle Farben
 layout-copied = Kopiert
 
 layout-acme = Das Zertifikat wird bestellt. Wie weit es ist, steht unten.
+
+layout-asked = Das Telefon wurde gebeten, seine Einstellungen noch einmal zu holen; was es sagte, steht bei seinem letzten Abruf.
+layout-all-asked = Die Telefone werden nacheinander gebeten, ihre Einstellungen noch einmal zu holen.
+layout-phone-options = Gespeichert und in Kraft.
+layout-template-saved = Die Vorlage ist gespeichert; die Telefone, für die sie gilt, werden gebeten, ihre Einstellungen zu holen.
+layout-template-removed = Die Vorlage ist entfernt; ihre Telefone werden gebeten, Nightbells eigene Einstellungen zu holen.
+
+sheet-there-is-nothing-to-import-the = es gibt nichts zu importieren; die erste Zeile muss „{ $columns }“ sein
+sheet-an-import-has-at-most-split = ein Import hat höchstens { $most } { $things }; teilen Sie die Datei hier
+sheet-there-is-no-below-the-first = unter der ersten Zeile steht nichts ({ $things })
+sheet-is-not-a-known-column-the = „{ $given }“ ist keine bekannte Spalte; die erste Zeile nennt die Spalten: { $columns }
+sheet-the-column-is-missing-in-the = in der ersten Zeile fehlt die Spalte „{ $column }“
+
+desk-phone-import-there-is-no-extension-add-it = es gibt keine Nebenstelle { $number }; fügen Sie sie zuerst hinzu
+desk-phone-import-the-phone-stands-in-line-already = das Telefon { $mac } steht schon in Zeile { $first }; behalten Sie eine von beiden
+desk-phone-import-the-maker-cannot-be-told-from = der Hersteller ist aus dieser MAC-Adresse nicht zu erkennen; geben Sie ihn in der Spalte „vendor“ an

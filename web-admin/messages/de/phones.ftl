@@ -130,3 +130,62 @@ compare-field-system = System
 compare-field-app-version = App-Version
 compare-field-problems = Probleme
 compare-field-has-current-settings = hat aktuelle Einstellungen
+
+desk-phones-without-password = { $count ->
+    [one] { $count } Telefon hat
+   *[other] { $count } Telefone haben
+ } seines noch nicht geholt.
+
+desk-phone-import-ready = { $count ->
+    [one] { $count } Tischtelefon ist
+   *[other] { $count } Tischtelefone sind
+ } bereit zum Hinzufügen
+desk-phone-templates-wrong = Nichts wurde gespeichert: { $count ->
+    [one] { $count } Zeile ist
+   *[other] { $count } Zeilen sind
+ } zu berichtigen
+
+desk-phones-all-fetch-again = Alle noch einmal holen lassen
+desk-phones-templates = Vorlagen
+desk-phones-asked-to-fetch-again = Um Abruf gebeten { $at }: { $said }
+desk-phones-fetch-again = Noch einmal holen
+desk-phones-what-it-is-told = Was es erfährt
+desk-phones-addresses-for-a-redirect-service = Adressen für einen Redirect-Dienst
+desk-phones-makes-a-new-first-address-for = Erzeugt eine neue erste Adresse für jedes Telefon eines Herstellers, das noch nicht auf seine eigene umgezogen ist, und gibt sie als CSV-Liste (MAC, Adresse) für RPS, SRAPS, GDMS, FDPS oder ZTP. Früher gezeigte Adressen dieser Telefone gelten nicht mehr.
+desk-phones-for-all-desk-phones = Für alle Tischtelefone
+desk-phones-answer-phones-that-look-for-their = Telefonen antworten, die ihre Konfiguration im lokalen Netz suchen (PnP)
+desk-phones-only-while-the-phones-pairing-window = Nur solange das Kopplungsfenster des Telefons offen ist, und nur von Adressen lokaler Netze.
+desk-phones-nobody-is-heard-another-program-on = Niemand wird gehört: { $pnp-problem }. Vielleicht hört dort ein anderes Programm auf diesem Rechner; beenden Sie es, oder schalten Sie dies aus.
+desk-phones-phones-give-a-password-as-well = Telefone geben beim Abruf auch ein Passwort an
+desk-phones-each-phone-is-told-one-of = Jedes Telefon erfährt mit seiner nächsten Konfiguration ein eigenes, und niemand muss es eintippen.
+desk-phone-import-add-many-desk-phones = Viele Tischtelefone hinzufügen
+desk-phone-import-place = Ort
+desk-phone-preview-the-file-as-the-phone-gets = Die Datei <code>{ $name }</code>, wie das Telefon sie bekommt; ihre Geheimnisse sind ausgelassen.
+desk-phone-templates-templates-of-desk-phones = Vorlagen für Tischtelefone
+desk-phone-templates-no-templates = Keine Vorlagen
+desk-phone-templates-every-phone-has-nightbells-own-settings = Jedes Telefon hat Nightbells eigene Einstellungen. Eine Vorlage legt Ihre darüber, für alle Telefone eines Formats oder für einige Modelle.
+desk-phone-templates-format = Format
+desk-phone-templates-models = Modelle
+desk-phone-templates-changed = Geändert
+desk-phone-templates-change = Ändern
+desk-phone-templates-take-away = Entfernen
+desk-phone-templates-the-template-can-be-saved-nothing = Die Vorlage kann gespeichert werden. Noch wurde nichts gespeichert.
+desk-phone-templates-with-this-template = { $name } mit dieser Vorlage
+desk-phone-templates-a-template = Eine Vorlage
+desk-phone-templates-check-it = Prüfen
+desk-phone-templates-save-and-ask-the-phones = Speichern und die Telefone bitten
+desk-phone-templates-the-account-certificates-passwords-and-where = Konto, Zertifikate, Passwörter und woher ein Telefon abruft, gehören Nightbell: Eine Zeile, die sie nennt, wird abgelehnt. Von zwei Vorlagen, die zu einem Telefon passen, gilt die mit dem längeren Anfang.
+desk-phones-imported-the-addresses-are-shown-only-now = Die Adressen werden nur jetzt gezeigt. Jede öffnet die Konfiguration ihres Telefons und keines anderen, 30 Tage lang oder bis das Telefon auf eine eigene Adresse umgezogen ist. Tragen Sie jede in ihr Telefon ein, oder geben Sie sie dem Redirect-Dienst des Herstellers.
+desk-phones-imported-to-the-desk-phones = Zu den Tischtelefonen
+
+desk-phone-import-the-first-line-names-the-columns = Die erste Zeile nennt die Spalten: mac,vendor,model,extension,label. Fehlt der Hersteller, sagt ihn die MAC-Adresse; eine Bezeichnung ist nicht nötig. Getrennt durch Kommas, Semikolons oder Tabulatoren.
+desk-phone-import-desk-phones-added = { $count } Tischtelefone hinzugefügt
+desk-phone-templates-models-that-begin-with = Modelle, die beginnen mit
+desk-phone-templates-empty-for-all-models-t4-means = Leer für alle Modelle: T4 heißt T40P bis T49G.
+desk-phone-templates-one-a-line-as-key-value = Eine je Zeile, als key = value. {"{"}extension{"}"}, {"{"}name{"}"}, {"{"}mac{"}"} und {"{"}model{"}"} werden eingesetzt; # beginnt eine Anmerkung.
+desk-phone-templates-show-the-file-of-this-phone = Datei dieses Telefons zeigen
+desk-phone-templates-a-mac-address-if-you-want = Eine MAC-Adresse, wenn Sie sehen wollen, was es erfahren würde.
+desk-phone-templates-take-the-template-of-away = Vorlage von { $title } { $model } entfernen?
+desk-phone-templates-phones-have-nightbells-own-settings-again = { $phones } Telefone haben wieder Nightbells eigene Einstellungen; sie werden gebeten, sie sofort zu holen.
+desk-phone-templates-take-the-template-away = Vorlage entfernen
+desk-phone-templates-what-is-told = Was { $mac } erfährt

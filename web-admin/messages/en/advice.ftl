@@ -150,3 +150,7 @@ advice-database-takes-nothing = The database takes no changes ({ $why }). Calls 
 advice-free-space = Free space on the disk, or end what holds the database; everything is saved by itself then. Do not restart before.
 advice-changes-lost = { $lost } changes could not be saved since the start and are missing after a restart.
 advice-changes-lost-fix = Look at the log for what they were (code not_saved), and make them again; phones come back by themselves.
+
+advice-apps-more = {" "}and { $more } more
+advice-apps-open = open the app on the phone
+advice-apps-may-miss = { $phones } ({ $extensions }{ $more }) may miss calls: { $problem }.

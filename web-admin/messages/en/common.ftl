@@ -111,3 +111,5 @@ common-setup = Setup
 common-sign-in = Sign in
 common-set-the-password = Set the password
 common-this-link-works-once-looking-at = This link works once. Looking at it uses nothing up.
+
+common-mac = MAC

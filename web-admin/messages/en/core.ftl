@@ -432,3 +432,8 @@ core-acme-acme-v02-api-letsencrypt-org-or = acme-v02.api.letsencrypt.org, or the
 core-acme-gets-and-renews-the-certificate-only = gets and renews the certificate; only if an authority gives it by itself
 
 core-database-unavailable = { $error }. Nothing was changed; try again when the database takes changes again
+
+core-thing-extension = extension
+core-thing-extensions = extensions
+core-thing-desk-phone = desk phone
+core-thing-desk-phones = desk phones

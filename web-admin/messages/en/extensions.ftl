@@ -115,13 +115,8 @@ import-ready = { $count ->
  } ready to be added
 import-more = and { $count } more
 
-import-there-is-nothing-to-import-the = there is nothing to import; the first line must be “number,name,email,secret”
 import-this-line-cannot-be-read-look = this line cannot be read; look for a quotation mark without its partner
-import-an-import-has-at-most-extensions = an import has at most { $max-rows } extensions; split the file here
-import-there-is-no-extension-below-the = there is no extension below the first line
 import-the-column-occurs-twice-keep-one = the column “{ $column }” occurs twice; keep one
-import-is-not-a-known-column-the = “{ $given }” is not a known column; the first line names the columns: number, name, email, secret
-import-the-column-number-is-missing-in = the column “number” is missing in the first line
 import-extension-stands-in-line-already-keep = extension { $number } stands in line { $first } already; keep one of the two
 
 bulk-forget-this-phone = Forget this phone?

@@ -88,3 +88,19 @@ layout-dark-colours = Dark colours
 layout-copied = Copied
 
 layout-acme = The certificate is being ordered. How far it is stands below.
+
+layout-asked = The phone was asked to fetch its settings again; what it said stands beside its last fetch.
+layout-all-asked = The phones are being asked to fetch their settings again, one after the other.
+layout-phone-options = Saved and in force.
+layout-template-saved = The template is saved; the phones it is for are being asked to fetch their settings.
+layout-template-removed = The template is gone; its phones are being asked to fetch Nightbell's own settings.
+
+sheet-there-is-nothing-to-import-the = there is nothing to import; the first line must be “{ $columns }”
+sheet-an-import-has-at-most-split = an import has at most { $most } { $things }; split the file here
+sheet-there-is-no-below-the-first = there is no { $things } below the first line
+sheet-is-not-a-known-column-the = “{ $given }” is not a known column; the first line names the columns: { $columns }
+sheet-the-column-is-missing-in-the = the column “{ $column }” is missing in the first line
+
+desk-phone-import-there-is-no-extension-add-it = there is no extension { $number }; add it first
+desk-phone-import-the-phone-stands-in-line-already = the phone { $mac } stands in line { $first } already; keep one of the two
+desk-phone-import-the-maker-cannot-be-told-from = the maker cannot be told from this MAC address; give it in the column “vendor”

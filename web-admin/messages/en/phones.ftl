@@ -130,3 +130,62 @@ compare-field-system = system
 compare-field-app-version = app version
 compare-field-problems = problems
 compare-field-has-current-settings = has current settings
+
+desk-phones-without-password = { $count ->
+    [one] { $count } phone has
+   *[other] { $count } phones have
+ } not fetched theirs yet.
+
+desk-phone-import-ready = { $count ->
+    [one] { $count } desk phone
+   *[other] { $count } desk phones
+ } ready to be added
+desk-phone-templates-wrong = Nothing was saved: { $count ->
+    [one] { $count } line
+   *[other] { $count } lines
+ } to correct
+
+desk-phones-all-fetch-again = All fetch again
+desk-phones-templates = Templates
+desk-phones-asked-to-fetch-again = Asked to fetch again { $at }: { $said }
+desk-phones-fetch-again = Fetch again
+desk-phones-what-it-is-told = What it is told
+desk-phones-addresses-for-a-redirect-service = Addresses for a redirect service
+desk-phones-makes-a-new-first-address-for = Makes a new first address for every phone of a vendor that has not moved to its own yet, and gives them as a CSV list (MAC, address) for RPS, SRAPS, GDMS, FDPS or ZTP. Addresses that were shown before for these phones stop working.
+desk-phones-for-all-desk-phones = For all desk phones
+desk-phones-answer-phones-that-look-for-their = Answer phones that look for their configuration on the local network (PnP)
+desk-phones-only-while-the-phones-pairing-window = Only while the phone's pairing window is open, and only from addresses of local networks.
+desk-phones-nobody-is-heard-another-program-on = Nobody is heard: { $pnp-problem }. Another program on this machine may listen there; stop it, or switch this off.
+desk-phones-phones-give-a-password-as-well = Phones give a password as well when they fetch
+desk-phones-each-phone-is-told-one-of = Each phone is told one of its own with its next configuration, and nobody needs to type it.
+desk-phone-import-add-many-desk-phones = Add many desk phones
+desk-phone-import-place = Place
+desk-phone-preview-the-file-as-the-phone-gets = The file <code>{ $name }</code> as the phone gets it; its secrets are left out.
+desk-phone-templates-templates-of-desk-phones = Templates of desk phones
+desk-phone-templates-no-templates = No templates
+desk-phone-templates-every-phone-has-nightbells-own-settings = Every phone has Nightbell's own settings. A template puts yours over them, for all phones of a format or for some models.
+desk-phone-templates-format = Format
+desk-phone-templates-models = Models
+desk-phone-templates-changed = Changed
+desk-phone-templates-change = Change
+desk-phone-templates-take-away = Take away
+desk-phone-templates-the-template-can-be-saved-nothing = The template can be saved. Nothing has been saved yet.
+desk-phone-templates-with-this-template = { $name } with this template
+desk-phone-templates-a-template = A template
+desk-phone-templates-check-it = Check it
+desk-phone-templates-save-and-ask-the-phones = Save and ask the phones
+desk-phone-templates-the-account-certificates-passwords-and-where = The account, certificates, passwords and where a phone fetches from are Nightbell's: a line that names them is refused. Of two templates that fit a phone, the one for the longer beginning counts.
+desk-phones-imported-the-addresses-are-shown-only-now = The addresses are shown only now. Each opens the configuration of its phone and of no other, for 30 days or until the phone has moved to an address of its own. Put each into its phone, or give them to the vendor's redirect service.
+desk-phones-imported-to-the-desk-phones = To the desk phones
+
+desk-phone-import-the-first-line-names-the-columns = The first line names the columns: mac,vendor,model,extension,label. The vendor is told from the MAC if it is left out; a label is not needed. Separated by commas, semicolons or tabs.
+desk-phone-import-desk-phones-added = { $count } desk phones added
+desk-phone-templates-models-that-begin-with = Models that begin with
+desk-phone-templates-empty-for-all-models-t4-means = Empty for all models: T4 means T40P to T49G.
+desk-phone-templates-one-a-line-as-key-value = One a line, as key = value. {"{"}extension{"}"}, {"{"}name{"}"}, {"{"}mac{"}"} and {"{"}model{"}"} are filled in; # begins a remark.
+desk-phone-templates-show-the-file-of-this-phone = Show the file of this phone
+desk-phone-templates-a-mac-address-if-you-want = A MAC address, if you want to see what it would be told.
+desk-phone-templates-take-the-template-of-away = Take the template of { $title } { $model } away?
+desk-phone-templates-phones-have-nightbells-own-settings-again = { $phones } phones have Nightbell's own settings again; they are asked to fetch them at once.
+desk-phone-templates-take-the-template-away = Take the template away
+desk-phone-templates-what-is-told = What { $mac } is told
