@@ -64,6 +64,8 @@ impl<S> Accept<TcpStream, S> for Slots {
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let accepted = stream.peer_addr().and_then(|peer| {
             let slot = self.take(peer.ip()).ok_or_else(|| io::Error::other("too many HTTPS connections are open"))?;
+            // The last part of a page would wait 40 ms for the browser's delayed acknowledgement of the part before.
+            stream.set_nodelay(true)?;
             Ok((stream, Held { service, _slot: Arc::new(slot) }))
         });
         ready(accepted)
