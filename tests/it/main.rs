@@ -20,6 +20,8 @@ mod calls;
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
+mod check_sync;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod defence;
@@ -53,6 +55,8 @@ mod many_apps;
 mod moving_phones;
 #[cfg(test)]
 mod outbound_flows;
+#[cfg(test)]
+mod pnp;
 #[cfg(test)]
 mod push_apps;
 #[cfg(test)]

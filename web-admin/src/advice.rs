@@ -25,6 +25,10 @@ use crate::state::AdminState;
 use crate::tls::CertificateInfo;
 use crate::words;
 
+mod apps;
+
+use apps::AppProblems;
+
 /// Devices looked at; beyond it the counts would be right but the page slow.
 const MAX_DEVICES: usize = 5000;
 /// Devices asked for at once.
@@ -134,6 +138,8 @@ pub(crate) struct Facts {
     pub(crate) unseen_days: u16,
     /// What phones were told about push.
     pub(crate) marks: Marks,
+    /// What apps report of their phones.
+    pub(crate) app_problems: AppProblems,
     /// Whether the database takes changes.
     pub(crate) saving: SavingState,
     pub(crate) now: UnixMillis,
@@ -166,6 +172,7 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
         last_backup: state.backups.outcome().await?,
         unseen_days: settings(state).await?.token_unseen_days,
         marks: Marks::load(state, None).await?,
+        app_problems: apps::load(state).await?,
         saving: state.store.saving().clone(),
         now: clock::now(),
     })
@@ -180,6 +187,7 @@ pub(crate) fn findings(facts: &Facts) -> Vec<Finding> {
     targets(facts, &mut findings);
     tokens(facts, &mut findings);
     settings_again(facts, &mut findings);
+    apps::findings(&facts.app_problems, &mut findings);
     certificate(facts, &mut findings);
     findings.extend(backup(facts));
     receivers(facts, &mut findings);
