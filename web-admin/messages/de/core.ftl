@@ -464,3 +464,7 @@ core-desk-stands-twice-keep-one-of-the = { $key } steht zweimal da; behalten Sie
 core-desk-write-it-as-key-value = schreiben Sie es als key = value
 core-desk-is-not-the-name-of-a = „{ $shown }“ ist kein Name einer Einstellung dieser Telefone; schreiben Sie ihn wie { $example }
 core-desk-is-set-by-nightbell-account-certificates = { $shown } setzt Nightbell (Konto, Zertifikate, woher das Telefon abruft); lassen Sie es weg
+
+core-step-connection = Verbindung (TCP)
+core-step-security = Sicherheit (TLS)
+core-webhook-off = er nahm { $days } Tage lang nichts an, zuletzt: { $detail }

@@ -464,3 +464,7 @@ core-desk-stands-twice-keep-one-of-the = { $key } stands twice; keep one of the 
 core-desk-write-it-as-key-value = write it as key = value
 core-desk-is-not-the-name-of-a = “{ $shown }” is not the name of a setting of these phones; write it like { $example }
 core-desk-is-set-by-nightbell-account-certificates = { $shown } is set by Nightbell (account, certificates, where the phone fetches from); leave it out
+
+core-step-connection = Connection (TCP)
+core-step-security = Security (TLS)
+core-webhook-off = it took nothing for { $days } days, last: { $detail }

@@ -12,6 +12,8 @@ use std::sync::LazyLock;
 use super::{Language, current, say, t};
 
 const PATTERNS: &str = include_str!("../../messages/en/core.ftl");
+/// What the sender of event webhooks writes into the database, in English; its messages begin with `send-`.
+const SENT: &str = include_str!("../../messages/en/settings.ftl");
 /// Values within values: a reason in a verdict in a state. Deeper ones stay as they are.
 const DEEPEST: u8 = 3;
 
@@ -31,7 +33,7 @@ struct Known {
 
 static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     let (mut plain, mut patterns) = (HashMap::new(), Vec::new());
-    for pattern in patterns_of(PATTERNS) {
+    for pattern in patterns_of(PATTERNS, "core-").chain(patterns_of(SENT, "send-")) {
         match pattern.pieces.as_slice() {
             [whole] => {
                 let _ = plain.insert(*whole, pattern.key);
@@ -42,9 +44,9 @@ static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     Known { plain, patterns }
 });
 
-/// The patterns of a message file.
-pub(super) fn patterns_of(file: &'static str) -> impl Iterator<Item = Pattern> {
-    file.lines().filter(|line| line.starts_with("core-")).filter_map(|line| {
+/// The patterns of a message file whose keys begin so.
+pub(super) fn patterns_of(file: &'static str, beginning: &'static str) -> impl Iterator<Item = Pattern> {
+    file.lines().filter(move |line| line.starts_with(beginning)).filter_map(|line| {
         let (key, text) = line.split_once(" = ")?;
         let (mut pieces, mut names, mut rest) = (Vec::new(), Vec::new(), text);
         while let Some((before, after)) = rest.split_once("{ $") {
@@ -120,7 +122,8 @@ impl Pattern {
             rest = behind;
         }
         values.push(rest);
-        values.iter().all(|value| !value.is_empty()).then_some(values)
+        // A sentence that begins with a value says of whom it speaks.
+        (!first.is_empty() || !values.first()?.is_empty()).then_some(values)
     }
 }
 

@@ -55,7 +55,7 @@ struct PlaceView {
 }
 
 struct StepView {
-    name: &'static str,
+    name: Cow<'static, str>,
     badge: Badge,
     text: String,
     fix: String,
@@ -64,7 +64,7 @@ struct StepView {
 
 fn step_view(step: StepResult) -> StepView {
     StepView {
-        name: step.step.words(),
+        name: retold(step.step.words()),
         badge: if step.ok {
             Badge::new("ok", "✓", t("push-network-works"))
         } else {
