@@ -52,6 +52,8 @@ mod moving_phones;
 #[cfg(test)]
 mod outbound_flows;
 #[cfg(test)]
+mod passkeys;
+#[cfg(test)]
 mod push_apps;
 #[cfg(test)]
 mod push_policy;

@@ -17,6 +17,7 @@ mod idempotency;
 mod operations;
 mod own;
 mod pages;
+mod passkeys;
 mod phone_list;
 mod push_tokens;
 mod roles;

@@ -114,7 +114,7 @@ pub(crate) async fn confirm_remove(frame: Frame) -> Page {
     let confirm = Confirm {
         layout: frame.layout("Sign in without codes?", Menu::Account),
         lines: vec!["Whoever knows the password can sign in then. The recovery codes stop working.".into()],
-        action: "/account/second-factor/remove".into(),
+        action: "/account/second-factor/off".into(),
         fields: Vec::new(),
         button: "Switch the second factor off",
         back: "/account/second-factor".into(),
