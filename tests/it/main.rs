@@ -20,6 +20,8 @@ mod calls;
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
+mod check_sync;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod defence;
@@ -35,6 +37,8 @@ mod digest_rules;
 mod enrolling;
 #[cfg(test)]
 mod event_webhooks;
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod first_run;
 #[cfg(test)]
@@ -53,6 +57,8 @@ mod moving_phones;
 mod outbound_flows;
 #[cfg(test)]
 mod passkeys;
+#[cfg(test)]
+mod pnp;
 #[cfg(test)]
 mod push_apps;
 #[cfg(test)]

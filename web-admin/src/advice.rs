@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pbx_core::model::{DeviceSummary, PushProvider, TargetHealth, UnixMillis, WakeState};
+use pbx_core::store::SavingState;
 use pbx_core::switchboard::command::{Command, Reply, Status};
 use push_module::{CredentialState, CredentialSummary, ProviderHealth, obstacle};
 use serde::Serialize;
@@ -23,6 +24,10 @@ use crate::settings_again::{self, Marks};
 use crate::state::AdminState;
 use crate::tls::CertificateInfo;
 use crate::words;
+
+mod apps;
+
+use apps::AppProblems;
 
 /// Devices looked at; beyond it the counts would be right but the page slow.
 const MAX_DEVICES: usize = 5000;
@@ -133,6 +138,10 @@ pub(crate) struct Facts {
     pub(crate) unseen_days: u16,
     /// What phones were told about push.
     pub(crate) marks: Marks,
+    /// What apps report of their phones.
+    pub(crate) app_problems: AppProblems,
+    /// Whether the database takes changes.
+    pub(crate) saving: SavingState,
     pub(crate) now: UnixMillis,
 }
 
@@ -163,6 +172,8 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
         last_backup: state.backups.outcome().await?,
         unseen_days: settings(state).await?.token_unseen_days,
         marks: Marks::load(state, None).await?,
+        app_problems: apps::load(state).await?,
+        saving: state.store.saving().clone(),
         now: clock::now(),
     })
 }
@@ -170,16 +181,45 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
 /// Draws the advice: problems first.
 pub(crate) fn findings(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
+    saving(&facts.saving, &mut findings);
     general(facts, &mut findings);
     push(facts, &mut findings);
     targets(facts, &mut findings);
     tokens(facts, &mut findings);
     settings_again(facts, &mut findings);
+    apps::findings(&facts.app_problems, &mut findings);
     certificate(facts, &mut findings);
     findings.extend(backup(facts));
     receivers(facts, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings
+}
+
+fn saving(saving: &SavingState, findings: &mut Vec<Finding>) {
+    let behind = saving.behind();
+    if behind > 0 {
+        findings.push(Finding::new(
+            Level::Fail,
+            "not_saved",
+            format!(
+                "The database takes no changes ({}). Calls go on, but a restart now would undo {}.",
+                saving.why(),
+                if behind == 1 { "one change".to_owned() } else { format!("{behind} changes") }
+            ),
+            "Free space on the disk, or end what holds the database; everything is saved by itself then. Do not restart before.",
+            "/system",
+        ));
+    }
+    let lost = saving.lost();
+    if lost > 0 {
+        findings.push(Finding::new(
+            Level::Warn,
+            "changes_lost",
+            format!("{lost} changes could not be saved since the start and are missing after a restart."),
+            "Look at the log for what they were (code not_saved), and make them again; phones come back by themselves.",
+            "/system",
+        ));
+    }
 }
 
 fn receivers(facts: &Facts, findings: &mut Vec<Finding>) {

@@ -4,6 +4,8 @@
 //! usual ones. [`Usual`] adds the refusals of the layers around it, so that no operation can forget one, and gives every
 //! refusal the shape of RFC 9457 with the codes of `error/code.rs`. A test walks the router and compares.
 
+mod tagged;
+
 use std::sync::LazyLock;
 
 use axum::http::{HeaderValue, header};
@@ -45,6 +47,10 @@ use crate::event_webhooks::{described, event};
         api::blocklist::list, api::blocklist::remove,
         api::desk_phones::list, api::desk_phones::add, api::desk_phones::get, api::desk_phones::remove,
         api::desk_phones::renew_address, api::desk_phones::rotate, api::desk_phones::window,
+        api::desk_phones::check_sync, api::desk_phones::check_sync_all, api::desk_phone_templates::list,
+        api::desk_phone_templates::put, api::desk_phone_templates::remove, api::desk_phone_templates::check,
+        api::desk_phone_templates::preview, api::desk_phone_import::import, api::desk_phone_import::redirection,
+        api::desk_phone_options::get, api::desk_phone_options::put,
         api::settings::get, api::settings::put,
         api::system::status, api::system::doctor, api::system::metrics,
         api::system::setup_link, api::setup::carry_out, api::events::stream, api::trouble::diagnosis,
@@ -102,6 +108,7 @@ impl Modify for Usual {
         let said = document.info.description.take().unwrap_or_default();
         document.info.description = Some(format!("{said}\n\n## Codes of refusals\n\n{}", code::table()));
         if let Some(components) = &mut document.components {
+            tagged::merge(&mut components.schemas);
             let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("nbt_…").build();
             components.add_security_scheme("token", SecurityScheme::Http(bearer));
             let cookie = ApiKey::Cookie(ApiKeyValue::new("__Host-nightbell"));

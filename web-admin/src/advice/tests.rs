@@ -24,6 +24,8 @@ fn facts() -> Facts {
         last_backup: Some(Outcome { at: NOW, problem: String::new() }),
         unseen_days: 30,
         marks: Marks::default(),
+        app_problems: AppProblems::new(),
+        saving: SavingState::default(),
         now: NOW,
     }
 }

@@ -43,7 +43,7 @@ pub(crate) async fn walk(
     let facts = advice::facts(state).await?;
     let filter = CallFilter { extension, ..CallFilter::default() };
     let evidence = Evidence {
-        calls: call_log::page(&state.store, &filter, None, CALLS).await?,
+        calls: call_log::page(&state.store, &filter, None, CALLS).await?.calls,
         blocked: blocklist::blocked(state).await?,
         settings: settings(state).await?,
         network: state.push.network_check(),

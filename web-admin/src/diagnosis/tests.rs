@@ -26,7 +26,9 @@ fn facts(devices: Vec<DeviceSummary>) -> Facts {
         backups: (crate::backups::Policy::default(), true),
         last_backup: None,
         unseen_days: 30,
+        app_problems: std::collections::BTreeMap::new(),
         marks: crate::settings_again::Marks::default(),
+        saving: pbx_core::store::SavingState::default(),
         now: UnixMillis(0),
     }
 }

@@ -32,6 +32,8 @@ pub(crate) const CODES: &[Code] = &[
     code(&[400], "vendor_unknown", "a maker whose phones are not known here"),
     code(&[400], "model_malformed", "no model name"),
     code(&[400], "mac_of_other_vendor", "the MAC belongs to another maker's phones"),
+    code(&[400], "template_empty", "the template has no setting"),
+    code(&[400], "family_unknown", "no format of desk phones has this word"),
     code(&[401], "sign_in_needed", "neither signed in nor a good API token"),
     code(&[401], "signed_out", "the credential of an app is wrong, or its account is gone"),
     code(&[401], "wrong_secret", "no such account, or not its secret"),
@@ -57,12 +59,14 @@ pub(crate) const CODES: &[Code] = &[
     code(&[404], "no_such_token", "no API token has this id"),
     code(&[404], "no_such_backup", "no backup has this name"),
     code(&[404], "no_such_desk_phone", "no desk phone has this MAC"),
+    code(&[404], "no_such_template", "there is no template for these phones"),
     code(&[404], "no_such_route", "nothing is at this address"),
     code(&[404], "not_blocked", "the address is not blocked"),
     code(&[405], "method_not_allowed", "the address exists, but not for this method"),
     code(&[409], "number_taken", "the extension exists already"),
     code(&[409], "number_twice", "the same number twice in one request"),
     code(&[409], "desk_phone_exists", "the desk phone is there already"),
+    code(&[409], "template_of_other_phones", "the template is not for the phone that was to be shown"),
     code(&[409], "not_fetched_yet", "the desk phone has no address of its own yet"),
     code(&[409], "username_taken", "the account exists already"),
     code(&[409], "realm_in_use", "accounts exist, and their digests contain the realm"),
@@ -107,6 +111,7 @@ pub(crate) const CODES: &[Code] = &[
     code(&[422], "seq_malformed", "the number of a report is not above 0"),
     code(&[422], "setup_has_errors", "nothing was changed; `fields` names what is wrong"),
     code(&[422], "import_has_errors", "nothing was imported; `errors` names the lines"),
+    code(&[422], "template_has_errors", "nothing was saved; `errors` names the lines"),
     code(&[422], "mail_setting_malformed", "a mail server cannot be used like this"),
     code(&[422], "event_webhook_malformed", "an event webhook cannot be used like this"),
     code(&[422], "acme_malformed", "a certificate authority cannot be used like this"),
@@ -134,6 +139,10 @@ pub(crate) const CODES: &[Code] = &[
     code(&[422], "legacy_server_key", "a server key of the interface that Google shut down"),
     code(&[422], "bad_service_account_field", "a field of the service account file is missing or wrong"),
     code(&[422], "bad_sender_id", "no sender id"),
+    code(&[422], "bad_hms_app_id", "no app id of AppGallery Connect"),
+    code(&[422], "bad_hms_secret", "no client secret of AppGallery Connect"),
+    code(&[422], "is_agconnect_services_json", "the app's own agconnect-services.json"),
+    code(&[422], "is_issuer_id", "an issuer id in place of the team id"),
     code(&[422], "bad_app_id", "no app id"),
     code(&[422], "bad_secret", "no `whsec_` secret"),
     code(&[422], "bad_contact", "no contact for push services"),
@@ -171,7 +180,8 @@ pub(crate) const CODES: &[Code] = &[
     code(&[502], "mail_unwritable", "the mail could not be written"),
     code(&[503], "busy", "too much at once; nothing was changed, try again"),
     code(&[503], "stopping", "Nightbell stops"),
-    code(&[503], "not_saved", "the database did not take it"),
+    code(&[503], "not_saved", "in force, but the database has not taken it yet"),
+    code(&[503], "database_unavailable", "the database takes nothing now; nothing was changed"),
     code(&[503], "no_echo", "test calls have no sound since this start"),
     code(&[503], "draining", "Nightbell takes no new calls"),
     code(&[504], "timeout", "took too long and was given up"),
@@ -210,6 +220,29 @@ mod tests {
         let (_, rest) = written.split_once("<!-- codes -->\n").expect("API.md has the mark");
         let (there, _) = rest.split_once("<!-- end of codes -->").expect("API.md has the end mark");
         assert_eq!(there.trim(), table().trim(), "copy the right side into web-admin/API.md");
+    }
+
+    /// Refusals that other crates name; what they say about the inside of Nightbell is `internal` here.
+    #[test]
+    fn every_code_that_another_crate_gives_is_in_the_table() {
+        let sources = [
+            include_str!("../../../pbx-core/src/switchboard/command.rs"),
+            include_str!("../../../push-module/src/credential/error.rs"),
+            include_str!("../../../provisioning/src/mail.rs"),
+            include_str!("../../../provisioning/src/desk_phones/error.rs"),
+            include_str!("../../../provisioning/src/enrolments.rs"),
+        ];
+        for source in sources {
+            let (_, function) =
+                source.split_once("pub const fn code(&self) -> &'static str {").expect("it names codes");
+            let (function, _) = function.split_once("\n    }\n").expect("a function ends");
+            let codes: Vec<_> =
+                function.lines().filter_map(|line| line.rsplit_once("=> \"")?.1.split('"').next()).collect();
+            assert!(!codes.is_empty(), "{function}");
+            for code in codes.iter().filter(|code| !["store", "does_not_open"].contains(code)) {
+                assert!(CODES.iter().any(|one| one.code == *code), "{code} is in no table");
+            }
+        }
     }
 
     #[test]
