@@ -27,6 +27,7 @@ mod form;
 mod headers;
 mod hygiene;
 mod import;
+mod language;
 mod layout;
 mod log;
 mod metrics;
@@ -56,6 +57,8 @@ mod trouble;
 mod users;
 mod welcome;
 mod words;
+
+use language::{number, rich, say, t};
 
 pub use acme::{Acme, adopt_certificate};
 pub use backups::{Backups, run as make_backups};

@@ -15,6 +15,7 @@ use crate::layout::{Frame, Layout, Menu};
 use crate::passkeys::store::{self, PasskeyLine};
 use crate::state::AdminState;
 use crate::words::When;
+use crate::{say, t};
 
 #[derive(Template)]
 #[template(path = "passkeys.html")]
@@ -52,7 +53,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
     let public_name = state.passkeys.public_name().to_owned();
     let lines = store::list(&state.store, user(&frame)?).await?;
     Ok(render(&PasskeysPage {
-        layout: frame.layout("Passkeys", Menu::Account),
+        layout: frame.layout(t("passkeys-passkeys"), Menu::Account),
         possible: state.passkeys.possible(),
         self_made: state.site.certificate.info().self_made,
         lines: lines.into_iter().map(|line| Line::of(line, &public_name)).collect(),
@@ -70,9 +71,9 @@ struct AddPage {
 
 pub(crate) async fn add_form(frame: Frame) -> Page {
     Ok(render(&AddPage {
-        layout: frame.layout("Add a passkey", Menu::Account),
-        name: Input::new("name", "What you call it", "", &Errors::default())
-            .hint("So that you know it again in the list, for example “My phone”.")
+        layout: frame.layout(t("passkeys-add-a-passkey"), Menu::Account),
+        name: Input::new("name", t("passkeys-what-you-call-it"), "", &Errors::default())
+            .hint(t("passkeys-so-that-you-know-it-again"))
             .more("required maxlength=60 autocomplete=off autofocus"),
         script: assets::passkey_script().url.as_str(),
     }))
@@ -83,14 +84,14 @@ pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame
     let missing = || Refusal::not_found("no_such_passkey", "you have no passkey with this id");
     let line = lines.into_iter().find(|line| line.id == id).ok_or_else(missing)?;
     let confirm = Confirm {
-        layout: frame.layout("Remove this passkey?", Menu::Account),
+        layout: frame.layout(t("passkeys-remove-this-passkey"), Menu::Account),
         lines: vec![
-            format!("“{}” signs in no more. It may still be shown on the device; delete it there, too.", line.name),
-            "Your password goes on working.".into(),
+            say("passkeys-signs-in-no-more-it-may").with("name", &line.name).text(),
+            t("passkeys-your-password-goes-on-working").into(),
         ],
         action: format!("/account/passkeys/{id}/remove"),
         fields: Vec::new(),
-        button: "Remove the passkey",
+        button: t("passkeys-remove-the-passkey"),
         back: "/account/passkeys".into(),
     };
     Ok(confirm.page())

@@ -10,6 +10,7 @@ use crate::clock;
 use crate::error::render;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::t;
 use crate::tls::CertificateInfo;
 use crate::words::When;
 
@@ -31,7 +32,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
     let facts = advice::facts(&state).await?;
     let findings = advice::findings(&facts);
     Ok(render(&SystemPage {
-        layout: frame.layout("System", Menu::System),
+        layout: frame.layout(t("common-system"), Menu::System),
         version: state.site.version,
         public_url: facts.public_url,
         up: When::relative(state.site.started_at, facts.now),
