@@ -54,7 +54,7 @@ async fn a_passkey_is_made_and_signs_in_with_chromium() {
     browser.click("form[action='/sign-out'] button").await;
     browser.shows("You are signed out").await;
     browser.click("form[data-passkey] button").await;
-    browser.shows("steps are done").await;
+    browser.shows("What to do next").await;
     browser.go("/account/passkeys").await;
     browser.shows("s ago").await;
     assert!(!browser.text().await.contains("never"), "it was used: {}", browser.text().await);
@@ -75,7 +75,7 @@ async fn a_passkey_is_made_and_signs_in_with_chromium() {
     plain.fill("[name=name]", "owner").await;
     plain.fill("[name=password]", PASSWORD).await;
     plain.click("form[action='/sign-in'] button.primary").await;
-    plain.shows("steps are done").await;
+    plain.shows("What to do next").await;
     plain.close().await;
     server.stop().await;
 }
