@@ -56,6 +56,8 @@ mod moving_phones;
 #[cfg(test)]
 mod outbound_flows;
 #[cfg(test)]
+mod passkeys;
+#[cfg(test)]
 mod pnp;
 #[cfg(test)]
 mod push_apps;

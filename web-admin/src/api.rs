@@ -27,6 +27,7 @@ pub(crate) mod installations;
 pub(crate) mod log;
 pub(crate) mod mail;
 pub(crate) mod me;
+pub(crate) mod passkeys;
 pub(crate) mod phones;
 pub(crate) mod push;
 pub(crate) mod push_tokens;

@@ -33,6 +33,7 @@ mod log;
 mod metrics;
 mod openapi;
 mod pages;
+mod passkeys;
 mod password;
 mod place;
 mod reach;

@@ -18,6 +18,7 @@ mod languages;
 mod operations;
 mod own;
 mod pages;
+mod passkeys;
 mod phone_list;
 mod push_tokens;
 mod roles;
