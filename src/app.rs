@@ -161,6 +161,7 @@ impl App {
             started_at: wall_clock(),
             log: crate::logging::door(config),
             counters: bound.counters.clone(),
+            surroundings: surroundings(config, &bound, https.0),
         };
         let state = AdminState::new(switchboard.clone(), store.clone(), push.clone(), enrolments.clone(), site);
         let desk_phones = state.desk_phones();
@@ -171,6 +172,7 @@ impl App {
         let mut tasks = push_tasks;
         tasks.push(tokio::spawn(state.mailer().run(stopped(stopping.clone()))));
         tasks.push(tokio::spawn(web_admin::make_backups(backups.clone(), stopped(stopping.clone()))));
+        tasks.push(tokio::spawn(until_stopped(state.run_update_notice(), stopped(stopping.clone()))));
         tasks.push(tokio::spawn(state.run_event_webhooks(stopped(stopping.clone()))));
         tasks.push(tokio::spawn(keep_wake_times(store.clone(), bound.counters.clone(), stopped(stopping.clone()))));
         tasks.push(tokio::spawn(tell_offer(offer, switchboard.clone(), stopping.clone())));
@@ -333,6 +335,20 @@ struct Told<'a> {
     base_url: &'a str,
     push: PushOffer,
     echo: Option<SocketAddr>,
+}
+
+/// The sockets of this installation, for the network check.
+fn surroundings(config: &Config, bound: &Bound, https: SocketAddr) -> web_admin::Surroundings {
+    web_admin::Surroundings {
+        udp: bound.udp.clone(),
+        tcp: bound.tcp.clone(),
+        tls: bound.tls.clone(),
+        https: Some(https),
+        public_ip: config.public_ip,
+        data_dir: config.data_dir.clone(),
+        port_check: bound.port_check.clone(),
+        ladders: bound.ladders.clone(),
+    }
 }
 
 async fn until_stopped(running: impl Future<Output = ()>, stopped: impl Future<Output = ()>) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use pbx_core::model::{DeviceSummary, PushProvider, TargetHealth, UnixMillis, WakeState};
 use pbx_core::switchboard::command::{Command, Reply, Status};
 use push_module::{CredentialState, CredentialSummary, ProviderHealth, obstacle};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::adding::{settings, unexpected};
 use crate::api::devices;
@@ -21,6 +21,7 @@ use crate::hygiene;
 use crate::settings_again::{self, Marks};
 use crate::state::AdminState;
 use crate::tls::CertificateInfo;
+use crate::update_notice;
 use crate::words;
 
 /// Devices looked at; beyond it the counts would be right but the page slow.
@@ -36,7 +37,7 @@ const CERTIFICATE_SOON: Duration = Duration::from_secs(14 * 86_400);
 const FAILING_SHOWN: Duration = Duration::from_secs(15 * 60);
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Level {
     Ok,
@@ -105,6 +106,7 @@ impl Finding {
             "/push/apns" => "Add the key",
             "/push/fcm" => "Add the account",
             "/system" => "Open System",
+            "/system/network" => "Open Network check",
             "/system/backups" => "Open Backups",
             "/event-webhooks" => "Open Event webhooks",
             _ => "Open",
@@ -129,6 +131,8 @@ pub(crate) struct Facts {
     pub(crate) unseen_days: u16,
     /// What phones were told about push.
     pub(crate) marks: Marks,
+    /// What was found about newer versions, and this one.
+    pub(crate) update: (update_notice::Found, &'static str),
     pub(crate) now: UnixMillis,
 }
 
@@ -158,6 +162,7 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
         last_backup: state.backups.outcome().await?,
         unseen_days: settings(state).await?.token_unseen_days,
         marks: Marks::load(state, None).await?,
+        update: (update_notice::Found::load(&state.store).await?, site.version),
         now: clock::now(),
     })
 }
@@ -172,6 +177,7 @@ pub(crate) fn findings(facts: &Facts) -> Vec<Finding> {
     settings_again(facts, &mut findings);
     certificate(facts, &mut findings);
     findings.extend(backup(facts));
+    findings.extend(facts.update.0.finding(facts.update.1));
     receivers(facts, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings

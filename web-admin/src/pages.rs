@@ -20,6 +20,7 @@ pub(crate) mod invitation;
 pub(crate) mod log;
 pub(crate) mod mail;
 pub(crate) mod me;
+pub(crate) mod network_check;
 pub(crate) mod pairing;
 pub(crate) mod phone_list;
 pub(crate) mod phones;

@@ -58,6 +58,7 @@ pub(crate) fn open() -> Routes {
     ]
     .into_iter()
     .chain(enrolling::open())
+    .chain(operations::open())
     .collect()
 }
 

@@ -26,6 +26,7 @@ fn facts(devices: Vec<DeviceSummary>) -> Facts {
         last_backup: None,
         unseen_days: 30,
         marks: crate::settings_again::Marks::default(),
+        update: (crate::update_notice::Found::default(), "0.1.0"),
         now: UnixMillis(0),
     }
 }

@@ -124,7 +124,7 @@ fn line(device: DeviceSummary, owner: &str) -> Line {
     let now = clock::now();
     let token = device.wake_target.as_ref().map(|target| {
         let provider = words::provider(target.provider);
-        format!("{provider}, token known since {}", clock::relative(target.learned_at, now))
+        format!("{provider}, token first seen {}", clock::relative(target.learned_at, now))
     });
     let wake = device.last_wake.as_ref().map(|wake| match wake.woke_after_ms {
         Some(after) => format!("woke in {} {}", clock::span(after), clock::relative(wake.at, now)),
