@@ -218,6 +218,7 @@ const PAGES: &[&str] = &[
     "/mails",
     "/security",
     "/system",
+    "/system/network",
     "/system/backups",
     "/system/log",
     "/users",

@@ -206,7 +206,9 @@ async fn a_check_from_inside_finds_two_lines_and_the_way_back_in() {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let seen: Vec<(String, String)> = all.iter().map(|one| (text(&one["code"]), text(&one["text"]))).collect();
     let lines = the(&seen, "multi_wan");
-    assert!(lines.contains("198.51.100.9 15 times") && lines.contains("203.0.113.8 5 times"), "{lines}");
+    for part in ["198.51.100.9 ", "203.0.113.8 ", "of 20 answers"] {
+        assert!(lines.contains(part), "{part} is not in {lines}");
+    }
     assert!(the(&seen, "hairpin").contains("ports"), "{seen:#?}");
     the(&seen, "certificate_self_made");
     the(&seen, "disk_space");

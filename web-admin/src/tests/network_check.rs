@@ -101,7 +101,7 @@ async fn before_and_after_stand_side_by_side_and_old_checks_give_way() {
     let runs = store::list(&bench.store).await.unwrap();
     assert_eq!((runs.len(), runs[0].level, runs[1].level), (30, Level::Ok, Level::Fail));
     let page = bench.get(&format!("/system/network/runs/{id}"), &cookie).await;
-    assert!(page.body.contains("No longer a problem") && page.body.contains("&lt;39&gt;"), "{}", page.body);
+    assert!(page.body.contains("No longer a problem") && page.body.contains("&#60;39&#62;"), "{}", page.body);
     assert!(page.body.contains("Not so in the check before"), "{}", page.body);
     assert_eq!(bench.get("/system/network/runs/1", &cookie).await.status, StatusCode::NOT_FOUND);
 }
