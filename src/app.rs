@@ -133,6 +133,7 @@ impl App {
         let store = Store::open_at(&config.data_dir, config.database_url.as_ref()).await?;
         let restored = store.load().await?;
         let certificate = web_admin::tls::load_or_make(&config.data_dir, &config.public_host)?;
+        web_admin::adopt_certificate(&store, &certificate).await;
         let https = TcpListener::bind(config.https.listen)
             .and_then(|listener| Ok((listener.local_addr()?, listener)))
             .map_err(|source| AppError::Https { address: config.https.listen, source })?;
@@ -157,6 +158,7 @@ impl App {
         let site = web_admin::Site {
             public_url: base_url.clone(),
             certificate: certificate.clone(),
+            listen: https.0,
             version: env!("CARGO_PKG_VERSION"),
             started_at: wall_clock(),
             log: crate::logging::door(config),
@@ -173,6 +175,7 @@ impl App {
         tasks.push(tokio::spawn(state.mailer().run(stopped(stopping.clone()))));
         tasks.push(tokio::spawn(web_admin::make_backups(backups.clone(), stopped(stopping.clone()))));
         tasks.push(tokio::spawn(until_stopped(state.run_update_notice(), stopped(stopping.clone()))));
+        tasks.push(tokio::spawn(state.acme().run(stopped(stopping.clone()))));
         tasks.push(tokio::spawn(state.run_event_webhooks(stopped(stopping.clone()))));
         tasks.push(tokio::spawn(keep_wake_times(store.clone(), bound.counters.clone(), stopped(stopping.clone()))));
         tasks.push(tokio::spawn(tell_offer(offer, switchboard.clone(), stopping.clone())));

@@ -12,6 +12,7 @@ mod backup;
 mod blocklist;
 mod call_timeline;
 mod calls;
+mod certificate;
 mod client;
 mod completions;
 mod config_check;
@@ -170,6 +171,9 @@ enum Command {
     /// Everything in one encrypted file, and the way back
     #[command(subcommand)]
     Backup(backup::BackupCommand),
+    /// The certificate for HTTPS and SIP over TLS, and the authority that gives one by itself
+    #[command(subcommand)]
+    Certificate(certificate::CertificateCommand),
     /// Programs that are told what happens to calls and phones
     #[command(subcommand)]
     EventWebhook(event_webhook::EventWebhookCommand),
@@ -302,6 +306,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Registrations => ask(registrations::run(place.client()?)),
         Command::User(command) => ask(user::run(place.client()?, command)),
         Command::Backup(command) => ask(backup::run(&place, command)),
+        Command::Certificate(command) => ask(certificate::run(place.client()?, command)),
         Command::EventWebhook(command) => ask(event_webhook::run(place.client()?, command)),
         Command::WebProxy(command) => ask(web_proxy::run(place.client()?, command)),
         Command::Audit(command) => ask(audit::run(place.client()?, command)),

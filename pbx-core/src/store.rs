@@ -37,7 +37,7 @@ pub use inspect::{Inspection, inspect, inspect_postgres};
 pub use seal::{SealError, Sealer};
 pub use url::DatabaseUrl;
 pub use wake_times::KeptWakes;
-pub use writer::Writer;
+pub use writer::{SavingState, Writer};
 
 use sql::{Pool, Transaction};
 
@@ -55,6 +55,7 @@ pub struct Store {
     journal: Arc<parked_call::ParkJournal>,
     /// Where key, certificate and journal are.
     folder: Arc<std::path::Path>,
+    saving: SavingState,
     /// The restore that nobody was told of yet.
     restored: Option<backup::RestoreNote>,
     /// Held open for its lock; the lock goes with the last clone, or with the process.
@@ -72,6 +73,11 @@ impl Store {
     /// Nobody may wait for the switchboard while holding it: the switchboard's own saves queue behind it.
     pub async fn begin(&self) -> Result<Transaction, StoreError> {
         self.writer.begin().await.map_err(StoreError::Begin)
+    }
+
+    /// Whether the database takes what the switchboard wants saved.
+    pub const fn saving(&self) -> &SavingState {
+        &self.saving
     }
 
     /// Seals and unseals secrets under the installation's master key.

@@ -80,7 +80,7 @@ impl Failure {
     /// What scripts and the service manager see.
     pub(super) const fn exit(&self) -> Exit {
         match self {
-            Self::Start(AppError::Store(StoreError::Damaged { .. })) => Exit::Damaged,
+            Self::Start(AppError::Store(StoreError::Damaged { .. } | StoreError::Lost { .. })) => Exit::Damaged,
             Self::Config(_)
             | Self::Start(_)
             | Self::Client(_)

@@ -13,7 +13,7 @@ use crate::support::server::TestServer;
 const VOICE: u64 = 25;
 
 /// Phones of 101 and 102, registered: the first on UDP, the second on `transport`.
-async fn two_phones(server: &TestServer, transport: Transport) -> (Phone, Phone) {
+pub(crate) async fn two_phones(server: &TestServer, transport: Transport) -> (Phone, Phone) {
     server.add_extension("101", "Anna").await;
     server.add_extension("102", "Ben").await;
     let anna = server.phone("101").instance(Uuid::new_v4()).build().unwrap();
@@ -35,7 +35,7 @@ async fn two_phones(server: &TestServer, transport: Transport) -> (Phone, Phone)
 }
 
 /// A call that is answered and confirmed on both sides.
-async fn talk(caller: &Phone, called: &Phone) -> (OutgoingCall, IncomingCall) {
+pub(crate) async fn talk(caller: &Phone, called: &Phone) -> (OutgoingCall, IncomingCall) {
     let call = caller.call(called.extension(), SOON).await.unwrap();
     let bell = called.incoming(SOON).await.unwrap();
     bell.ring().unwrap();

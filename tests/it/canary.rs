@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as URL_SAFE};
 use nightbell::phone::{Phone, Transport};
 use push_module::standin::ApnsStandin;
 use reqwest::{Client, StatusCode, redirect};
@@ -22,6 +22,8 @@ const PUSH_TOKEN: &str = "canarypushtoken0123456789";
 const MAIL_PASSWORD: &str = "canary-mail-password-77";
 const BACKUP_PASSPHRASE: &str = "canary-backup-passphrase-31";
 const PROXY_PASSWORD: &str = "canary-web-proxy-password-31";
+/// As an authority shows it.
+const EAB_KEY: &str = "Y2FuYXJ5LWV4dGVybmFsLWFjY291bnQtMDEyMzQ1Njc4";
 /// 32 bytes in base64.
 const RELAY_SECRET: &str = "Y2FuYXJ5LXJlbGF5LXNlY3JldC0wMTIzNDU2Nzg5YWI=";
 
@@ -167,6 +169,12 @@ async fn fill(here: &Installation, web: &mut Web, secrets: &mut Secrets) {
     // Nobody listens there; the stand-ins of this test are on this machine, which is reached without it.
     let proxy = json!({ "host": "127.0.0.1", "port": 9, "username": "nightbell", "password": PROXY_PASSWORD });
     api(here, "PUT", "/web-proxy", proxy).await;
+    secrets.put("the key of an external account", EAB_KEY);
+    secrets.put("the same key as bytes", URL_SAFE.decode(EAB_KEY).unwrap());
+    // Nobody listens there.
+    let authority = json!({ "directory": "https://127.0.0.1:9/dir", "agree_to_terms": true, "port": 9,
+        "external_account": "kid-1", "external_account_key": EAB_KEY });
+    api(here, "PUT", "/certificate/acme", authority).await;
     let told = json!({ "url": "https://127.0.0.1:9/told", "events": ["call.ended"], "allow_private": true });
     let told = api(here, "POST", "/event-webhooks", told).await;
     secrets.put("an event webhook's secret", told["secret"].as_str().unwrap().trim_start_matches("whsec_"));
@@ -220,6 +228,7 @@ const PAGES: &[&str] = &[
     "/system",
     "/system/network",
     "/system/backups",
+    "/system/certificate",
     "/system/log",
     "/users",
     "/users/1",
@@ -233,6 +242,7 @@ const PAGES: &[&str] = &[
     "/account/confirm",
 ];
 const API: &[&str] = &[
+    "/certificate",
     "/extensions",
     "/extensions/101",
     "/extensions/export",

@@ -64,6 +64,7 @@ const PAGES: &[&str] = &[
     "/system/network",
     "/system/api",
     "/system/backups",
+    "/system/certificate",
     "/system/log",
     "/settings/web-proxy",
     "/event-webhooks",

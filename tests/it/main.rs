@@ -4,6 +4,8 @@
 //! its tests with that advice. Nothing is skipped.
 
 #[cfg(test)]
+mod acme;
+#[cfg(test)]
 mod acrobits;
 #[cfg(test)]
 mod admin_pages;
@@ -33,6 +35,8 @@ mod digest_rules;
 mod enrolling;
 #[cfg(test)]
 mod event_webhooks;
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod first_run;
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub(crate) mod installation;
 pub(crate) mod linphone;
 pub(crate) mod lossy;
 pub(crate) mod office;
+pub(crate) mod postgres;
 pub(crate) mod program;
 pub(crate) mod push_service;
 pub(crate) mod raw;

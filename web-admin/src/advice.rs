@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pbx_core::model::{DeviceSummary, PushProvider, TargetHealth, UnixMillis, WakeState};
+use pbx_core::store::SavingState;
 use pbx_core::switchboard::command::{Command, Reply, Status};
 use push_module::{CredentialState, CredentialSummary, ProviderHealth, obstacle};
 use serde::{Deserialize, Serialize};
 
+use crate::acme;
 use crate::adding::{settings, unexpected};
 use crate::api::devices;
 use crate::backups::{self, Outcome, Policy};
@@ -108,6 +110,7 @@ impl Finding {
             "/system" => "Open System",
             "/system/network" => "Open Network check",
             "/system/backups" => "Open Backups",
+            "/system/certificate" => "Open Certificate",
             "/event-webhooks" => "Open Event webhooks",
             _ => "Open",
         }
@@ -121,6 +124,8 @@ pub(crate) struct Facts {
     pub(crate) health: Vec<ProviderHealth>,
     pub(crate) devices: Vec<DeviceSummary>,
     pub(crate) certificate: CertificateInfo,
+    /// The authority that gives the certificate by itself.
+    pub(crate) acme: Option<acme::View>,
     pub(crate) receivers: Vec<Receiver>,
     pub(crate) public_url: String,
     /// When backups are made, and whether there is a passphrase for them.
@@ -133,6 +138,8 @@ pub(crate) struct Facts {
     pub(crate) marks: Marks,
     /// What was found about newer versions, and this one.
     pub(crate) update: (update_notice::Found, &'static str),
+    /// Whether the database takes changes.
+    pub(crate) saving: SavingState,
     pub(crate) now: UnixMillis,
 }
 
@@ -156,6 +163,7 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
         health: state.push.health(),
         devices: found,
         certificate: site.certificate.info(),
+        acme: state.acme.view().await?,
         receivers: event_webhooks::store::list(&state.store).await?,
         public_url: site.public_url.clone(),
         backups: state.backups.policy().await?,
@@ -163,6 +171,7 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
         unseen_days: settings(state).await?.token_unseen_days,
         marks: Marks::load(state, None).await?,
         update: (update_notice::Found::load(&state.store).await?, site.version),
+        saving: state.store.saving().clone(),
         now: clock::now(),
     })
 }
@@ -170,6 +179,7 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
 /// Draws the advice: problems first.
 pub(crate) fn findings(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
+    saving(&facts.saving, &mut findings);
     general(facts, &mut findings);
     push(facts, &mut findings);
     targets(facts, &mut findings);
@@ -181,6 +191,33 @@ pub(crate) fn findings(facts: &Facts) -> Vec<Finding> {
     receivers(facts, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings
+}
+
+fn saving(saving: &SavingState, findings: &mut Vec<Finding>) {
+    let behind = saving.behind();
+    if behind > 0 {
+        findings.push(Finding::new(
+            Level::Fail,
+            "not_saved",
+            format!(
+                "The database takes no changes ({}). Calls go on, but a restart now would undo {}.",
+                saving.why(),
+                if behind == 1 { "one change".to_owned() } else { format!("{behind} changes") }
+            ),
+            "Free space on the disk, or end what holds the database; everything is saved by itself then. Do not restart before.",
+            "/system",
+        ));
+    }
+    let lost = saving.lost();
+    if lost > 0 {
+        findings.push(Finding::new(
+            Level::Warn,
+            "changes_lost",
+            format!("{lost} changes could not be saved since the start and are missing after a restart."),
+            "Look at the log for what they were (code not_saved), and make them again; phones come back by themselves.",
+            "/system",
+        ));
+    }
 }
 
 fn receivers(facts: &Facts, findings: &mut Vec<Finding>) {
@@ -395,8 +432,26 @@ fn phones(count: usize) -> String {
     if count == 1 { "One phone".into() } else { format!("{count} phones") }
 }
 
+/// What an authority that gives the certificate by itself did not give.
+fn not_renewed(facts: &Facts) -> Option<Finding> {
+    let view = facts.acme.as_ref()?;
+    let problem = view.problem.as_ref()?;
+    let (level, what) = match (view.in_force, view.alarm(facts.now)) {
+        (false, _) => (Level::Fail, "The TLS certificate could not be got".to_owned()),
+        (true, alarm) => {
+            let left = clock::relative(facts.certificate.not_after, facts.now);
+            let level = if alarm == acme::Alarm::Urgent { Level::Fail } else { Level::Warn };
+            (level, format!("The TLS certificate, which ends {left}, could not be renewed"))
+        }
+    };
+    let text = format!("{what}: {}", words::sentence(&problem.text));
+    Some(Finding::new(level, "certificate_not_renewed", text, words::sentence(&problem.fix), "/system/certificate"))
+}
+
 fn certificate(facts: &Facts, findings: &mut Vec<Finding>) {
     let certificate = &facts.certificate;
+    findings.extend(not_renewed(facts));
+    let by_itself = facts.acme.as_ref().is_some_and(|view| view.in_force);
     if certificate.not_after < facts.now {
         findings.push(Finding::new(
             Level::Fail,
@@ -405,7 +460,7 @@ fn certificate(facts: &Facts, findings: &mut Vec<Finding>) {
             "Put a valid cert.pem and key.pem into the folder tls of the data directory; they are in force within seconds.",
             "/system",
         ));
-    } else if certificate.not_after < facts.now + CERTIFICATE_SOON {
+    } else if certificate.not_after < facts.now + CERTIFICATE_SOON && !by_itself {
         let left = clock::relative(certificate.not_after, facts.now);
         findings.push(Finding::new(
             Level::Warn,
@@ -420,8 +475,8 @@ fn certificate(facts: &Facts, findings: &mut Vec<Finding>) {
             Level::Warn,
             "certificate_self_made",
             "The TLS certificate was made by Nightbell itself: browsers warn, and most phone apps refuse it.",
-            "Put a certificate for your public name into the folder tls of the data directory, for example from Let's Encrypt.",
-            "/system",
+            "Let Nightbell get one from Let's Encrypt by itself, or put one for your public name into the folder tls of the data directory.",
+            "/system/certificate",
         ));
     }
     let host = facts.public_url.split("://").nth(1).unwrap_or("");

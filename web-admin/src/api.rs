@@ -10,6 +10,7 @@ pub(crate) mod backups;
 pub(crate) mod blocklist;
 pub(crate) mod body;
 pub(crate) mod calls;
+pub(crate) mod certificate;
 pub(crate) mod desk_phones;
 pub(crate) mod device_app;
 pub(crate) mod devices;

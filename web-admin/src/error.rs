@@ -97,6 +97,11 @@ impl From<CommandError> for Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
+        if error.is_passing() {
+            tracing::error!(code = "not_saved", %error, "a request failed");
+            let text = format!("{error}. Nothing was changed; try again when the database takes changes again");
+            return Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", text);
+        }
         Self::internal(&error)
     }
 }

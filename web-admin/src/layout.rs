@@ -168,6 +168,7 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
         ("phones-on", "The phones are on. Each comes back by itself with the account it has."),
         ("saved", "Saved. The change is in force now."),
         ("removed", "Removed."),
+        ("acme", "The certificate is being ordered. How far it is stands below."),
         ("uploaded", "The backup is in the list. Put it back when you are ready."),
         ("push-on", "Push is on."),
         ("push-off", "Push is off. Sleeping phones will not be woken."),

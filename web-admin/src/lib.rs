@@ -8,6 +8,7 @@
 //! every form works without JavaScript, keeps what was typed and names the field, the problem and the fix.
 
 mod accounts;
+mod acme;
 mod adding;
 mod advice;
 mod api;
@@ -56,6 +57,7 @@ mod users;
 mod welcome;
 mod words;
 
+pub use acme::{Acme, adopt_certificate};
 pub use backups::{Backups, run as make_backups};
 pub use log::{LogDoor, Tail};
 pub use network_check::Surroundings;

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use pbx_core::net::{Counters, Histogram, WAKE_STEPS_MS};
+use pbx_core::store::SavingState;
 use pbx_core::switchboard::command::Status;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -29,6 +30,7 @@ pub(crate) struct Snapshot {
     pub(crate) health: Vec<ProviderHealth>,
     pub(crate) attempts: BTreeMap<CredentialKind, Attempts>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) saving: SavingState,
 }
 
 type Labels = Vec<(&'static str, String)>;
@@ -152,6 +154,13 @@ impl Snapshot {
         page.gauge(("nightbell_calls_active", "Calls that live now"), [(Vec::new(), number(calls))])?;
         let waiting = "Calls that wait for a phone to wake";
         page.gauge(("nightbell_calls_parked", waiting), [(Vec::new(), number(parked))])?;
+        let behind = i64::try_from(self.saving.behind()).unwrap_or(i64::MAX);
+        page.gauge(
+            ("nightbell_store_behind", "Changes in force that the database has not taken yet"),
+            [(Vec::new(), behind)],
+        )?;
+        let lost = "Changes that could not be saved";
+        page.counter(("nightbell_store_lost", lost), [(Vec::new(), self.saving.lost())])?;
         page.gauge(("nightbell_draining", "1 while Nightbell stops"), [(Vec::new(), i64::from(draining))])?;
         let ended = self.counters.calls.ended();
         let ended = ended.iter().map(|(ending, count)| (label("ending", ending), *count));

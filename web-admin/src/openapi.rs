@@ -4,6 +4,8 @@
 //! usual ones. [`Usual`] adds the refusals of the layers around it, so that no operation can forget one, and gives every
 //! refusal the shape of RFC 9457 with the codes of `error/code.rs`. A test walks the router and compares.
 
+mod tagged;
+
 use std::sync::LazyLock;
 
 use axum::http::{HeaderValue, header};
@@ -58,6 +60,7 @@ use crate::event_webhooks::{described, event};
         api::network_check::make_code, api::network_check::settings, api::network_check::put_settings,
         api::network_check::take_plan, api::network_check::leave_report,
         api::update_notice::get, api::update_notice::put, api::update_notice::check,
+        api::certificate::get, api::certificate::put, api::certificate::remove, api::certificate::order,
         api::log::lines, api::log::level, api::log::put_level,
         api::backups::list, api::backups::make, api::backups::download, api::backups::upload, api::backups::remove,
         api::backups::verify, api::backups::restore, api::backups::policy, api::backups::put_policy,
@@ -101,6 +104,7 @@ impl Modify for Usual {
         let said = document.info.description.take().unwrap_or_default();
         document.info.description = Some(format!("{said}\n\n## Codes of refusals\n\n{}", code::table()));
         if let Some(components) = &mut document.components {
+            tagged::merge(&mut components.schemas);
             let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("nbt_…").build();
             components.add_security_scheme("token", SecurityScheme::Http(bearer));
             let cookie = ApiKey::Cookie(ApiKeyValue::new("__Host-nightbell"));

@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod backups;
 pub(crate) mod bulk;
 pub(crate) mod calls;
+pub(crate) mod certificate;
 pub(crate) mod confirm;
 pub(crate) mod confirm_self;
 pub(crate) mod dashboard;

@@ -13,7 +13,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::serve::Listener;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
-use hyper_util::rt::TokioTimer;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use rustls::ServerConfig;
 use tokio::net::{UnixListener, UnixStream};
 
@@ -39,7 +40,30 @@ pub async fn serve_https(
     let handle = axum_server::Handle::<SocketAddr>::new();
     let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(config)).acceptor(Slots::default());
     let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).handle(handle.clone());
-    let builder = server.http_builder();
+    limit(server.http_builder());
+    let stop = stop_by(handle, shutdown);
+    let served = server.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await;
+    stop.abort();
+    served
+}
+
+/// The same without TLS, for what is no secret: a certificate authority asks for an answer.
+pub(crate) async fn serve_plain(
+    listener: std::net::TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let handle = axum_server::Handle::<SocketAddr>::new();
+    let mut server = axum_server::from_tcp(listener)?.acceptor(Slots::default()).handle(handle.clone());
+    limit(server.http_builder());
+    let stop = stop_by(handle, shutdown);
+    let served = server.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await;
+    stop.abort();
+    served
+}
+
+fn limit(builder: &mut Builder<TokioExecutor>) {
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
     builder
         .http2()
@@ -47,13 +71,16 @@ pub async fn serve_https(
         .max_concurrent_streams(STREAMS)
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20));
-    let stop = tokio::spawn(async move {
+}
+
+fn stop_by(
+    handle: axum_server::Handle<SocketAddr>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
         shutdown.await;
         handle.graceful_shutdown(Some(FINISH_WITHIN));
-    });
-    let served = server.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await;
-    stop.abort();
-    served
+    })
 }
 
 /// A bound Unix socket (mode 0600) at which only our own user and root are let in.

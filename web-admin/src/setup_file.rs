@@ -33,6 +33,9 @@ pub(crate) struct Document {
     /// `certificate` with its chain and `key`, in PEM.
     #[schema(value_type = Option<Object>)]
     certificate: Option<Value>,
+    /// The authority that gives the certificate by itself, as at `PUT /certificate/acme`.
+    #[schema(value_type = Option<Object>)]
+    acme: Option<Value>,
     /// `number`, `name`, `email` and `secret` of each.
     #[schema(value_type = Vec<Object>)]
     extensions: Vec<Value>,
@@ -111,11 +114,12 @@ async fn fulfil(state: &AdminState, wish: Wish) -> Result<(), Refusal> {
             let live = state.site.certificate.clone();
             let installing = tokio::task::spawn_blocking(move || live.install(chain.reveal(), key.reveal()));
             match installing.await {
-                Ok(Ok(_)) => Ok(()),
+                Ok(Ok(_)) => Ok(state.acme.forget().await?),
                 Ok(Err(unfit)) => Err(Refusal::internal(&unfit)),
                 Err(failed) => Err(Refusal::internal(&failed)),
             }
         }
+        Wish::Acme(new) => Ok(state.acme.choose(*new).await?),
         Wish::Add(wanted) => adding::add_many(state, wanted).await.map(drop),
         Wish::Change { number, change } => {
             state.switchboard.ask(Command::ChangeExtension { number, change }).await?;

@@ -9,6 +9,7 @@ use pbx_core::net::Counters;
 use pbx_core::store::Store;
 use provisioning::desk_phones::DeskPhones;
 
+use crate::acme::Acme;
 use crate::api::idempotency::InProgress;
 use crate::audit::Audit;
 use crate::audit::store::Entry;
@@ -34,6 +35,8 @@ pub struct Site {
     pub public_url: String,
     /// The certificate in use.
     pub certificate: LiveCertificate,
+    /// Where the pages are served on this machine.
+    pub listen: std::net::SocketAddr,
     /// The version of the binary.
     pub version: &'static str,
     /// When it was started.
@@ -89,6 +92,7 @@ pub struct AdminState {
     pub(crate) backups: Backups,
     pub(crate) event_webhooks: EventWebhooks,
     pub(crate) network_checks: NetworkChecks,
+    pub(crate) acme: Acme,
 }
 
 impl std::fmt::Debug for AdminState {
@@ -112,7 +116,9 @@ impl AdminState {
         let mailer = provisioning::mail::Mailer::new(enrolments.clone(), store.clone(), site.host().to_owned());
         let place = LivePlace::default();
         let backups = Backups::new(store.clone(), (site.host().to_owned(), site.version), place.clone());
+        let acme = Acme::new(store.clone(), push.clone(), site.certificate.clone(), site.listen);
         Self {
+            acme,
             switchboard,
             store,
             push,
@@ -177,6 +183,11 @@ impl AdminState {
     /// Asks daily whether there is a newer version, if an admin has named an address; to be spawned by the wiring.
     pub fn run_update_notice(&self) -> impl Future<Output = ()> + Send + 'static {
         crate::update_notice::run(self.clone())
+    }
+
+    /// Certificates of an authority; its `run` is to be spawned by the wiring.
+    pub fn acme(&self) -> Acme {
+        self.acme.clone()
     }
 
     /// Mails; its `run` is to be spawned by the wiring.

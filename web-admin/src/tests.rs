@@ -7,6 +7,7 @@ mod acrobits;
 mod api;
 mod audit;
 mod backups;
+mod certificate;
 mod contract;
 mod desk_phones;
 mod event_webhooks;
@@ -105,6 +106,7 @@ impl Bench {
         let site = Site {
             public_url: BASE.into(),
             certificate: tls::load_or_make(dir.path(), "pbx.example.com").unwrap(),
+            listen: "127.0.0.1:443".parse().unwrap(),
             version: "0.1.0",
             started_at: UnixMillis(0),
             log: crate::LogDoor::new(crate::Tail::default(), "info", |text| {

@@ -2,12 +2,14 @@
 //!
 //! `tls/cert.pem` and `tls/key.pem` in the data directory. Both listeners resolve the certificate at each handshake, so
 //! replaced files are in force a few seconds later, without a restart. A self-made certificate is renewed before it ends
-//! and made anew when the public name changes; a certificate of the admin's is never touched.
+//! and made anew when the public name changes; a certificate of the admin's is never touched. A certificate that an authority
+//! gave by itself (`acme.rs`) is kept sealed in the database and goes before the files as long as it is there.
 
 mod files;
 pub(crate) mod reach;
 mod self_made;
 
+pub(crate) use files::validity;
 pub(crate) use self_made::own_addresses;
 
 use std::path::{Path, PathBuf};
@@ -126,7 +128,14 @@ pub(crate) struct Loaded {
 pub struct LiveCertificate {
     place: Arc<Place>,
     now: Arc<RwLock<Arc<Loaded>>>,
+    /// Goes before the files: an authority gave it by itself.
+    issued: Arc<RwLock<Option<Arc<Loaded>>>>,
+    /// What an authority that validates by TLS-ALPN-01 (RFC 8737) is shown; only while it validates.
+    challenge: Arc<RwLock<Option<Arc<CertifiedKey>>>>,
 }
+
+/// The protocol by which an authority asks (RFC 8737 section 6.2).
+const ACME_TLS: &[u8] = b"acme-tls/1";
 
 #[derive(Debug)]
 struct Place {
@@ -138,7 +147,12 @@ struct Place {
 pub fn load_or_make(data_dir: &Path, public_host: &str) -> Result<LiveCertificate, TlsError> {
     let place = Place { folder: data_dir.join("tls"), public_host: public_host.to_owned() };
     let loaded = load(&place)?;
-    Ok(LiveCertificate { place: Arc::new(place), now: Arc::new(RwLock::new(Arc::new(loaded))) })
+    Ok(LiveCertificate {
+        place: Arc::new(place),
+        now: Arc::new(RwLock::new(Arc::new(loaded))),
+        issued: Arc::default(),
+        challenge: Arc::default(),
+    })
 }
 
 fn load(place: &Place) -> Result<Loaded, TlsError> {
@@ -167,9 +181,9 @@ impl LiveCertificate {
         std::fs::read_to_string(self.place.folder.join("cert.pem")).ok()
     }
 
-    /// For HTTPS: HTTP/2 and HTTP/1.1.
+    /// For HTTPS: HTTP/2 and HTTP/1.1, and an authority that validates.
     pub fn https_config(&self) -> Result<Arc<ServerConfig>, TlsError> {
-        self.config(&[b"h2", b"http/1.1"])
+        self.config(&[b"h2", b"http/1.1", ACME_TLS])
     }
 
     /// For SIP over TLS: no protocol negotiation, because phones offer none.
@@ -190,11 +204,36 @@ impl LiveCertificate {
     /// Reads the files again; on any error the certificate in use stays. Gives back whether it changed.
     pub fn reload(&self) -> Result<bool, TlsError> {
         let fresh = load(&self.place)?;
-        let changed = fresh.info != self.loaded().info;
+        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = fresh.info != now.info;
         if changed {
-            *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+            *now = Arc::new(fresh);
         }
-        Ok(changed)
+        Ok(changed && !self.is_issued())
+    }
+
+    /// Whether the certificate in force is one that an authority gave by itself.
+    pub fn is_issued(&self) -> bool {
+        self.issued.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Checks a certificate that an authority gave and puts it in force before the files, at the next handshake.
+    pub(crate) fn put_issued(&self, chain: &str, key: &str) -> Result<CertificateInfo, Unfit> {
+        let info = self.check(chain, key)?;
+        let named = |name: &str| PathBuf::from(name);
+        let loaded = files::parse(chain.as_bytes(), key.as_bytes(), &named(CERT_FIELD), &named(KEY_FIELD))?;
+        *self.issued.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(loaded));
+        Ok(info)
+    }
+
+    /// The files are in force again.
+    pub(crate) fn drop_issued(&self) {
+        *self.issued.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Shows this to an authority that validates; `None` when it has.
+    pub(crate) fn set_challenge(&self, shown: Option<Arc<CertifiedKey>>) {
+        *self.challenge.write().unwrap_or_else(PoisonError::into_inner) = shown;
     }
 
     /// Checks a certificate of the admin's with its key, both in PEM.
@@ -215,6 +254,7 @@ impl LiveCertificate {
     pub(crate) fn install(&self, chain: &str, key: &str) -> Result<CertificateInfo, Unfit> {
         self.check(chain, key)?;
         files::write(&self.place.folder, chain, key)?;
+        self.drop_issued();
         self.reload()?;
         Ok(self.info())
     }
@@ -247,12 +287,19 @@ impl LiveCertificate {
     }
 
     fn loaded(&self) -> Arc<Loaded> {
+        if let Some(issued) = &*self.issued.read().unwrap_or_else(PoisonError::into_inner) {
+            return Arc::clone(issued);
+        }
         self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl ResolvesServerCert for LiveCertificate {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        // An authority offers this protocol alone; without an open validation it gets no connection.
+        if hello.alpn().is_some_and(|mut offered| offered.next() == Some(ACME_TLS) && offered.next().is_none()) {
+            return self.challenge.read().unwrap_or_else(PoisonError::into_inner).clone();
+        }
         Some(self.loaded().key.clone())
     }
 }

@@ -3,19 +3,20 @@
 //! Rows are written by the switchboard's changes and read by pages and the API. Two limits keep the log from growing for
 //! ever: [`KEEP_CALLS`] and [`KEEP_FOR`]; the writer removes a few old calls now and then, never many at once.
 
+mod find;
+
 use std::time::Duration;
 
+pub use find::{CallFilter, CallPage, SEARCHED, page};
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::sql::{Transaction, query, query_as};
 use super::{Store, StoreError};
-use crate::model::{
-    CallEnding, CallId, CallRecord, CallUuid, DeviceId, ExtensionNumber, TimelineEntry, TimelineStep, UnixMillis,
-};
+use crate::model::{CallEnding, CallId, CallRecord, CallUuid, DeviceId, TimelineEntry, TimelineStep, UnixMillis};
 
-/// Calls kept: about a year of a business with 600 calls a day, and about 100 MB with their timelines.
-pub const KEEP_CALLS: i64 = 200_000;
+/// Calls kept: more than a year of a business with 2,000 calls a day, and about 700 MB with their timelines.
+pub const KEEP_CALLS: i64 = 1_000_000;
 /// How long a call is kept: long enough to compare with last year's same month.
 pub const KEEP_FOR: Duration = Duration::from_secs(400 * 24 * 3600);
 /// Calls removed in one transaction, so that nobody who waits for a save notices.
@@ -24,54 +25,6 @@ pub(super) const PRUNE_AT_ONCE: i64 = 200;
 pub const PAGE_LIMIT: u32 = 500;
 /// Lines of one timeline at most; a call with more branches than that is cut, not refused.
 const TIMELINE_LIMIT: i64 = 2000;
-
-/// Which calls a page shows; the default shows all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CallFilter {
-    /// Only calls from or to this extension.
-    pub extension: Option<ExtensionNumber>,
-    /// Only calls whose caller, caller's name or dialled number contains this text; empty for all.
-    pub search: String,
-    /// Only calls that ended this way.
-    pub ending: Option<CallEnding>,
-    /// Only calls that began at this time or later.
-    pub from: Option<UnixMillis>,
-    /// Only calls that began before this time.
-    pub until: Option<UnixMillis>,
-}
-
-/// A page of calls, newest first; `before` is the last call of the page before, `limit` is cut to [`PAGE_LIMIT`].
-pub async fn page(
-    store: &Store,
-    filter: &CallFilter,
-    before: Option<CallId>,
-    limit: u32,
-) -> Result<Vec<CallRecord>, StoreError> {
-    let search = filter.search.trim();
-    let pattern = if search.is_empty() { String::new() } else { format!("%{}%", escaped_for_like(search)) };
-    let rows: Vec<CallRow> = query_as(
-        "SELECT id, uuid, caller, caller_name, callee, started_at, answered_at, ended_at, ending, reason, answered_by, \
-         packets_from_caller, packets_from_callee FROM call \
-         WHERE id < $1 \
-         AND (CAST($2 AS TEXT) = '' OR caller = $2 OR callee = $2) \
-         AND (CAST($3 AS TEXT) = '' OR lower(caller) LIKE lower($3) ESCAPE '!' \
-              OR lower(caller_name) LIKE lower($3) ESCAPE '!' OR lower(callee) LIKE lower($3) ESCAPE '!') \
-         AND (CAST($4 AS TEXT) = '' OR ending = $4) \
-         AND started_at >= $5 AND started_at < $6 \
-         ORDER BY id DESC LIMIT $7",
-    )
-    .bind(before.map_or(i64::MAX, |call| call.0))
-    .bind(filter.extension.map(|number| number.to_string()).unwrap_or_default())
-    .bind(pattern)
-    .bind(filter.ending.map_or("", CallEnding::as_str))
-    .bind(filter.from.map_or(i64::MIN, |at| at.0))
-    .bind(filter.until.map_or(i64::MAX, |at| at.0))
-    .bind(i64::from(limit.min(PAGE_LIMIT)))
-    .fetch_all(store.reader())
-    .await
-    .map_err(StoreError::doing("reading the call log"))?;
-    rows.into_iter().map(CallRow::into_record).collect()
-}
 
 /// One call, if it is still kept.
 pub async fn one(store: &Store, id: CallId) -> Result<Option<CallRecord>, StoreError> {
@@ -183,17 +136,6 @@ pub(super) async fn prune(db: &mut Transaction, newest: CallId, now: UnixMillis)
             .map_err(StoreError::doing(DOING))?;
     }
     Ok(u64::try_from(removed.len()).unwrap_or(u64::MAX))
-}
-
-/// `%`, `_` and the escape character itself are letters like any other in a search.
-fn escaped_for_like(search: &str) -> String {
-    search.chars().fold(String::with_capacity(search.len()), |mut escaped, c| {
-        if matches!(c, '%' | '_' | '!') {
-            escaped.push('!');
-        }
-        escaped.push(c);
-        escaped
-    })
 }
 
 #[derive(FromRow)]

@@ -48,6 +48,19 @@ pub enum StoreError {
         /// The newest backup in the data directory.
         backup: Option<PathBuf>,
     },
+    /// There was a database here, and what is there is empty.
+    #[error(
+        "the database {database} is empty, but this data directory belongs to an installation that had one; nothing was changed. {} To begin an empty installation instead, remove {marker}",
+        backup_advice(.backup.as_deref())
+    )]
+    Lost {
+        /// Which file or server.
+        database: String,
+        /// The file that remembers it.
+        marker: PathBuf,
+        /// The newest backup in the data directory.
+        backup: Option<PathBuf>,
+    },
     /// The database was written by a newer version.
     #[error(
         "the database {database} was written by a newer Nightbell (it knows migration {version}); install that version again or restore a backup made by this one"
@@ -101,6 +114,25 @@ impl StoreError {
         move |source| Self::Query { doing, source }
     }
 
+    /// Whether the same may succeed later: the database takes nothing from anybody now.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Begin(_) => true,
+            Self::Query { source, .. } => passes(source),
+            Self::DataDir { .. }
+            | Self::InUse(_)
+            | Self::DatabaseInUse(_)
+            | Self::Open { .. }
+            | Self::Damaged { .. }
+            | Self::Lost { .. }
+            | Self::Newer { .. }
+            | Self::Migrate { .. }
+            | Self::Inconsistent { .. }
+            | Self::Interrupted(_)
+            | Self::Seal(_) => false,
+        }
+    }
+
     /// Why the tables could not be brought to this version.
     pub(super) fn migrate(database: String, source: sqlx::migrate::MigrateError) -> Self {
         if let sqlx::migrate::MigrateError::VersionMissing(version) = source {
@@ -127,6 +159,25 @@ fn backup_advice(newest: Option<&std::path::Path>) -> String {
 pub(super) fn is_damage(failure: &sqlx::Error) -> bool {
     let code = failure.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 11 | 26))
+}
+
+/// Whether the database refuses everybody now: full, locked, unreachable, or a disk that fails.
+fn passes(failure: &sqlx::Error) -> bool {
+    if let sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed =
+        failure
+    {
+        return true;
+    }
+    let Some(database) = failure.as_database_error() else { return false };
+    let Some(code) = database.code() else { return false };
+    if database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+        // Connection, resources, operator, read-only standby, lock (PostgreSQL manual, appendix A).
+        return ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+            || code == "25006"
+            || code == "55P03";
+    }
+    // Busy, locked, read-only, I/O, full, cannot open (sqlite.org/rescode.html).
+    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
 }
 
 /// The fix for a failure of the file system.

@@ -12,8 +12,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 
 use super::parked_call::ParkJournal;
 use super::sql::{Pool, query, query_scalar};
-use super::{DatabaseUrl, MIGRATOR, SealError, Sealer, Store, StoreError, backup};
+use super::{DatabaseUrl, MIGRATOR, SavingState, SealError, Sealer, Store, StoreError, backup};
 
+mod marker;
 pub(super) mod postgres;
 #[cfg(any(test, feature = "test-store"))]
 mod testing;
@@ -39,15 +40,16 @@ impl Store {
     /// Opens (or creates) `nightbell.db` in the data directory, brings it to this version, and loads the master key.
     ///
     /// Refused with a text for the admin: a directory that cannot be written, one that another process uses, a database
-    /// of a newer version, a damaged or missing key file, and a key file of another installation.
+    /// of a newer version, a damaged or missing key file, a key file of another installation, and an empty database where
+    /// there was one.
     pub async fn open(data_dir: &Path) -> Result<Self, StoreError> {
         let lock = lock(data_dir)?;
         let path = data_dir.join(DATABASE);
         let fresh = !holds_data(&path).map_err(|source| StoreError::DataDir { path: path.clone(), source })?;
         let sealer = if fresh { Sealer::load_or_create(data_dir)? } else { Sealer::load(data_dir)? };
         make_private(&path).map_err(|source| StoreError::DataDir { path: path.clone(), source })?;
-        let (writer, readers) = connect(&path).await?;
-        Self::finish(data_dir, lock, sealer, (Pool::Sqlite(writer), Pool::Sqlite(readers))).await
+        let (writer, readers) = connect(data_dir, &path).await?;
+        Self::finish(data_dir, lock, sealer, (Pool::Sqlite(writer), Pool::Sqlite(readers)), DATABASE).await
     }
 
     /// The same with the tables on a PostgreSQL server, when `url` names one. Key, journal and socket stay in the directory.
@@ -55,10 +57,14 @@ impl Store {
         let Some(url) = url else { return Self::open(data_dir).await };
         let lock = lock(data_dir)?;
         let (writer, filled) = postgres::writer(url).await?;
+        let name = url.to_string();
+        if !filled {
+            marker::check_empty(data_dir, &name)?;
+        }
         let sealer = if filled { Sealer::load(data_dir)? } else { Sealer::load_or_create(data_dir)? };
         postgres::migrate(&writer, url).await?;
         let readers = postgres::readers(url).await?;
-        Self::finish(data_dir, lock, sealer, (Pool::Postgres(writer), readers)).await
+        Self::finish(data_dir, lock, sealer, (Pool::Postgres(writer), readers), &name).await
     }
 
     /// Holds a data directory without opening its database, as long as the file lives; a restore that waits there is ended first.
@@ -71,11 +77,22 @@ impl Store {
         lock: File,
         sealer: Sealer,
         (writer, readers): (Pool, Pool),
+        name: &str,
     ) -> Result<Self, StoreError> {
         check_key(&writer, &sealer).await?;
+        marker::put(data_dir, name)?;
         let journal = Arc::new(ParkJournal::open(data_dir)?);
         let restored = backup::swap::note(data_dir);
-        Ok(Self { readers, writer, sealer, journal, folder: data_dir.into(), restored, _lock: Arc::new(lock) })
+        Ok(Self {
+            readers,
+            writer,
+            sealer,
+            journal,
+            folder: data_dir.into(),
+            saving: SavingState::default(),
+            restored,
+            _lock: Arc::new(lock),
+        })
     }
 }
 
@@ -119,7 +136,7 @@ pub(super) fn make_private(database: &Path) -> io::Result<()> {
     Ok(())
 }
 
-async fn connect(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
+async fn connect(data_dir: &Path, path: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
     let open = |source| opening(path, source);
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -135,6 +152,9 @@ async fn connect(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
     let pool = || SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None).acquire_timeout(WAIT);
     let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(open)?;
     look_for_damage(&writer, path).await?;
+    if !has_tables(&writer, path).await? {
+        marker::check_empty(data_dir, DATABASE)?;
+    }
     MIGRATOR.run(&writer).await.map_err(|source| {
         if let sqlx::migrate::MigrateError::Execute(source) = source {
             return opening(path, source);
@@ -164,6 +184,14 @@ async fn look_for_damage(writer: &SqlitePool, path: &Path) -> Result<(), StoreEr
     let found: String =
         sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(writer).await.map_err(|source| opening(path, source))?;
     if found == "ok" { Ok(()) } else { Err(damaged(path, found)) }
+}
+
+/// Whether the file was filled by an earlier run.
+async fn has_tables(writer: &SqlitePool, path: &Path) -> Result<bool, StoreError> {
+    sqlx::query_scalar("SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'seal_check'")
+        .fetch_one(writer)
+        .await
+        .map_err(|source| opening(path, source))
 }
 
 /// Refuses a key that did not seal this database; a new database gets its check value.

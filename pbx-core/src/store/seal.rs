@@ -129,7 +129,8 @@ fn key_path(data_dir: &Path) -> PathBuf {
 }
 
 /// Writes the whole file under another name first, so that a crash never leaves half a key.
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Writes a file of the data directory whole or not at all, readable by its owner only and durable on return.
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let half = path.with_extension("key.new");
     let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half)?;

@@ -12,6 +12,9 @@ use sqlx::postgres::{PgArguments, PgConnection, PgPool, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Arguments, Error, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite};
 
+/// No reader is ever upgraded into a deadlock.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
 /// Connections to one of the two databases.
 #[derive(Debug, Clone)]
 pub enum Pool {
@@ -32,7 +35,16 @@ impl Pool {
     /// Begins a transaction that may write.
     pub(super) async fn begin(&self) -> Result<Transaction, Error> {
         match self {
-            Self::Sqlite(pool) => pool.begin_with("BEGIN IMMEDIATE").await.map(Transaction::Sqlite),
+            Self::Sqlite(pool) => {
+                let mut begun = pool.begin_with(BEGIN).await;
+                // SQLite ends a transaction by itself when the disk is full or fails; the driver still believes in it, and
+                // its connection is of no use any more.
+                if let Err(Error::InvalidSavePointStatement) = begun {
+                    pool.acquire().await?.close().await?;
+                    begun = pool.begin_with(BEGIN).await;
+                }
+                begun.map(Transaction::Sqlite)
+            }
             Self::Postgres(pool) => pool.begin().await.map(Transaction::Postgres),
         }
     }

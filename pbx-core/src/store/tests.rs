@@ -91,7 +91,7 @@ pub(super) fn device(id: i64, extension: &str, wake_target: Option<WakeTarget>) 
     }
 }
 
-fn binding(device: i64) -> StoredBinding {
+pub(super) fn binding(device: i64) -> StoredBinding {
     StoredBinding {
         device: DeviceId(device),
         contact: format!("sip:101@192.0.2.7:5060;pn-prid={TOKEN}"),
@@ -403,7 +403,7 @@ async fn calls_are_paged_newest_first_and_filtered() {
     store.apply(&calls.iter().cloned().map(Change::PutCall).collect::<Vec<_>>()).await.unwrap();
     let ids = async |filter: call_log::CallFilter, before: Option<i64>, limit| {
         let page = call_log::page(&store, &filter, before.map(CallId), limit).await.unwrap();
-        page.iter().map(|call| call.id.0).collect::<Vec<_>>()
+        page.calls.iter().map(|call| call.id.0).collect::<Vec<_>>()
     };
     let all = call_log::CallFilter::default();
     assert_eq!(ids(all.clone(), None, 2).await, [5, 4]);
@@ -476,7 +476,7 @@ async fn old_calls_are_pruned_with_their_timelines_and_young_ones_stay() {
     assert_eq!(call_log::prune(&mut transaction, CallId(high), UnixMillis(now)).await.unwrap(), 2);
     transaction.commit().await.unwrap();
     let left = call_log::page(&store, &call_log::CallFilter::default(), None, 10).await.unwrap();
-    assert_eq!(left.iter().map(|call| call.id.0).collect::<Vec<_>>(), [high, 3]);
+    assert_eq!(left.calls.iter().map(|call| call.id.0).collect::<Vec<_>>(), [high, 3]);
     assert!(call_log::timeline(&store, CallId(1)).await.unwrap().is_empty());
 }
 

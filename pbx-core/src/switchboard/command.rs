@@ -330,9 +330,9 @@ pub enum CommandError {
     /// The realm cannot change while accounts exist.
     #[error("the realm is part of every stored account digest; it can only be changed while there are no accounts")]
     RealmInUse,
-    /// The change could not be written to disk; it is in force until the next start.
+    /// The change could not be written to disk yet; it is in force, and written as soon as the disk takes it.
     #[error(
-        "the change is in force but could not be written to disk, so a restart would undo it; see `nightbell doctor` for the state of the disk, then make it again"
+        "the change is in force but could not be written to disk yet, so a restart before it is would undo it; Nightbell writes it as soon as the disk takes it: see `nightbell doctor` for what is wrong"
     )]
     NotSaved,
     /// Too many commands at once.

@@ -100,6 +100,12 @@ pub const FIREWALL: &[FirewallRule] = &[
     },
     FirewallRule {
         from: Where::Server,
+        to: "acme-v02.api.letsencrypt.org, or the certificate authority you chose",
+        ports: "TCP 443",
+        why: "gets and renews the certificate; only if an authority gives it by itself",
+    },
+    FirewallRule {
+        from: Where::Server,
         to: "your time server",
         ports: "UDP 123",
         why: "Apple and Google refuse pushes when the clock is wrong",

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -112,6 +113,30 @@ impl HttpClient {
         let securing = Securing::new(extra_ca_pem, identity_pem, *protocol == Protocol::Http2Only)?;
         let gate = guard.is_none().then(Gate::default);
         Ok(Self { inner: builder.build(Connector { proxy: proxy.clone(), guard, securing }), gate })
+    }
+
+    /// Sends any request and reads the answer with all its headers, `at_most` bytes of its body; for what is no push. A longer
+    /// answer is none.
+    pub async fn ask(&self, request: Request<Bytes>, at_most: usize) -> Result<Response<Bytes>, HttpError> {
+        let host = request.uri().authority().map(|it| it.as_str().to_owned()).unwrap_or_default();
+        let asking = async {
+            let (mut parts, body) = request.into_parts();
+            parts.headers.insert(USER_AGENT, AGENT);
+            let whole = match &self.gate {
+                Some(gate) => gate.pass(body).await,
+                None => Whole::new(body),
+            };
+            let asked = self.inner.request(Request::from_parts(parts, whole)).await;
+            let (parts, incoming) = asked.map_err(|error| unanswered(&error, &host))?.into_parts();
+            let broken = |error: &dyn std::fmt::Display| {
+                HttpError::Unreachable(SendError::of("broke off its answer", &error.to_string(), &host))
+            };
+            let read = Limited::new(incoming, at_most).collect().await.map_err(|error| broken(&error))?;
+            Ok(Response::from_parts(parts, read.to_bytes()))
+        };
+        timeout(REQUEST_TIMEOUT, asking)
+            .await
+            .unwrap_or_else(|_| Err(HttpError::Unreachable(SendError::of("did not answer in time", "", &host))))
     }
 
     /// Sends a request and reads the answer.

@@ -1,5 +1,7 @@
 //! A server in a process of its own, on ports that stay the same over its restarts; it can be killed at any moment.
 
+use std::ffi::OsString;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -18,6 +20,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::program::installed;
 use super::server::BUNDLE;
 use super::{SOON, free_port};
 
@@ -31,6 +34,17 @@ pub(crate) struct Installation {
     /// Where phones reach it by TLS.
     pub(crate) tls: SocketAddr,
     server: Option<Child>,
+    /// What goes before the program on the command line.
+    before: Vec<String>,
+    /// In the environment of the server only.
+    environment: Vec<(String, String)>,
+    disk: Option<SmallDisk>,
+}
+
+/// A file system in memory of a few MB, at the data directory; it lives in a mount namespace that a process holds open.
+struct SmallDisk {
+    _holder: Child,
+    data: PathBuf,
 }
 
 impl Installation {
@@ -44,6 +58,59 @@ impl Installation {
         Self::start_with("log = \"trace\"\n").await
     }
 
+    /// With a data directory that holds so many MiB and no more. Needs the right to mount (root, as the tests run in CI).
+    pub(crate) async fn start_on_a_small_disk(mebibytes: u32) -> Self {
+        let mut office = Self::prepare("");
+        let data = office.folder.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        let mount = format!("mount -t tmpfs -o size={mebibytes}m,mode=0700 tmpfs \"$0\" && echo mounted && exec cat");
+        let mut holder = Command::new(installed("unshare"))
+            .args(["--mount", "--propagation", "private", "sh", "-c", &mount])
+            .arg(&data)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
+        let line = timeout(SOON, lines.next_line()).await.expect("a small disk").unwrap();
+        assert_eq!(line.as_deref(), Some("mounted"), "the test needs the right to mount a file system");
+        let target = holder.id().unwrap().to_string();
+        office.before = ["nsenter", "--mount", "--target", &target, "--"].map(str::to_owned).to_vec();
+        // As seen from outside of the namespace.
+        let data = PathBuf::from(format!("/proc/{target}/root")).join(data.strip_prefix("/").unwrap());
+        office.disk = Some(SmallDisk { _holder: holder, data });
+        office.serve().await;
+        office
+    }
+
+    /// Fills the small disk to the last byte.
+    pub(crate) fn fill_disk(&self) {
+        let mut filler = std::fs::File::create(self.data().join("filler")).unwrap();
+        let block = [0u8; 4096];
+        while filler.write_all(&block).is_ok() {}
+    }
+
+    /// Frees what [`Self::fill_disk`] took.
+    pub(crate) fn free_disk(&self) {
+        std::fs::remove_file(self.data().join("filler")).unwrap();
+    }
+
+    /// The next servers run with these variables in their environment.
+    pub(crate) fn set_environment(&mut self, variables: &[(&str, &str)]) {
+        self.environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    }
+
+    /// Ready to [`Self::serve`] with its tables in this database.
+    pub(crate) fn on_a_server(url: &str) -> Self {
+        Self::prepare(&format!("database_url = \"{url}\"\n"))
+    }
+
+    /// Its data directory, as this process reaches it.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.disk.as_ref().map_or_else(|| self.folder.path().join("data"), |disk| disk.data.clone())
+    }
+
     /// Its folder; the data directory is `data` in it.
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.path()
@@ -55,6 +122,13 @@ impl Installation {
     }
 
     async fn start_with(settings: &str) -> Self {
+        let mut installation = Self::prepare(settings);
+        installation.serve().await;
+        installation
+    }
+
+    /// Ready to [`Self::serve`], with these lines at the head of its configuration.
+    pub(crate) fn prepare(settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let (udp, tcp, tls, https) = (at(free_port()), at(free_port()), at(free_port()), at(free_port()));
@@ -63,29 +137,41 @@ impl Installation {
             "{settings}data_dir = {data:?}\npublic_host = \"127.0.0.1\"\n[sip]\nudp = [\"{udp}\"]\ntcp = [\"{tcp}\"]\ntls = [\"{tls}\"]\n[https]\nlisten = \"{https}\"\n"
         );
         std::fs::write(folder.path().join("config.toml"), config).unwrap();
-        let mut installation = Self { folder, udp, tcp, tls, server: None };
-        installation.serve().await;
-        installation
+        Self { folder, udp, tcp, tls, server: None, before: Vec::new(), environment: Vec::new(), disk: None }
     }
 
     /// The command line of this installation.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         // Long runs measure a release build.
         let program = std::env::var_os("NIGHTBELL_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_nightbell").into());
-        let mut command = Command::new(program);
-        command.arg("--config").arg(self.folder.path().join("config.toml")).arg("--json").args(arguments);
+        let mut words = self.before.iter().map(OsString::from).chain([program]);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).arg("--config").arg(self.folder.path().join("config.toml")).arg("--json").args(arguments);
         command.kill_on_drop(true).stdin(Stdio::null());
         command
     }
 
     /// Starts the server and waits until it says that it serves. What it logs goes into [`Self::log`].
     pub(crate) async fn serve(&mut self) {
+        assert!(self.try_serve().await, "{}", self.log());
+    }
+
+    /// The same, for a server that may refuse to start.
+    pub(crate) async fn try_serve(&mut self) -> bool {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join("log")).unwrap();
-        let mut child = self.command(&["serve"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut command = self.command(&["serve"]);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = timeout(SOON, lines.next_line()).await.expect("the server starts").unwrap().unwrap_or_default();
-        assert!(line.contains("\"started\""), "{line}\n{}", self.log());
-        self.server = Some(child);
+        let serves = line.contains("\"started\"");
+        if serves {
+            self.server = Some(child);
+        } else {
+            // What it has to say is complete when it has ended.
+            timeout(SOON, child.wait()).await.expect("a server that does not start ends").unwrap();
+        }
+        serves
     }
 
     /// Ends it without any chance to tidy up.
@@ -156,7 +242,7 @@ impl Installation {
 
     /// The way to its REST API.
     pub(crate) fn api(&self) -> Api {
-        Api { socket: self.folder.path().join("data/admin.sock") }
+        Api { socket: self.data().join("admin.sock") }
     }
 }
 

@@ -177,7 +177,7 @@ impl TestServer {
             loop {
                 tick.tick().await;
                 let page = call_log::page(&self.app.store, &CallFilter::default(), None, 1).await;
-                last = page.expect("the call log can be read").into_iter().next();
+                last = page.expect("the call log can be read").calls.into_iter().next();
                 if let Some(call) = last.clone().filter(&wanted) {
                     let timeline = call_log::timeline(&self.app.store, call.id).await;
                     return (call, timeline.expect("the timeline can be read"));

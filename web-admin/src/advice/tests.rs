@@ -17,6 +17,7 @@ fn facts() -> Facts {
             not_after: NOW + Duration::from_secs(90 * 86_400),
             names: vec!["pbx.example.com".into()],
         },
+        acme: None,
         receivers: Vec::new(),
         public_url: "https://pbx.example.com".into(),
         backups: (Policy::default(), true),
@@ -24,6 +25,7 @@ fn facts() -> Facts {
         unseen_days: 30,
         marks: Marks::default(),
         update: (update_notice::Found::default(), "0.1.0"),
+        saving: SavingState::default(),
         now: NOW,
     }
 }

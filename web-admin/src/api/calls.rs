@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use pbx_core::model::{CallId, CallRecord, CallUuid, DeviceId, TimelineEntry, TimelineStep, UnixMillis};
 use pbx_core::net::Ladder;
-use pbx_core::store::call_log::{self, CallFilter};
+use pbx_core::store::call_log::{self, CallFilter, CallPage};
 use pbx_core::switchboard::command::{ActiveCall, Command, CommandError, Reply};
 use serde::{Deserialize, Serialize};
 
@@ -36,14 +36,14 @@ pub(crate) struct ListView {
     pub(crate) next: Option<CallId>,
 }
 
-#[utoipa::path(get, path = "/calls", operation_id = "calls_list", tag = "Calls", summary = "The call log, the newest first, a page at a time.", params(ListParams), responses((status = 200, description = "A page.", body = ListView)))]
+#[utoipa::path(get, path = "/calls", operation_id = "calls_list", tag = "Calls", summary = "The call log, the newest first, a page at a time. A search looks through 20,000 calls at a time: a page may be short, and `next` says that it can go on.", params(ListParams), responses((status = 200, description = "A page.", body = ListView)))]
 pub(crate) async fn list(
     State(state): State<AdminState>,
     Params(params): Params<ListParams>,
 ) -> Answer<Json<ListView>> {
     let limit = limit(params.limit, USUAL_LIMIT)?;
     let filter = CallFilter { search: params.number, ..CallFilter::default() };
-    let (calls, next) = page(&state, &filter, params.before.map(CallId), limit).await?;
+    let CallPage { calls, next, .. } = page(&state, &filter, params.before.map(CallId), limit).await?;
     Ok(Json(ListView { calls, next }))
 }
 
@@ -53,14 +53,9 @@ pub(crate) async fn page(
     filter: &CallFilter,
     before: Option<CallId>,
     limit: usize,
-) -> Result<(Vec<CallRecord>, Option<CallId>), Refusal> {
-    // One more than shown tells whether others follow; a full page of the largest size is taken to have some.
-    let one_more = u32::try_from(limit + 1).unwrap_or(u32::MAX).min(call_log::PAGE_LIMIT);
-    let mut calls = call_log::page(&state.store, filter, before, one_more).await?;
-    let full = calls.len() > limit || (calls.len() == limit && u32::try_from(limit) == Ok(one_more));
-    calls.truncate(limit);
-    let next = if full { calls.last().map(|call| call.id) } else { None };
-    Ok((calls, next))
+) -> Result<CallPage, Refusal> {
+    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+    Ok(call_log::page(&state.store, filter, before, limit).await?)
 }
 
 #[derive(Debug, utoipa::ToSchema, Serialize)]

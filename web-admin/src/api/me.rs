@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use pbx_core::model::{CallId, CallRecord, ExtensionNumber};
-use pbx_core::store::call_log::CallFilter;
+use pbx_core::store::call_log::{CallFilter, CallPage};
 use pbx_core::switchboard::command::Command;
 use provisioning::{Enrolment, EnrolmentError};
 use serde::{Deserialize, Serialize};
@@ -63,7 +63,7 @@ pub(crate) async fn calls(
 ) -> Answer<Json<CallsView>> {
     let filter = CallFilter { extension: Some(own(&who)?), ..CallFilter::default() };
     let limit = limit(params.limit, USUAL_LIMIT)?;
-    let (calls, next) = page(&state, &filter, params.before.map(CallId), limit).await?;
+    let CallPage { calls, next, .. } = page(&state, &filter, params.before.map(CallId), limit).await?;
     Ok(Json(CallsView { calls, next }))
 }
 

@@ -65,6 +65,7 @@ pub(crate) async fn metrics(State(state): State<AdminState>) -> Answer<([(Header
         health: state.push.health(),
         attempts: state.push.attempts(),
         counters: Arc::clone(&state.site.counters),
+        saving: state.store.saving().clone(),
     };
     let text = metrics::page(snapshot).map_err(|failure| Refusal::internal(&failure))?;
     Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text))

@@ -43,7 +43,7 @@ pub(crate) async fn walk(
 ) -> Result<Vec<Finding>, Refusal> {
     let facts = advice::facts(state).await?;
     let filter = CallFilter { extension, ..CallFilter::default() };
-    let calls = call_log::page(&state.store, &filter, None, CALLS).await?;
+    let calls = call_log::page(&state.store, &filter, None, CALLS).await?.calls;
     let ladders = &state.site.surroundings.ladders;
     let runs = network_check::store::list(&state.store).await?;
     let newest = |vantage| runs.iter().find(|run| run.vantage == vantage).cloned();

@@ -20,6 +20,7 @@ fn facts(devices: Vec<DeviceSummary>) -> Facts {
             not_after: UnixMillis(i64::MAX),
             names: Vec::new(),
         },
+        acme: None,
         receivers: Vec::new(),
         public_url: "https://pbx.example.com".into(),
         backups: (crate::backups::Policy::default(), true),
@@ -27,6 +28,7 @@ fn facts(devices: Vec<DeviceSummary>) -> Facts {
         unseen_days: 30,
         marks: crate::settings_again::Marks::default(),
         update: (crate::update_notice::Found::default(), "0.1.0"),
+        saving: pbx_core::store::SavingState::default(),
         now: UnixMillis(0),
     }
 }

@@ -67,6 +67,7 @@ pub(crate) const CODES: &[Code] = &[
     code(&[409], "username_taken", "the account exists already"),
     code(&[409], "realm_in_use", "accounts exist, and their digests contain the realm"),
     code(&[409], "backup_busy", "another backup or restore is at work, or waits for the restart"),
+    code(&[409], "acme_not_chosen", "no certificate authority is chosen"),
     code(&[409], "no_passphrase", "no passphrase for backups is set"),
     code(&[409], "backup_name_taken", "a backup of this name is there already"),
     code(&[409], "restore_by_command", "tables on a PostgreSQL server are restored by `nightbell backup restore`"),
@@ -106,6 +107,7 @@ pub(crate) const CODES: &[Code] = &[
     code(&[422], "import_has_errors", "nothing was imported; `errors` names the lines"),
     code(&[422], "mail_setting_malformed", "a mail server cannot be used like this"),
     code(&[422], "event_webhook_malformed", "an event webhook cannot be used like this"),
+    code(&[422], "acme_malformed", "a certificate authority cannot be used like this"),
     code(&[422], "web_proxy_malformed", "a web proxy cannot be used like this"),
     code(&[422], "nobody", "the order is for nobody"),
     code(&[422], "setting_out_of_range", "a setting Nightbell cannot work with"),
@@ -130,6 +132,10 @@ pub(crate) const CODES: &[Code] = &[
     code(&[422], "legacy_server_key", "a server key of the interface that Google shut down"),
     code(&[422], "bad_service_account_field", "a field of the service account file is missing or wrong"),
     code(&[422], "bad_sender_id", "no sender id"),
+    code(&[422], "bad_hms_app_id", "no app id of AppGallery Connect"),
+    code(&[422], "bad_hms_secret", "no client secret of AppGallery Connect"),
+    code(&[422], "is_agconnect_services_json", "the app's own agconnect-services.json"),
+    code(&[422], "is_issuer_id", "an issuer id in place of the team id"),
     code(&[422], "bad_app_id", "no app id"),
     code(&[422], "bad_secret", "no `whsec_` secret"),
     code(&[422], "bad_contact", "no contact for push services"),
@@ -169,7 +175,8 @@ pub(crate) const CODES: &[Code] = &[
     code(&[502], "mail_unwritable", "the mail could not be written"),
     code(&[503], "busy", "too much at once; nothing was changed, try again"),
     code(&[503], "stopping", "Nightbell stops"),
-    code(&[503], "not_saved", "the database did not take it"),
+    code(&[503], "not_saved", "in force, but the database has not taken it yet"),
+    code(&[503], "database_unavailable", "the database takes nothing now; nothing was changed"),
     code(&[503], "no_echo", "test calls have no sound since this start"),
     code(&[503], "draining", "Nightbell takes no new calls"),
     code(&[504], "timeout", "took too long and was given up"),
@@ -208,6 +215,29 @@ mod tests {
         let (_, rest) = written.split_once("<!-- codes -->\n").expect("API.md has the mark");
         let (there, _) = rest.split_once("<!-- end of codes -->").expect("API.md has the end mark");
         assert_eq!(there.trim(), table().trim(), "copy the right side into web-admin/API.md");
+    }
+
+    /// Refusals that other crates name; what they say about the inside of Nightbell is `internal` here.
+    #[test]
+    fn every_code_that_another_crate_gives_is_in_the_table() {
+        let sources = [
+            include_str!("../../../pbx-core/src/switchboard/command.rs"),
+            include_str!("../../../push-module/src/credential/error.rs"),
+            include_str!("../../../provisioning/src/mail.rs"),
+            include_str!("../../../provisioning/src/desk_phones/error.rs"),
+            include_str!("../../../provisioning/src/enrolments.rs"),
+        ];
+        for source in sources {
+            let (_, function) =
+                source.split_once("pub const fn code(&self) -> &'static str {").expect("it names codes");
+            let (function, _) = function.split_once("\n    }\n").expect("a function ends");
+            let codes: Vec<_> =
+                function.lines().filter_map(|line| line.rsplit_once("=> \"")?.1.split('"').next()).collect();
+            assert!(!codes.is_empty(), "{function}");
+            for code in codes.iter().filter(|code| !["store", "does_not_open"].contains(code)) {
+                assert!(CODES.iter().any(|one| one.code == *code), "{code} is in no table");
+            }
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use pbx_core::model::{CallEnding, CallId, CallRecord, DeviceId, TimelineEntry};
-use pbx_core::store::call_log::CallFilter;
+use pbx_core::store::call_log::{CallFilter, CallPage as Found, SEARCHED};
 use pbx_core::switchboard::command::{Command, CommandError};
 use serde::Deserialize;
 
@@ -90,6 +90,8 @@ struct ListPage {
     calls: Vec<CallLine>,
     next: String,
     later: bool,
+    /// A search stopped here, before its page was full: its day and how many calls it looked through.
+    searched_to: Option<(When, u32)>,
 }
 
 pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Query(query): Query<ListQuery>) -> Page {
@@ -108,7 +110,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Query(qu
         ..CallFilter::default()
     };
     let before = query.before.parse().ok().map(CallId);
-    let (calls, next) = log_page(&state, &filter, before, ON_A_PAGE).await?;
+    let Found { calls, next, searched_to } = log_page(&state, &filter, before, ON_A_PAGE).await?;
     let first = format!(
         "/calls?number={}&ending={}&from={}&until={}",
         percent_encode(&filter.search),
@@ -131,6 +133,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Query(qu
         calls: calls.into_iter().map(line).collect(),
         next: next.unwrap_or_default(),
         later: before.is_some(),
+        searched_to: searched_to.map(|at| (When::exact(at), SEARCHED)),
     }))
 }
 

@@ -54,7 +54,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
         since: When::relative(call.answered_at.unwrap_or(call.started_at), now),
         call,
     });
-    let (recent, _) = log::page(&state, &CallFilter::default(), None, RECENT).await?;
+    let recent = log::page(&state, &CallFilter::default(), None, RECENT).await?.calls;
     let known = facts.status.registered + facts.status.armed;
     let closed = welcome::kept(&state).await?.closed;
     let steps = if closed { Vec::new() } else { welcome::progress(&state).await? };

@@ -120,7 +120,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
     let mut links = state.enrolments.list(number).await?;
     links.retain(|link| matches!(link.state, EnrolmentState::Issued | EnrolmentState::Claimed { .. }));
     let filter = CallFilter { extension: Some(number), ..CallFilter::default() };
-    let (calls, _) = log_page(&state, &filter, None, CALLS).await?;
+    let calls = log_page(&state, &filter, None, CALLS).await?.calls;
     let extension = detail.line.extension;
     Ok(render(&MePage {
         layout: frame.layout("My phones", Menu::Me),

@@ -146,7 +146,11 @@ pub(crate) async fn submit(State(state): State<AdminState>, frame: Frame, multip
         let (live, pem) = (state.site.certificate.clone(), (chain.reveal().clone(), key.into_inner()));
         let installed = tokio::task::spawn_blocking(move || live.install(&pem.0, &pem.1)).await;
         match installed {
-            Ok(Ok(_)) => return go("/welcome/certificate?done=certificate"),
+            Ok(Ok(_)) => {
+                // The admin's own goes before one that is got by itself.
+                state.acme.forget().await.map_err(crate::error::Refusal::from)?;
+                return go("/welcome/certificate?done=certificate");
+            }
             Ok(Err(unfit)) => errors.put(unfit.field(), unfit.to_string()),
             Err(failed) => return Err(crate::error::Refusal::internal(&failed).into()),
         }

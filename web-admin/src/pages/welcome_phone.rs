@@ -84,7 +84,7 @@ struct Shown {
 
 async fn rang(state: &AdminState, number: ExtensionNumber) -> Result<Option<CallId>, Refusal> {
     let filter = CallFilter { extension: Some(number), ..CallFilter::default() };
-    for call in call_log::page(&state.store, &filter, None, CALLS).await? {
+    for call in call_log::page(&state.store, &filter, None, CALLS).await?.calls {
         let was_called = call.callee == number.to_string();
         if was_called && has_rung(state, call.id).await? {
             return Ok(Some(call.id));

@@ -1,10 +1,13 @@
-//! The addresses of backups and of the log. Backups hold every secret of the installation, so all but the list are the owner's.
+//! The addresses of backups, of the certificate and of the log. Backups hold every secret of the installation, so all but the list are the owner's.
 
 use super::Routes;
-use crate::api::{backups as api, log as api_log, network_check as api_network, update_notice as api_update};
+use crate::api::{
+    backups as api, certificate as api_certificate, log as api_log, network_check as api_network,
+    update_notice as api_update,
+};
 use crate::headers::OPEN_LIMIT;
-use crate::pages::{backups, log, network_check, system};
-use crate::role::Need::{Change, Nothing, Owner, See};
+use crate::pages::{backups, certificate, log, network_check, system};
+use crate::role::Need::{Change, Nothing, Owner, Secret, See};
 use crate::role::Scope::System;
 use crate::route::Route;
 
@@ -30,6 +33,11 @@ pub(super) fn pages() -> Routes {
         Route::at("/system/network/code").post(Change(System), network_check::make_code),
         Route::at("/system/network/settings").post(Change(System), network_check::save),
         Route::at("/system/network/runs/{id}").get(See(System), network_check::run),
+        Route::at("/system/certificate").get(See(System), certificate::page).post(Secret(System), certificate::choose),
+        Route::at("/system/certificate/order").post(Change(System), certificate::order),
+        Route::at("/system/certificate/remove")
+            .get(Secret(System), certificate::confirm_remove)
+            .post(Secret(System), certificate::remove),
         Route::at("/system/log").get(See(System), log::page).post(Change(System), log::level),
         Route::at("/system/backups").get(See(System), backups::page).post(Owner(System), backups::save),
         Route::at("/system/backups/make").post(Owner(System), backups::make),
@@ -55,6 +63,11 @@ pub(super) fn api() -> Routes {
         Route::at("/network-check/settings")
             .get(See(System), api_network::settings)
             .put(Change(System), api_network::put_settings),
+        Route::at("/certificate").get(See(System), api_certificate::get),
+        Route::at("/certificate/acme")
+            .put(Secret(System), api_certificate::put)
+            .delete(Secret(System), api_certificate::remove),
+        Route::at("/certificate/acme/order").post(Change(System), api_certificate::order),
         Route::at("/log").get(See(System), api_log::lines),
         Route::at("/log/level").get(See(System), api_log::level).put(Change(System), api_log::put_level),
         Route::at("/backups").get(See(System), api::list).post(Owner(System), api::make),

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Document;
+use crate::acme::setting::{LETS_ENCRYPT, NewSetting};
 use crate::adding::{Wanted, all_extensions};
 use crate::api::mail::AccountBody;
 use crate::error::{FieldError, Refusal};
@@ -28,6 +29,7 @@ pub(super) enum Wish {
     Owner { name: String, password: Redacted<String> },
     Place(Place),
     Certificate { chain: Redacted<String>, key: Redacted<String>, names: String },
+    Acme(Box<NewSetting>),
     Add(Vec<Wanted>),
     Change { number: ExtensionNumber, change: ExtensionChange },
     Push { credential: Box<NewCredential>, kind: String },
@@ -43,6 +45,9 @@ impl Wish {
             Self::Owner { name, .. } => format!("owner {name}"),
             Self::Place(place) => format!("time zone {}", place.time_zone),
             Self::Certificate { names, .. } => format!("certificate for {names}"),
+            Self::Acme(new) => {
+                format!("certificates of {}", new.directory.as_deref().unwrap_or(LETS_ENCRYPT))
+            }
             Self::Add(all) => {
                 let numbers: Vec<String> = all.iter().map(|one| one.number.to_string()).collect();
                 format!("extensions {}", numbers.join(", "))
@@ -111,11 +116,13 @@ fn without_values(text: &str) -> String {
 /// Reads a document against what is there.
 pub(super) async fn of(state: &AdminState, document: Document) -> Result<Plan, Refusal> {
     let mut plan = Plan::default();
-    let Document { owner, place, certificate, extensions, push, mail, skip, check_network, close, dry_run: _ } =
+    let Document { owner, place, certificate, acme, extensions, push, mail, skip, check_network, close, dry_run: _ } =
         document;
     plan.owner(state, owner).await?;
     plan.place(state, place).await?;
+    let own = certificate.is_some();
     plan.certificate(state, certificate);
+    plan.acme(state, acme, own).await?;
     plan.extensions(state, extensions).await?;
     plan.push(state, push).await?;
     plan.mail(state, mail).await?;
@@ -210,6 +217,23 @@ impl Plan {
             Ok(info) => self.wishes.push(Wish::Certificate { chain, key, names: info.names.join(", ") }),
             Err(unfit) => self.wrong(format!("certificate.{}", unfit.field()), unfit.to_string()),
         }
+    }
+
+    async fn acme(&mut self, state: &AdminState, part: Option<Value>, own: bool) -> Result<(), Refusal> {
+        let Some(new) = part.and_then(|part| self.read::<NewSetting>("acme", part)) else { return Ok(()) };
+        if own {
+            self.wrong("acme", "the file brings a certificate of its own as well; leave one of the two out");
+            return Ok(());
+        }
+        let has_key = new.external_account_key.is_some();
+        match state.acme.check(new.clone()).await.map_err(Refusal::from) {
+            Ok(setting) if !has_key && state.acme.view().await?.is_some_and(|view| view.setting == setting) => {
+                self.unchanged.push(format!("certificates of {}", setting.directory));
+            }
+            Ok(_) => self.wishes.push(Wish::Acme(Box::new(new))),
+            Err(refusal) => self.refused("acme", refusal)?,
+        }
+        Ok(())
     }
 
     async fn extensions(&mut self, state: &AdminState, parts: Vec<Value>) -> Result<(), Refusal> {

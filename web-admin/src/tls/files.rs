@@ -62,6 +62,14 @@ fn read_one(path: &Path) -> Result<Option<Vec<u8>>, TlsError> {
     }
 }
 
+/// From when until when a certificate in PEM is good.
+pub(crate) fn validity(chain: &str) -> Option<(UnixMillis, UnixMillis)> {
+    let certificate = CertificateDer::from_pem_slice(chain.as_bytes()).ok()?;
+    let (_, parsed) = X509Certificate::from_der(&certificate).ok()?;
+    let at = |time: x509_parser::time::ASN1Time| UnixMillis(time.timestamp().saturating_mul(1000));
+    Some((at(parsed.validity().not_before), at(parsed.validity().not_after)))
+}
+
 pub(super) fn describe(certificate: &CertificateDer<'_>) -> Option<CertificateInfo> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     let fingerprint: Vec<String> = Sha256::digest(certificate).iter().map(|byte| format!("{byte:02X}")).collect();

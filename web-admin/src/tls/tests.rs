@@ -56,7 +56,7 @@ fn half_a_pair_is_refused_with_the_fix() {
 fn both_listeners_can_be_configured() {
     let dir = tempfile::tempdir().unwrap();
     let live = load_or_make(dir.path(), "pbx.example.com").unwrap();
-    assert_eq!(live.https_config().unwrap().alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
+    assert_eq!(live.https_config().unwrap().alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec(), ACME_TLS.to_vec()]);
     assert!(live.sip_config().unwrap().alpn_protocols.is_empty());
 }
 

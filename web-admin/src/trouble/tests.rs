@@ -69,6 +69,7 @@ fn facts() -> Facts {
             names: Vec::new(),
             not_after: UnixMillis(i64::MAX),
         },
+        acme: None,
         receivers: Vec::new(),
         public_url: String::new(),
         backups: (crate::backups::Policy::default(), true),
@@ -76,6 +77,7 @@ fn facts() -> Facts {
         unseen_days: 30,
         marks: crate::settings_again::Marks::default(),
         update: (crate::update_notice::Found::default(), "0.1.0"),
+        saving: pbx_core::store::SavingState::default(),
         now: UnixMillis(0),
     }
 }

@@ -123,6 +123,29 @@ fn a_directory_without_write_permission_and_a_full_disk_name_the_fix() {
     assert!(refused(std::io::ErrorKind::StorageFull).contains("free some space"));
 }
 
+/// What was not yet in the file itself is in its journal; without the journal the file looks like that of a first start.
+#[tokio::test]
+async fn a_database_that_is_gone_is_no_first_start() {
+    for lost in ["nightbell.db-wal", "nightbell.db"] {
+        let directory = TempDir::new().unwrap();
+        let store = Store::open(directory.path()).await.unwrap();
+        store.apply(&everything()).await.unwrap();
+        // As a killed server leaves it: nothing was written back.
+        let killed = TempDir::new().unwrap();
+        for entry in std::fs::read_dir(directory.path()).unwrap().flatten() {
+            if entry.file_name() != "nightbell.lock" && entry.file_name() != *lost {
+                std::fs::copy(entry.path(), killed.path().join(entry.file_name())).unwrap();
+            }
+        }
+        let refused = Store::open(killed.path()).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Lost { .. }), "{lost}: {refused:?}");
+        let text = refused.to_string();
+        assert!(text.contains("nightbell backup restore") && text.contains("nightbell.installed"), "{text}");
+        std::fs::remove_file(killed.path().join("nightbell.installed")).unwrap();
+        Store::open(killed.path()).await.unwrap();
+    }
+}
+
 /// Damage of a page that holds nothing anybody reads cannot be seen; whatever can is refused, and the file is left alone.
 #[tokio::test]
 async fn a_file_with_any_page_changed_is_opened_whole_or_refused_by_name() {

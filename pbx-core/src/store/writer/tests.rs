@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-use super::super::sql::query_as;
+use super::super::sql::{query_as, query_scalar};
 use super::super::tests::{call, credential, device, extension, open, parked};
 use super::super::{Store, call_log};
 use super::Writer;
@@ -148,7 +148,7 @@ async fn the_call_log_is_kept_within_its_limits() {
     }
     let (store, _, _directory) = bench.finish().await;
     let left = call_log::page(&store, &call_log::CallFilter::default(), None, 500).await.unwrap();
-    assert_eq!(left.len(), 64);
+    assert_eq!(left.calls.len(), 64);
 }
 
 #[tokio::test]
@@ -161,4 +161,51 @@ async fn a_store_that_cannot_be_written_fails_every_ticket_and_goes_on() {
     bench.save(3, vec![Change::PutExtension(extension("103"))]);
     let (_, answers, _directory) = bench.finish().await;
     assert_eq!(answers, [(2, false), (3, false)]);
+}
+
+/// Lets the file grow no further, as a full disk does; the limit ends with the connection.
+async fn fill(store: &Store) {
+    let pages: i64 = query_scalar("PRAGMA page_count").fetch_one(store.reader()).await.unwrap();
+    let mut transaction = store.begin().await.unwrap();
+    let set: i64 = query_scalar(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}")))
+        .fetch_one(&mut transaction)
+        .await
+        .unwrap();
+    assert_eq!(set, pages);
+}
+
+fn large_call(id: i64) -> Change {
+    let mut call = call(id, id, Some(CallEnding::Busy));
+    call.caller = "x".repeat(2000);
+    Change::PutCall(call)
+}
+
+/// On a file of SQLite, whose size can be limited; a server's disk is its admin's.
+#[tokio::test]
+async fn what_a_full_disk_refused_is_written_when_there_is_space_and_in_its_order() {
+    let directory = TempDir::new().unwrap();
+    let mut bench = bench_on(Store::open(directory.path()).await.unwrap(), directory);
+    fill(&bench.store).await;
+    let mut kept = 0;
+    while {
+        bench.save(1, vec![large_call(kept + 1)]);
+        bench.done.recv().await.unwrap().ok
+    } {
+        kept += 1;
+        assert!(kept < 200, "the file grows on");
+    }
+    let saving = bench.store.saving().clone();
+    assert!(saving.behind() > 0 && saving.why().contains("the disk is full: free some space"), "{saving:?}");
+    for id in kept + 2..=200 {
+        bench.save(2, vec![large_call(id)]);
+    }
+    bench.save(3, vec![Change::PutExtension(extension("101"))]);
+    bench.save(3, vec![Change::DeleteExtension("101".parse().unwrap())]);
+    let (store, answers, _directory) = bench.finish().await;
+    assert!(answers.iter().any(|(_, ok)| !ok), "who waits is told at once, not when there is space");
+    assert_eq!((saving.behind(), saving.lost(), saving.why().as_str()), (0, 0, ""));
+    for id in 1..=200 {
+        assert!(call_log::one(&store, CallId(id)).await.unwrap().is_some(), "call {id} is missing");
+    }
+    assert_eq!(store.load().await.unwrap().extensions, []);
 }

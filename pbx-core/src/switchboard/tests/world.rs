@@ -188,6 +188,32 @@ impl World {
         panic!("the switchboard asks for the clock without end");
     }
 
+    /// Somebody sets the wall clock, by so many milliseconds.
+    pub(super) fn set_wall(&mut self, by: i64) {
+        self.now.wall.0 += by;
+    }
+
+    /// The machine sleeps: all of the time is over at the next look at the clock.
+    pub(super) fn sleep(&mut self, wait: Duration) {
+        self.now = self.now.after(wait);
+        self.pass(Duration::ZERO);
+    }
+
+    /// What was sent to a phone, the newest; everything older is forgotten.
+    pub(super) fn last_of(&mut self, phone: &str) -> String {
+        self.inbox.get_mut(&self.flows[phone]).and_then(|sent| sent.drain(..).next_back()).unwrap()
+    }
+
+    /// Forgets what was sent to anybody.
+    pub(super) fn forget_messages(&mut self) {
+        self.inbox.clear();
+    }
+
+    /// How many messages wait for a phone.
+    pub(super) fn messages_to(&self, phone: &str) -> usize {
+        self.inbox.get(&self.flows[phone]).map_or(0, VecDeque::len)
+    }
+
     pub(super) fn ask(&mut self, command: Command) -> Reply {
         self.input(Input::Command { token: CommandToken(1), command });
         self.answers.pop_front().unwrap()
