@@ -155,16 +155,7 @@ impl App {
         let bound = start_driver(config, &certificate, restored, channels, told)?;
         let public = public_info(config, &bound, &base_url);
         let enrolments = Enrolments::new(store.clone(), switchboard.clone(), public, push.offer());
-        let site = web_admin::Site {
-            public_url: base_url.clone(),
-            certificate: certificate.clone(),
-            listen: https.0,
-            version: env!("CARGO_PKG_VERSION"),
-            started_at: wall_clock(),
-            log: crate::logging::door(config),
-            counters: bound.counters.clone(),
-            surroundings: surroundings(config, &bound, https.0),
-        };
+        let site = site(config, &bound, (&base_url, https.0), &certificate);
         let state = AdminState::new(switchboard.clone(), store.clone(), push.clone(), enrolments.clone(), site);
         let desk_phones = state.desk_phones();
         desk_phones.load().await?;
@@ -340,9 +331,14 @@ struct Told<'a> {
     echo: Option<SocketAddr>,
 }
 
-/// The sockets of this installation, for the network check.
-fn surroundings(config: &Config, bound: &Bound, https: SocketAddr) -> web_admin::Surroundings {
-    web_admin::Surroundings {
+/// Under which name and where this installation serves.
+fn site(
+    config: &Config,
+    bound: &Bound,
+    (base_url, https): (&str, SocketAddr),
+    certificate: &web_admin::tls::LiveCertificate,
+) -> web_admin::Site {
+    let surroundings = web_admin::Surroundings {
         udp: bound.udp.clone(),
         tcp: bound.tcp.clone(),
         tls: bound.tls.clone(),
@@ -351,6 +347,16 @@ fn surroundings(config: &Config, bound: &Bound, https: SocketAddr) -> web_admin:
         data_dir: config.data_dir.clone(),
         port_check: bound.port_check.clone(),
         ladders: bound.ladders.clone(),
+    };
+    web_admin::Site {
+        public_url: base_url.to_owned(),
+        certificate: certificate.clone(),
+        listen: https,
+        version: env!("CARGO_PKG_VERSION"),
+        started_at: wall_clock(),
+        log: crate::logging::door(config),
+        counters: bound.counters.clone(),
+        surroundings,
     }
 }
 
