@@ -9,6 +9,7 @@
 
 mod app_reports;
 mod carried;
+mod check_sync;
 pub mod command;
 mod commands;
 mod execute;

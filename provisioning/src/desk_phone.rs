@@ -14,6 +14,7 @@ pub mod mac;
 pub mod polycom;
 pub mod snom;
 pub mod template;
+pub mod trial;
 pub mod user_agent;
 pub mod yealink;
 
@@ -26,6 +27,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use pbx_core::model::{ExtensionNumber, Redacted, SipUsername};
+use pbx_core::switchboard::command::CheckSyncEvent;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -84,11 +86,11 @@ impl Vendor {
     }
 
     /// The `Event` of the NOTIFY after which a phone fetches its configuration again, without a restart where it can.
-    pub const fn check_sync(self) -> &'static str {
+    pub const fn check_sync(self) -> CheckSyncEvent {
         match self {
-            Self::Yealink | Self::Snom => "check-sync;reboot=false",
+            Self::Yealink | Self::Snom => CheckSyncEvent::WithoutRestart,
             // These three know the event without parameter only and refuse or ignore the other.
-            Self::Grandstream | Self::Fanvil | Self::Polycom => "check-sync",
+            Self::Grandstream | Self::Fanvil | Self::Polycom => CheckSyncEvent::Plain,
         }
     }
 }

@@ -17,7 +17,7 @@
 //!
 //! All phones and the hashes of their tokens stand in memory, so a guess costs one look-up and touches no disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ use pbx_core::store::{Store, StoreError};
 use pbx_core::switchboard::command::{Command, CommandError, Reply};
 use pbx_core::switchboard::output::Change;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 
 use crate::account;
 use crate::desk_phone::{DeskPhone, Mac, Model, Vendor};
@@ -35,15 +37,28 @@ use crate::enrolments::{Clock, Enrolments, RandomBytes, random, wall_clock};
 use crate::link::LinkToken;
 use crate::public_info::PublicInfo;
 use crate::throttle::Throttle;
+use asking::ToDo;
+use book::Book;
+use templates::Templates;
 
+mod asking;
+mod book;
 mod error;
 mod handlers;
+mod options;
+mod password;
+mod pnp;
 mod store;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod visit;
 
+pub use asking::{AskOutcome, Asked};
 pub use error::DeskPhonesError;
+pub use options::DeskPhoneOptions;
+pub use pnp::PnpState;
+pub use templates::TemplateView;
 
 /// A first address works this long: phones are ordered, shipped and unpacked within it.
 pub const FIRST_LIVES: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -100,6 +115,10 @@ pub struct DeskPhoneView {
     pub pairing_until: Option<UnixMillis>,
     /// Its last fetch.
     pub last_fetch: Option<LastFetch>,
+    /// Whether it would be told something else than at its last fetch, as far as that was looked at since the start.
+    pub old: bool,
+    /// When it was asked to fetch again, and what it said.
+    pub asked: Option<Asked>,
     /// When it was added.
     pub created_at: UnixMillis,
 }
@@ -156,6 +175,8 @@ struct Token {
     hash: [u8; 32],
     /// `None` for a first token, which no configuration names.
     sealed: Option<Vec<u8>>,
+    /// The phone is told a password with it, and gives that when it comes by it.
+    password: bool,
     expires_at: Option<UnixMillis>,
 }
 
@@ -171,8 +192,19 @@ struct Kept {
     created_at: UnixMillis,
     last_fetch: Option<LastFetch>,
     tokens: Vec<Token>,
+    /// The hash of the configuration it was given last.
+    told_digest: Option<[u8; 32]>,
+    asked: Option<Asked>,
     /// In memory only: a restart closes the window.
     window: Option<Window>,
+    /// In memory only: the owner's name when its file was made last.
+    told_name: Option<String>,
+    /// In memory only: its file would be another now.
+    old: bool,
+    /// In memory only: it has not heard that it is to fetch, and is asked when it registers.
+    owed: bool,
+    /// In memory only: it is being asked.
+    asking: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -187,14 +219,6 @@ struct Window {
 struct Secrets {
     sip: String,
     admin: String,
-}
-
-#[derive(Debug, Default)]
-struct Book {
-    phones: BTreeMap<Mac, Kept>,
-    by_hash: BTreeMap<[u8; 32], Mac>,
-    /// Whose last fetch is not written down yet.
-    unwritten: BTreeMap<Mac, ()>,
 }
 
 /// The desk phones of this installation; cheap to clone.
@@ -213,9 +237,17 @@ struct Inner {
     own_certificate: OwnCertificate,
     clock: Clock,
     book: Mutex<Book>,
+    templates: Mutex<Templates>,
     /// Held by whoever changes a phone or its tokens.
     changing: tokio::sync::Mutex<()>,
     throttle: Throttle,
+    /// Phones to be asked to fetch again.
+    to_do: Arc<ToDo>,
+    options: watch::Sender<DeskPhoneOptions>,
+    /// Whether phones that look for their configuration are answered; follows the option.
+    pnp: watch::Sender<bool>,
+    pnp_problem: Mutex<Option<String>>,
+    doorkeeper: Mutex<password::Doorkeeper>,
 }
 
 impl std::fmt::Debug for DeskPhones {
@@ -239,18 +271,31 @@ impl DeskPhones {
             own_certificate,
             clock,
             book: Mutex::default(),
+            templates: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             throttle: Throttle::default(),
+            to_do: Arc::default(),
+            options: watch::Sender::default(),
+            pnp: watch::Sender::new(false),
+            pnp_problem: Mutex::default(),
+            // Without random bytes no link and no account could be made either.
+            doorkeeper: Mutex::new(password::Doorkeeper::new(random().unwrap_or_default())),
         };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Reads every phone, and begins to write down what phones fetch.
+    /// Reads every phone, and begins to write down what phones fetch and to ask them when they should again.
     pub async fn load(&self) -> Result<(), StoreError> {
         for kept in store::all(&self.inner.store).await? {
             self.book().put(kept);
         }
-        tokio::spawn(write_notes(Arc::downgrade(&self.inner)));
+        *self.templates_now() = templates::all(&self.inner.store).await?;
+        self.take_options(options::load(&self.inner.store).await?);
+        let inner = || Arc::downgrade(&self.inner);
+        tokio::spawn(write_notes(inner()));
+        tokio::spawn(asking::work(inner(), Arc::clone(&self.inner.to_do)));
+        tokio::spawn(pnp::run(inner(), pnp::GROUP, self.inner.pnp.subscribe()));
+        tokio::spawn(asking::follow(inner(), self.inner.switchboard.notices()));
         Ok(())
     }
 
@@ -267,13 +312,13 @@ impl DeskPhones {
     /// Every phone, in order of MAC.
     pub fn list(&self) -> Vec<DeskPhoneView> {
         let now = self.now();
-        self.book().phones.values().map(|kept| kept.view(now)).collect()
+        self.book().all().map(|kept| kept.view(now)).collect()
     }
 
     /// One phone.
     pub fn get(&self, mac: Mac) -> Result<DeskPhoneView, DeskPhonesError> {
         let now = self.now();
-        self.book().phones.get(&mac).map(|kept| kept.view(now)).ok_or(DeskPhonesError::NoSuchPhone(mac))
+        self.book().get(mac).map(|kept| kept.view(now)).ok_or(DeskPhonesError::NoSuchPhone(mac))
     }
 
     /// Refuses what [`Self::add`] would refuse, and changes nothing.
@@ -284,10 +329,10 @@ impl DeskPhones {
         }
         let _label: Label = new.label.parse()?;
         let book = self.book();
-        if book.phones.contains_key(&mac) {
+        if book.get(mac).is_some() {
             return Err(DeskPhonesError::Taken(mac));
         }
-        if book.phones.len() >= MOST {
+        if book.len() >= MOST {
             return Err(DeskPhonesError::Full);
         }
         if self.inner.public.servers().is_empty() {
@@ -298,11 +343,36 @@ impl DeskPhones {
 
     /// Adds a phone; the address is shown this once.
     pub async fn add(&self, new: NewDeskPhone) -> Result<FirstAddress, DeskPhonesError> {
+        self.add_all(vec![new]).await?.pop().ok_or(DeskPhonesError::OddAnswer)
+    }
+
+    /// Adds phones, all or none; their addresses, in the same order, are shown this once.
+    pub async fn add_all(&self, all: Vec<NewDeskPhone>) -> Result<Vec<FirstAddress>, DeskPhonesError> {
         let _changing = self.inner.changing.lock().await;
-        self.check(&new)?;
-        let Reply::Extension(_) = self.ask(Command::ShowExtension(new.extension)).await? else {
-            return Err(DeskPhonesError::OddAnswer);
-        };
+        if self.book().len() + all.len() > MOST {
+            return Err(DeskPhonesError::Full);
+        }
+        let (mut kept, mut shown) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
+        let mut extensions = BTreeSet::new();
+        for new in all {
+            self.check(&new)?;
+            if extensions.insert(new.extension) && store::owner(&self.inner.store, new.extension).await?.is_none() {
+                return Err(CommandError::NoSuchExtension(new.extension).into());
+            }
+            let (phone, address) = self.fresh(new)?;
+            kept.push(phone);
+            shown.push(address);
+        }
+        store::save_all(&self.inner.store, &kept).await?;
+        for phone in kept {
+            let (mac, extension) = (phone.phone.mac, phone.extension);
+            self.book().put(phone);
+            tracing::info!(%mac, %extension, "a desk phone was added");
+        }
+        Ok(shown)
+    }
+
+    fn fresh(&self, new: NewDeskPhone) -> Result<(Kept, FirstAddress), DeskPhonesError> {
         let now = self.now();
         let mac = new.phone.mac;
         let (token, url) = self.first(now)?;
@@ -319,12 +389,32 @@ impl DeskPhones {
             created_at: now,
             last_fetch: None,
             tokens: vec![token],
+            told_digest: None,
+            asked: None,
             window: None,
+            told_name: None,
+            old: false,
+            owed: false,
+            asking: false,
         };
-        store::save(&self.inner.store, &kept).await?;
-        self.book().put(kept);
-        tracing::info!(%mac, extension = %new.extension, "a desk phone was added");
-        Ok(FirstAddress { mac, url, expires_at: now + FIRST_LIVES })
+        Ok((kept, FirstAddress { mac, url, expires_at: now + FIRST_LIVES }))
+    }
+
+    /// Makes a new first address for each phone of a vendor that has not moved to its own yet, to be given to the vendor's
+    /// redirect service.
+    pub async fn addresses_for_redirection(
+        &self,
+        vendor: Vendor,
+    ) -> Result<Vec<(DeskPhoneView, FirstAddress)>, DeskPhonesError> {
+        let waits = |view: &DeskPhoneView| {
+            view.vendor == vendor && matches!(view.progress, Progress::Waiting | Progress::RanOut)
+        };
+        let mut all = Vec::new();
+        for view in self.list().into_iter().filter(waits) {
+            let first = self.renew_address(view.mac).await?;
+            all.push((view, first));
+        }
+        Ok(all)
     }
 
     /// Makes a new first address, for a phone that was reset. The running phone is not disturbed.
@@ -354,6 +444,7 @@ impl DeskPhones {
             Ok(())
         })
         .await?;
+        self.inner.to_do.compare([mac]);
         tracing::info!(%mac, "the address of a desk phone is being rotated");
         Ok(())
     }
@@ -362,7 +453,7 @@ impl DeskPhones {
     pub fn set_window(&self, mac: Mac, open: bool) -> Result<DeskPhoneView, DeskPhonesError> {
         let now = self.now();
         let mut book = self.book();
-        let kept = book.phones.get_mut(&mac).ok_or(DeskPhonesError::NoSuchPhone(mac))?;
+        let kept = book.get_mut(mac).ok_or(DeskPhonesError::NoSuchPhone(mac))?;
         kept.window = open.then_some(Window { until: now + WINDOW, from: None });
         tracing::info!(%mac, open, "the pairing window of a desk phone");
         Ok(kept.view(now))
@@ -371,7 +462,7 @@ impl DeskPhones {
     /// Removes a phone with its account; it is logged out.
     pub async fn remove(&self, mac: Mac) -> Result<(), DeskPhonesError> {
         let _changing = self.inner.changing.lock().await;
-        let kept = self.book().phones.get(&mac).cloned().ok_or(DeskPhonesError::NoSuchPhone(mac))?;
+        let kept = self.book().get(mac).cloned().ok_or(DeskPhonesError::NoSuchPhone(mac))?;
         // The account first: a crash in between leaves a phone that can be removed again.
         match self.ask(Command::RemoveCredential(kept.username.clone())).await {
             Ok(_) => {}
@@ -397,10 +488,10 @@ impl DeskPhones {
 
     /// Writes down what was fetched; also done each second.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        let waiting: Vec<(Mac, LastFetch)> = {
+        let waiting: Vec<Kept> = {
             let mut book = self.book();
             let macs = std::mem::take(&mut book.unwritten);
-            macs.into_keys().filter_map(|mac| Some((mac, book.phones.get(&mac)?.last_fetch.clone()?))).collect()
+            macs.into_iter().filter_map(|mac| book.get(mac).cloned()).collect()
         };
         if waiting.is_empty() { Ok(()) } else { store::note(&self.inner.store, &waiting).await }
     }
@@ -420,14 +511,18 @@ impl DeskPhones {
         mac: Mac,
         edit: impl FnOnce(&mut Kept) -> Result<(), DeskPhonesError>,
     ) -> Result<Kept, DeskPhonesError> {
-        let mut kept = self.book().phones.get(&mac).cloned().ok_or(DeskPhonesError::NoSuchPhone(mac))?;
+        let mut kept = self.book().get(mac).cloned().ok_or(DeskPhonesError::NoSuchPhone(mac))?;
         edit(&mut kept)?;
         store::save(&self.inner.store, &kept).await?;
         let mut book = self.book();
         // A fetch or a click may have touched these meanwhile; they are not what was edited.
-        if let Some(present) = book.phones.get(&mac) {
+        if let Some(present) = book.get(mac) {
             kept.last_fetch.clone_from(&present.last_fetch);
+            kept.told_name.clone_from(&present.told_name);
+            kept.told_digest = present.told_digest;
+            kept.asked = present.asked;
             kept.window = present.window;
+            (kept.old, kept.owed, kept.asking) = (present.old, present.owed, present.asking);
         }
         book.put(kept.clone());
         Ok(kept)
@@ -436,7 +531,13 @@ impl DeskPhones {
     fn first(&self, now: UnixMillis) -> Result<(Token, Redacted<String>), DeskPhonesError> {
         let token = LinkToken::from_random(random().map_err(|_| DeskPhonesError::Random)?);
         let url = Redacted::new(format!("{}/d/{}/", self.inner.public.https_base_url, token.reveal()));
-        let kept = Token { kind: Kind::First, hash: token.hash().0, sealed: None, expires_at: Some(now + FIRST_LIVES) };
+        let kept = Token {
+            kind: Kind::First,
+            hash: token.hash().0,
+            sealed: None,
+            password: false,
+            expires_at: Some(now + FIRST_LIVES),
+        };
         Ok((kept, url))
     }
 
@@ -444,7 +545,8 @@ impl DeskPhones {
     fn named(&self, mac: Mac, kind: Kind) -> Result<Token, DeskPhonesError> {
         let token = LinkToken::from_random(random().map_err(|_| DeskPhonesError::Random)?);
         let sealed = self.inner.store.sealer().seal(&token_context(mac), token.reveal().as_bytes())?;
-        Ok(Token { kind, hash: token.hash().0, sealed: Some(sealed), expires_at: None })
+        let password = self.options().http_password;
+        Ok(Token { kind, hash: token.hash().0, sealed: Some(sealed), password, expires_at: None })
     }
 
     async fn ask(&self, command: Command) -> Result<Reply, DeskPhonesError> {
@@ -459,6 +561,10 @@ impl DeskPhones {
 
     fn book(&self) -> MutexGuard<'_, Book> {
         self.inner.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn templates_now(&self) -> MutexGuard<'_, Templates> {
+        self.inner.templates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now(&self) -> UnixMillis {
@@ -508,23 +614,16 @@ impl Kept {
             revision: self.revision,
             pairing_until: self.window.map(|window| window.until).filter(|until| *until > now),
             last_fetch: self.last_fetch.clone(),
+            old: self.old,
+            asked: self.asked,
             created_at: self.created_at,
         }
     }
 }
 
-impl Book {
-    fn put(&mut self, kept: Kept) {
-        let mac = kept.phone.mac;
-        self.by_hash.retain(|_, of| *of != mac);
-        self.by_hash.extend(kept.tokens.iter().map(|token| (token.hash, mac)));
-        self.phones.insert(mac, kept);
-    }
-
-    fn take(&mut self, mac: Mac) {
-        self.by_hash.retain(|_, of| *of != mac);
-        self.phones.remove(&mac);
-    }
+/// What two configurations are told apart by.
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
 }
 
 async fn write_notes(inner: Weak<Inner>) {

@@ -10,10 +10,12 @@ use pbx_core::model::{
     Extension, ExtensionNumber, Presence, PushOffer, Settings, SipCredential, SipUsername, UnixMillis,
 };
 use pbx_core::store::Store;
-use pbx_core::switchboard::command::{Command, CommandError, CommandResult, ExtensionDetail, ExtensionLine, Reply};
-use pbx_core::switchboard::output::Change;
+use pbx_core::switchboard::command::{
+    CheckSyncAnswer, CheckSyncEvent, Command, CommandError, CommandResult, ExtensionDetail, ExtensionLine, Reply,
+};
+use pbx_core::switchboard::output::{Change, Notice};
 use tempfile::TempDir;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use crate::{DEFAULT_LIFETIME, Enrolments, IssuedLink, PublicInfo, SipPorts};
 
@@ -57,6 +59,8 @@ pub(crate) struct Fixture {
     pub(crate) accounts: Arc<Accounts>,
     /// What phones can be woken with.
     pub(crate) offer: watch::Sender<PushOffer>,
+    /// Tells everybody what happened at an extension.
+    pub(crate) notices: broadcast::Sender<Notice>,
     clock: Arc<AtomicI64>,
     _directory: TempDir,
 }
@@ -67,6 +71,14 @@ pub(crate) struct Accounts {
     kept: Mutex<BTreeMap<SipUsername, SipCredential>>,
     /// Every account ever put, in order.
     pub(crate) puts: Mutex<Vec<SipUsername>>,
+    /// What the phones of the accounts say when they are asked to fetch again.
+    pub(crate) word: Mutex<Option<CheckSyncAnswer>>,
+    /// Who was asked, in order.
+    pub(crate) asked: Mutex<Vec<(SipUsername, CheckSyncEvent)>>,
+    /// The owner's name, once it is another.
+    pub(crate) name: Mutex<Option<String>>,
+    /// The extension is gone.
+    pub(crate) gone: AtomicBool,
     /// Refuses to save while set.
     pub(crate) disk_full: AtomicBool,
 }
@@ -86,9 +98,13 @@ impl Accounts {
     fn answer(&self, command: Command) -> CommandResult {
         match command {
             Command::ShowSettings => Ok(Reply::Settings(Settings { realm: REALM.into(), ..Settings::default() })),
-            Command::ShowExtension(number) if number == extension() => {
+            Command::ShowExtension(number) if number == extension() && !self.gone.load(Ordering::SeqCst) => {
                 let accounts = self.kept.lock().unwrap().keys().cloned().collect();
-                Ok(Reply::Extension(Box::new(ExtensionDetail { accounts, ..detail() })))
+                let mut detail = ExtensionDetail { accounts, ..detail() };
+                if let Some(name) = self.name.lock().unwrap().as_deref() {
+                    detail.line.extension = owner_named(name);
+                }
+                Ok(Reply::Extension(Box::new(detail)))
             }
             Command::ShowExtension(number) => Err(CommandError::NoSuchExtension(number)),
             Command::PutCredential(_) if self.disk_full.load(Ordering::SeqCst) => Err(CommandError::NotSaved),
@@ -101,6 +117,10 @@ impl Accounts {
                 Some(_) => Ok(Reply::Done),
                 None => Err(CommandError::NoSuchCredential(username)),
             },
+            Command::CheckSync { username, event } => {
+                self.asked.lock().unwrap().push((username, event));
+                Ok(Reply::CheckSync(self.word.lock().unwrap().unwrap_or(CheckSyncAnswer::Answered(200))))
+            }
             other => panic!("provisioning never asks for {other:?}"),
         }
     }
@@ -118,6 +138,10 @@ fn owner() -> Extension {
         push_enabled: true,
         created_at: UnixMillis(START),
     }
+}
+
+pub(crate) fn owner_named(name: &str) -> Extension {
+    Extension { name: name.parse().unwrap(), ..owner() }
 }
 
 fn detail() -> ExtensionDetail {
@@ -151,7 +175,7 @@ impl Fixture {
         let directory = TempDir::new().unwrap();
         let store = Store::open_for_test(directory.path()).await.unwrap();
         store.apply(&[Change::PutExtension(owner())]).await.unwrap();
-        let (handle, SwitchboardEnd { mut commands, notices: _, ringing: _ }) = handle::connect();
+        let (handle, SwitchboardEnd { mut commands, notices, ringing: _ }) = handle::connect();
         let accounts = Arc::<Accounts>::default();
         let answering = Arc::clone(&accounts);
         tokio::spawn(async move {
@@ -164,11 +188,19 @@ impl Fixture {
         let read = Box::new(move || UnixMillis(reading.load(Ordering::SeqCst)));
         let (offer, offered) = watch::channel(PushOffer::default());
         let enrolments = Enrolments::with_clock(store.clone(), handle, (public, offered), read);
-        Self { enrolments, store, accounts, offer, clock, _directory: directory }
+        Self { enrolments, store, accounts, offer, notices, clock, _directory: directory }
     }
 
     pub(crate) fn pass(&self, time: Duration) {
         self.clock.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// Gives the owner of the extension another name.
+    pub(crate) async fn rename(&self, name: &str) {
+        // As in the switchboard, the disk knows later.
+        *self.accounts.name.lock().unwrap() = Some(name.to_owned());
+        let _heard = self.notices.send(Notice::Extension(extension()));
+        self.store.apply(&[Change::PutExtension(owner_named(name))]).await.unwrap();
     }
 
     pub(crate) async fn issue(&self) -> IssuedLink {

@@ -203,6 +203,12 @@ impl Client {
         self.ask(Method::DELETE, path, None).await.map(drop)
     }
 
+    /// A question whose answer is no JSON.
+    pub(super) async fn post_for_text(&self, path: &str, body: &Value) -> Result<String, ClientError> {
+        let body = self.ask(Method::POST, path, Some(body)).await?;
+        String::from_utf8(body.to_vec()).map_err(|_| ClientError::Strange("it is not text".to_owned()))
+    }
+
     /// An answer that is no JSON.
     pub(super) async fn get_text(&self, path: &str) -> Result<String, ClientError> {
         let body = self.ask(Method::GET, path, None).await?;

@@ -85,7 +85,7 @@ fn told(done: &Import) -> String {
 }
 
 /// The file as text; spreadsheets of old write Latin-1, which is said in words.
-fn read(file: &Path) -> Result<String, Failure> {
+pub(super) fn read(file: &Path) -> Result<String, Failure> {
     let unreadable = |source| Failure::Read { what: "the list", path: file.to_owned(), source };
     let mut bytes = Vec::new();
     if file == Path::new("-") {

@@ -1,10 +1,12 @@
 //! A desk phone fetches its configuration over HTTPS and registers with what it was told; guessers get nothing; a whole
 //! building that comes back after a power cut is told its configuration soon, while calls go on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use nightbell::phone::{Phone, TlsTrust, Transport};
+use nightbell::phone::{IncomingCall, OutgoingCall, Phone, TlsTrust, Transport};
 use serde_json::json;
+use tokio::sync::watch;
 
 use crate::support::SOON;
 use crate::support::server::{TestServer, Web};
@@ -16,25 +18,35 @@ fn number_from_environment(name: &str, usual: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
-async fn add(server: &TestServer, mac: &str, extension: &str) -> String {
+pub(crate) async fn add(server: &TestServer, mac: &str, extension: &str) -> String {
     let body = json!({ "mac": mac, "vendor": "yealink", "model": "T46S", "extension": extension });
     let (status, answer) = server.local().post("/desk-phones", &body).await;
     assert_eq!(status, 201, "{answer}");
     answer["url"].as_str().unwrap().to_owned()
 }
 
-fn setting<'a>(text: &'a str, key: &str) -> &'a str {
+pub(crate) fn setting<'a>(text: &'a str, key: &str) -> &'a str {
     let start = format!("{key} = ");
     text.lines().find_map(|line| line.strip_prefix(start.as_str())).unwrap_or_else(|| panic!("{key} is missing"))
 }
 
+/// Fetches one file as a phone does: one that could not connect tries again after a second.
+async fn fetch(web: &Web, url: &str) -> String {
+    for _ in 0..60 {
+        if let Ok(answer) = web.http.get(url).send().await {
+            assert_eq!(answer.status(), 200, "{url}");
+            return answer.text().await.expect("an answer has a body");
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    panic!("{url} cannot be fetched");
+}
+
 /// Fetches until the phone has its own address; gives that and the settings.
-async fn settle(web: &Web, first: &str, mac: &str) -> (String, String) {
-    let (status, told) = web.get(&format!("{first}{mac}.cfg")).await;
-    assert_eq!(status, 200);
+pub(crate) async fn settle(web: &Web, first: &str, mac: &str) -> (String, String) {
+    let told = fetch(web, &format!("{first}{mac}.cfg")).await;
     let own = setting(&told, "static.auto_provision.server.url").to_owned();
-    let (status, settings) = web.get(&format!("{own}{mac}.cfg")).await;
-    assert_eq!(status, 200);
+    let settings = fetch(web, &format!("{own}{mac}.cfg")).await;
     (own, settings)
 }
 
@@ -93,7 +105,96 @@ async fn guessing_over_https_yields_nothing_is_slowed_and_spares_the_office_behi
     server.stop().await;
 }
 
-#[tokio::test]
+/// Calls held while the building comes back.
+const CALLS: usize = 8;
+/// The longest silence in a held call: half of what a relay's silence limit would end it for would be far too long, and
+/// half a second is what people take for a bad moment.
+const SILENCE: Duration = Duration::from_millis(500);
+
+/// A call between two phones, with both sides' sound looked at every few milliseconds.
+struct Held {
+    call: Arc<OutgoingCall>,
+    bell: Arc<IncomingCall>,
+    _phones: [Phone; 2],
+    listening: tokio::task::JoinHandle<Duration>,
+}
+
+/// Two registered phones of these numbers.
+async fn pair(server: &TestServer, numbers: [&str; 2]) -> [Phone; 2] {
+    for number in numbers {
+        server.add_extension(number, "Ben").await;
+    }
+    let phones = numbers.map(|number| server.phone(number).build().unwrap());
+    for phone in &phones {
+        phone.register(600, SOON).await.unwrap();
+    }
+    phones
+}
+
+/// A call that is answered and heard on both sides.
+async fn talk(caller: &Phone, called: &Phone) -> (OutgoingCall, IncomingCall) {
+    let call = caller.call(called.extension(), SOON).await.unwrap();
+    let bell = called.incoming(SOON).await.unwrap();
+    bell.answer().unwrap();
+    call.answered(SOON).await.unwrap();
+    call.heard(25, SOON).await.unwrap();
+    bell.heard(25, SOON).await.unwrap();
+    (call, bell)
+}
+
+impl Held {
+    async fn begin(phones: [Phone; 2], over: &watch::Receiver<bool>) -> Self {
+        let (call, bell) = talk(&phones[0], &phones[1]).await;
+        let (call, bell) = (Arc::new(call), Arc::new(bell));
+        let (call_too, bell_too, over) = (Arc::clone(&call), Arc::clone(&bell), over.clone());
+        let listening = tokio::spawn(async move {
+            let heard = || [call_too.media().recognised, bell_too.media().recognised];
+            let mut tick = tokio::time::interval(Duration::from_millis(20));
+            let (mut last, mut longest) = ([(heard(), tokio::time::Instant::now()); 2], Duration::ZERO);
+            while !*over.borrow() {
+                tick.tick().await;
+                let (now, at) = (heard(), tokio::time::Instant::now());
+                for side in 0..2 {
+                    longest = longest.max(at - last[side].1);
+                    if now[side] > last[side].0[side] {
+                        last[side] = (now, at);
+                    }
+                }
+            }
+            longest
+        });
+        Self { call, bell, _phones: phones, listening }
+    }
+
+    /// The longest silence; the call goes on to this moment, lost nothing worth speaking of, and ends in order.
+    async fn end(self) -> Duration {
+        let longest = self.listening.await.unwrap();
+        self.call.heard(10, SOON).await.expect("the call goes on");
+        for report in [self.call.media(), self.bell.media()] {
+            assert!(report.lost * 100 <= report.received, "{report:?}");
+        }
+        self.call.hang_up(SOON).await.unwrap();
+        self.bell.ended(SOON).await.unwrap();
+        longest
+    }
+}
+
+/// What a building did.
+async fn all_at_once<T: Send + 'static>(what: &str, phones: Vec<impl Future<Output = T> + Send + 'static>) -> Vec<T> {
+    let began = tokio::time::Instant::now();
+    let count = phones.len();
+    let coming: Vec<_> = phones.into_iter().map(tokio::spawn).collect();
+    let mut done = Vec::with_capacity(count);
+    for phone in coming {
+        done.push(phone.await.unwrap());
+    }
+    let took = began.elapsed();
+    println!("{count} desk phones {what} in {took:?}");
+    assert!(took < Duration::from_secs(60), "{took:?}");
+    done
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn after_a_power_cut_a_building_of_phones_is_told_its_configuration_while_calls_go_on() {
     let count = number_from_environment("NIGHTBELL_DESK_PHONES", PHONES);
     let server = TestServer::start().await;
@@ -101,31 +202,55 @@ async fn after_a_power_cut_a_building_of_phones_is_told_its_configuration_while_
     for n in 0..count {
         let (mac, extension) = (format!("805ec0{n:06x}"), (1000 + n).to_string());
         server.add_extension(&extension, "Anna").await;
-        let first = add(&server, &mac, &extension).await;
-        phones.push((mac, first));
+        phones.push((mac.clone(), add(&server, &mac, &extension).await));
     }
-    let callee = server.phone("1001").build().unwrap();
-    callee.register(120, SOON).await.unwrap();
-    let began = tokio::time::Instant::now();
-    // Each phone has a connection of its own, and all come at once.
-    let fetching: Vec<_> = phones
-        .into_iter()
-        .map(|(mac, first)| {
-            let web = server.web();
-            tokio::spawn(async move { settle(&web, &first, &mac).await })
-        })
-        .collect();
-    let mut refreshed = 0;
-    for fetch in fetching {
-        fetch.await.unwrap();
-        if refreshed < 20 {
-            callee.register(120, SOON).await.expect("phones go on registering");
-            refreshed += 1;
+    let (is_over, over) = watch::channel(false);
+    let mut held = Vec::new();
+    for n in 0..CALLS {
+        let phones = pair(&server, [&format!("50{n}"), &format!("60{n}")]).await;
+        held.push(Held::begin(phones, &over).await);
+    }
+    let [caller, called] = pair(&server, ["700", "701"]).await;
+    let calling = tokio::spawn(async move {
+        let (mut made, mut slowest) = (0, Duration::ZERO);
+        while !*over.borrow() {
+            let began = tokio::time::Instant::now();
+            let (call, bell) = talk(&caller, &called).await;
+            slowest = slowest.max(began.elapsed());
+            call.hang_up(SOON).await.unwrap();
+            bell.ended(SOON).await.unwrap();
+            made += 1;
         }
+        (made, slowest)
+    });
+    // Each phone has connections of its own, all behind one address, and all come at once.
+    let new = phones.into_iter().map(|(mac, first)| {
+        let web = server.web();
+        async move {
+            let own = settle(&web, &first, &mac).await.0;
+            (web, mac, own)
+        }
+    });
+    let settled = all_at_once("minted, fetched twice and moved to their own address", new.collect()).await;
+    let back = settled.into_iter().map(|(web, mac, own)| async move {
+        for (file, marker) in [("boot", "include:config"), ("cfg", "account.1.password")] {
+            let text = fetch(&web, &format!("{own}{mac}.{file}")).await;
+            assert!(text.contains(marker), "{text}");
+        }
+    });
+    all_at_once("came back after a power cut and fetched both their files", back.collect()).await;
+    is_over.send(true).unwrap();
+    let mut longest = Duration::ZERO;
+    for call in held {
+        longest = longest.max(call.end().await);
     }
-    let took = began.elapsed();
-    println!("{count} desk phones minted, fetched twice and moved to their own address in {took:?}");
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    let (made, slowest) = calling.await.unwrap();
+    println!(
+        "meanwhile {CALLS} calls were held, the longest silence was {longest:?}; {made} calls were made, the slowest was heard \
+         on both sides after {slowest:?}, which has half a second of sound in it"
+    );
+    assert!(longest < SILENCE, "{longest:?}");
+    assert!(made > 0 && slowest < Duration::from_secs(4), "{made} calls, the slowest took {slowest:?}");
     let (_, listed) = server.local().get("/desk-phones").await;
     let settled = listed["desk_phones"].as_array().unwrap().iter().filter(|phone| phone["progress"] == "settled");
     assert_eq!(settled.count(), count);

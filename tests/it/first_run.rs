@@ -32,6 +32,9 @@ const PAGES: &[&str] = &[
     "/extensions/101/remove",
     "/devices/unseen",
     "/desk-phones",
+    "/desk-phones/import",
+    "/desk-phones/templates",
+    "/desk-phones/80:5e:c0:12:34:56/preview",
     "/calls",
     "/calls?ending=completed",
     "/calls/1",
@@ -233,6 +236,9 @@ async fn something_on_every_page(server: &TestServer) {
     let phone = json!({ "mac": "805ec0123456", "vendor": "yealink", "model": "T54W", "extension": "103" });
     let (status, made) = local.post("/desk-phones", &phone).await;
     assert_eq!(status, 201, "{made}");
+    let template = json!({ "family": "yealink", "model": "T5", "settings": "phone_setting.backlight_time = 60" });
+    let (status, made) = local.put("/desk-phones/templates", &template).await;
+    assert_eq!(status, 200, "{made}");
     let (status, made) = local.post("/tokens", &json!({ "name": "Monitoring", "scopes": ["metrics"] })).await;
     assert_eq!(status, 201, "{made}");
 }

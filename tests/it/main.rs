@@ -20,6 +20,8 @@ mod calls;
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
+mod check_sync;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod defence;
@@ -57,6 +59,8 @@ mod moving_phones;
 mod network_check;
 #[cfg(test)]
 mod outbound_flows;
+#[cfg(test)]
+mod pnp;
 #[cfg(test)]
 mod push_apps;
 #[cfg(test)]

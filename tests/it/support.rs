@@ -21,6 +21,17 @@ use std::time::Duration;
 /// Long enough for anything on a busy machine, short enough for a person to wait.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
+/// Looks again and again until something is so that nobody announces; fails when that takes too long.
+pub(crate) async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) {
+    let looking = async {
+        let mut tick = tokio::time::interval(Duration::from_millis(20));
+        while !is_so().await {
+            tick.tick().await;
+        }
+    };
+    assert!(tokio::time::timeout(SOON, looking).await.is_ok(), "waited {SOON:?} for {what}");
+}
+
 /// Ports that programs are given: below those that the kernel gives out by itself (32768 and up on Linux), so that no
 /// socket of another test can take one between the choice and the program's start; above the servers' sound ports.
 const GIVEN_PORTS: std::ops::Range<u16> = 20_002..32_000;

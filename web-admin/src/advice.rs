@@ -26,6 +26,10 @@ use crate::tls::CertificateInfo;
 use crate::update_notice;
 use crate::words;
 
+mod apps;
+
+use apps::AppProblems;
+
 /// Devices looked at; beyond it the counts would be right but the page slow.
 const MAX_DEVICES: usize = 5000;
 /// Devices asked for at once.
@@ -138,6 +142,8 @@ pub(crate) struct Facts {
     pub(crate) marks: Marks,
     /// What was found about newer versions, and this one.
     pub(crate) update: (update_notice::Found, &'static str),
+    /// What apps report of their phones.
+    pub(crate) app_problems: AppProblems,
     /// Whether the database takes changes.
     pub(crate) saving: SavingState,
     pub(crate) now: UnixMillis,
@@ -171,6 +177,7 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
         unseen_days: settings(state).await?.token_unseen_days,
         marks: Marks::load(state, None).await?,
         update: (update_notice::Found::load(&state.store).await?, site.version),
+        app_problems: apps::load(state).await?,
         saving: state.store.saving().clone(),
         now: clock::now(),
     })
@@ -185,6 +192,7 @@ pub(crate) fn findings(facts: &Facts) -> Vec<Finding> {
     targets(facts, &mut findings);
     tokens(facts, &mut findings);
     settings_again(facts, &mut findings);
+    apps::findings(&facts.app_problems, &mut findings);
     certificate(facts, &mut findings);
     findings.extend(backup(facts));
     findings.extend(facts.update.0.finding(facts.update.1));

@@ -1,20 +1,19 @@
 //! Reads a pasted or uploaded CSV of extensions. Pure: what is already there is checked by the caller.
-//!
-//! Spreadsheets write what they like, so the separator and a byte order mark are sniffed; the columns are not guessed but
-//! named in the first line. Every error names its line and column, and all errors are reported at once.
 
 use std::collections::BTreeMap;
 
 use pbx_core::model::{DisplayName, EmailAddress, ExtensionNumber, Redacted};
-use serde::Serialize;
 
 use crate::secret;
+use crate::sheet::{self, Form, Record, plain};
+pub(crate) use crate::sheet::{RowError, harmless};
 
-/// Extensions in one import; more come from a mistake.
-const MAX_ROWS: usize = 5000;
-/// Errors worth reading.
-const MAX_ERRORS: usize = 100;
-const COLUMNS: [&str; 4] = ["number", "name", "email", "secret"];
+const FORM: Form = Form {
+    things: ["extension", "extensions"],
+    columns: &["number", "name", "email", "secret"],
+    needed: &[("number", "no_number_column")],
+    most: 5000,
+};
 
 /// One line that would become an extension.
 #[derive(Debug, Clone)]
@@ -27,160 +26,19 @@ pub(crate) struct Row {
     pub(crate) secret: Option<Redacted<String>>,
 }
 
-/// What is wrong with one line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub(crate) struct RowError {
-    /// Its line in the text, counted from 1.
-    pub(crate) line: u64,
-    /// Which column, empty when the whole line is meant.
-    pub(crate) column: &'static str,
-    /// Stable.
-    pub(crate) code: &'static str,
-    /// The problem and the fix.
-    pub(crate) message: String,
-}
-
-/// A text that was read: `rows` are good by themselves, `errors` say what is not.
-#[derive(Debug, Default)]
-pub(crate) struct Parsed {
-    pub(crate) rows: Vec<Row>,
-    pub(crate) errors: Vec<RowError>,
-    /// Lines with content behind the header.
-    pub(crate) lines: usize,
-}
-
-impl Parsed {
-    pub(crate) fn error(&mut self, line: u64, column: &'static str, code: &'static str, message: impl Into<String>) {
-        if self.errors.len() < MAX_ERRORS {
-            self.errors.push(RowError { line, column, code, message: message.into() });
-        }
-    }
-}
-
-/// Counts lines: the reader's own position is before the line breaks it skips.
-struct Lines<'a> {
-    text: &'a str,
-    at: usize,
-    line: u64,
-}
-
-impl Lines<'_> {
-    /// The line of the record that was found behind this position; positions only go forward.
-    fn of(&mut self, position: Option<&csv::Position>) -> u64 {
-        let start = position.and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(self.at);
-        let bytes = self.text.as_bytes();
-        let breaks = bytes.iter().skip(start).take_while(|b| matches!(b, b'\r' | b'\n')).count();
-        let passed = bytes.get(self.at..start + breaks).unwrap_or_default();
-        self.line += u64::try_from(passed.iter().filter(|b| **b == b'\n').count()).unwrap_or(0);
-        self.at = self.at.max(start + breaks);
-        self.line
-    }
-}
-
-/// Where each known column stands.
-type Places = BTreeMap<&'static str, usize>;
+/// A list that was read.
+pub(crate) type Parsed = sheet::Parsed<Row>;
 
 /// Reads the text.
 pub(crate) fn parse(text: &str) -> Parsed {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut parsed = Parsed::default();
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(separator(text))
-        .has_headers(false)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
-    let mut records = reader.records();
-    let mut lines = Lines { text, at: 0, line: 1 };
-    let Some(Ok(header)) = records.next() else {
-        parsed.error(1, "", "empty", "there is nothing to import; the first line must be “number,name,email,secret”");
-        return parsed;
-    };
-    let Some(places) = places(&header, &mut parsed) else { return parsed };
     let mut seen = BTreeMap::new();
-    for record in records {
-        let record = match record {
-            Ok(record) => record,
-            Err(broken) => {
-                let line = lines.of(broken.position());
-                parsed.error(
-                    line,
-                    "",
-                    "unreadable",
-                    "this line cannot be read; look for a quotation mark without its partner",
-                );
-                break;
-            }
-        };
-        if record.iter().all(str::is_empty) {
-            continue;
-        }
-        let line = lines.of(record.position());
-        parsed.lines += 1;
-        if parsed.lines > MAX_ROWS {
-            let line = record.position().map_or(0, csv::Position::line);
-            parsed.error(
-                line,
-                "",
-                "too_many",
-                format!("an import has at most {MAX_ROWS} extensions; split the file here"),
-            );
-            break;
-        }
-        row((line, &record), &places, &mut seen, &mut parsed);
-    }
-    if parsed.lines == 0 && parsed.errors.is_empty() {
-        parsed.error(2, "", "empty", "there is no extension below the first line");
-    }
-    parsed
+    sheet::read(&FORM, text, |record, parsed| row(record, &mut seen, parsed))
 }
 
-/// The separator that is most frequent in the first line.
-fn separator(text: &str) -> u8 {
-    let first = text.lines().next().unwrap_or("");
-    let count = |separator: u8| first.bytes().filter(|b| *b == separator).count();
-    [b',', b';', b'\t'].into_iter().max_by_key(|s| (count(*s), *s == b',')).unwrap_or(b',')
-}
-
-fn places(header: &csv::StringRecord, parsed: &mut Parsed) -> Option<Places> {
-    let mut places = Places::new();
-    for (place, given) in header.iter().enumerate() {
-        let given_key = given.to_lowercase();
-        match COLUMNS.into_iter().find(|column| *column == given_key) {
-            Some(column) => {
-                if places.insert(column, place).is_some() {
-                    parsed.error(1, column, "column_twice", format!("the column “{column}” occurs twice; keep one"));
-                }
-            }
-            None if given.is_empty() => {}
-            None => {
-                let given: String = given.chars().take(40).collect();
-                parsed.error(
-                    1,
-                    "",
-                    "unknown_column",
-                    format!(
-                        "“{given}” is not a known column; the first line names the columns: number, name, email, secret"
-                    ),
-                );
-            }
-        }
-    }
-    if parsed.errors.is_empty() && !places.contains_key("number") {
-        parsed.error(1, "number", "no_number_column", "the column “number” is missing in the first line");
-    }
-    parsed.errors.is_empty().then_some(places)
-}
-
-fn row(
-    (line, record): (u64, &csv::StringRecord),
-    places: &Places,
-    seen: &mut BTreeMap<ExtensionNumber, u64>,
-    parsed: &mut Parsed,
-) {
+fn row(record: &Record<'_>, seen: &mut BTreeMap<ExtensionNumber, u64>, parsed: &mut Parsed) {
+    let line = record.line;
     let errors_before = parsed.errors.len();
-    let cell = |column: &str| places.get(column).and_then(|place| record.get(*place)).unwrap_or("");
-    let number = cell("number").parse::<ExtensionNumber>();
+    let number = record.cell("number").parse::<ExtensionNumber>();
     match &number {
         Ok(number) => {
             if let Some(first) = seen.insert(*number, line) {
@@ -190,18 +48,18 @@ fn row(
         }
         Err(wrong) => parsed.error(line, "number", "number_malformed", wrong.to_string()),
     }
-    let name = plain(cell("name")).parse::<DisplayName>();
+    let name = plain(record.cell("name")).parse::<DisplayName>();
     if let Err(wrong) = &name {
         parsed.error(line, "name", "owner_malformed", wrong.to_string());
     }
-    let email = match plain(cell("email")) {
+    let email = match plain(record.cell("email")) {
         "" => Ok(None),
         given => given.parse::<EmailAddress>().map(Some),
     };
     if let Err(wrong) = &email {
         parsed.error(line, "email", "owner_malformed", wrong.to_string());
     }
-    let given = cell("secret");
+    let given = record.cell("secret");
     let secret =
         if given.is_empty() { Ok(None) } else { secret::check(given).map(|()| Some(Redacted::new(given.to_owned()))) };
     if let Err(wrong) = &secret {
@@ -212,21 +70,6 @@ fn row(
     {
         parsed.rows.push(Row { line, number, name, email, secret });
     }
-}
-
-/// Undoes the apostrophe that keeps a spreadsheet from taking a cell for a formula.
-fn plain(cell: &str) -> &str {
-    match cell.strip_prefix('\'') {
-        Some(rest) if rest.starts_with(FORMULA_SIGNS) => rest,
-        Some(_) | None => cell,
-    }
-}
-
-const FORMULA_SIGNS: [char; 4] = ['=', '+', '-', '@'];
-
-/// A cell that no spreadsheet takes for a formula; read back by [`parse`].
-pub(crate) fn harmless(cell: &str) -> String {
-    if cell.starts_with(FORMULA_SIGNS) { format!("'{cell}") } else { cell.to_owned() }
 }
 
 #[cfg(test)]

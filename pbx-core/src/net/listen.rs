@@ -24,6 +24,9 @@ pub(super) fn udp(address: SocketAddr) -> Result<UdpSocket, StartError> {
             let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
         }
         socket.bind(&address.into())?;
+        // After the bind, so that a second Nightbell is still refused: another socket of ours may then take the same port of a
+        // multicast group.
+        rustix::net::sockopt::set_socket_reuseport(&socket, true)?;
         Ok(UdpSocket::from(socket))
     };
     bind().map_err(|source| explain(Transport::Udp, address, source))

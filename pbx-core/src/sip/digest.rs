@@ -20,6 +20,7 @@ use super::uri::Uri;
 use crate::model::{Ha1Md5, Ha1Sha256, Network, Now, SipCredential, Transport};
 
 mod answer;
+pub mod client;
 mod nonce;
 #[cfg(test)]
 mod tests;

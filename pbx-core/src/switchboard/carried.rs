@@ -110,7 +110,8 @@ impl Switchboard {
                 | ClientUse::TakenBack { .. }
                 | ClientUse::Farewell
                 | ClientUse::LateFarewell(_)
-                | ClientUse::Probe { .. },
+                | ClientUse::Probe { .. }
+                | ClientUse::CheckSync(_),
             )
             | None => None,
         };

@@ -98,6 +98,13 @@ pub enum Command {
     TestPushDevice(DeviceId),
     /// Ring every device of an extension from Nightbell itself; whoever answers hears themselves.
     PlaceTestCall(ExtensionNumber),
+    /// Tell the phone of an account to fetch its settings again (NOTIFY); answered when the phone has answered.
+    CheckSync {
+        /// The account.
+        username: SipUsername,
+        /// What the phone understands.
+        event: CheckSyncEvent,
+    },
     /// Replace the live settings.
     ChangeSettings(Settings),
     /// The live settings.
@@ -180,6 +187,41 @@ pub enum Reply {
     TestCall(CallId),
     /// Every block that holds now, the newest first.
     Blocked(Vec<BlockedAddress>),
+    /// What the phone said to [`Command::CheckSync`].
+    CheckSync(CheckSyncAnswer),
+}
+
+/// The `Event` of the NOTIFY after which a phone fetches its settings again. No standard has it; each vendor documents its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckSyncEvent {
+    /// `check-sync`.
+    Plain,
+    /// `check-sync;reboot=false`.
+    WithoutRestart,
+}
+
+impl CheckSyncEvent {
+    /// The value of the Event header.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "check-sync",
+            Self::WithoutRestart => "check-sync;reboot=false",
+        }
+    }
+}
+
+/// What came of asking a phone to fetch its settings again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome", content = "status")]
+pub enum CheckSyncAnswer {
+    /// No phone of the account is registered, so nobody was asked.
+    NotRegistered,
+    /// It gave this final answer; 200 to 299 mean that it will fetch.
+    Answered(u16),
+    /// It wants a password that is not that of its account.
+    Challenged,
+    /// It said nothing for 32 s, or its connection ended.
+    NoAnswer,
 }
 
 /// A page of extensions.

@@ -20,25 +20,27 @@ use crate::sip::digest::{Authenticator, ha1};
 /// Lines of one page of a list.
 const MAX_PAGE: usize = 1000;
 
-/// What a command comes to: an answer now, or an answer when these changes are durable.
+/// What a command comes to: an answer now, when these changes are durable, or when somebody else has answered.
 pub(super) enum Outcome {
     Now(Reply),
+    Later,
     WhenSaved(Reply, Vec<Change>),
 }
 
 impl Switchboard {
     pub(super) fn command(&mut self, token: CommandToken, command: Command, now: Now) {
-        match self.carry_out(command, now) {
+        match self.carry_out(token, command, now) {
             Ok(Outcome::WhenSaved(reply, changes)) => {
                 let result = Box::new(Ok(reply));
                 self.save_and_hold(changes, vec![Holding::Command { token, result }]);
             }
+            Ok(Outcome::Later) => {}
             Ok(Outcome::Now(reply)) => self.outputs.push_back(Output::Answer { token, result: Ok(reply) }),
             Err(error) => self.outputs.push_back(Output::Answer { token, result: Err(error) }),
         }
     }
 
-    fn carry_out(&mut self, command: Command, now: Now) -> Result<Outcome, CommandError> {
+    fn carry_out(&mut self, token: CommandToken, command: Command, now: Now) -> Result<Outcome, CommandError> {
         match command {
             Command::AddExtensions(accounts) => self.add_extensions(accounts, now),
             Command::ChangeExtension { number, change } => self.change_extension(number, change),
@@ -73,6 +75,7 @@ impl Switchboard {
                 self.test_push_command(found.extension(), Some(device), now)
             }
             Command::PlaceTestCall(number) => self.place_test_call(number, now),
+            Command::CheckSync { username, event } => self.check_sync(token, &username, event, now),
             Command::ChangeSettings(settings) => self.change_settings(settings, now),
             Command::HangUp(call) => {
                 if self.calls.get(&call).is_none_or(|live| live.call.is_ended()) {

@@ -10,6 +10,7 @@ use crate::sip::dialog::Dialog;
 use crate::sip::message::{Request, Response};
 use crate::sip::transaction::{ClientTx, ServerTx};
 
+use super::check_sync::CheckSync;
 use super::input::RelayPort;
 use super::mid_call::WaitingRequest;
 use super::output::RelayId;
@@ -38,6 +39,8 @@ pub(super) enum ClientUse {
     Farewell,
     /// OPTIONS: is the device still there?
     Probe { device: DeviceId, flow: Flow },
+    /// NOTIFY: fetch your settings again.
+    CheckSync(Box<CheckSync>),
     /// The BYE of an answer that nobody waits for, by its Call-ID and To tag: one is enough, however often the answer is
     /// repeated.
     LateFarewell(Box<str>),

@@ -76,7 +76,9 @@ impl Switchboard {
         let there = |flow: &Flow| flow.transport == Transport::Udp && flow.remote == to;
         let asked = self.client_txs.values().filter_map(|used| match used {
             ClientUse::Probe { device, flow } if there(flow) => Some((*device, *flow)),
+            ClientUse::CheckSync(asked) if there(&asked.flow) => Some((asked.device, asked.flow)),
             ClientUse::Probe { .. }
+            | ClientUse::CheckSync(_)
             | ClientUse::Invite { .. }
             | ClientUse::Carried(_)
             | ClientUse::Overtaken { .. }

@@ -1,6 +1,7 @@
 //! What a SIP message starts: transactions first, then dialogs, then the methods that begin something new.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use bytes::Bytes;
 
@@ -10,7 +11,7 @@ use crate::model::{Flow, Now, SipCredential};
 use crate::sip::digest::{Offer, Verification, claimed_username};
 use crate::sip::message::{HeaderName, Message, Method, Request, Response, tag_of};
 use crate::sip::transaction::Incoming;
-use crate::sip::uri;
+use crate::sip::uri::{self, Uri};
 
 use super::Switchboard;
 use super::output::Output;
@@ -27,6 +28,12 @@ pub(super) enum Realm {
     Registrar,
     /// 407, for what is to be carried on.
     Exchange,
+}
+
+/// Whether this URI names a multicast group.
+fn is_for_everybody(uri: &str) -> bool {
+    let host = Uri::parse(uri).ok().and_then(|uri| uri.host.trim_matches(['[', ']']).parse::<IpAddr>().ok());
+    host.is_some_and(|host| host.is_multicast())
 }
 
 impl Switchboard {
@@ -59,6 +66,11 @@ impl Switchboard {
                 }
                 None => {}
             }
+            return;
+        }
+        // Said to everybody on the network, by phones that look for their configuration (`provisioning`'s PnP): nobody refuses
+        // what was not meant for them alone.
+        if request.method == Method::Subscribe && is_for_everybody(&request.uri) {
             return;
         }
         if !self.is_welcome(flow, &request, now) {
@@ -234,7 +246,7 @@ impl Switchboard {
     /// Whether a Request-URI's host is us: an IP address, `localhost`, the realm, or a configured name.
     pub(super) fn is_our_host(&self, host: &str) -> bool {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        bare.parse::<std::net::IpAddr>().is_ok()
+        bare.parse::<IpAddr>().is_ok()
             || host.eq_ignore_ascii_case("localhost")
             || host.eq_ignore_ascii_case(&self.settings.realm)
             || self.config.domains.iter().any(|ours| ours.eq_ignore_ascii_case(host))

@@ -27,13 +27,15 @@ impl Switchboard {
                 | ClientUse::TakenBack { .. }
                 | ClientUse::Farewell
                 | ClientUse::LateFarewell(_)
-                | ClientUse::Probe { .. },
+                | ClientUse::Probe { .. }
+                | ClientUse::CheckSync(_),
             ) if response.status < 200 => {}
             Some(ClientUse::TakenBack { flow }) if response.status < 300 => {
                 let flow = *flow;
                 self.refuse_late_answer(flow, &response, now);
             }
             Some(ClientUse::Carried(_)) => self.carried_response(tx, &response, now),
+            Some(ClientUse::CheckSync(_)) => self.check_sync_response(tx, &response, now),
             Some(ClientUse::Overtaken { flow, ack }) if response.status < 300 => {
                 let (flow, ack) = (*flow, ack.clone());
                 self.transactions.send(flow, ack);
@@ -66,7 +68,8 @@ impl Switchboard {
                 | ClientUse::TakenBack { .. }
                 | ClientUse::Farewell
                 | ClientUse::LateFarewell(_)
-                | ClientUse::Probe { .. },
+                | ClientUse::Probe { .. }
+                | ClientUse::CheckSync(_),
             )
             | None => return,
         };
@@ -254,6 +257,7 @@ impl Switchboard {
                 self.tell_call(call, next.unwrap_or(CallInput::FlowDead { branch }), now);
             }
             Some(ClientUse::Carried(carried)) => self.carried_unanswered(tx, &carried, now),
+            Some(ClientUse::CheckSync(asked)) => self.check_sync_unanswered(&asked, failure),
             Some(ClientUse::Probe { device, flow }) if failure.is_some() => {
                 self.registrar.question_unanswered(device, flow);
             }

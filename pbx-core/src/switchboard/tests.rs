@@ -1,5 +1,6 @@
 //! The whole core with made-up time: phones made of text, a store and a push side that answer at once.
 
+mod check_sync;
 mod clocks;
 mod flows;
 mod moved_token;

@@ -75,6 +75,9 @@ fn snom(text: &str) -> Vec<Finding> {
             if name == "user_expiry" {
                 within(name, value, 30, 86_400, "seconds", found);
             }
+            if name == "settings_refresh_timer" {
+                within(name, value, 60, 2_592_000, "seconds", found);
+            }
             if name == "user_outbound" && !value.contains(";transport=") {
                 found.push("user_outbound names no transport".into());
             }
@@ -106,6 +109,9 @@ fn grandstream(phone: &DeskPhone, text: &str) -> Vec<Finding> {
             let value = node.text().unwrap_or("");
             if name == "P32" {
                 within(name, value, 1, 1440, "minutes", found);
+            }
+            if name == "P193" {
+                within(name, value, 60, 43_200, "minutes", found);
             }
             if name == "P237" && value.contains("://") {
                 found.push("P237 is written without a scheme".into());
@@ -194,6 +200,9 @@ fn polycom(text: &str) -> Vec<Finding> {
                 let words = ["DNSnaptr", "TCPpreferred", "UDPOnly", "TCPOnly", "TLS"];
                 if name.ends_with(".transport") && !words.contains(&value) {
                     found.push(format!("{name}=\"{value}\" is no transport; the words are case-sensitive"));
+                }
+                if name == "prov.polling.period" {
+                    within(name, value, 3600, 8_640_000, "seconds", found);
                 }
                 if name.ends_with(".server.1.expires") {
                     within(name, value, 30, 86_400, "seconds", found);

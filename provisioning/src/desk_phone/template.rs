@@ -12,6 +12,8 @@ use super::{Account, DeskPhone, Family, Setting, clean};
 
 /// Lines of one template; vendors' whole files have about a thousand settings.
 const LINES: usize = 500;
+/// Wrong lines worth naming at once.
+const MOST_WRONG: usize = 50;
 /// Longest value: dial plans and key labels are shorter.
 const VALUE_BYTES: usize = 1024;
 
@@ -32,34 +34,54 @@ pub struct TemplateError {
 }
 
 impl Template {
-    /// Reads a template for phones of one family. Empty lines and lines that begin with `#` are left out.
+    /// Reads a template for phones of one family, up to its first wrong line.
     pub fn parse(family: Family, text: &str) -> Result<Self, TemplateError> {
-        let mut lines: Vec<(String, String)> = Vec::new();
+        let (template, wrong) = Self::read(family, text);
+        wrong.into_iter().next().map_or(Ok(template), Err)
+    }
+
+    /// The good lines of a template, and what is wrong with the others. Empty lines and lines that begin with `#` are left
+    /// out.
+    pub fn read(family: Family, text: &str) -> (Self, Vec<TemplateError>) {
+        let (mut template, mut wrong) = (Self::default(), Vec::new());
         for (index, line) in text.lines().enumerate() {
-            let line_number = index + 1;
-            let refuse = |problem: String| TemplateError { line: line_number, problem };
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let (key, value) = line
-                .split_once('=')
-                .map(|(key, value)| (key.trim(), value.trim()))
-                .ok_or_else(|| refuse("write it as key = value".into()))?;
-            check_key(family, key).map_err(refuse)?;
-            if value.len() > VALUE_BYTES || value.chars().any(char::is_control) {
-                return Err(refuse(format!("a value has at most {VALUE_BYTES} bytes and no control characters")));
+            let read = if template.lines.len() < LINES {
+                setting(family, line).and_then(|(key, value)| template.put_once(key, value))
+            } else {
+                Err(format!("a template has at most {LINES} settings"))
+            };
+            if let Err(problem) = read {
+                wrong.push(TemplateError { line: index + 1, problem });
             }
-            check_placeholders(value).map_err(refuse)?;
-            if lines.iter().any(|(known, _)| known == key) {
-                return Err(refuse(format!("{key} stands twice; keep one of the two")));
-            }
-            lines.push((key.to_owned(), value.to_owned()));
-            if lines.len() > LINES {
-                return Err(refuse(format!("a template has at most {LINES} settings")));
+            if wrong.len() >= MOST_WRONG {
+                break;
             }
         }
-        Ok(Self { lines })
+        (template, wrong)
+    }
+
+    fn put_once(&mut self, key: &str, value: &str) -> Result<(), String> {
+        if self.lines.iter().any(|(known, _)| known == key) {
+            return Err(format!("{key} stands twice; keep one of the two"));
+        }
+        self.lines.push((key.to_owned(), value.to_owned()));
+        Ok(())
+    }
+
+    /// This one with another put over it.
+    #[must_use]
+    pub fn then(mut self, over: &Self) -> Self {
+        for (key, value) in &over.lines {
+            match self.lines.iter_mut().find(|(known, _)| known == key) {
+                Some((_, present)) => present.clone_from(value),
+                None => self.lines.push((key.clone(), value.clone())),
+            }
+        }
+        self
     }
 
     /// How many settings it holds.
@@ -90,6 +112,25 @@ impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.lines.iter().try_for_each(|(key, value)| writeln!(f, "{key} = {value}"))
     }
+}
+
+/// One line of a template.
+fn setting(family: Family, line: &str) -> Result<(&str, &str), String> {
+    if line.starts_with('<') {
+        return Err(
+            "this is a piece of a whole file; write the setting alone, as key = value, and Nightbell writes the \
+                    file around it"
+                .into(),
+        );
+    }
+    let (key, value) = line.split_once('=').ok_or("write it as key = value")?;
+    let (key, value) = (key.trim(), value.trim());
+    check_key(family, key)?;
+    if value.len() > VALUE_BYTES || value.chars().any(char::is_control) {
+        return Err(format!("a value has at most {VALUE_BYTES} bytes and no control characters"));
+    }
+    check_placeholders(value)?;
+    Ok((key, value))
 }
 
 const PLACEHOLDERS: [&str; 4] = ["extension", "name", "mac", "model"];
@@ -221,8 +262,10 @@ fn is_locked(family: Family, key: &str) -> bool {
 const YEALINK_ACCOUNT: [&str; 7] =
     [".user_name", ".auth_name", ".password", ".enable", ".address", ".port", ".transport_type"];
 
-const GRANDSTREAM_LOCKED: [&str; 15] = [
+/// Account, password, where files come from, and the management server (TR-069: P4503 to P4511), which could read them all.
+const GRANDSTREAM_LOCKED: [&str; 24] = [
     "P271", "P47", "P48", "P35", "P36", "P34", "P130", "P2", "P212", "P237", "P1360", "P1361", "P1359", "P192", "P196",
+    "P4503", "P4504", "P4505", "P4506", "P4507", "P4508", "P4509", "P4510", "P4511",
 ];
 
 const fn locked_beginnings(family: Family) -> &'static [&'static str] {
@@ -239,6 +282,11 @@ const fn locked_beginnings(family: Family) -> &'static [&'static str] {
             "sip.trust_ctrl",
             "features.direct_ip_call_enable",
             "features.action_uri",
+            "static.auto_provision.custom",
+            "static.managementserver",
+            "managementserver",
+            "static.dm.",
+            "dm.",
         ],
         Family::Snom => &[
             "user_active",
@@ -252,12 +300,14 @@ const fn locked_beginnings(family: Family) -> &'static [&'static str] {
             "setting_server",
             "webserver_cert",
             "certificate",
+            "tr069",
+            "tr_069",
         ],
         Family::Grandstream => &[],
         Family::Polycom => {
             &["device.", "sec.TLS.", "reg.1.auth", "reg.1.server", "reg.1.address", "reg.1.outboundProxy"]
         }
-        Family::FanvilXml => &["web/", "ap/Default", "ap/Flash", "ap/DeviceCfg", "ap/CommonCfg"],
-        Family::FanvilText => &["MMI "],
+        Family::FanvilXml => &["web/", "ap/Default", "ap/Flash", "ap/DeviceCfg", "ap/CommonCfg", "tr069/"],
+        Family::FanvilText => &["MMI ", "TR069 "],
     }
 }

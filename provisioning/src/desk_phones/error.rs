@@ -5,6 +5,7 @@ use pbx_core::switchboard::command::CommandError;
 use thiserror::Error;
 
 use super::MOST;
+use crate::desk_phone::template::TemplateError;
 use crate::desk_phone::{DeskPhoneError, Mac};
 use crate::enrolment::LabelError;
 
@@ -42,6 +43,29 @@ pub enum DeskPhonesError {
     /// The phone has not fetched its configuration yet.
     #[error("the phone {0} has not fetched its configuration from its own address yet; there is nothing to rotate")]
     NotSettled(Mac),
+    /// A template is wrong, line by line.
+    #[error("nothing was saved: {} of the template cannot be taken; {}", lines(.0.len()), .0.first().map(ToString::to_string).unwrap_or_default())]
+    Template(Vec<TemplateError>),
+    /// A template without a setting.
+    #[error("the template has no setting; write one a line, as key = value, or take the template away")]
+    EmptyTemplate,
+    /// A word that is no format.
+    #[error("“{0}” is no format of desk phones; give yealink, snom, grandstream, fanvil_text, fanvil_xml or polycom")]
+    Family(String),
+    /// How a model begins is malformed.
+    #[error(
+        "“{0}” is not how a model begins; write letters and digits as on the phone, for example T4, or nothing for all models"
+    )]
+    Beginning(String),
+    /// The phone reads another format, or is another model.
+    #[error("the phone {0} is none of those that the template is for; choose a phone of this format and model")]
+    TemplateOfOthers(Mac),
+    /// There is no such template.
+    #[error("there is no template for these phones; they have Nightbell's own settings")]
+    NoSuchTemplate,
+    /// Too many templates.
+    #[error("there is room for 200 templates and no more; put what many models share into the template for all")]
+    TooManyTemplates,
     /// The operating system gave no random bytes.
     #[error("the operating system gave no random bytes")]
     Random,
@@ -59,6 +83,10 @@ pub enum DeskPhonesError {
     OddAnswer,
 }
 
+fn lines(count: usize) -> String {
+    if count == 1 { "1 line".into() } else { format!("{count} lines") }
+}
+
 impl DeskPhonesError {
     /// The stable code in the API and in the log.
     pub const fn code(&self) -> &'static str {
@@ -73,6 +101,13 @@ impl DeskPhonesError {
             Self::Full => "full",
             Self::NoServer => "no_sip_port",
             Self::NotSettled(_) => "not_fetched_yet",
+            Self::Template(_) => "template_has_errors",
+            Self::EmptyTemplate => "template_empty",
+            Self::Family(_) => "family_unknown",
+            Self::Beginning(_) => "model_malformed",
+            Self::TemplateOfOthers(_) => "template_of_other_phones",
+            Self::NoSuchTemplate => "no_such_template",
+            Self::TooManyTemplates => "full",
             Self::Random => "no_randomness",
             Self::Seal(_) => "does_not_open",
             Self::Switchboard(refused) => refused.code(),

@@ -14,10 +14,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::Router;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::extract::{ConnectInfo, OriginalUri, Path, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, REFERRER_POLICY, RETRY_AFTER, USER_AGENT,
-    X_CONTENT_TYPE_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, REFERRER_POLICY,
+    RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
@@ -26,6 +26,7 @@ use axum::routing::get;
 use pbx_core::model::Redacted;
 use sha2::{Digest as _, Sha256};
 
+use super::password::Knock;
 use super::visit::{Visit, Way};
 use super::{DeskPhones, DeskPhonesError, Mac};
 use crate::desk_phone::{Asked, ConfigFile, TRUST_FILE, asked, manifest};
@@ -46,6 +47,8 @@ async fn private(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // A phone that is done makes room for the next one of its building at once.
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
@@ -100,6 +103,9 @@ struct Who {
     from: IpAddr,
     agent: String,
     looks_only: bool,
+    method: String,
+    target: String,
+    authorization: Vec<String>,
     known: Option<HeaderValue>,
 }
 
@@ -111,6 +117,13 @@ impl Who {
             from: peer.map_or(UNKNOWN, |ConnectInfo(peer)| peer.ip()),
             agent: headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("").to_owned(),
             looks_only: *request.method() == Method::HEAD,
+            method: request.method().to_string(),
+            target: whole_target(request),
+            authorization: headers
+                .get_all(AUTHORIZATION)
+                .iter()
+                .filter_map(|value| value.to_str().ok().map(str::to_owned))
+                .collect(),
             known: headers.get(IF_NONE_MATCH).cloned(),
         }
     }
@@ -120,11 +133,32 @@ impl Who {
     }
 }
 
+/// The path as the phone asked for it, which is what it hashes; nesting has taken its beginning away.
+fn whole_target(request: &Request) -> String {
+    let whole = request.extensions().get::<OriginalUri>().map_or_else(|| request.uri(), |OriginalUri(uri)| uri);
+    whole.path_and_query().map_or_else(String::new, ToString::to_string)
+}
+
+/// The phone has to prove itself besides the secret in the path.
+fn challenged(challenges: &[String]) -> Response {
+    let mut response = StatusCode::UNAUTHORIZED.into_response();
+    for challenge in challenges {
+        if let Ok(value) = HeaderValue::from_str(challenge) {
+            response.headers_mut().append(WWW_AUTHENTICATE, value);
+        }
+    }
+    response
+}
+
 async fn answer(phones: &DeskPhones, found: Option<(Mac, Way)>, visit: &Visit<'_>, who: &Who) -> Response {
     let Some((mac, way)) = found else { return missed(phones, visit) };
     if !phones.agrees(mac, visit) {
         phones.note(mac, visit, "nothing: what asked was another phone than this address is for");
         return nothing();
+    }
+    let knock = Knock { method: &who.method, target: &who.target, authorization: &who.authorization, from: visit.from };
+    if let Err(challenges) = phones.admit(mac, way, &knock) {
+        return challenged(&challenges);
     }
     let Some(phone) = phones.phone(mac) else { return nothing() };
     let meant = asked(&phone, visit.file);
@@ -148,6 +182,9 @@ async fn answer(phones: &DeskPhones, found: Option<(Mac, Way)>, visit: &Visit<'_
     };
     match file {
         Ok(Some(file)) => {
+            if meant == Asked::Settings {
+                phones.note_settings(mac, file.text.reveal());
+            }
             phones.note(mac, visit, told);
             written(&file, who)
         }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use pbx_core::model::{ExtensionNumber, UnixMillis};
-use pbx_core::store::sql::{query, query_as};
+use pbx_core::store::sql::{Transaction, query, query_as};
 use pbx_core::store::{Store, StoreError};
 use sqlx::FromRow;
 
-use super::{Kept, Kind, LastFetch, Token};
+use super::{AskOutcome, Asked, Kept, Kind, LastFetch, Token};
 use crate::desk_phone::{DeskPhone, Mac};
 
 const SAVING: &str = "saving a desk phone";
@@ -24,8 +24,20 @@ impl Kind {
 
 /// Inserts or replaces a phone with all its tokens.
 pub(super) async fn save(store: &Store, kept: &Kept) -> Result<(), StoreError> {
-    let mac = kept.phone.mac.lower();
+    save_all(store, std::slice::from_ref(kept)).await
+}
+
+/// The same for several, all or none.
+pub(super) async fn save_all(store: &Store, phones: &[Kept]) -> Result<(), StoreError> {
     let mut transaction = store.begin().await?;
+    for kept in phones {
+        save_in(&mut transaction, kept).await?;
+    }
+    transaction.commit().await.map_err(StoreError::doing(SAVING))
+}
+
+async fn save_in(transaction: &mut Transaction, kept: &Kept) -> Result<(), StoreError> {
+    let mac = kept.phone.mac.lower();
     query(
         "INSERT INTO desk_phone (mac, vendor, model, extension, label, username, secrets, revision, created_at, \
          fetched_from, fetched_agent, fetched_file, told) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', '', '', '') \
@@ -41,26 +53,27 @@ pub(super) async fn save(store: &Store, kept: &Kept) -> Result<(), StoreError> {
     .bind(kept.secrets.as_deref())
     .bind(kept.revision)
     .bind(kept.created_at.0)
-    .execute(&mut transaction)
+    .execute(&mut *transaction)
     .await
     .map_err(StoreError::doing(SAVING))?;
     query("DELETE FROM desk_phone_token WHERE mac = $1")
         .bind(&mac)
-        .execute(&mut transaction)
+        .execute(&mut *transaction)
         .await
         .map_err(StoreError::doing(SAVING))?;
     for token in &kept.tokens {
-        query("INSERT INTO desk_phone_token (mac, kind, hash, sealed, expires_at) VALUES ($1, $2, $3, $4, $5)")
+        query("INSERT INTO desk_phone_token (mac, kind, hash, sealed, expires_at, password) VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(&mac)
             .bind(token.kind.as_str())
             .bind(token.hash.as_slice())
             .bind(token.sealed.as_deref())
             .bind(token.expires_at.map(|at| at.0))
-            .execute(&mut transaction)
+            .bind(token.password)
+            .execute(&mut *transaction)
             .await
             .map_err(StoreError::doing(SAVING))?;
     }
-    transaction.commit().await.map_err(StoreError::doing(SAVING))
+    Ok(())
 }
 
 /// Deletes a phone with its tokens.
@@ -75,26 +88,55 @@ pub(super) async fn delete(store: &Store, mac: Mac) -> Result<(), StoreError> {
     transaction.commit().await.map_err(StoreError::doing(DOING))
 }
 
-/// Writes down what phones fetched last.
-pub(super) async fn note(store: &Store, fetches: &[(Mac, LastFetch)]) -> Result<(), StoreError> {
+/// Writes down what phones fetched last and what they said when they were asked to.
+pub(super) async fn note(store: &Store, phones: &[Kept]) -> Result<(), StoreError> {
     const DOING: &str = "writing down what desk phones fetched";
     let mut transaction = store.begin().await?;
-    for (mac, fetch) in fetches {
-        query(
-            "UPDATE desk_phone SET fetched_at = $2, fetched_from = $3, fetched_agent = $4, fetched_file = $5, told = $6 \
-             WHERE mac = $1",
-        )
-        .bind(mac.lower())
-        .bind(fetch.at.0)
-        .bind(&fetch.from)
-        .bind(&fetch.user_agent)
-        .bind(&fetch.file)
-        .bind(&fetch.told)
-        .execute(&mut transaction)
-        .await
-        .map_err(StoreError::doing(DOING))?;
+    for kept in phones {
+        let mac = kept.phone.mac.lower();
+        if let Some(fetch) = &kept.last_fetch {
+            query(
+                "UPDATE desk_phone SET fetched_at = $2, fetched_from = $3, fetched_agent = $4, fetched_file = $5, \
+                 told = $6, told_digest = $7 WHERE mac = $1",
+            )
+            .bind(&mac)
+            .bind(fetch.at.0)
+            .bind(&fetch.from)
+            .bind(&fetch.user_agent)
+            .bind(&fetch.file)
+            .bind(&fetch.told)
+            .bind(kept.told_digest.map(hex).unwrap_or_default())
+            .execute(&mut transaction)
+            .await
+            .map_err(StoreError::doing(DOING))?;
+        }
+        if let Some(asked) = kept.asked {
+            query("UPDATE desk_phone SET asked_at = $2, asked_outcome = $3 WHERE mac = $1")
+                .bind(&mac)
+                .bind(asked.at.0)
+                .bind(asked.outcome.stored())
+                .execute(&mut transaction)
+                .await
+                .map_err(StoreError::doing(DOING))?;
+        }
     }
     transaction.commit().await.map_err(StoreError::doing(DOING))
+}
+
+fn hex(digest: [u8; 32]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The other way round; `None` for anything but 64 hex digits.
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (index, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    Some(digest)
 }
 
 /// Whether the phone is there; it goes with its extension.
@@ -134,14 +176,14 @@ pub(super) async fn all(store: &Store) -> Result<Vec<Kept>, StoreError> {
     const DOING: &str = "reading the desk phones";
     let rows: Vec<Row> = query_as(
         "SELECT mac, vendor, model, extension, label, username, secrets, revision, created_at, fetched_at, fetched_from, \
-         fetched_agent, fetched_file, told FROM desk_phone ORDER BY mac",
+         fetched_agent, fetched_file, told, told_digest, asked_at, asked_outcome FROM desk_phone ORDER BY mac",
     )
     .fetch_all(store.reader())
     .await
     .map_err(StoreError::doing(DOING))?;
     let mut phones = rows.into_iter().map(Row::into_kept).collect::<Result<Vec<Kept>, StoreError>>()?;
     let tokens: Vec<TokenRow> =
-        query_as("SELECT mac, kind, hash, sealed, expires_at FROM desk_phone_token ORDER BY mac, kind")
+        query_as("SELECT mac, kind, hash, sealed, expires_at, password FROM desk_phone_token ORDER BY mac, kind")
             .fetch_all(store.reader())
             .await
             .map_err(StoreError::doing(DOING))?;
@@ -152,6 +194,7 @@ pub(super) async fn all(store: &Store) -> Result<Vec<Kept>, StoreError> {
             kind: kind.ok_or_else(|| odd("kind"))?,
             hash: row.hash.as_slice().try_into().map_err(|_| odd("hash"))?,
             sealed: row.sealed,
+            password: row.password,
             expires_at: row.expires_at.map(UnixMillis),
         };
         if let Ok(at) = phones.binary_search_by(|kept| kept.phone.mac.lower().cmp(&row.mac))
@@ -170,6 +213,7 @@ struct TokenRow {
     hash: Vec<u8>,
     sealed: Option<Vec<u8>>,
     expires_at: Option<i64>,
+    password: bool,
 }
 
 #[derive(FromRow)]
@@ -188,6 +232,9 @@ struct Row {
     fetched_agent: String,
     fetched_file: String,
     told: String,
+    told_digest: String,
+    asked_at: Option<i64>,
+    asked_outcome: String,
 }
 
 impl Row {
@@ -214,7 +261,17 @@ impl Row {
                 told: self.told,
             }),
             tokens: Vec::new(),
+            told_digest: from_hex(&self.told_digest),
+            // One that was being asked when the last run ended has not been heard.
+            asked: self.asked_at.zip(AskOutcome::from_stored(&self.asked_outcome)).map(|(at, outcome)| Asked {
+                at: UnixMillis(at),
+                outcome: if outcome == AskOutcome::Asking { AskOutcome::NoAnswer } else { outcome },
+            }),
             window: None,
+            told_name: None,
+            old: false,
+            owed: false,
+            asking: false,
         })
     }
 }

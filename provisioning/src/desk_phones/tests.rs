@@ -6,6 +6,11 @@ use axum::http::{Method, Request, StatusCode};
 use std::net::SocketAddr;
 use tower::ServiceExt as _;
 
+mod asking;
+mod password;
+mod templates;
+mod upgrade;
+
 use super::*;
 use crate::fixture::{Fixture, START, extension, logged};
 

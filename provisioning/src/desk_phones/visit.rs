@@ -1,19 +1,23 @@
 //! A phone that fetches: which one it is, by its secret path or by the pairing window, and what it is told.
 
 use std::net::IpAddr;
+use std::sync::PoisonError;
 
 use pbx_core::model::{Network, Redacted};
 use pbx_core::switchboard::command::{Command, Reply};
 
 use super::{
-    AGENT_CHARS, DeskPhones, DeskPhonesError, Kept, Kind, LastFetch, REGISTER_SECONDS, Secrets, secrets_context, store,
-    token_context,
+    AGENT_CHARS, DeskPhones, DeskPhonesError, Kept, Kind, LastFetch, REGISTER_SECONDS, Secrets, digest, password,
+    password::Knock, secrets_context, store, token_context,
 };
 use crate::account;
 use crate::desk_phone::template::Template;
 use crate::desk_phone::{Account, ConfigFile, DeskPhone, Mac, Options, ServerInfo, render, user_agent};
 use crate::enrolments::RandomBytes;
 use crate::link::LinkToken;
+
+/// Stands for a secret in what people are shown.
+const HIDDEN: &str = "(secret)";
 
 /// How a phone came to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +39,7 @@ impl DeskPhones {
         let hash = token.parse::<LinkToken>().ok()?.hash().0;
         let now = self.now();
         let book = self.book();
-        let kept = book.phones.get(book.by_hash.get(&hash)?)?;
+        let kept = book.by_hash(&hash)?;
         let token = kept.tokens.iter().find(|token| token.hash == hash)?;
         let over = token.expires_at.is_some_and(|end| end <= now);
         (!over).then_some((kept.phone.mac, Way::By(token.kind)))
@@ -47,7 +51,7 @@ impl DeskPhones {
         let told = user_agent::read(visit.agent)?;
         let now = self.now();
         let mut book = self.book();
-        let kept = book.phones.get_mut(&mac)?;
+        let kept = book.get_mut(mac)?;
         let window = kept.window.as_mut().filter(|window| window.until > now)?;
         let same = told.vendor == kept.phone.vendor && kept.phone.model.is(&told.model);
         let network = Network::from(visit.from);
@@ -62,19 +66,27 @@ impl DeskPhones {
     /// Whether what is said of the phone agrees: its path, its file and its own words must name the same one.
     pub(super) fn agrees(&self, mac: Mac, visit: &Visit<'_>) -> bool {
         let told = user_agent::read(visit.agent);
-        let vendor = self.book().phones.get(&mac).map(|kept| kept.phone.vendor);
+        let vendor = self.book().get(mac).map(|kept| kept.phone.vendor);
         Mac::find(visit.file).is_none_or(|named| named == mac)
             && told.is_none_or(|told| Some(told.vendor) == vendor && told.mac.is_none_or(|said| said == mac))
     }
 
     pub(super) fn phone(&self, mac: Mac) -> Option<DeskPhone> {
-        self.book().phones.get(&mac).map(|kept| kept.phone.clone())
+        self.book().get(mac).map(|kept| kept.phone.clone())
+    }
+
+    /// The phone has its settings as they are now.
+    pub(super) fn note_settings(&self, mac: Mac, text: &str) {
+        if let Some(kept) = self.book().get_mut(mac) {
+            kept.told_digest = Some(digest(text));
+            (kept.old, kept.owed) = (false, false);
+        }
     }
 
     pub(super) fn note(&self, mac: Mac, visit: &Visit<'_>, told: &str) {
         let at = self.now();
         let mut book = self.book();
-        let Some(kept) = book.phones.get_mut(&mac) else { return };
+        let Some(kept) = book.get_mut(mac) else { return };
         kept.last_fetch = Some(LastFetch {
             at,
             from: visit.from.to_string(),
@@ -82,12 +94,30 @@ impl DeskPhones {
             file: visit.file.chars().filter(|c| !c.is_control()).take(AGENT_CHARS).collect(),
             told: told.to_owned(),
         });
-        book.unwritten.insert(mac, ());
+        book.unwritten.insert(mac);
+    }
+
+    /// Whether a fetch by this way proves what it has to besides the secret in the path; otherwise the challenges it gets.
+    pub(super) fn admit(&self, mac: Mac, way: Way, knock: &Knock<'_>) -> Result<(), Vec<String>> {
+        let Way::By(kind) = way else { return Ok(()) };
+        let kept = self.book().get(mac).filter(|_| self.options().http_password).cloned();
+        let Some(kept) = kept.filter(|kept| kept.token(kind).is_some_and(|token| token.password)) else {
+            return Ok(());
+        };
+        let opened = kept.secrets.as_ref().and_then(|sealed| {
+            let plain = self.inner.store.sealer().open(&secrets_context(mac), sealed).ok()?;
+            serde_json::from_slice::<Secrets>(&plain).ok()
+        });
+        // Without its secrets nobody can be let in; the phone asks again.
+        let Some(secrets) = opened else { return Err(Vec::new()) };
+        let (user, password) = password::of(mac, &secrets.sip);
+        let mut keeper = self.inner.doorkeeper.lock().unwrap_or_else(PoisonError::into_inner);
+        keeper.judge(knock, (&user, password.reveal()), self.now())
     }
 
     /// The settings for a phone that came this way; mints its account at the first time. `None` when it is gone.
     pub(super) async fn deliver(&self, mac: Mac, way: Way) -> Result<Option<ConfigFile>, DeskPhonesError> {
-        let Some(kept) = self.book().phones.get(&mac).cloned() else { return Ok(None) };
+        let Some(kept) = self.book().get(mac).cloned() else { return Ok(None) };
         let ready = kept.secrets.is_some()
             && match way {
                 Way::By(Kind::First) | Way::Window => kept.token(Kind::Next).is_some(),
@@ -95,18 +125,54 @@ impl DeskPhones {
                 Way::By(Kind::Current) => true,
             };
         let kept = if ready { kept } else { self.step(mac, way).await? };
-        let Some(name) = store::owner(&self.inner.store, kept.extension).await? else {
+        let Some((file, name)) = self.file_of(&kept).await? else {
             self.forget_gone(mac).await?;
             return Ok(None);
         };
+        if let Some(kept) = self.book().get_mut(mac) {
+            kept.told_name = Some(name);
+        }
+        Ok(Some(file))
+    }
+
+    /// The settings of a phone as they would be served now, and the name of its owner in them. `None` when its extension is
+    /// gone.
+    pub(super) async fn file_of(&self, kept: &Kept) -> Result<Option<(ConfigFile, String)>, DeskPhonesError> {
+        let mac = kept.phone.mac;
+        let Some(name) = store::owner(&self.inner.store, kept.extension).await? else { return Ok(None) };
         let (Some(secrets), Some(named)) = (&kept.secrets, kept.token(Kind::Next).or(kept.token(Kind::Current))) else {
             return Err(DeskPhonesError::OddAnswer);
         };
         let sealer = self.inner.store.sealer();
         let secrets = sealer.open(&secrets_context(mac), secrets)?;
         let secrets: Secrets = serde_json::from_slice(&secrets).map_err(|_| DeskPhonesError::OddAnswer)?;
+        let http = named.password.then(|| password::of(mac, &secrets.sip));
         let token = sealer.open(&token_context(mac), named.sealed.as_deref().unwrap_or_default())?;
         let token = String::from_utf8_lossy(&token);
+        let file = self.written(kept, &name, (secrets, &token, http), self.template_for(&kept.phone))?;
+        Ok(file.map(|file| (file, name)))
+    }
+
+    /// The same for people: without any secret, and with this template.
+    pub(super) async fn shown_file(
+        &self,
+        kept: &Kept,
+        template: Template,
+    ) -> Result<Option<ConfigFile>, DeskPhonesError> {
+        let Some(name) = store::owner(&self.inner.store, kept.extension).await? else { return Ok(None) };
+        let secrets = Secrets { sip: HIDDEN.into(), admin: HIDDEN.into() };
+        let told = kept.token(Kind::Next).or(kept.token(Kind::Current)).is_some_and(|token| token.password);
+        let http = told.then(|| (kept.phone.mac.lower(), Redacted::new(HIDDEN.to_owned())));
+        self.written(kept, &name, (secrets, HIDDEN, http), template)
+    }
+
+    fn written(
+        &self,
+        kept: &Kept,
+        name: &str,
+        (secrets, token, http): (Secrets, &str, Option<(String, Redacted<String>)>),
+        template: Template,
+    ) -> Result<Option<ConfigFile>, DeskPhonesError> {
         let server = ServerInfo {
             sip: self.inner.public.servers().into_iter().next().ok_or(DeskPhonesError::NoServer)?,
             register_seconds: REGISTER_SECONDS,
@@ -115,15 +181,15 @@ impl DeskPhones {
         };
         let account = Account {
             extension: kept.extension,
-            display_name: name,
+            display_name: name.to_owned(),
             username: kept.username.clone(),
             secret: Redacted::new(secrets.sip),
         };
         let options = Options {
             admin_password: Redacted::new(secrets.admin),
-            http: None,
+            http,
             revision: u64::try_from(kept.revision).unwrap_or(1),
-            template: Template::default(),
+            template,
         };
         Ok(render(&kept.phone, &account, &server, &options).pop())
     }
@@ -131,7 +197,7 @@ impl DeskPhones {
     /// The part of a fetch that changes something: minting, naming the next address, or following to it.
     async fn step(&self, mac: Mac, way: Way) -> Result<Kept, DeskPhonesError> {
         let _changing = self.inner.changing.lock().await;
-        let kept = self.book().phones.get(&mac).cloned().ok_or(DeskPhonesError::NoSuchPhone(mac))?;
+        let kept = self.book().get(mac).cloned().ok_or(DeskPhonesError::NoSuchPhone(mac))?;
         let secrets = match &kept.secrets {
             Some(_) => None,
             None => Some(self.mint(&kept).await?),
@@ -157,7 +223,7 @@ impl DeskPhones {
             })
             .await?;
         if follows {
-            if let Some(kept) = self.book().phones.get_mut(&mac) {
+            if let Some(kept) = self.book().get_mut(mac) {
                 kept.window = None;
             }
             tracing::info!(%mac, "a desk phone fetches from its own address; the first one is closed");

@@ -26,7 +26,8 @@ pub(crate) struct TestServer {
     /// The server itself, for everything this wrapper does not do.
     pub(crate) app: App,
     folder: TempDir,
-    realm: String,
+    /// The realm of every account.
+    pub(crate) realm: String,
 }
 
 /// A phone app's push tokens, known to the APNs stand-in.

@@ -25,6 +25,7 @@ fn facts() -> Facts {
         unseen_days: 30,
         marks: Marks::default(),
         update: (update_notice::Found::default(), "0.1.0"),
+        app_problems: AppProblems::new(),
         saving: SavingState::default(),
         now: NOW,
     }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use pbx_core::model::{ExtensionNumber, Redacted, SipUsername, UnixMillis};
+use provisioning::desk_phone::template::TemplateError;
 use provisioning::desk_phone::{DeskPhone, DeskPhoneError, Mac};
 use provisioning::desk_phones::{DeskPhoneView, DeskPhonesError, FirstAddress, NewDeskPhone, Progress};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use super::Answer;
 use super::body::{Body, number};
 use crate::audit;
 use crate::error::Refusal;
+use crate::import::RowError;
 use crate::state::AdminState;
 
 impl From<DeskPhonesError> for Refusal {
@@ -28,13 +30,30 @@ impl From<DeskPhonesError> for Refusal {
             DeskPhonesError::Phone(DeskPhoneError::Vendor(_)) => bad("vendor"),
             DeskPhonesError::Phone(DeskPhoneError::Model(_)) => bad("model"),
             DeskPhonesError::Label(_) => bad("label"),
-            DeskPhonesError::NoSuchPhone(_) => Self::new(StatusCode::NOT_FOUND, code, text),
-            DeskPhonesError::Taken(_) => Self::new(StatusCode::CONFLICT, code, text).field("mac"),
-            DeskPhonesError::Full | DeskPhonesError::NoServer | DeskPhonesError::NotSettled(_) => {
-                Self::new(StatusCode::CONFLICT, code, text)
+            DeskPhonesError::Template(wrong) => {
+                let mut refusal = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, text).field("settings");
+                refusal.rows = wrong.iter().map(wrong_line).collect();
+                refusal
             }
+            DeskPhonesError::EmptyTemplate => bad("settings"),
+            DeskPhonesError::Family(_) => bad("family"),
+            DeskPhonesError::Beginning(_) => bad("model"),
+            DeskPhonesError::NoSuchPhone(_) | DeskPhonesError::NoSuchTemplate => {
+                Self::new(StatusCode::NOT_FOUND, code, text)
+            }
+            DeskPhonesError::TemplateOfOthers(_) => Self::new(StatusCode::CONFLICT, code, text).field("mac"),
+            DeskPhonesError::Taken(_) => Self::new(StatusCode::CONFLICT, code, text).field("mac"),
+            DeskPhonesError::Full
+            | DeskPhonesError::TooManyTemplates
+            | DeskPhonesError::NoServer
+            | DeskPhonesError::NotSettled(_) => Self::new(StatusCode::CONFLICT, code, text),
         }
     }
+}
+
+fn wrong_line(wrong: &TemplateError) -> RowError {
+    let line = u64::try_from(wrong.line).unwrap_or(u64::MAX);
+    RowError { line, column: "settings", code: "setting_refused", message: wrong.problem.clone() }
 }
 
 /// The phone in a path.
@@ -94,6 +113,10 @@ pub(crate) struct PhoneView {
     revision: i64,
     pairing_until: Option<UnixMillis>,
     last_fetch: Option<FetchView>,
+    /// It would be told something else than at its last fetch, as far as that was looked at since Nightbell started.
+    needs_settings: bool,
+    /// When it was asked to fetch again, and what it said.
+    asked: Option<AskedView>,
     created_at: UnixMillis,
     registered_at: Option<UnixMillis>,
 }
@@ -107,6 +130,19 @@ struct FetchView {
     user_agent: String,
     file: String,
     told: String,
+}
+
+/// When a phone was asked to fetch its settings again (SIP NOTIFY, `check-sync`), and what it said.
+#[derive(Debug, utoipa::ToSchema, Serialize)]
+#[schema(as = DeskPhoneAsked)]
+struct AskedView {
+    at: UnixMillis,
+    /// `asking`, `will_fetch`, `refused`, `not_registered`, `wants_a_password`, `no_answer` or `busy`.
+    outcome: &'static str,
+    /// The SIP status of its answer.
+    status: Option<u16>,
+    /// The same for people.
+    text: String,
 }
 
 impl PhoneView {
@@ -128,6 +164,13 @@ impl PhoneView {
                 user_agent: fetch.user_agent,
                 file: fetch.file,
                 told: fetch.told,
+            }),
+            needs_settings: phone.old,
+            asked: phone.asked.map(|asked| AskedView {
+                at: asked.at,
+                outcome: asked.outcome.word(),
+                status: asked.outcome.status(),
+                text: format!("the phone {}", asked.outcome),
             }),
             created_at: phone.created_at,
         }
@@ -194,6 +237,25 @@ pub(crate) async fn rotate(State(state): State<AdminState>, Path(text): Path<Str
     let mac = mac(&text)?;
     state.desk_phones.rotate(mac).await?;
     shown(&state, mac).await
+}
+
+#[utoipa::path(post, path = "/desk-phones/{mac}/check-sync", operation_id = "desk_phones_check_sync", tag = "Desk phones", summary = "Asks the phone to fetch its settings again; waits a few seconds for its word.", params(("mac" = String, Path, description = "Its MAC address in any spelling")), responses((status = 200, description = "As it is; `asked` says what the phone said.", body = PhoneView), (status = 404, description = "")))]
+pub(crate) async fn check_sync(State(state): State<AdminState>, Path(text): Path<String>) -> Answer<Json<PhoneView>> {
+    let mac = mac(&text)?;
+    state.desk_phones.fetch_again(mac).await?;
+    shown(&state, mac).await
+}
+
+/// How many phones are being asked.
+#[derive(Debug, utoipa::ToSchema, Serialize)]
+#[schema(as = DeskPhonesAsked)]
+pub(crate) struct AllAskedView {
+    asked: usize,
+}
+
+#[utoipa::path(post, path = "/desk-phones/check-sync", operation_id = "desk_phones_check_sync_all", tag = "Desk phones", summary = "Asks every phone that has fetched its settings to fetch them again; `asked` of each phone says what it said.", responses((status = 202, description = "They are being asked.", body = AllAskedView)))]
+pub(crate) async fn check_sync_all(State(state): State<AdminState>) -> (StatusCode, Json<AllAskedView>) {
+    (StatusCode::ACCEPTED, Json(AllAskedView { asked: state.desk_phones.all_fetch_again() }))
 }
 
 #[derive(Debug, utoipa::ToSchema, Deserialize)]

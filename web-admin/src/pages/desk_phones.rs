@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::confirm::Confirm;
 use super::{Page, go};
+use crate::api::desk_phone_options::{OptionsBody, choose};
 use crate::api::desk_phones::{AddBody, add_one, mac};
 use crate::clock;
 use crate::error::{Refusal, render};
@@ -26,6 +27,12 @@ struct ListPage {
     problem: String,
     fields: Vec<Input>,
     plain_url: String,
+    pnp: bool,
+    pnp_problem: String,
+    http_password: bool,
+    without_password: usize,
+    /// Makers whose phones have not moved to their own addresses: word and title.
+    waiting: Vec<(&'static str, &'static str)>,
 }
 
 struct Line {
@@ -36,8 +43,15 @@ struct Line {
     progress: Badge,
     settled: bool,
     window: Option<When>,
+    told: bool,
+    asked: Option<AskedLine>,
     fetched: Option<Fetched>,
     registered: Option<When>,
+}
+
+struct AskedLine {
+    at: When,
+    said: String,
 }
 
 struct Fetched {
@@ -77,12 +91,22 @@ fn fields(body: &AddBody, errors: &Errors) -> Vec<Input> {
 async fn list_page(state: &AdminState, frame: &Frame, body: &AddBody, errors: &Errors) -> Result<Response, Refusal> {
     let now = clock::now();
     let registered = state.desk_phones.registered().await?;
-    let lines = state.desk_phones.list().into_iter().map(|phone| Line {
+    let options = state.desk_phones.options();
+    let phones = state.desk_phones.list();
+    let waits = |vendor: &Vendor| {
+        phones.iter().any(|one| one.vendor == *vendor && matches!(one.progress, Progress::Waiting | Progress::RanOut))
+    };
+    let waiting = Vendor::ALL.into_iter().filter(waits).map(|vendor| (vendor.as_str(), vendor.title())).collect();
+    let lines = phones.into_iter().map(|phone| Line {
         model: format!("{} {}", phone.vendor.title(), phone.model),
         extension: phone.extension.to_string(),
         label: phone.label,
         progress: badge(phone.progress),
         settled: phone.progress == Progress::Settled,
+        told: !matches!(phone.progress, Progress::Waiting | Progress::RanOut),
+        asked: phone
+            .asked
+            .map(|asked| AskedLine { at: When::relative(asked.at, now), said: asked.outcome.to_string() }),
         window: phone.pairing_until.map(|until| When::relative(until, now)),
         fetched: phone.last_fetch.map(|fetch| Fetched {
             at: When::relative(fetch.at, now),
@@ -99,6 +123,11 @@ async fn list_page(state: &AdminState, frame: &Frame, body: &AddBody, errors: &E
         problem: errors.of(""),
         fields: fields(body, errors),
         plain_url: format!("{}/d/", state.site.public_url),
+        waiting,
+        pnp: options.pnp,
+        pnp_problem: state.desk_phones.pnp().problem.unwrap_or_default(),
+        http_password: options.http_password,
+        without_password: state.desk_phones.without_password(),
     }))
 }
 
@@ -146,6 +175,29 @@ pub(crate) async fn renew_address(State(state): State<AdminState>, frame: Frame,
 pub(crate) async fn rotate(State(state): State<AdminState>, Path(text): Path<String>) -> Page {
     state.desk_phones.rotate(mac(&text)?).await?;
     go("/desk-phones?done=rotating")
+}
+
+/// A ticked box is sent with any value, one that is not ticked is not sent.
+#[derive(Debug, Deserialize)]
+pub(crate) struct OptionsForm {
+    pnp: Option<String>,
+    http_password: Option<String>,
+}
+
+pub(crate) async fn options(State(state): State<AdminState>, Form(form): Form<OptionsForm>) -> Page {
+    let body = OptionsBody { pnp: form.pnp.is_some(), http_password: form.http_password.is_some() };
+    choose(&state, body).await?;
+    go("/desk-phones?done=phone-options")
+}
+
+pub(crate) async fn check_sync(State(state): State<AdminState>, Path(text): Path<String>) -> Page {
+    state.desk_phones.fetch_again(mac(&text)?).await?;
+    go("/desk-phones?done=asked")
+}
+
+pub(crate) async fn check_sync_all(State(state): State<AdminState>) -> Page {
+    state.desk_phones.all_fetch_again();
+    go("/desk-phones?done=all-asked")
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,8 +1,12 @@
 //! The addresses of desk phones. What the phones themselves fetch, below `/d`, is added by the wiring.
 
 use super::Routes;
-use crate::api::desk_phones as api;
-use crate::pages::desk_phones as page;
+use crate::api::{
+    desk_phone_import as api_import, desk_phone_options as api_options, desk_phone_templates as api_templates,
+    desk_phones as api,
+};
+use crate::headers::UPLOAD_LIMIT;
+use crate::pages::{desk_phone_import as import, desk_phone_templates as templates, desk_phones as page};
 use crate::role::Need::{Change, See};
 use crate::role::Scope::Devices;
 use crate::route::Route;
@@ -14,6 +18,19 @@ pub(super) fn pages() -> Routes {
         Route::at("/desk-phones/{mac}/address").post(Change(Devices), page::renew_address),
         Route::at("/desk-phones/{mac}/rotate").post(Change(Devices), page::rotate),
         Route::at("/desk-phones/{mac}/window").post(Change(Devices), page::window),
+        Route::at("/desk-phones/{mac}/check-sync").post(Change(Devices), page::check_sync),
+        Route::at("/desk-phones/check-sync").post(Change(Devices), page::check_sync_all),
+        Route::at("/desk-phones/templates").get(See(Devices), templates::page).post(Change(Devices), templates::submit),
+        Route::at("/desk-phones/templates/remove")
+            .get(Change(Devices), templates::confirm_remove)
+            .post(Change(Devices), templates::remove),
+        Route::at("/desk-phones/{mac}/preview").get(See(Devices), templates::preview),
+        Route::at("/desk-phones/import")
+            .get(Change(Devices), import::form)
+            .post(Change(Devices), import::submit)
+            .limit(UPLOAD_LIMIT),
+        Route::at("/desk-phones/redirection").post(Change(Devices), import::redirection),
+        Route::at("/desk-phones/options").post(Change(Devices), page::options),
         Route::at("/desk-phones/{mac}/remove")
             .get(Change(Devices), page::confirm_remove)
             .post(Change(Devices), page::remove),
@@ -28,5 +45,16 @@ pub(super) fn api() -> Routes {
         Route::at("/desk-phones/{mac}/address").post(Change(Devices), api::renew_address),
         Route::at("/desk-phones/{mac}/rotate").post(Change(Devices), api::rotate),
         Route::at("/desk-phones/{mac}/window").post(Change(Devices), api::window),
+        Route::at("/desk-phones/{mac}/check-sync").post(Change(Devices), api::check_sync),
+        Route::at("/desk-phones/check-sync").post(Change(Devices), api::check_sync_all),
+        Route::at("/desk-phones/templates")
+            .get(See(Devices), api_templates::list)
+            .put(Change(Devices), api_templates::put)
+            .delete(Change(Devices), api_templates::remove),
+        Route::at("/desk-phones/templates/check").post(Change(Devices), api_templates::check),
+        Route::at("/desk-phones/{mac}/preview").get(See(Devices), api_templates::preview),
+        Route::at("/desk-phones/import").post(Change(Devices), api_import::import).limit(UPLOAD_LIMIT),
+        Route::at("/desk-phones/redirection").post(Change(Devices), api_import::redirection),
+        Route::at("/desk-phones/options").get(See(Devices), api_options::get).put(Change(Devices), api_options::put),
     ]
 }

@@ -219,6 +219,16 @@ impl World {
         self.answers.pop_front().unwrap()
     }
 
+    /// Gives a command that is answered later.
+    pub(super) fn begin(&mut self, command: Command) {
+        self.input(Input::Command { token: CommandToken(1), command });
+    }
+
+    /// What has been answered meanwhile.
+    pub(super) fn try_reply(&mut self) -> Option<Reply> {
+        self.answers.pop_front()
+    }
+
     pub(super) fn refusal(&mut self, command: Command) -> CommandError {
         self.refusals.clear();
         self.input(Input::Command { token: CommandToken(1), command });
