@@ -54,7 +54,7 @@ async fn main() {
     println!("{extensions} extensions and {calls} calls are there after {:.1} s", began.elapsed().as_secs_f64());
     make_owner(&app).await;
     let browser = Browser::sign_in(&app).await;
-    pages(&browser, calls).await;
+    pages(&browser, calls, extensions).await;
     changes(&app, accounts).await;
     app.stop().await;
 }
@@ -174,7 +174,7 @@ fn print(what: &str, times: &mut [Duration]) {
     println!("{what:<60} {:>8.1} {:>8.1} {:>8.1}", at(0.5), at(0.99), at(1.0));
 }
 
-async fn pages(browser: &Browser, calls: usize) {
+async fn pages(browser: &Browser, calls: usize, extensions: usize) {
     let middle = calls / 2;
     let day = |ago: i64| {
         let day = jiff::Zoned::now().date().checked_sub(jiff::Span::new().days(ago)).unwrap();
@@ -184,8 +184,8 @@ async fn pages(browser: &Browser, calls: usize) {
         "/".to_owned(),
         "/extensions".to_owned(),
         "/extensions?search=person+of+119".to_owned(),
-        "/extensions?after=11000".to_owned(),
-        "/extensions/11000".to_owned(),
+        format!("/extensions?after={}", number(extensions / 2)),
+        format!("/extensions/{}", number(extensions / 2)),
         "/phones".to_owned(),
         "/push".to_owned(),
         "/push/tokens".to_owned(),

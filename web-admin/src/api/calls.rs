@@ -36,7 +36,7 @@ pub(crate) struct ListView {
     pub(crate) next: Option<CallId>,
 }
 
-#[utoipa::path(get, path = "/calls", operation_id = "calls_list", tag = "Calls", summary = "The call log, the newest first, a page at a time. A search looks through 20,000 calls at a time: a page may be short, and `next` says that it can go on.", params(ListParams), responses((status = 200, description = "A page.", body = ListView)))]
+#[utoipa::path(get, path = "/calls", operation_id = "calls_list", tag = "Calls", summary = "The call log, the newest first, a page at a time. A search looks through 10,000 calls at a time: a page may be short, and `next` says that it can go on.", params(ListParams), responses((status = 200, description = "A page.", body = ListView)))]
 pub(crate) async fn list(
     State(state): State<AdminState>,
     Params(params): Params<ListParams>,

@@ -1,14 +1,14 @@
 //! `/desk-phones/templates`, and what a phone is told.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use pbx_core::model::UnixMillis;
 use provisioning::desk_phone::{ConfigFile, Family};
 use provisioning::desk_phones::{DeskPhonesError, TemplateView as Known};
 use serde::{Deserialize, Serialize};
 
 use super::Answer;
-use super::body::Body;
+use super::body::{Body, Params};
 use super::desk_phones::mac;
 use crate::audit;
 use crate::error::Refusal;
@@ -105,7 +105,7 @@ pub(crate) struct Which {
 }
 
 #[utoipa::path(delete, path = "/desk-phones/templates", operation_id = "desk_phone_templates_remove", tag = "Desk phones", summary = "Takes a template away: the phones have Nightbell's own settings again.", params(Which), responses((status = 200, description = "It is gone.", body = SavedView), (status = 404, description = "")))]
-pub(crate) async fn remove(State(state): State<AdminState>, Query(which): Query<Which>) -> Answer<Json<SavedView>> {
+pub(crate) async fn remove(State(state): State<AdminState>, Params(which): Params<Which>) -> Answer<Json<SavedView>> {
     Ok(Json(SavedView { phones: take_away(&state, &which).await? }))
 }
 
@@ -157,7 +157,7 @@ pub(crate) async fn check(State(state): State<AdminState>, Body(body): Body<TryB
     Ok(Json(TriedView { preview }))
 }
 
-#[utoipa::path(get, path = "/desk-phones/{mac}/preview", operation_id = "desk_phones_preview", tag = "Desk phones", summary = "What the phone is told, without its secrets.", params(("mac" = String, Path, description = "Its MAC address in any spelling")), responses((status = 200, description = "The file.", body = PreviewView), (status = 404, description = "")))]
+#[utoipa::path(get, path = "/desk-phones/{mac}/preview", operation_id = "desk_phones_preview", tag = "Desk phones", summary = "What the phone is told, without its secrets.", params(("mac" = String, Path, description = "Its MAC address in any spelling")), responses((status = 200, description = "The file.", body = PreviewView), (status = 404, description = ""), (status = 409, description = "")))]
 pub(crate) async fn preview(State(state): State<AdminState>, Path(text): Path<String>) -> Answer<Json<PreviewView>> {
     Ok(Json(state.desk_phones.preview(mac(&text)?).await?.into()))
 }
