@@ -160,7 +160,7 @@ impl App {
         let desk_phones = state.desk_phones();
         desk_phones.load().await?;
         let backups = state.backups();
-        state.tell_restore().await;
+        state.begin().await;
         let (web_stop, stopping) = watch::channel(false);
         let mut tasks = push_tasks;
         tasks.push(tokio::spawn(state.mailer().run(stopped(stopping.clone()))));

@@ -38,6 +38,7 @@ use crate::enrolment::{
 use crate::handover::{FetchingApp, Handovers};
 use crate::installation::{AppRecord, DeviceToken, Installation};
 use crate::installations::Installations;
+use crate::language::CompanyLanguage;
 use crate::link::{self, LinkToken, TokenHash};
 use crate::profile::{self, Profile};
 use crate::public_info::PublicInfo;
@@ -168,6 +169,7 @@ struct Inner {
     throttle: Throttle,
     installations: Installations,
     handovers: Handovers,
+    language: CompanyLanguage,
     /// What phones can be woken with, as profiles tell them.
     offer: watch::Receiver<PushOffer>,
 }
@@ -202,8 +204,15 @@ impl Enrolments {
         public.https_base_url.truncate(public.https_base_url.trim_end_matches('/').len());
         let (changing, throttle) = (Mutex::default(), Throttle::default());
         let (installations, handovers) = (Installations::new(store.clone()), Handovers::default());
-        let inner = Inner { store, switchboard, public, clock, changing, throttle, installations, handovers, offer };
+        let language = CompanyLanguage::default();
+        let inner =
+            Inner { store, switchboard, public, clock, changing, throttle, installations, handovers, language, offer };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The language of the company, which the admin pages set; public pages and mails are written in it.
+    pub fn language(&self) -> &CompanyLanguage {
+        &self.inner.language
     }
 
     /// The public pages; to be nested under `/p`. They use the peer's address as `ConnectInfo<SocketAddr>`.

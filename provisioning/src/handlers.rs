@@ -22,8 +22,8 @@ use axum::body::to_bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
-    RETRY_AFTER, USER_AGENT, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
+    REFERRER_POLICY, RETRY_AFTER, USER_AGENT, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{self, Next};
@@ -32,7 +32,9 @@ use axum::routing::get;
 
 use crate::enrolments::{EnrolmentError, PairError};
 use crate::handover::FetchingApp;
+use crate::language::{self, Language};
 use crate::link::LinkToken;
+use crate::messages::{say, t};
 use crate::platform::VisitorPlatform;
 use crate::profile::{Profile, acrobits, bria, json, linphone, zoiper};
 use crate::qr;
@@ -61,7 +63,15 @@ pub(crate) fn routes(enrolments: Enrolments) -> Router {
         .fallback(async || gone())
         .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
         .layer(middleware::from_fn(private))
+        .layer(middleware::from_fn_with_state(enrolments.clone(), in_their_language))
         .with_state(enrolments)
+}
+
+/// In the language of the company, or as the browser asks while nobody has chosen one.
+async fn in_their_language(State(enrolments): State<Enrolments>, request: Request, next: Next) -> Response {
+    let asked = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let language = enrolments.language().get().or_else(|| asked.and_then(Language::accepted)).unwrap_or_default();
+    language::speaking(language, next.run(request)).await
 }
 
 /// Puts the headers every answer needs on it.
@@ -73,7 +83,7 @@ async fn private(request: Request, next: Next) -> Response {
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(ROBOTS, HeaderValue::from_static("noindex, nofollow"));
-    headers.insert(VARY, HeaderValue::from_static("accept, x-linphone-provisioning"));
+    headers.insert(VARY, HeaderValue::from_static("accept, accept-language, x-linphone-provisioning"));
     response
 }
 
@@ -170,7 +180,7 @@ async fn hand_over(enrolments: &Enrolments, visit: &Visit, app: FetchingApp) -> 
         Err(failure) => return unavailable(&failure),
     };
     let link = app.scheme().zip(url.strip_prefix("https://")).map(|(scheme, rest)| format!("{scheme}{rest}"));
-    let svg = qr::svg(&url, &format!("QR code for {}", app.name())).unwrap_or_default();
+    let svg = qr::svg(&url, &say("handover-code").with("app", &app.name()).text()).unwrap_or_default();
     page(StatusCode::OK, &HandoverPage { app: app.name(), link, svg })
 }
 
@@ -202,11 +212,7 @@ async fn open_linphone(State(enrolments): State<Enrolments>, token: Token, reque
     // Said before the token is looked at, so that it tells nothing about the token.
     page(
         StatusCode::NOT_ACCEPTABLE,
-        &MessagePage {
-            title: "This address is for the Linphone app",
-            text: "Scan the QR code from inside Linphone, or open the link without “/linphone.xml” to see how. \
-               The link has not been used up.",
-        },
+        &MessagePage { title: t("message-for-linphone"), text: t("message-for-linphone-how") },
     )
 }
 
@@ -228,8 +234,8 @@ async fn look_up(enrolments: &Enrolments, visit: &Visit) -> Result<(LinkToken, E
 /// The answer to a wrong token. Only wrong ones are slowed down: a guesser behind an office's address shuts nobody out.
 fn missed(enrolments: &Enrolments, from: IpAddr) -> Response {
     let Some(wait) = enrolments.missed(from) else { return gone() };
-    let text = "Too many wrong links came from your address. Wait ten minutes and try again.";
-    let answer = page(StatusCode::TOO_MANY_REQUESTS, &MessagePage { title: "Please wait", text });
+    let text = t("message-wait-why");
+    let answer = page(StatusCode::TOO_MANY_REQUESTS, &MessagePage { title: t("message-wait"), text });
     ([(RETRY_AFTER, (wait.as_secs() + 1).to_string())], answer).into_response()
 }
 
@@ -265,11 +271,11 @@ fn landing(enrolments: &Enrolments, visit: &Visit, link: &Enrolment) -> Response
             extension: link.extension.to_string(),
             app_link: format!("linphone-config:{url}"),
             platform: VisitorPlatform::of(visit.text(USER_AGENT)),
-            svg: qr::svg(&url, "QR code of this link").unwrap_or_default(),
+            svg: qr::svg(&url, t("landing-code-of-link")).unwrap_or_default(),
             left: if left >= 2 * 3600 {
-                format!("{} hours", left / 3600)
+                say("landing-hours").count("count", left / 3600).text()
             } else {
-                format!("{} minutes", left / 60 + 1)
+                say("landing-minutes").count("count", left / 60 + 1).text()
             },
         },
     )
@@ -277,26 +283,14 @@ fn landing(enrolments: &Enrolments, visit: &Visit, link: &Enrolment) -> Response
 
 /// The one answer for every token that opens nothing.
 fn gone() -> Response {
-    page(
-        StatusCode::NOT_FOUND,
-        &MessagePage {
-            title: "This link does not work any more",
-            text: "A link sets up one phone, once, and only for a limited time. If your phone is not set up yet, \
-               ask whoever sent you the link for a new one.",
-        },
-    )
+    page(StatusCode::NOT_FOUND, &MessagePage { title: t("message-gone"), text: t("message-gone-why") })
 }
 
 /// The link is still good, but the account could not be made.
 fn unavailable(why: &EnrolmentError) -> Response {
     tracing::warn!(code = why.code(), error = %why, "an enrolment link could not be redeemed; it is still good");
-    let answer = page(
-        StatusCode::SERVICE_UNAVAILABLE,
-        &MessagePage {
-            title: "The telephone system is busy",
-            text: "Your phone could not be set up just now. The link has not been used up: try again in a minute.",
-        },
-    );
+    let answer =
+        page(StatusCode::SERVICE_UNAVAILABLE, &MessagePage { title: t("message-busy"), text: t("message-busy-why") });
     ([(RETRY_AFTER, "30")], answer).into_response()
 }
 

@@ -32,7 +32,11 @@ mod handover;
 #[cfg(feature = "web")]
 mod installations;
 #[cfg(feature = "web")]
+pub mod language;
+#[cfg(feature = "web")]
 pub mod mail;
+#[cfg(feature = "web")]
+mod messages;
 #[cfg(feature = "web")]
 mod paused;
 #[cfg(feature = "web")]

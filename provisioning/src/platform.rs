@@ -1,5 +1,7 @@
 //! Which system a browser runs on, as far as its User-Agent says.
 
+use crate::messages::t;
+
 /// What the landing page is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VisitorPlatform {
@@ -27,11 +29,11 @@ impl VisitorPlatform {
         }
     }
 
-    pub(crate) const fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
-            Self::Ios => "iPhone or iPad",
-            Self::Android => "Android phone",
-            Self::Desktop => "computer",
+            Self::Ios => t("platform-ios"),
+            Self::Android => t("platform-android"),
+            Self::Desktop => t("platform-desktop"),
         }
     }
 

@@ -6,6 +6,7 @@ use pbx_core::model::{ExtensionNumber, UnixMillis};
 use pbx_core::store::sql::{Row, query};
 use pbx_core::store::{Store, StoreError};
 
+use crate::language::Language;
 use crate::role::Role;
 
 /// A session nobody used for this long is over.
@@ -34,6 +35,8 @@ pub(crate) struct SessionUser {
     pub(crate) must_enrol: bool,
     /// When they last proved who they are.
     pub(crate) confirmed_at: UnixMillis,
+    /// The language they chose for themselves.
+    pub(crate) language: Option<Language>,
 }
 
 /// Names are compared without case.
@@ -86,6 +89,19 @@ pub(crate) async fn user_by_id(store: &Store, id: i64) -> Result<Option<AdminUse
             row.map(read).transpose()
         })
         .map_err(StoreError::doing("reading a user"))
+}
+
+/// Keeps the language somebody chose for themselves; `None` is that of the company.
+pub(crate) async fn put_language(store: &Store, user: i64, language: Option<Language>) -> Result<(), StoreError> {
+    let doing = "keeping the language of a user";
+    let mut tx = store.begin().await?;
+    query("UPDATE admin_user SET language = $1 WHERE id = $2")
+        .bind(language.map_or("", Language::code))
+        .bind(user)
+        .execute(&mut tx)
+        .await
+        .map_err(StoreError::doing(doing))?;
+    tx.commit().await.map_err(StoreError::doing(doing))
 }
 
 /// Keeps the same password under another hash, unless it was changed meanwhile.
@@ -308,7 +324,7 @@ pub(crate) async fn session_user(
     let doing = "reading a session";
     let row = query(
         "SELECT admin_user.id AS id, admin_user.name AS name, admin_user.role AS role,
-                admin_user.extension AS extension, admin_session.seen_at AS seen_at,
+                admin_user.extension AS extension, admin_user.language AS language, admin_session.seen_at AS seen_at,
                 admin_session.confirmed_at AS confirmed_at,
                 (SELECT second_factor_roles FROM admin_policy WHERE id = 1) AS needed,
                 (SELECT COUNT(*) FROM admin_totp
@@ -334,6 +350,7 @@ pub(crate) async fn session_user(
             role: role.parse().unwrap_or(Role::User),
             extension: extension.and_then(|text| text.parse().ok()),
             confirmed_at: UnixMillis(row.try_get("confirmed_at")?),
+            language: Language::from_tag(&row.try_get::<String>("language")?),
         };
         Ok((user, row.try_get("seen_at")?))
     };

@@ -38,6 +38,7 @@ use self::setting::{Malformed, NewSetting, Setting};
 use self::store::{Kept, KeptCertificate, State};
 use self::words::{Failed, Problem};
 use crate::clock;
+use crate::t;
 use crate::tls::{LiveCertificate, validity};
 
 /// The clock is looked at so often: it may be set, and machines sleep.
@@ -69,14 +70,14 @@ pub(crate) enum Phase {
 
 impl Phase {
     /// What goes on, for pages; `None` when nothing does.
-    pub(crate) const fn words(self) -> Option<&'static str> {
+    pub(crate) fn words(self) -> Option<&'static str> {
         match self {
             Self::Idle => None,
-            Self::Name => Some("The public name is looked up"),
-            Self::Account => Some("The certificate authority is told who asks"),
-            Self::Order => Some("The certificate is ordered"),
-            Self::Validation => Some("The authority asks whether the name leads to this machine"),
-            Self::Certificate => Some("The certificate is signed and fetched"),
+            Self::Name => Some(t("acme-the-public-name-is-looked-up")),
+            Self::Account => Some(t("acme-the-certificate-authority-is-told-who")),
+            Self::Order => Some(t("acme-the-certificate-is-ordered")),
+            Self::Validation => Some(t("acme-the-authority-asks-whether-the-name")),
+            Self::Certificate => Some(t("acme-the-certificate-is-signed-and-fetched")),
         }
     }
 }

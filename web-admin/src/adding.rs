@@ -11,6 +11,7 @@ use crate::error::Refusal;
 use crate::import::{self, Parsed, Row};
 use crate::secret::{self, BadSecret};
 use crate::state::AdminState;
+use crate::t;
 
 /// Lines asked for at once when all extensions are needed.
 const PAGE: usize = 500;
@@ -42,11 +43,7 @@ impl From<BadSecret> for Refusal {
 
 /// An answer of another kind than the command's; a bug on the other side.
 pub(crate) fn unexpected() -> Refusal {
-    Refusal::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "internal",
-        "the switchboard gave an answer that does not fit the question; this is a bug, please report it",
-    )
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", t("adding-the-switchboard-gave-an-answer-that"))
 }
 
 /// The live settings.

@@ -20,11 +20,13 @@ use crate::diagnosis;
 use crate::error::Refusal;
 use crate::event_webhooks::{self, Receiver};
 use crate::hygiene;
+use crate::language::retold;
 use crate::settings_again::{self, Marks};
 use crate::state::AdminState;
 use crate::tls::CertificateInfo;
 use crate::update_notice;
 use crate::words;
+use crate::{say, t};
 
 mod apps;
 
@@ -53,11 +55,11 @@ pub(crate) enum Level {
 
 impl Level {
     /// The word beside the colour.
-    pub(crate) const fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
-            Self::Ok => "Good",
-            Self::Warn => "To do",
-            Self::Fail => "Problem",
+            Self::Ok => t("advice-good"),
+            Self::Warn => t("advice-to-do"),
+            Self::Fail => t("common-problem"),
         }
     }
 
@@ -101,22 +103,22 @@ impl Finding {
     /// The words on the way to the fix.
     pub(crate) fn link_words(&self) -> &'static str {
         match self.link {
-            "/extensions" => "Open Extensions",
-            "/push" => "Open Push",
-            "/push/apps" => "See all apps",
+            "/extensions" => t("advice-open-extensions"),
+            "/push" => t("advice-open-push"),
+            "/push/apps" => t("advice-see-all-apps"),
             "/push/tokens?state=unseen"
             | "/push/tokens?state=revoked"
             | "/push/tokens?state=suspect"
-            | "/push/tokens?shared=yes" => "See the tokens",
-            "/push/network" => "Check the network",
-            "/push/apns" => "Add the key",
-            "/push/fcm" => "Add the account",
-            "/system" => "Open System",
-            "/system/network" => "Open Network check",
-            "/system/backups" => "Open Backups",
-            "/system/certificate" => "Open Certificate",
-            "/event-webhooks" => "Open Event webhooks",
-            _ => "Open",
+            | "/push/tokens?shared=yes" => t("advice-see-the-tokens"),
+            "/push/network" => t("web-proxy-check-the-network"),
+            "/push/apns" => t("advice-add-the-key"),
+            "/push/fcm" => t("advice-add-the-account"),
+            "/system" => t("advice-open-system"),
+            "/system/network" => t("advice-open-network-check"),
+            "/system/backups" => t("advice-open-backups"),
+            "/system/certificate" => t("advice-open-certificate"),
+            "/event-webhooks" => t("advice-open-event-webhooks"),
+            _ => t("welcome-open"),
         }
     }
 }
@@ -207,12 +209,8 @@ fn saving(saving: &SavingState, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(
             Level::Fail,
             "not_saved",
-            format!(
-                "The database takes no changes ({}). Calls go on, but a restart now would undo {}.",
-                saving.why(),
-                if behind == 1 { "one change".to_owned() } else { format!("{behind} changes") }
-            ),
-            "Free space on the disk, or end what holds the database; everything is saved by itself then. Do not restart before.",
+            say("advice-database-takes-nothing").with("why", &saving.why()).count("behind", behind).text(),
+            t("advice-free-space"),
             "/system",
         ));
     }
@@ -221,8 +219,8 @@ fn saving(saving: &SavingState, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(
             Level::Warn,
             "changes_lost",
-            format!("{lost} changes could not be saved since the start and are missing after a restart."),
-            "Look at the log for what they were (code not_saved), and make them again; phones come back by themselves.",
+            say("advice-changes-lost").count("lost", lost).text(),
+            t("advice-changes-lost-fix"),
             "/system",
         ));
     }
@@ -235,8 +233,11 @@ fn receivers(facts: &Facts, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(
                 Level::Fail,
                 "event_webhook_disabled",
-                format!("The event webhook “{name}” was switched off: {}.", receiver.disabled_why),
-                "Mend the receiver, then switch the event webhook on again.",
+                say("advice-the-event-webhook-was-switched-off")
+                    .with("name", &name)
+                    .with("disabled-why", &receiver.disabled_why)
+                    .text(),
+                t("advice-mend-the-receiver-then-switch-the"),
                 "/event-webhooks",
             ));
         } else if receiver.enabled
@@ -245,11 +246,11 @@ fn receivers(facts: &Facts, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(
                 Level::Warn,
                 "event_webhook_failing",
-                format!(
-                    "The event webhook “{name}” has taken nothing for {}.",
-                    clock::span(u64::try_from(facts.now.since(since).as_millis()).unwrap_or(u64::MAX))
-                ),
-                "Look at its last events and send a test.",
+                say("advice-the-event-webhook-has-taken-nothing")
+                    .with("name", &name)
+                    .with("span", &clock::span(u64::try_from(facts.now.since(since).as_millis()).unwrap_or(u64::MAX)))
+                    .text(),
+                t("advice-look-at-its-last-events-and"),
                 "/event-webhooks",
             ));
         }
@@ -266,8 +267,8 @@ fn general(facts: &Facts, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(
             Level::Fail,
             "draining",
-            "Nightbell is stopping and takes no new calls.",
-            "Wait for the restart; if nobody restarts it, start the service again.",
+            t("advice-nightbell-is-stopping-and-takes-no"),
+            t("advice-wait-for-the-restart-if-nobody"),
             "/system",
         ));
     }
@@ -275,16 +276,16 @@ fn general(facts: &Facts, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(
             Level::Warn,
             "no_extensions",
-            "There is no extension yet, so nobody can call anybody.",
-            "Add one for each person, or paste a list.",
+            t("advice-there-is-no-extension-yet-so"),
+            t("advice-add-one-for-each-person-or"),
             "/extensions",
         ));
     } else if facts.devices.is_empty() {
         findings.push(Finding::new(
             Level::Warn,
             "no_devices",
-            "No phone has registered yet.",
-            "Open an extension and use “Add a phone” to show a QR code.",
+            t("advice-no-phone-has-registered-yet"),
+            t("advice-open-an-extension-and-use-add"),
             "/extensions",
         ));
     }
@@ -295,8 +296,8 @@ fn push(facts: &Facts, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(
             Level::Warn,
             "no_push_credential",
-            "There is no push credential, so sleeping phone apps cannot be woken. Desk phones work without one.",
-            "Add the APNs key, the Firebase service account or the push relay of the phone app you use.",
+            t("advice-there-is-no-push-credential-so"),
+            t("advice-add-the-apns-key-the-firebase"),
             "/push",
         ));
     }
@@ -307,8 +308,8 @@ fn push(facts: &Facts, findings: &mut Vec<Finding>) {
             CredentialState::Untried => findings.push(Finding::new(
                 Level::Warn,
                 "push_credential_untried",
-                format!("The push credential “{}” has not been tried yet.", credential.label),
-                "Check it now; that reaches no phone.",
+                say("advice-the-push-credential-has-not-been").with("label", &credential.label).text(),
+                t("advice-check-it-now-that-reaches-no"),
                 "/push",
             )),
         }
@@ -342,15 +343,15 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
             PushProvider::Hms => "/push/hms",
             PushProvider::Acrobits => "/push/acrobits",
         };
-        let text = format!("{} {text}.", phones(count));
+        let text = say("advice-phones-and-obstacle").with("phones", &phones(count)).with("text", &retold(&text)).text();
         findings.push(Finding::new(Level::Fail, code, text, words::sentence(&fix), link));
     }
     if revoked > 0 {
         findings.push(Finding::new(
             Level::Warn,
             "tokens_gone",
-            format!("{} lost its push token: the app was removed or reset there.", phones(revoked)),
-            "Open the app on the phone once, or forget the device if the phone is gone.",
+            say("advice-lost-its-push-token-the-app").with("phones", &phones(revoked)).text(),
+            t("advice-open-the-app-on-the-phone"),
             "/push/tokens?state=revoked",
         ));
     }
@@ -358,8 +359,8 @@ fn targets(facts: &Facts, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(
             Level::Warn,
             "tokens_suspect",
-            format!("{} sent a push token that its provider does not accept for that app.", phones(suspect)),
-            "Look at the device for the provider's reason; most often a test build of the app uses the other environment.",
+            say("advice-sent-a-push-token-that-its").with("phones", &phones(suspect)).text(),
+            t("advice-look-at-the-device-for-the"),
             "/push/tokens?state=suspect",
         ));
     }
@@ -371,12 +372,11 @@ fn settings_again(facts: &Facts, findings: &mut Vec<Finding>) {
     if marked.is_empty() {
         return;
     }
-    let need = if marked.len() == 1 { "needs its" } else { "need their" };
     findings.push(Finding::new(
         Level::Warn,
         settings_again::CODE,
-        format!("{} {need} settings again: push was set up or changed after they were fetched.", phones(marked.len())),
-        "Show each a new QR code, or mail one to its owner; apps that use the device API fetch them by themselves.",
+        say("advice-settings-again").count("count", marked.len()).text(),
+        t("advice-show-each-a-new-qr-code"),
         "/push/apps",
     ));
 }
@@ -389,12 +389,11 @@ fn tokens(facts: &Facts, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(
             Level::Warn,
             "tokens_unseen",
-            format!(
-                "{} gave no sign for {} days, though their push tokens may still work.",
-                phones(unseen),
-                facts.unseen_days
-            ),
-            "Send them a test push, and forget those whose phones are gone.",
+            say("advice-gave-no-sign-for-days-though")
+                .with("phones", &phones(unseen))
+                .with("unseen-days", &facts.unseen_days)
+                .text(),
+            t("advice-send-them-a-test-push-and"),
             "/push/tokens?state=unseen",
         ));
     }
@@ -403,11 +402,8 @@ fn tokens(facts: &Facts, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(
             Level::Warn,
             "tokens_shared",
-            format!(
-                "{} use a push token that another extension has as well, and it is not proved that it is one phone.",
-                phones(shared)
-            ),
-            "If the phone was handed on, forget the token at the extension it left.",
+            say("advice-use-a-push-token-that-another").with("phones", &phones(shared)).text(),
+            t("advice-if-the-phone-was-handed-on"),
             "/push/tokens?shared=yes",
         ));
     }
@@ -419,25 +415,25 @@ fn backup(facts: &Facts) -> Option<Finding> {
     let (policy, has_passphrase) = &facts.backups;
     let last = facts.last_backup.as_ref();
     if let Some(failed) = last.filter(|last| !last.problem.is_empty()) {
-        let text = format!("The last backup failed: {}", words::sentence(&failed.problem));
-        let fix = "Remove the cause, then make a backup by hand; it is tried again every hour as well.";
+        let text = say("advice-the-last-backup-failed").with("sentence", &words::sentence(&failed.problem)).text();
+        let fix = t("advice-remove-the-cause-then-make-a");
         return Some(Finding::new(Level::Fail, "backup_failed", text, fix, LINK));
     }
     if backups::late(policy, last, facts.now) {
-        let text = "The nightly backup was missed.";
-        let fix = "Make one by hand now, and see whether this machine runs at that hour.";
+        let text = t("advice-the-nightly-backup-was-missed");
+        let fix = t("advice-make-one-by-hand-now-and");
         return Some(Finding::new(Level::Warn, "backup_missed", text, fix, LINK));
     }
     if facts.status.extensions == 0 || last.is_some() || *has_passphrase {
         return None;
     }
-    let text = "There is no backup of this installation.";
-    let fix = "Choose a passphrase; then one is made every night.";
+    let text = t("advice-there-is-no-backup-of-this");
+    let fix = t("advice-choose-a-passphrase-then-one-is");
     Some(Finding::new(Level::Warn, "no_backup", text, fix, LINK))
 }
 
 fn phones(count: usize) -> String {
-    if count == 1 { "One phone".into() } else { format!("{count} phones") }
+    say("advice-phones").count("count", count).text()
 }
 
 /// What an authority that gives the certificate by itself did not give.
@@ -445,11 +441,11 @@ fn not_renewed(facts: &Facts) -> Option<Finding> {
     let view = facts.acme.as_ref()?;
     let problem = view.problem.as_ref()?;
     let (level, what) = match (view.in_force, view.alarm(facts.now)) {
-        (false, _) => (Level::Fail, "The TLS certificate could not be got".to_owned()),
+        (false, _) => (Level::Fail, t("advice-certificate-not-got").to_owned()),
         (true, alarm) => {
             let left = clock::relative(facts.certificate.not_after, facts.now);
             let level = if alarm == acme::Alarm::Urgent { Level::Fail } else { Level::Warn };
-            (level, format!("The TLS certificate, which ends {left}, could not be renewed"))
+            (level, say("advice-certificate-not-renewed").with("left", &left).text())
         }
     };
     let text = format!("{what}: {}", words::sentence(&problem.text));
@@ -464,8 +460,8 @@ fn certificate(facts: &Facts, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(
             Level::Fail,
             "certificate_expired",
-            "The TLS certificate has ended: phones refuse to connect and browsers warn.",
-            "Put a valid cert.pem and key.pem into the folder tls of the data directory; they are in force within seconds.",
+            t("advice-the-tls-certificate-has-ended-phones"),
+            t("advice-put-a-valid-cert-pem-and"),
             "/system",
         ));
     } else if certificate.not_after < facts.now + CERTIFICATE_SOON && !by_itself {
@@ -473,8 +469,8 @@ fn certificate(facts: &Facts, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(
             Level::Warn,
             "certificate_ends_soon",
-            format!("The TLS certificate ends {left}."),
-            "Put a new cert.pem and key.pem into the folder tls of the data directory; they are in force within seconds.",
+            say("advice-the-tls-certificate-ends").with("left", &left).text(),
+            t("advice-put-a-new-cert-pem-and"),
             "/system",
         ));
     }
@@ -482,8 +478,8 @@ fn certificate(facts: &Facts, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(
             Level::Warn,
             "certificate_self_made",
-            "The TLS certificate was made by Nightbell itself: browsers warn, and most phone apps refuse it.",
-            "Let Nightbell get one from Let's Encrypt by itself, or put one for your public name into the folder tls of the data directory.",
+            t("advice-the-tls-certificate-was-made-by"),
+            t("advice-let-nightbell-get-one"),
             "/system/certificate",
         ));
     }
@@ -492,8 +488,8 @@ fn certificate(facts: &Facts, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(
             Level::Warn,
             "public_name_is_local",
-            format!("Links and QR codes point to {}, which no phone can reach.", facts.public_url),
-            "Set the public name (`public_host` in the configuration, or --public-host) and restart.",
+            say("advice-links-and-qr-codes-point-to").with("public-url", &facts.public_url).text(),
+            t("advice-set-the-public-name-public-host"),
             "/system",
         ));
     }

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 
 use crate::clock;
 use crate::place::LivePlace;
+use crate::{say, t};
 
 pub(crate) use folder::{Kept, Upload};
 pub(crate) use schedule::late;
@@ -60,11 +61,11 @@ impl std::str::FromStr for TimeOfDay {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const WRONG: &str = "is no time of day; write it as hours and minutes, for example 03:15";
-        let (hour, minute) = text.split_once(':').ok_or(WRONG)?;
+        let wrong = t("backups-is-no-time-of-day-write");
+        let (hour, minute) = text.split_once(':').ok_or(wrong)?;
         let part = |text: &str, below: i8| match text.parse::<i8>() {
             Ok(number) if text.len() == 2 && (0..below).contains(&number) => Ok(number),
-            _ => Err(WRONG),
+            _ => Err(wrong),
         };
         Ok(Self { hour: part(hour, 24)?, minute: part(minute, 60)? })
     }
@@ -74,7 +75,7 @@ impl TryFrom<String> for TimeOfDay {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text.parse().map_err(|wrong| format!("“{text}” {wrong}"))
+        text.parse().map_err(|wrong| say("backups-x").with("text", &text).with("wrong", &wrong).text())
     }
 }
 

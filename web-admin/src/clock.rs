@@ -6,6 +6,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pbx_core::model::UnixMillis;
 
+use crate::language::{self, Language};
+use crate::say;
+
 /// The wall clock, read once for each request that needs it.
 #[expect(clippy::disallowed_methods, reason = "web handlers have no driver that would hand them the time")]
 pub(crate) fn now() -> UnixMillis {
@@ -31,7 +34,7 @@ fn zone() -> TimeZone {
 /// An instant as pages show it: readable in the company's time zone, exact for machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stamp {
-    /// `2026-11-21 23:02:13`.
+    /// `2026-11-21 23:02:13`, in German `21.11.2026 23:02:13`.
     pub(crate) text: String,
     /// RFC 3339 in UTC, for `<time datetime>`.
     pub(crate) exact: String,
@@ -41,7 +44,11 @@ pub(crate) struct Stamp {
 pub(crate) fn stamp(at: UnixMillis) -> Stamp {
     let instant = Timestamp::from_millisecond(at.0).unwrap_or_default();
     let local = instant.to_zoned(zone());
-    Stamp { text: local.strftime("%Y-%m-%d %H:%M:%S").to_string(), exact: instant.to_string() }
+    let written = match language::current() {
+        Language::English => "%Y-%m-%d %H:%M:%S",
+        Language::German => "%d.%m.%Y %H:%M:%S",
+    };
+    Stamp { text: local.strftime(written).to_string(), exact: instant.to_string() }
 }
 
 /// The beginning of a day (`2026-11-30`) in the company's time zone, or of the day that many days later.
@@ -56,20 +63,20 @@ pub(crate) fn zone_name() -> String {
     zone().iana_name().unwrap_or("UTC").to_owned()
 }
 
-/// A span in the largest two units that matter: `3 d 4 h`, `12 min`, `4.2 s`, `812 ms`.
+/// A span in the largest two units that matter: `3 d 4 h`, `12 min 5 s`, `4.2 s`, `812 ms`.
 pub(crate) fn span(millis: u64) -> String {
     let seconds = millis / 1000;
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     if days > 0 {
-        format!("{days} d {hours} h")
+        say("clock-d-h").with("days", &days).with("hours", &hours).text()
     } else if hours > 0 {
-        format!("{hours} h {minutes} min")
+        say("clock-h-min").with("hours", &hours).with("minutes", &minutes).text()
     } else if minutes > 0 {
-        format!("{minutes} min {} s", seconds % 60)
+        say("clock-min-s").with("minutes", &minutes).with("seconds", &(seconds % 60)).text()
     } else if seconds >= 10 {
         format!("{seconds} s")
     } else if millis >= 1000 {
-        format!("{seconds}.{} s", millis % 1000 / 100)
+        format!("{seconds}{}{} s", language::current().decimal_sign(), millis % 1000 / 100)
     } else {
         format!("{millis} ms")
     }
@@ -79,9 +86,9 @@ pub(crate) fn span(millis: u64) -> String {
 pub(crate) fn relative(at: UnixMillis, now: UnixMillis) -> String {
     let millis = |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     if at > now {
-        format!("in {}", span(millis(at.since(now))))
+        say("clock-in").with("span", &span(millis(at.since(now)))).text()
     } else {
-        format!("{} ago", span(millis(now.since(at))))
+        say("clock-ago").with("span", &span(millis(now.since(at)))).text()
     }
 }
 
@@ -102,6 +109,30 @@ mod tests {
         for (millis, text) in cases {
             assert_eq!(span(millis), text);
         }
+    }
+
+    #[test]
+    fn german_writes_days_first_and_tenths_behind_a_comma() {
+        let summer = UnixMillis(1_782_864_000_000);
+        let written = |language| language::in_language(language, || (stamp(summer), span(4_290), span(3_720_000)));
+        let berlin = || TimeZone::get("Europe/Berlin").unwrap();
+        let (german, tenths, hours) = ZONE.sync_scope(berlin(), || written(Language::German));
+        assert_eq!(
+            (german.text.as_str(), tenths.as_str(), hours.as_str()),
+            ("01.07.2026 02:00:00", "4,2 s", "1 Std. 2 Min.")
+        );
+        let (english, tenths, hours) = ZONE.sync_scope(berlin(), || written(Language::English));
+        assert_eq!(
+            (english.text.as_str(), tenths.as_str(), hours.as_str()),
+            ("2026-07-01 02:00:00", "4.2 s", "1 h 2 min")
+        );
+        assert_eq!(
+            (german.exact, english.exact.as_str()),
+            (english.exact.clone(), "2026-07-01T00:00:00Z"),
+            "for machines"
+        );
+        let ago = || relative(UnixMillis(1_000), UnixMillis(61_000));
+        assert_eq!(language::in_language(Language::German, ago), "vor 1 Min. 0 s");
     }
 
     #[test]

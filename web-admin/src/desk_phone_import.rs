@@ -11,6 +11,7 @@ use crate::audit;
 use crate::error::Refusal;
 use crate::sheet::{self, Form, Record, plain};
 use crate::state::AdminState;
+use crate::{say, t};
 
 const FORM: Form = Form {
     things: ["desk phone", "desk phones"],
@@ -45,7 +46,7 @@ pub(crate) async fn import(state: &AdminState, text: &str, dry_run: bool) -> Res
     for row in std::mem::take(&mut parsed.rows) {
         let number = row.new.extension;
         if !known.contains(&number) {
-            let message = format!("there is no extension {number}; add it first");
+            let message = say("desk-phone-import-there-is-no-extension-add-it").with("number", &number).text();
             parsed.error(row.line, "extension", "no_such_extension", message);
         } else if let Err(error) = state.desk_phones.check(&row.new) {
             let column = column(&error);
@@ -103,7 +104,10 @@ fn row(record: &Record<'_>, seen: &mut BTreeMap<Mac, u64>, parsed: &mut Parsed) 
     match &mac {
         Ok(mac) => {
             if let Some(first) = seen.insert(*mac, line) {
-                let message = format!("the phone {mac} stands in line {first} already; keep one of the two");
+                let message = say("desk-phone-import-the-phone-stands-in-line-already")
+                    .with("mac", &mac)
+                    .with("first", &first)
+                    .text();
                 parsed.error(line, "mac", "mac_twice", message);
             }
         }
@@ -113,7 +117,7 @@ fn row(record: &Record<'_>, seen: &mut BTreeMap<Mac, u64>, parsed: &mut Parsed) 
         ("", Some(of)) => Ok(of),
         ("", None) if mac.is_err() => return,
         ("", None) => {
-            let message = "the maker cannot be told from this MAC address; give it in the column “vendor”";
+            let message = t("desk-phone-import-the-maker-cannot-be-told-from");
             parsed.error(line, "vendor", "vendor_unknown", message);
             return;
         }

@@ -10,8 +10,10 @@ use push_module::{CredentialKind, NetworkCheck, ProviderHealth, obstacle};
 use serde::{Deserialize, Serialize};
 
 use crate::advice::{self, Facts, Finding, Level};
+use crate::language::retold;
 use crate::reach::{Verdict, matrix};
 use crate::words;
+use crate::{say, t};
 
 /// What the admin sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -39,12 +41,12 @@ impl Symptom {
         }
     }
 
-    pub(crate) const fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
-            Self::AllPhones => "No sleeping phone rings",
-            Self::OnlyIos => "Only iPhones do not ring",
-            Self::OnlyAndroid => "Only Android phones do not ring",
-            Self::OnlyThisDevice => "Only one phone does not ring",
+            Self::AllPhones => t("diagnosis-no-sleeping-phone-rings"),
+            Self::OnlyIos => t("diagnosis-only-iphones-do-not-ring"),
+            Self::OnlyAndroid => t("diagnosis-only-android-phones-do-not-ring"),
+            Self::OnlyThisDevice => t("diagnosis-only-one-phone-does-not-ring"),
         }
     }
 }
@@ -87,7 +89,7 @@ fn all_phones(facts: &Facts, network: Option<&NetworkCheck>) -> Vec<Finding> {
 pub(crate) fn alarms(health: &ProviderHealth) -> impl Iterator<Item = Finding> {
     health.alarms.iter().map(|alarm| {
         let level = if alarm.code.is_failure() { Level::Fail } else { Level::Warn };
-        Finding::new(level, alarm.code.as_str(), alarm.text.clone(), alarm.fix, "/push")
+        Finding::new(level, alarm.code.as_str(), retold(&alarm.text), retold(alarm.fix), "/push")
     })
 }
 
@@ -98,15 +100,19 @@ fn of_platform(provider: PushProvider, facts: &Facts, network: Option<&NetworkCh
     for row in rows.filter(|row| row.provider == provider && row.devices > 0) {
         match row.can_be_pushed {
             Verdict::No => {
-                let text = format!("{}: {}.", row.app_id, row.text);
+                let text = format!("{}: {}.", row.app_id, retold(&row.text));
                 found.push(Finding::new(Level::Fail, row.code, text, words::sentence(&row.fix), "/push/apps"));
             }
             // Its alarm stands above already.
             Verdict::Troubled | Verdict::Untried | Verdict::Yes => {}
         }
         if row.token_gone > 0 {
-            let text = format!("{}: {} of {} phones lost their push token.", row.app_id, row.token_gone, row.devices);
-            let fix = "Open the app on those phones once; if it was removed, forget the device.";
+            let text = say("diagnosis-of-phones-lost-their-push-token")
+                .with("app-id", &row.app_id)
+                .with("token-gone", &row.token_gone)
+                .with("devices", &row.devices)
+                .text();
+            let fix = t("diagnosis-open-the-app-on-those-phones");
             found.push(Finding::new(Level::Warn, "tokens_gone", text, fix, "/extensions"));
         }
     }
@@ -121,8 +127,8 @@ fn of_network(network: Option<&NetworkCheck>, concerns: impl Fn(&[String]) -> bo
         return vec![Finding::new(
             Level::Warn,
             "network_not_checked",
-            "Whether this machine reaches its push providers has not been checked.",
-            "Check it now; that takes half a minute at most.",
+            t("diagnosis-whether-this-machine-reaches-its-push"),
+            t("diagnosis-check-it-now-that-takes-half"),
             "/push/network",
         )];
     };
@@ -142,22 +148,22 @@ fn of_device(device: &DeviceSummary, facts: &Facts) -> Vec<Finding> {
         return vec![finding(
             Level::Fail,
             "no_push_token",
-            "This phone has sent no push token, so it rings only while it is registered.".to_owned(),
-            "Use an app with push, allow notifications in it, and open it once; for a desk phone this is normal.",
+            t("diagnosis-this-phone-has-sent-no-push").to_owned(),
+            t("diagnosis-use-an-app-with-push-allow"),
         )];
     };
     let mut found = Vec::new();
     if let Some(by) = target.switched_off {
-        let text = format!("Push is switched off {}.", words::switched_off(by));
-        found.push(finding(Level::Fail, "push_switched_off", text, "Switch it on at the phone's extension."));
+        let text = say("diagnosis-push-is-switched-off").with("switched-off", &words::switched_off(by)).text();
+        found.push(finding(Level::Fail, "push_switched_off", text, t("diagnosis-switch-it-on-at-the-phones")));
     }
     if let Some(obstacle) = obstacle(&facts.credentials, target) {
         let (text, fix) = (words::sentence(&obstacle.text), words::sentence(&obstacle.fix));
         found.push(Finding::new(Level::Fail, obstacle.code, text, fix, "/push/apps"));
     }
     if let TargetHealth::Moved { to, .. } = target.health {
-        let text = format!("Its phone signed in as extension {to}, and is pushed for that one only.");
-        found.push(finding(Level::Warn, "token_moved", text, "Sign in again in the app if it is to ring for both."));
+        let text = say("diagnosis-its-phone-signed-in-as-extension").with("to", &to).text();
+        found.push(finding(Level::Warn, "token_moved", text, t("diagnosis-sign-in-again-in-the-app")));
     }
     let token = match &target.health {
         TargetHealth::Good | TargetHealth::Moved { .. } => None,
@@ -165,7 +171,7 @@ fn of_device(device: &DeviceSummary, facts: &Facts) -> Vec<Finding> {
         TargetHealth::Revoked { why, .. } => Some((Level::Fail, "token_gone", why)),
     };
     if let Some((level, code, why)) = token {
-        let fix = "Open the app on the phone once; it sends a new token. A test build needs a key for the sandbox.";
+        let fix = t("diagnosis-open-the-app-on-the-phone");
         found.push(finding(level, code, words::sentence(why), fix));
     }
     found.extend(device.last_wake.as_ref().and_then(|wake| of_last_wake(wake, device.presence)));
@@ -178,42 +184,44 @@ fn of_last_wake(wake: &LastWake, presence: Presence) -> Option<Finding> {
         (true, None, Presence::ReachableByPush | Presence::Unreachable) => finding(
             Level::Warn,
             "accepted_but_not_woken",
-            "The provider accepted the last push, but the phone did not register after it.".to_owned(),
-            "It is off, without a network, or something on the phone or in its Wi-Fi holds the push back: go through the list below.",
+            t("diagnosis-the-provider-accepted-the-last-push").to_owned(),
+            t("diagnosis-it-is-off-without-a-network"),
         ),
         (false, ..) => {
-            let text = format!("The last push was not accepted: {}", words::sentence(&wake.outcome));
-            finding(Level::Fail, "push_not_accepted", text, "Correct the cause, then send a test push.")
+            let text = say("diagnosis-the-last-push-was-not-accepted")
+                .with("sentence", &words::sentence(&wake.outcome))
+                .text();
+            finding(Level::Fail, "push_not_accepted", text, t("diagnosis-correct-the-cause-then-send-a"))
         }
         (true, Some(_), _) | (true, None, Presence::Registered) => None,
     }
 }
 
 /// What only somebody with the phone or at the firewall can see.
-pub(crate) const fn to_check(symptom: Symptom) -> &'static [&'static str] {
+pub(crate) fn to_check(symptom: Symptom) -> Vec<&'static str> {
     match symptom {
-        Symptom::AllPhones => &[
-            "Did it work before? Then look at what changed: firewall, proxy, clock, a revoked key.",
-            "Is the clock right? Run timedatectl; Apple and Google refuse pushes when it is minutes off.",
-            "Do the phones ring over the mobile network but not in the office? Then the Wi-Fi blocks the push services: give the list under Network to whoever runs it.",
+        Symptom::AllPhones => vec![
+            t("diagnosis-did-it-work-before-then-look"),
+            t("diagnosis-is-the-clock-right-run-timedatectl"),
+            t("diagnosis-do-the-phones-ring-over-the"),
         ],
-        Symptom::OnlyIos => &[
-            "In the office's Wi-Fi only? TCP 5223 to 17.0.0.0/8 must be open for the phones; try one with the Wi-Fi switched off.",
-            "Was the app installed from Xcode? It uses Apple's sandbox, and the key must be for it.",
-            "Is a Focus (Do not disturb) on? Allow calls from the app in it.",
-            "Did the app crash after earlier pushes? iOS stops waking an app that does not show the call; install it anew.",
+        Symptom::OnlyIos => vec![
+            t("diagnosis-in-the-offices-wi-fi-only"),
+            t("diagnosis-was-the-app-installed-from-xcode"),
+            t("diagnosis-is-a-focus-do-not-disturb"),
+            t("diagnosis-did-the-app-crash-after-earlier"),
         ],
-        Symptom::OnlyAndroid => &[
-            "Is battery saving on for the app? Set it to “unrestricted” in the phone's settings; several makers switch it on by themselves.",
-            "In the office's Wi-Fi only? TCP 5228 to 5230 to Google must be open, and the firewall must keep idle connections for 30 minutes.",
-            "Was the app stopped by “Force stop”? Android wakes it again only after it was opened once.",
-            "Does the phone have Google Play services? Without them FCM cannot reach it.",
+        Symptom::OnlyAndroid => vec![
+            t("diagnosis-is-battery-saving-on-for-the"),
+            t("diagnosis-in-the-offices-wi-fi-only-2"),
+            t("diagnosis-was-the-app-stopped-by-force"),
+            t("diagnosis-does-the-phone-have-google-play"),
         ],
-        Symptom::OnlyThisDevice => &[
-            "Is the phone on, with a network, and not in flight mode?",
-            "Are notifications allowed for the app, and is no Focus or battery saving in the way?",
-            "Compare with another phone that has the same app: if that one rings, look at this phone; if not, choose “Only iPhones” or “Only Android phones”.",
-            "Sign out in the app, scan a new QR code, and send a test push from the extension's page.",
+        Symptom::OnlyThisDevice => vec![
+            t("diagnosis-is-the-phone-on-with-a"),
+            t("diagnosis-are-notifications-allowed-for-the-app"),
+            t("diagnosis-compare-with-another-phone-that-has"),
+            t("diagnosis-sign-out-in-the-app-scan"),
         ],
     }
 }

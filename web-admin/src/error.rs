@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::import::RowError;
 use crate::layout::Layout;
 use crate::password::HashError;
+use crate::t;
 use crate::token::NoRandom;
 
 /// Why a request was not carried out.
@@ -59,7 +60,7 @@ impl Refusal {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "something failed inside Nightbell and nothing was changed; the log has the details (`journalctl -u nightbell`)",
+            t("error-something-failed-inside-nightbell-and-nothing"),
         )
     }
 }
@@ -207,11 +208,11 @@ struct ErrorTemplate<'a> {
 impl IntoResponse for ErrorPage {
     fn into_response(self) -> Response {
         let title = match self.0.status {
-            StatusCode::NOT_FOUND => "Not found",
-            StatusCode::SERVICE_UNAVAILABLE => "Not now",
-            StatusCode::FORBIDDEN => "Refused",
-            StatusCode::INTERNAL_SERVER_ERROR => "Something failed",
-            _ => "That did not work",
+            StatusCode::NOT_FOUND => t("error-not-found"),
+            StatusCode::SERVICE_UNAVAILABLE => t("error-not-now"),
+            StatusCode::FORBIDDEN => t("error-refused"),
+            StatusCode::INTERNAL_SERVER_ERROR => t("error-something-failed"),
+            _ => t("error-that-did-not-work"),
         };
         let page = ErrorTemplate {
             layout: Layout::unnamed(title),
@@ -229,8 +230,7 @@ pub(crate) fn render(page: &impl Template) -> Response {
         Ok(html) => Html(html).into_response(),
         Err(failure) => {
             tracing::error!(%failure, "a page could not be rendered");
-            (StatusCode::INTERNAL_SERVER_ERROR, "This page could not be shown; the log has the details.")
-                .into_response()
+            (StatusCode::INTERNAL_SERVER_ERROR, t("error-this-page-could-not-be-shown")).into_response()
         }
     }
 }

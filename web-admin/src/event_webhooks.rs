@@ -37,6 +37,7 @@ use crate::clock;
 use crate::error::Refusal;
 use crate::state::AdminState;
 use crate::token::NoRandom;
+use crate::{say, t};
 
 pub(crate) use send::DISABLE_AFTER;
 
@@ -219,13 +220,16 @@ fn checked(new: NewEventWebhook, enabled: bool) -> Result<Fields, Refusal> {
     let url = BaseUrl::required("url", &new.url).map_err(|wrong| bad("url", wrong.to_string()))?;
     let name = Some(new.name.trim()).filter(|name| !name.is_empty()).unwrap_or_else(|| url.host()).to_owned();
     if name.chars().count() > NAME_CHARS || name.chars().any(char::is_control) {
-        return Err(bad("name", format!("a name has at most {NAME_CHARS} characters")));
+        return Err(bad(
+            "name",
+            say("event-webhooks-a-name-has-at-most-characters").with("name-chars", &NAME_CHARS).text(),
+        ));
     }
     let mut events = new.events;
     events.sort();
     events.dedup();
     if events.is_empty() {
-        return Err(bad("events", "choose at least one kind of event"));
+        return Err(bad("events", t("event-webhooks-choose-at-least-one-kind-of")));
     }
     let authority = check_ca(Some(&new.authority)).map_err(|wrong| bad("authority", wrong.to_string()))?;
     let url = url.as_str().to_owned();
@@ -242,7 +246,12 @@ fn mint() -> Result<Redacted<String>, NoRandom> {
 /// One receiver, or the refusal.
 pub(crate) async fn one(state: &AdminState, id: i64) -> Result<Receiver, Refusal> {
     let found = store::one(&state.store, id).await?;
-    found.ok_or_else(|| Refusal::not_found("no_such_event_webhook", format!("there is no event webhook {id}")))
+    found.ok_or_else(|| {
+        Refusal::not_found(
+            "no_such_event_webhook",
+            say("event-webhooks-there-is-no-event-webhook").with("id", &id).text(),
+        )
+    })
 }
 
 /// Adds a receiver; its secret is made here and shown this once.
@@ -250,7 +259,7 @@ pub(crate) async fn add(state: &AdminState, new: NewEventWebhook) -> Result<Made
     let fields = checked(new, true)?;
     let secret = mint()?;
     let id = store::insert(&state.store, &fields, &secret, (RECEIVERS, clock::now())).await?.ok_or_else(|| {
-        let text = format!("there are {RECEIVERS} event webhooks already; remove one that is no longer used");
+        let text = say("event-webhooks-there-are-event-webhooks-already-remove").with("receivers", &RECEIVERS).text();
         Refusal::new(StatusCode::CONFLICT, "full", text)
     })?;
     crate::audit::note(format!("event webhook {id} “{}” to {}", fields.name, fields.url));
@@ -301,7 +310,9 @@ pub(crate) async fn test(state: &AdminState, id: i64) -> Result<Tested, Refusal>
     let name = crate::token::mint("test-")?.text;
     let (status, outcome) = send::once(state, &receiver, (&name, &event::test(now)), now).await;
     Ok(match outcome {
-        send::Outcome::Taken => Tested { ok: true, status, detail: "the receiver took it".to_owned() },
+        send::Outcome::Taken => {
+            Tested { ok: true, status, detail: t("event-webhooks-the-receiver-took-it").to_owned() }
+        }
         send::Outcome::Refused { detail } | send::Outcome::Gone { detail } | send::Outcome::Unwell { detail, .. } => {
             Tested { ok: false, status, detail }
         }

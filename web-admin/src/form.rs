@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use pbx_core::model::Redacted;
 
 use crate::error::Refusal;
+use crate::say;
 use crate::words::sentence;
 
 /// Errors by field name; the empty name is for the whole form.
@@ -129,7 +130,11 @@ impl Parts {
     pub(crate) async fn read(mut multipart: Multipart) -> Result<Self, Refusal> {
         let mut parts = Self::default();
         let broken = |error: axum::extract::multipart::MultipartError| {
-            Refusal::new(error.status(), "malformed", format!("the form did not arrive whole ({error}); send it again"))
+            Refusal::new(
+                error.status(),
+                "malformed",
+                say("form-the-form-did-not-arrive-whole").with("error", &error).text(),
+            )
         };
         while let Some(field) = multipart.next_field().await.map_err(broken)? {
             let Some(name) = field.name().map(str::to_owned) else { continue };

@@ -12,7 +12,9 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::timeout::TimeoutLayer;
 
 use crate::error::{ErrorPage, Problem, Refusal};
+use crate::language;
 use crate::state::AdminState;
+use crate::t;
 use crate::welcome::{self, GoesOn};
 
 /// Forms and JSON are small; uploads state their own limit.
@@ -36,16 +38,17 @@ pub(crate) fn around(router: Router, state: &AdminState) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, ANSWER_WITHIN))
         .layer(middleware::from_fn(explain_bare_answers))
         .layer(middleware::from_fn_with_state(state.clone(), add))
-        .layer(middleware::from_fn_with_state(state.clone(), in_company_zone))
+        .layer(middleware::from_fn_with_state(state.clone(), at_company))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
 }
 
-async fn in_company_zone(State(state): State<AdminState>, mut request: Request, next: Next) -> Response {
+async fn at_company(State(state): State<AdminState>, mut request: Request, next: Next) -> Response {
     let goes_on = welcome::kept(&state).await.is_ok_and(|kept| !kept.closed);
     request.extensions_mut().insert(GoesOn(goes_on));
-    let zone = state.place.zone(&state.store).await;
-    crate::clock::in_zone(zone, next.run(request)).await
+    let place = state.place.in_force(&state.store).await;
+    let language = language::of_request(request.uri(), request.headers(), place.language);
+    language::speaking(language, crate::clock::in_zone(place.zone, next.run(request))).await
 }
 
 /// Refusals of the layers and extractors (cross-site, time, method, body size) are bare; the API promises problem+json for every error.
@@ -73,23 +76,16 @@ async fn explain_bare_answers(request: Request, next: Next) -> Response {
 
 fn bare(status: StatusCode) -> (&'static str, &'static str) {
     match status {
-        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "this address exists, but not for this method"),
-        StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "what was sent is larger than anything needed here"),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            ("not_json", "the request needs the header Content-Type: application/json")
-        }
-        StatusCode::FORBIDDEN => (
-            "cross_site",
-            "this request came from another web site and was refused; open the page here and try again. Behind a proxy, pass the Host header on unchanged",
-        ),
-        StatusCode::GATEWAY_TIMEOUT => ("timeout", "this took too long and was given up; try again"),
-        StatusCode::UNAUTHORIZED => ("sign_in_needed", "sign in first"),
-        StatusCode::NOT_FOUND => ("no_such_route", "there is nothing at this address"),
-        StatusCode::TOO_MANY_REQUESTS => ("busy", "too many at once; close another tab or try again in a moment"),
-        _ if status.is_client_error() => {
-            ("malformed", "the request cannot be understood; look at the form or at API.md")
-        }
-        _ => ("internal", "something failed inside Nightbell; the log has the details"),
+        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", t("headers-this-address-exists-but-not-for")),
+        StatusCode::PAYLOAD_TOO_LARGE => ("too_large", t("headers-what-was-sent-is-larger-than")),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("not_json", t("headers-the-request-needs-the-header-content")),
+        StatusCode::FORBIDDEN => ("cross_site", t("headers-this-request-came-from-another-web")),
+        StatusCode::GATEWAY_TIMEOUT => ("timeout", t("headers-this-took-too-long-and-was")),
+        StatusCode::UNAUTHORIZED => ("sign_in_needed", t("headers-sign-in-first")),
+        StatusCode::NOT_FOUND => ("no_such_route", t("headers-there-is-nothing-at-this-address")),
+        StatusCode::TOO_MANY_REQUESTS => ("busy", t("headers-too-many-at-once-close-another")),
+        _ if status.is_client_error() => ("malformed", t("headers-the-request-cannot-be-understood-look")),
+        _ => ("internal", t("headers-something-failed-inside-nightbell-the-log")),
     }
 }
 

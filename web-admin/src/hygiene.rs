@@ -12,6 +12,7 @@ use pbx_core::model::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::say;
 use crate::token::fingerprint;
 use crate::words;
 
@@ -115,17 +116,25 @@ pub(crate) fn unseen_for(device: &DeviceSummary, now: UnixMillis) -> u32 {
 fn current(device: &DeviceSummary, target: &WakeTarget, unseen_days: u16, now: UnixMillis) -> TokenRow {
     let days = unseen_for(device, now);
     let shown = target.call_token.as_ref().or(target.notice_token.as_ref());
-    let off = target.switched_off.map(|by| format!("push is switched off {}", words::switched_off(by)));
+    let off = target
+        .switched_off
+        .map(|by| say("hygiene-push-is-switched-off").with("switched-off", &words::switched_off(by)).text());
     let (state, why, since, moved_to) = match (&target.health, off) {
-        (TargetHealth::Moved { to, at, .. }, _) => {
-            (TokenState::Moved, format!("its phone signed in as extension {to}"), Some(*at), Some(*to))
-        }
+        (TargetHealth::Moved { to, at, .. }, _) => (
+            TokenState::Moved,
+            say("hygiene-its-phone-signed-in-as-extension").with("to", &to).text(),
+            Some(*at),
+            Some(*to),
+        ),
         (TargetHealth::Revoked { since, why }, _) => (TokenState::Revoked, why.clone(), Some(*since), None),
         (TargetHealth::Good | TargetHealth::Suspect { .. }, Some(off)) => (TokenState::SwitchedOff, off, None, None),
         (TargetHealth::Suspect { why, .. }, None) => (TokenState::Suspect, why.clone(), None, None),
-        (TargetHealth::Good, None) if days >= u32::from(unseen_days) => {
-            (TokenState::Unseen, format!("its phone gave no sign for {days} days"), Some(device.last_seen_at), None)
-        }
+        (TargetHealth::Good, None) if days >= u32::from(unseen_days) => (
+            TokenState::Unseen,
+            say("hygiene-its-phone-gave-no-sign-for").with("days", &days).text(),
+            Some(device.last_seen_at),
+            None,
+        ),
         (TargetHealth::Good, None) => (TokenState::Live, String::new(), None, None),
     };
     TokenRow {
@@ -160,7 +169,7 @@ fn replaced(current: &TokenRow, old: &ReplacedToken) -> TokenRow {
         token: fingerprint(&old.fingerprint),
         learned_at: old.learned_at,
         last_wake: None,
-        why: format!("its phone sent {} in its place", current.token),
+        why: say("hygiene-its-phone-sent-in-its-place").with("token", &current.token).text(),
         since: Some(old.at),
         replaced_by: Some(current.token.clone()),
         moved_to: None,

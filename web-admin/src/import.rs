@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use pbx_core::model::{DisplayName, EmailAddress, ExtensionNumber, Redacted};
 
+use crate::say;
 use crate::secret;
 use crate::sheet::{self, Form, Record, plain};
 pub(crate) use crate::sheet::{RowError, harmless};
@@ -42,7 +43,10 @@ fn row(record: &Record<'_>, seen: &mut BTreeMap<ExtensionNumber, u64>, parsed: &
     match &number {
         Ok(number) => {
             if let Some(first) = seen.insert(*number, line) {
-                let message = format!("extension {number} stands in line {first} already; keep one of the two");
+                let message = say("import-extension-stands-in-line-already-keep")
+                    .with("number", &number)
+                    .with("first", &first)
+                    .text();
                 parsed.error(line, "number", "number_twice", message);
             }
         }

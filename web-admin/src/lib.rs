@@ -27,6 +27,7 @@ mod form;
 mod headers;
 mod hygiene;
 mod import;
+mod language;
 mod layout;
 mod log;
 mod metrics;
@@ -58,6 +59,8 @@ mod update_notice;
 mod users;
 mod welcome;
 mod words;
+
+use language::{number, rich, say, t};
 
 pub use acme::{Acme, adopt_certificate};
 pub use backups::{Backups, run as make_backups};

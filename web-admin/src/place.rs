@@ -1,16 +1,20 @@
-//! Where the company is: its country, and its time zone, in which every page writes instants.
+//! Where the company is: its country, its time zone, in which every page writes instants, and its language.
 //!
 //! Kept in the area `place` of the live settings; read once and then held, because every request needs it.
 
 pub(crate) mod countries;
+mod german;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::tz::TimeZone;
 use pbx_core::store::{Store, StoreError};
+use provisioning::language::CompanyLanguage;
 use serde::{Deserialize, Serialize};
 
+use crate::language::{self, Language};
 use crate::welcome::store::{load, put};
+use crate::{say, t};
 
 /// The area of the settings.
 const AREA: &str = "place";
@@ -23,37 +27,72 @@ pub(crate) struct Place {
     pub(crate) country: String,
     /// An IANA name such as `Europe/Berlin`; empty while nobody has chosen, and then the machine's own zone holds.
     pub(crate) time_zone: String,
+    /// `en` or `de`; empty while nobody has chosen, and then each browser says its own.
+    pub(crate) language: String,
+}
+
+/// What every request needs of it.
+#[derive(Debug, Clone)]
+pub(crate) struct InForce {
+    pub(crate) zone: TimeZone,
+    /// The language of the company, once somebody has chosen it.
+    pub(crate) language: Option<Language>,
+}
+
+impl InForce {
+    fn of(place: &Place) -> Self {
+        Self {
+            zone: parse(&place.time_zone).unwrap_or_else(TimeZone::system),
+            language: Language::from_tag(&place.language),
+        }
+    }
 }
 
 /// The place in force; every clone sees a change.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct LivePlace(Arc<RwLock<Option<TimeZone>>>);
+pub(crate) struct LivePlace {
+    known: Arc<RwLock<Option<InForce>>>,
+    /// Public pages of links and mails follow it.
+    language: CompanyLanguage,
+}
 
 impl LivePlace {
-    /// The zone in force. A database that cannot be read now costs the zone, not the page.
-    pub(crate) async fn zone(&self, store: &Store) -> TimeZone {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(zone) = known {
-            return zone;
+    /// A place whose language others follow.
+    pub(crate) fn followed_by(language: CompanyLanguage) -> Self {
+        Self { known: Arc::default(), language }
+    }
+
+    fn hold(&self, place: &Place) -> InForce {
+        let read = InForce::of(place);
+        self.language.set(read.language);
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(read.clone());
+        read
+    }
+
+    /// What is in force. A database that cannot be read now costs zone and language, not the page.
+    pub(crate) async fn in_force(&self, store: &Store) -> InForce {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known {
+            return known;
         }
         match place(store).await {
-            Ok(place) => {
-                let zone = parse(&place.time_zone).unwrap_or_else(TimeZone::system);
-                *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(zone.clone());
-                zone
-            }
+            Ok(place) => self.hold(&place),
             Err(error) => {
                 tracing::warn!(%error, "the company's time zone cannot be read; times are shown in the machine's own");
-                TimeZone::system()
+                InForce::of(&Place::default())
             }
         }
+    }
+
+    /// The zone in force.
+    pub(crate) async fn zone(&self, store: &Store) -> TimeZone {
+        self.in_force(store).await.zone
     }
 
     /// Saves a place; it is in force when this returns.
     pub(crate) async fn save(&self, store: &Store, place: &Place) -> Result<(), StoreError> {
         put(store, AREA, place).await?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) =
-            Some(parse(&place.time_zone).unwrap_or_else(TimeZone::system));
+        let _ = self.hold(place);
         Ok(())
     }
 }
@@ -71,30 +110,47 @@ pub(crate) struct Unfit {
 }
 
 impl Place {
+    /// The same place with the language that was chosen; an empty or unknown one leaves it to each browser.
+    pub(crate) fn speaking(mut self, language: &str) -> Self {
+        self.language = Language::from_tag(language).map_or("", Language::code).to_owned();
+        self
+    }
+
     /// A place as somebody typed it. Without a time zone that of the country is taken, where there is only one.
     pub(crate) fn read(country: &str, time_zone: &str) -> Result<Self, Unfit> {
         let (code, zone) = (country.trim().to_ascii_uppercase(), time_zone.trim());
         let known = countries::by_code(&code);
         if known.is_none() && !code.is_empty() {
-            let problem = format!("“{country}” is no country; give its two letters (ISO 3166), such as DE");
+            let problem = say("place-is-no-country-give-its-two").with("country", &country).text();
             return Err(Unfit { field: "country", problem });
         }
         let wanted = if zone.is_empty() { known.map_or("", |country| country.zone) } else { zone };
         let problem = match (parse(wanted), wanted.is_empty(), known) {
             (Some(found), _, _) => {
                 let time_zone = found.iana_name().unwrap_or(wanted).to_owned();
-                return Ok(Self { country: code, time_zone });
+                return Ok(Self { country: code, time_zone, language: String::new() });
             }
             (None, true, Some(country)) => {
-                format!("there is more than one time zone in {}; choose yours from the list", country.name)
+                say("place-there-is-more-than-one-time").with("name", &name_of(country)).text()
             }
-            (None, true, None) => "choose a country or a time zone".to_owned(),
-            (None, false, _) => {
-                format!("“{wanted}” is no time zone; choose one from the list, such as Europe/Berlin")
-            }
+            (None, true, None) => t("place-choose-a-country-or-a-time").to_owned(),
+            (None, false, _) => say("place-is-no-time-zone-choose-one").with("wanted", &wanted).text(),
         };
         Err(Unfit { field: "time_zone", problem })
     }
+}
+
+/// What a country is called in the language of the request.
+pub(crate) fn name_of(country: &countries::Country) -> &'static str {
+    match language::current() {
+        Language::English => country.name,
+        Language::German => german::name(country.code).unwrap_or(country.name),
+    }
+}
+
+/// How a name is put into an order: Ä beside A, as in a telephone book.
+pub(crate) fn in_order(name: &str) -> String {
+    name.to_lowercase().replace(['ä', 'å'], "a").replace('ö', "o").replace('ü', "u").replace('é', "e")
 }
 
 /// The zone of this IANA name.

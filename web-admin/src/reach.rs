@@ -12,6 +12,7 @@ use push_module::{Candidate, CredentialId, CredentialKind, CredentialSummary, Pr
 use serde::Serialize;
 
 use crate::settings_again::Marks;
+use crate::t;
 use crate::words;
 
 /// Whether the phones of a row can be pushed.
@@ -171,8 +172,8 @@ fn row(target: &WakeTarget, credentials: &[CredentialSummary], health: &[Provide
         (None, Some("untried")) => Row {
             can_be_pushed: Verdict::Untried,
             code: "push_credential_untried",
-            text: "its credential has not been tried yet".to_owned(),
-            fix: "check it under Push; that reaches no phone".to_owned(),
+            text: t("reach-its-credential-has-not-been-tried").to_owned(),
+            fix: t("reach-check-it-under-push-that-reaches").to_owned(),
             ..row
         },
         (None, _) => row,

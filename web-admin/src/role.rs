@@ -11,6 +11,8 @@ use std::time::Duration;
 use pbx_core::model::{ExtensionNumber, UnixMillis};
 use serde::{Deserialize, Serialize};
 
+use crate::t;
+
 /// How long a proof (password, code or passkey) is good for what needs a recent one.
 pub(crate) const FRESH: Duration = Duration::from_secs(5 * 60);
 
@@ -42,12 +44,12 @@ impl Role {
     }
 
     /// As pages say it.
-    pub(crate) const fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
-            Self::Owner => "Owner",
-            Self::Admin => "Admin",
-            Self::ReadOnly => "Read only",
-            Self::User => "User",
+            Self::Owner => t("role-owner"),
+            Self::Admin => t("role-admin"),
+            Self::ReadOnly => t("role-read-only"),
+            Self::User => t("role-user"),
         }
     }
 }

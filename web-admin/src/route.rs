@@ -17,6 +17,7 @@ use crate::role::{Denied, Need, Role};
 use crate::routes::API;
 use crate::session::{SignedIn, percent_encode};
 use crate::state::AdminState;
+use crate::t;
 
 /// A path with its methods.
 pub(crate) struct Route {
@@ -97,11 +98,7 @@ fn enrol_first(request: &Request) -> Response {
     }
     refuse(
         request,
-        Refusal::new(
-            StatusCode::FORBIDDEN,
-            "second_factor_needed",
-            "an owner wants a second factor for your role; set it up under Account, then go on",
-        ),
+        Refusal::new(StatusCode::FORBIDDEN, "second_factor_needed", t("route-an-owner-wants-a-second-factor")),
     )
 }
 
@@ -111,21 +108,12 @@ fn deny(denied: Denied, role: Role, request: &Request) -> Response {
         Denied::Role if reading && role == Role::User && request.uri().path() == "/" => {
             Redirect::to("/me").into_response()
         }
-        Denied::Role => refuse(
-            request,
-            Refusal::new(
-                StatusCode::FORBIDDEN,
-                "role_needed",
-                "your role, or this API token's scopes, do not reach this far; ask an owner for more",
-            ),
-        ),
+        Denied::Role => {
+            refuse(request, Refusal::new(StatusCode::FORBIDDEN, "role_needed", t("route-your-role-or-this-api-tokens")))
+        }
         Denied::NoExtension => refuse(
             request,
-            Refusal::new(
-                StatusCode::FORBIDDEN,
-                "no_extension",
-                "your account belongs to no extension; an owner can give it one on the Users page",
-            ),
+            Refusal::new(StatusCode::FORBIDDEN, "no_extension", t("route-your-account-belongs-to-no-extension")),
         ),
         Denied::Stale if reading => {
             let wants = request.uri().path_and_query().map_or("/", |path| path.as_str());
@@ -133,11 +121,7 @@ fn deny(denied: Denied, role: Role, request: &Request) -> Response {
         }
         Denied::Stale => refuse(
             request,
-            Refusal::new(
-                StatusCode::FORBIDDEN,
-                "confirm_needed",
-                "prove once more that it is you: nothing was changed. Confirm in another tab, come back here and send it again",
-            ),
+            Refusal::new(StatusCode::FORBIDDEN, "confirm_needed", t("route-prove-once-more-that-it-is")),
         ),
     }
 }

@@ -30,6 +30,7 @@ use crate::role::Need::{Change, Nothing, Own, OwnExtension, OwnFresh, Owner, Sec
 use crate::role::Scope::{Calls, Devices, Extensions, Metrics, Push, Security, Settings, System, Users};
 use crate::route::Route;
 use crate::state::AdminState;
+use crate::t;
 use crate::{assets, events, openapi, session};
 
 mod desk_phones;
@@ -174,6 +175,7 @@ fn people() -> Routes {
         Route::at("/account").get(Own, account::page),
         Route::at("/account/confirm").get(Own, confirm_self::form).post(Own, confirm_self::submit),
         Route::at("/account/password").post(Own, account::change_password),
+        Route::at("/account/language").post(Own, account::set_language),
     ]
     .into_iter()
     .chain(enrolling::pages())
@@ -307,7 +309,7 @@ pub fn local_router(state: AdminState) -> Router {
 }
 
 async fn nothing_here(request: Request) -> Response {
-    let refusal = Refusal::not_found("no_such_route", "there is nothing at this address; it may have been removed");
+    let refusal = Refusal::not_found("no_such_route", t("routes-there-is-nothing-at-this-address"));
     let api = request
         .extensions()
         .get::<axum::extract::OriginalUri>()

@@ -16,9 +16,11 @@ use crate::accounts;
 use crate::audit;
 use crate::clock;
 use crate::error::{ErrorPage, Problem, Refusal};
+use crate::language::{self, Language};
 use crate::role::{Asking, Door, Role};
 use crate::second_factor;
 use crate::state::AdminState;
+use crate::t;
 use crate::token;
 use crate::tokens;
 
@@ -50,6 +52,8 @@ pub(crate) struct SignedIn {
     pub(crate) door: Door,
     /// Nothing is open to them before they have set up a second factor.
     pub(crate) must_enrol: bool,
+    /// The language they chose for themselves.
+    pub(crate) language: Option<Language>,
 }
 
 impl SignedIn {
@@ -61,11 +65,7 @@ impl SignedIn {
 
 impl Refusal {
     pub(crate) fn signed_out() -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "sign_in_needed",
-            "sign in first, or send an API token as `Authorization: Bearer nbt_…`",
-        )
+        Self::new(StatusCode::UNAUTHORIZED, "sign_in_needed", t("session-sign-in-first-or-send-an"))
     }
 }
 
@@ -74,7 +74,8 @@ pub(crate) async fn require_session(State(state): State<AdminState>, mut request
     match by_cookie(&state, request.headers()).await {
         Ok(Some(signed_in)) => {
             request.extensions_mut().insert(signed_in.clone());
-            audit::watch(&state, &signed_in, request, next).await
+            let language = signed_in.language.unwrap_or_else(language::current);
+            language::speaking(language, audit::watch(&state, &signed_in, request, next)).await
         }
         Ok(None) => to_sign_in(&request),
         Err(error) => ErrorPage::from(error).into_response(),
@@ -115,6 +116,7 @@ pub(crate) async fn as_local_owner(State(state): State<AdminState>, mut request:
         extension: None,
         door: Door::Socket,
         must_enrol: false,
+        language: None,
     };
     request.extensions_mut().insert(owner.clone());
     audit::watch(&state, &owner, request, next).await
@@ -142,6 +144,7 @@ async fn by_cookie(state: &AdminState, headers: &HeaderMap) -> Result<Option<Sig
         extension: user.extension,
         door: Door::Session { confirmed_at: user.confirmed_at },
         must_enrol: user.must_enrol,
+        language: user.language,
     }))
 }
 
@@ -159,6 +162,7 @@ async fn by_token(state: &AdminState, presented: &HeaderValue, from: IpAddr) -> 
         extension: None,
         door: Door::Token { scopes: token.scopes },
         must_enrol: false,
+        language: None,
     }))
 }
 

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::error::Refusal;
 use crate::state::AdminState;
+use crate::t;
 use crate::words;
 
 /// The stable code of the mark, everywhere.
@@ -74,7 +75,7 @@ impl Marks {
         let by_agent = || provisioning::profile::push_provider(&device.user_agent);
         let provider = target.map(|target| target.provider).or(told.provider).or_else(by_agent);
         let text = match provider {
-            _ if told.asked_at.is_some() => "an admin asked that it fetches its settings again",
+            _ if told.asked_at.is_some() => t("settings-again-an-admin-asked-that-it-fetches"),
             Some(provider) => {
                 let is_covered = target.is_some_and(|target| obstacle(credentials, target).is_none());
                 // A browser subscribes with the very key.
@@ -82,17 +83,17 @@ impl Marks {
                     return None;
                 }
                 match told.push.contains_key(&provider) {
-                    true => "what it was told about push has changed since it fetched its settings",
-                    false => "push was set up for it only after it had fetched its settings",
+                    true => t("settings-again-what-it-was-told-about-push"),
+                    false => t("settings-again-push-was-set-up-for-it"),
                 }
             }
             None => return None,
         };
         let by_itself = self.apps.contains(&device.username);
         let fix = if by_itself {
-            "its app fetches them by itself when it is opened; nothing else is to be done"
+            t("settings-again-its-app-fetches-them-by-itself")
         } else {
-            "show it a new QR code, or mail one to its owner; it keeps its account"
+            t("settings-again-show-it-a-new-qr-code")
         };
         Some(Mark { code: CODE, text, fix, provider, by_itself, fetched_at: told.fetched_at })
     }

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::language::retold;
+use crate::{say, t};
+
 /// Errors worth reading.
 const MAX_ERRORS: usize = 100;
 
@@ -110,7 +113,7 @@ pub(crate) fn read<R>(form: &Form, text: &str, mut row: impl FnMut(&Record<'_>, 
     let mut lines = Lines { text, at: 0, line: 1 };
     let Some(Ok(header)) = records.next() else {
         let columns = form.columns.join(",");
-        parsed.error(1, "", "empty", format!("there is nothing to import; the first line must be “{columns}”"));
+        parsed.error(1, "", "empty", say("sheet-there-is-nothing-to-import-the").with("columns", &columns).text());
         return parsed;
     };
     let Some(places) = places(form, &header, &mut parsed) else { return parsed };
@@ -119,12 +122,7 @@ pub(crate) fn read<R>(form: &Form, text: &str, mut row: impl FnMut(&Record<'_>, 
             Ok(record) => record,
             Err(broken) => {
                 let line = lines.of(broken.position());
-                parsed.error(
-                    line,
-                    "",
-                    "unreadable",
-                    "this line cannot be read; look for a quotation mark without its partner",
-                );
+                parsed.error(line, "", "unreadable", t("import-this-line-cannot-be-read-look"));
                 break;
             }
         };
@@ -136,13 +134,23 @@ pub(crate) fn read<R>(form: &Form, text: &str, mut row: impl FnMut(&Record<'_>, 
         if parsed.lines > form.most {
             let line = record.position().map_or(0, csv::Position::line);
             let ([_, things], most) = (form.things, form.most);
-            parsed.error(line, "", "too_many", format!("an import has at most {most} {things}; split the file here"));
+            parsed.error(
+                line,
+                "",
+                "too_many",
+                say("sheet-an-import-has-at-most-split").with("most", &most).with("things", &retold(things)).text(),
+            );
             break;
         }
         row(&Record { line, record: &record, places: &places }, &mut parsed);
     }
     if parsed.lines == 0 && parsed.errors.is_empty() {
-        parsed.error(2, "", "empty", format!("there is no {} below the first line", form.things[0]));
+        parsed.error(
+            2,
+            "",
+            "empty",
+            say("sheet-there-is-no-below-the-first").with("things", &retold(form.things[0])).text(),
+        );
     }
     parsed
 }
@@ -161,7 +169,12 @@ fn places<R>(form: &Form, header: &csv::StringRecord, parsed: &mut Parsed<R>) ->
         match form.columns.iter().copied().find(|column| *column == given_key) {
             Some(column) => {
                 if places.insert(column, place).is_some() {
-                    parsed.error(1, column, "column_twice", format!("the column “{column}” occurs twice; keep one"));
+                    parsed.error(
+                        1,
+                        column,
+                        "column_twice",
+                        say("import-the-column-occurs-twice-keep-one").with("column", &column).text(),
+                    );
                 }
             }
             None if given.is_empty() => {}
@@ -171,17 +184,17 @@ fn places<R>(form: &Form, header: &csv::StringRecord, parsed: &mut Parsed<R>) ->
                     1,
                     "",
                     "unknown_column",
-                    format!(
-                        "“{given}” is not a known column; the first line names the columns: {}",
-                        form.columns.join(", ")
-                    ),
+                    say("sheet-is-not-a-known-column-the")
+                        .with("given", &given)
+                        .with("columns", &form.columns.join(", "))
+                        .text(),
                 );
             }
         }
     }
     for &(column, code) in form.needed {
         if parsed.errors.is_empty() && !places.contains_key(column) {
-            parsed.error(1, column, code, format!("the column “{column}” is missing in the first line"));
+            parsed.error(1, column, code, say("sheet-the-column-is-missing-in-the").with("column", &column).text());
         }
     }
     parsed.errors.is_empty().then_some(places)

@@ -114,7 +114,7 @@ impl AdminState {
         let desk_phones = DeskPhones::beside(&enrolments, Box::new(move || certificate.own_pem()));
         let event_log = EventLog::start(switchboard.notices(), site.started_at);
         let mailer = provisioning::mail::Mailer::new(enrolments.clone(), store.clone(), site.host().to_owned());
-        let place = LivePlace::default();
+        let place = LivePlace::followed_by(enrolments.language().clone());
         let backups = Backups::new(store.clone(), (site.host().to_owned(), site.version), place.clone());
         let acme = Acme::new(store.clone(), push.clone(), site.certificate.clone(), site.listen);
         Self {
@@ -154,8 +154,14 @@ impl AdminState {
         self.backups.clone()
     }
 
-    /// Writes into the audit log that this database was put back from a backup, if this start did so.
-    pub async fn tell_restore(&self) {
+    /// What is done once at a start: reads where the company is, so that mails and public pages know its language before
+    /// anybody opens a page, and writes into the audit log that this start put a backup back, if it did.
+    pub async fn begin(&self) {
+        let _ = self.place.in_force(&self.store).await;
+        self.tell_restore().await;
+    }
+
+    async fn tell_restore(&self) {
         let Some(note) = self.store.restored() else { return };
         let made = crate::clock::stamp(note.made_at);
         let entry = Entry {

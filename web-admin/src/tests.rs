@@ -14,6 +14,7 @@ mod event_webhooks;
 mod events;
 mod first_run;
 mod idempotency;
+mod languages;
 mod network_check;
 mod operations;
 mod own;

@@ -14,6 +14,7 @@ use crate::role::{Door, Scope};
 use crate::session::{API_TOKEN_PREFIX, SignedIn};
 use crate::state::AdminState;
 use crate::token;
+use crate::{say, t};
 
 /// Names longer than this are not names.
 const MAX_NAME: usize = 64;
@@ -47,20 +48,23 @@ fn bad(field: &str, detail: impl Into<String>) -> Refusal {
 pub(crate) async fn make(state: &AdminState, who: &SignedIn, wish: &Wish) -> Result<Made, Refusal> {
     let (name, now) = (wish.name.trim(), clock::now());
     if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
-        return Err(bad("name", format!("name the token after what uses it, in 1 to {MAX_NAME} characters")));
+        return Err(bad("name", say("tokens-name-the-token-after-what-uses").with("max-name", &MAX_NAME).text()));
     }
     if wish.scopes.is_empty() {
-        return Err(bad("scopes", "choose at least one thing the token may do; `read` looks and changes nothing"));
+        return Err(bad("scopes", t("tokens-choose-at-least-one-thing-the")));
     }
     if let Some(beyond) = wish.scopes.iter().find(|scope| !reaches(who, **scope)) {
-        let detail = format!("you may not do `{}` yourself, so a token of yours may not either", beyond.as_str());
+        let detail = say("tokens-you-may-not-do-yourself-so").with("beyond", &beyond.as_str()).text();
         return Err(Refusal::new(StatusCode::FORBIDDEN, "role_needed", detail).field("scopes"));
     }
     if wish.addresses.len() > MAX_ADDRESSES {
-        return Err(bad("addresses", format!("give {MAX_ADDRESSES} addresses or ranges at most")));
+        return Err(bad(
+            "addresses",
+            say("tokens-give-addresses-or-ranges-at-most").with("max-addresses", &MAX_ADDRESSES).text(),
+        ));
     }
     if wish.expires_at.is_some_and(|end| end <= now) {
-        return Err(bad("expires_at", "the token would have run out already; give a time that is still to come"));
+        return Err(bad("expires_at", t("tokens-the-token-would-have-run-out")));
     }
     let minted = token::mint(API_TOKEN_PREFIX)?;
     let new = NewToken {
@@ -71,7 +75,7 @@ pub(crate) async fn make(state: &AdminState, who: &SignedIn, wish: &Wish) -> Res
         user: who.user,
     };
     let id = store::put(&state.store, new, &minted.hash, now).await?.ok_or_else(|| {
-        let detail = format!("there are {MAX_API_TOKENS} API tokens already; delete one that is no longer used");
+        let detail = say("tokens-there-are-api-tokens-already-delete").with("max-api-tokens", &MAX_API_TOKENS).text();
         Refusal::new(StatusCode::CONFLICT, "full", detail)
     })?;
     let scopes: Vec<&str> = wish.scopes.iter().map(|scope| scope.as_str()).collect();
@@ -91,7 +95,9 @@ fn reaches(who: &SignedIn, scope: Scope) -> bool {
 /// Deletes an API token.
 pub(crate) async fn remove(state: &AdminState, id: i64) -> Result<(), Refusal> {
     let name = store::remove(&state.store, id).await?;
-    let name = name.ok_or_else(|| Refusal::not_found("no_such_token", format!("there is no API token {id}")))?;
+    let name = name.ok_or_else(|| {
+        Refusal::not_found("no_such_token", say("tokens-there-is-no-api-token").with("id", &id).text())
+    })?;
     audit::note(format!("token {id} “{name}”"));
     Ok(())
 }

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::advice::{Facts, Finding, Level};
 use crate::diagnosis::{self, Symptom};
 use crate::network_check::Run;
+use crate::{say, t};
 
 /// What people say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -49,13 +50,13 @@ impl Complaint {
         }
     }
 
-    pub(crate) const fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
-            Self::LoginFails => "A phone cannot sign in",
-            Self::NoSound => "Nobody hears anything",
-            Self::SoundOneWay => "Only one of both is heard",
-            Self::CallDrops => "Calls end by themselves",
-            Self::PhoneDoesNotWake => "A sleeping phone does not ring",
+            Self::LoginFails => t("trouble-a-phone-cannot-sign-in"),
+            Self::NoSound => t("trouble-nobody-hears-anything"),
+            Self::SoundOneWay => t("trouble-only-one-of-both-is-heard"),
+            Self::CallDrops => t("trouble-calls-end-by-themselves"),
+            Self::PhoneDoesNotWake => t("trouble-a-sleeping-phone-does-not-ring"),
         }
     }
 }
@@ -116,35 +117,39 @@ fn login(extension: Option<ExtensionNumber>, facts: &Facts, evidence: &Evidence)
         (None, _) | (_, None) => true,
     };
     for block in evidence.blocked.iter().filter(concerns) {
-        let whom = block.account.as_ref().map_or_else(String::new, |account| format!(" for account {account}"));
-        let text = format!("{} is blocked{whom}: too many wrong secrets, or it behaved like a scanner.", block.address);
-        let fix = "Correct the secret in the phone first, then lift the block.";
+        let whom = block
+            .account
+            .as_ref()
+            .map_or_else(String::new, |account| say("trouble-for-account").with("account", &account).text());
+        let text =
+            say("trouble-is-blocked-too-many-wrong-secrets").with("address", &block.address).with("whom", &whom).text();
+        let fix = t("trouble-correct-the-secret-in-the-phone");
         found.push(Finding::new(Level::Fail, "address_blocked", text, fix, "/security"));
     }
     let own: Vec<_> = facts.devices.iter().filter(|device| Some(device.extension) == extension).collect();
     if extension.is_some() && own.is_empty() {
-        let text = "No phone of this extension has ever signed in, so the name, the secret, or the way to this machine is wrong.";
-        let fix = "Show a QR code under “Add a phone”, or set a new secret and type it again; the user name is the one on the extension's page.";
+        let text = t("trouble-no-phone-of-this-extension-has");
+        let fix = t("trouble-show-a-qr-code-under-add");
         found.push(Finding::new(Level::Fail, "never_registered", text, fix, "/extensions"));
     }
     if extension.is_some() && !own.is_empty() && own.iter().all(|device| device.presence == Presence::Unreachable) {
-        let text = "Phones of this extension signed in before and are gone; what changed since is the phone, its network or its secret.";
+        let text = t("trouble-phones-of-this-extension-signed-in");
         found.push(Finding::new(
             Level::Warn,
             "was_registered",
             text,
-            "Look at the reason beside each phone.",
+            t("trouble-look-at-the-reason-beside-each"),
             "/extensions",
         ));
     }
     if facts.certificate.self_made {
-        let text = "The certificate is made by Nightbell itself; most phones refuse it for TLS and say only that the server cannot be reached.";
-        let fix = "Use a certificate of a public authority, or choose UDP or TCP in the phone.";
+        let text = t("trouble-the-certificate-is-made-by-nightbell");
+        let fix = t("trouble-use-a-certificate-of-a-public");
         found.push(Finding::new(Level::Warn, "certificate_self_made", text, fix, "/system"));
     }
     if !evidence.settings.allow_md5 {
-        let text = "Only SHA-256 is taken as proof, and many desk phones know MD5 only.";
-        found.push(Finding::new(Level::Warn, "md5_off", text, "Allow MD5 for such phones.", "/settings"));
+        let text = t("trouble-only-sha-256-is-taken-as");
+        found.push(Finding::new(Level::Warn, "md5_off", text, t("trouble-allow-md5-for-such-phones"), "/settings"));
     }
     found
 }
@@ -164,8 +169,8 @@ fn nothing_to_see(calls: &[&CallRecord]) -> Option<Finding> {
         Finding::new(
             Level::Warn,
             "no_calls_to_look_at",
-            "No call of more than three seconds was answered lately, so there is nothing to look at.",
-            "Make a call, talk for ten seconds, hang up, and look here again.",
+            t("trouble-no-call-of-more-than-three"),
+            t("trouble-make-a-call-talk-for-ten"),
             "/calls",
         )
     })
@@ -178,19 +183,16 @@ fn no_sound(evidence: &Evidence) -> Vec<Finding> {
     let mute = calls.iter().filter(silent).count();
     let range = evidence.settings.rtp_ports;
     if mute > 0 {
-        let text = format!("In {mute} of the last {} calls no sound arrived here from either side.", calls.len());
-        let fix = format!(
-            "Open UDP {} to {} towards this machine and forward them from the router; a forward to other ports loses the sound too.",
-            range.first, range.last
-        );
+        let text = say("trouble-in-of-the-last-calls-no").with("mute", &mute).with("calls", &calls.len()).text();
+        let fix = say("trouble-open-udp-to-towards-this-machine")
+            .with("first", &range.first)
+            .with("last", &range.last)
+            .text();
         let level = if mute * 2 >= calls.len() { Level::Fail } else { Level::Warn };
         found.push(Finding::new(level, "no_sound_from_either", text, fix, "/calls"));
     } else if !calls.is_empty() {
-        let text = format!(
-            "Sound arrived from at least one side in each of the last {} calls, so the ports for sound are open.",
-            calls.len()
-        );
-        found.push(Finding::new(Level::Ok, "sound_arrives", text, "Look at “Only one of both is heard”.", "/calls"));
+        let text = say("trouble-sound-arrived-from-at-least-one").with("calls", &calls.len()).text();
+        found.push(Finding::new(Level::Ok, "sound_arrives", text, t("trouble-look-at-only-one-of-both"), "/calls"));
     }
     found
 }
@@ -217,23 +219,25 @@ fn one_way(evidence: &Evidence) -> Vec<Finding> {
         let (level, text, fix) = if heard == 0 {
             (
                 Level::Fail,
-                format!(
-                    "No sound of {who} arrived here in {count} calls in which the other side was heard, and in none it did."
-                ),
-                "It is the network of that phone: its firewall lets no UDP out, or its router has SIP ALG on; switch ALG off, or use TLS in the phone. Is its microphone allowed for the app?",
+                say("trouble-no-sound-of-arrived-here-in").with("who", &who).with("count", &count).text(),
+                t("trouble-it-is-the-network-of-that"),
             )
         } else {
             (
                 Level::Warn,
-                format!("No sound of {who} arrived here in {count} calls, but it did in {heard}."),
-                "It depends on where the phone is: compare Wi-Fi with the mobile network.",
+                say("trouble-no-sound-of-arrived-here-in-2")
+                    .with("who", &who)
+                    .with("count", &count)
+                    .with("heard", &heard)
+                    .text(),
+                t("trouble-it-depends-on-where-the-phone"),
             )
         };
         found.push(Finding::new(level, "no_sound_from_one", text, fix, "/calls"));
     }
     if silent.is_empty() && !calls.is_empty() {
-        let text = format!("Sound arrived from both sides in the last {} calls that lasted.", calls.len());
-        let fix = "What arrives here is sent on; look at the way from here to the phone that hears nothing.";
+        let text = say("trouble-sound-arrived-from-both-sides-in").with("calls", &calls.len()).text();
+        let fix = t("trouble-what-arrives-here-is-sent-on");
         found.push(Finding::new(Level::Ok, "sound_both_ways", text, fix, "/calls"));
     }
     found
@@ -251,28 +255,31 @@ fn drops(evidence: &Evidence) -> Vec<Finding> {
     let half_minute =
         count(&|call, lasted| call.ending == Some(CallEnding::Completed) && FORGOTTEN_MS.contains(&lasted));
     if unconfirmed > 0 {
-        let text =
-            format!("{unconfirmed} calls ended after 32 seconds, because the answer was never confirmed (no ACK).");
-        let fix = "The router of that phone changes SIP: switch SIP ALG off there, or use TLS in the phone.";
+        let text = say("trouble-calls-ended-after-32-seconds-because").with("unconfirmed", &unconfirmed).text();
+        let fix = t("trouble-the-router-of-that-phone-changes");
         found.push(Finding::new(Level::Fail, "answer_not_confirmed", text, fix, "/calls"));
     }
     found.extend(never_answered(evidence));
     if silence > 0 {
         let seconds = evidence.settings.rtp_silence_seconds;
-        let text = format!(
-            "{silence} calls were ended by Nightbell, because no sound came from either side for {seconds} seconds."
-        );
-        let fix = "Look at “Nobody hears anything”; the ports for sound are closed somewhere.";
+        let text = say("trouble-calls-were-ended-by-nightbell-because")
+            .with("silence", &silence)
+            .with("seconds", &seconds)
+            .text();
+        let fix = t("trouble-look-at-nobody-hears-anything-the");
         found.push(Finding::new(Level::Fail, "ended_for_silence", text, fix, "/calls"));
     }
     // People hang up then, too: only when it is most of the calls it is a pattern.
     if half_minute >= 3 && half_minute * 2 > calls.len() {
-        let text = format!("{half_minute} of {} calls were hung up by a phone after 30 to 60 seconds.", calls.len());
-        let fix = "A router forgets the way to the phone, or the phone's session timer fails: use TCP or TLS in the phone, or a shorter registration.";
+        let text = say("trouble-of-calls-were-hung-up-by")
+            .with("half-minute", &half_minute)
+            .with("calls", &calls.len())
+            .text();
+        let fix = t("trouble-a-router-forgets-the-way-to");
         found.push(Finding::new(Level::Warn, "hung_up_by_the_minute", text, fix, "/calls"));
     }
     if found.is_empty() {
-        let text = format!("None of the last {} calls ended by itself; each was hung up by one of both.", calls.len());
+        let text = say("trouble-none-of-the-last-calls-ended").with("calls", &calls.len()).text();
         found.push(Finding::new(Level::Ok, "no_dropped_calls", text, "", "/calls"));
     }
     found
@@ -303,22 +310,22 @@ fn asleep(extension: Option<ExtensionNumber>, facts: &Facts, evidence: &Evidence
 }
 
 /// What only somebody with the phone or at the router can see.
-pub(crate) const fn to_check(complaint: Complaint) -> &'static [&'static str] {
+pub(crate) fn to_check(complaint: Complaint) -> Vec<&'static str> {
     match complaint {
-        Complaint::LoginFails => &[
-            "Does the phone show the name on the extension's page as its user name, and this installation's host name as its server?",
-            "Does it work over the mobile network but not in the office? Then the office's router has no way back in to its own public address (hairpin): give the phones a name that leads to the inner address.",
-            "Is the clock of the phone right? TLS fails when it is days off.",
+        Complaint::LoginFails => vec![
+            t("trouble-does-the-phone-show-the-name"),
+            t("trouble-does-it-work-over-the-mobile"),
+            t("trouble-is-the-clock-of-the-phone"),
         ],
-        Complaint::NoSound | Complaint::SoundOneWay => &[
-            "Is the microphone allowed for the app, and is nobody muted?",
-            "Does it work between two phones in the office, but not with one outside? Then the forward of the sound ports is missing or wrong.",
-            "Is “SIP ALG”, “SIP helper” or “VoIP assistant” on in one of the routers? Switch it off; it breaks more than it repairs.",
+        Complaint::NoSound | Complaint::SoundOneWay => vec![
+            t("trouble-is-the-microphone-allowed-for-the"),
+            t("trouble-does-it-work-between-two-phones"),
+            t("trouble-is-sip-alg-sip-helper-or"),
         ],
-        Complaint::CallDrops => &[
-            "After how many seconds? 32 is an answer that is not confirmed; 60 is usually a router; 900 or 1800 a session timer.",
-            "Is “SIP ALG” on in one of the routers? Switch it off.",
-            "Does the phone change from Wi-Fi to the mobile network at that moment? Its app must register anew; most do.",
+        Complaint::CallDrops => vec![
+            t("trouble-after-how-many-seconds-32-is"),
+            t("trouble-is-sip-alg-on-in-one"),
+            t("trouble-does-the-phone-change-from-wi"),
         ],
         Complaint::PhoneDoesNotWake => diagnosis::to_check(Symptom::OnlyThisDevice),
     }

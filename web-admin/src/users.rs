@@ -20,6 +20,7 @@ use crate::role::Role;
 use crate::second_factor;
 use crate::state::AdminState;
 use crate::token;
+use crate::{say, t};
 
 /// Long enough to reach somebody who is not at work today.
 const INVITATION_WORKS_FOR: Duration = Duration::from_secs(3 * 24 * 60 * 60);
@@ -37,25 +38,23 @@ pub(crate) struct Invitation {
 /// Whether a text can be a user name.
 pub(crate) fn check_name(name: &str) -> Result<(), &'static str> {
     if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
-        Err("give a name or a mail address to sign in with")
+        Err(t("users-give-a-name-or-a-mail"))
     } else {
         Ok(())
     }
 }
 
 fn no_such_user() -> Refusal {
-    Refusal::not_found("no_such_user", "there is no such user; the list of users shows who there is")
+    Refusal::not_found("no_such_user", t("users-there-is-no-such-user-the"))
 }
 
 fn done(changed: Changed) -> Result<(), Refusal> {
     match changed {
         Changed::Done => Ok(()),
         Changed::NoSuchUser => Err(no_such_user()),
-        Changed::LastOwner => Err(Refusal::new(
-            StatusCode::CONFLICT,
-            "last_owner",
-            "this is the only owner who can sign in; make somebody else an owner first",
-        )),
+        Changed::LastOwner => {
+            Err(Refusal::new(StatusCode::CONFLICT, "last_owner", t("users-this-is-the-only-owner-who")))
+        }
     }
 }
 
@@ -68,12 +67,10 @@ async fn check_extension(state: &AdminState, role: Role, extension: Option<Exten
             .await
             .map(drop)
             .map_err(|error| Refusal::from(error).field("extension")),
-        None if role == Role::User => Err(Refusal::new(
-            StatusCode::BAD_REQUEST,
-            "extension_needed",
-            "a user sees one extension and nothing else; say which",
-        )
-        .field("extension")),
+        None if role == Role::User => {
+            Err(Refusal::new(StatusCode::BAD_REQUEST, "extension_needed", t("users-a-user-sees-one-extension-and"))
+                .field("extension"))
+        }
         None => Ok(()),
     }
 }
@@ -94,7 +91,7 @@ pub(crate) async fn add(
     check_name(name).map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, "malformed", why).field("name"))?;
     check_extension(state, role, extension).await?;
     let id = store::add(&state.store, name, (role, extension), clock::now()).await?.ok_or_else(|| {
-        let detail = format!("“{name}” can sign in already, or there are too many users; choose another name");
+        let detail = say("users-can-sign-in-already-or-there").with("name", &name).text();
         Refusal::new(StatusCode::CONFLICT, "name_taken", detail).field("name")
     })?;
     let invitation = invite(state, id).await?;
@@ -107,7 +104,7 @@ pub(crate) async fn add(
 pub(crate) async fn invite(state: &AdminState, id: i64) -> Result<Invitation, Refusal> {
     let user = show(state, id).await?;
     if user.disabled_at.is_some() {
-        let detail = format!("{} is disabled and could not use a link; enable them first", user.name);
+        let detail = say("users-is-disabled-and-could-not-use").with("name", &user.name).text();
         return Err(Refusal::new(StatusCode::CONFLICT, "user_disabled", detail));
     }
     let minted = token::mint("")?;

@@ -17,6 +17,7 @@ use crate::error::Refusal;
 use crate::place::place;
 use crate::second_factor;
 use crate::state::AdminState;
+use crate::t;
 
 /// The area of the settings.
 const AREA: &str = "welcome";
@@ -65,34 +66,30 @@ impl Step {
         Self::ALL.into_iter().find(|step| step.code() == code)
     }
 
-    pub(crate) const fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
-            Self::SecondFactor => "A second factor for you",
-            Self::Place => "Where you are",
-            Self::Certificate => "Public name and certificate",
-            Self::Network => "The way to the push services",
-            Self::Extensions => "People and numbers",
-            Self::Push => "Waking phone apps",
-            Self::Mail => "Mail",
-            Self::Phone => "The first phone",
+            Self::SecondFactor => t("welcome-a-second-factor-for-you"),
+            Self::Place => t("welcome-where-you-are"),
+            Self::Certificate => t("welcome-public-name-and-certificate"),
+            Self::Network => t("welcome-the-way-to-the-push-services"),
+            Self::Extensions => t("welcome-people-and-numbers"),
+            Self::Push => t("welcome-waking-phone-apps"),
+            Self::Mail => t("common-mail"),
+            Self::Phone => t("welcome-the-first-phone"),
         }
     }
 
     /// Why it is there.
-    pub(crate) const fn why(self) -> &'static str {
+    pub(crate) fn why(self) -> &'static str {
         match self {
-            Self::SecondFactor => {
-                "Whoever learns the owner's password can listen to everything set up here. A code from your phone stops that."
-            }
-            Self::Place => "Times on every page are written in your time zone.",
-            Self::Certificate => {
-                "Phones and browsers trust this machine by its certificate. Most phone apps refuse a self-made one."
-            }
-            Self::Network => "A sleeping phone is woken through Apple or Google, so this machine must reach them.",
-            Self::Extensions => "Everybody who is to be called needs a number.",
-            Self::Push => "A phone app that sleeps cannot hear a call; it is woken with the key of its publisher.",
-            Self::Mail => "People get the QR code for their phone by mail. Without it you show them the code yourself.",
-            Self::Phone => "A QR code, a phone, a call: then you know that it works.",
+            Self::SecondFactor => t("welcome-whoever-learns-the-owners-password-can"),
+            Self::Place => t("welcome-times-on-every-page-are-written"),
+            Self::Certificate => t("welcome-phones-and-browsers-trust-this-machine"),
+            Self::Network => t("welcome-a-sleeping-phone-is-woken-through"),
+            Self::Extensions => t("welcome-everybody-who-is-to-be-called"),
+            Self::Push => t("welcome-a-phone-app-that-sleeps-cannot"),
+            Self::Mail => t("welcome-people-get-the-qr-code-for"),
+            Self::Phone => t("welcome-a-qr-code-a-phone-a"),
         }
     }
 

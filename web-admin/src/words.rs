@@ -11,6 +11,8 @@ use pbx_core::model::{
 use push_module::{CredentialKind, CredentialState};
 
 use crate::clock;
+use crate::language;
+use crate::{say, t};
 
 /// A state as pages show it; made of our own words only, so it is safe in HTML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,100 +79,103 @@ impl fmt::Display for When {
 impl HtmlSafe for When {}
 
 /// Whether an extension or device can be reached.
-pub(crate) const fn presence(presence: Presence) -> Badge {
+pub(crate) fn presence(presence: Presence) -> Badge {
     match presence {
-        Presence::Registered => Badge::new("ok", "●", "Registered"),
-        Presence::ReachableByPush => Badge::new("push", "◐", "Reachable by push"),
-        Presence::Unreachable => Badge::new("bad", "○", "Unreachable"),
+        Presence::Registered => Badge::new("ok", "●", t("desk-phones-registered")),
+        Presence::ReachableByPush => Badge::new("push", "◐", t("phone-list-reachable-by-push")),
+        Presence::Unreachable => Badge::new("bad", "○", t("phone-list-unreachable")),
     }
 }
 
 /// Record 1.
-pub(crate) const fn binding(state: BindingState) -> Badge {
+pub(crate) fn binding(state: BindingState) -> Badge {
     match state {
-        BindingState::Fresh => Badge::new("ok", "●", "Live, just registered"),
-        BindingState::Refreshed => Badge::new("ok", "●", "Live, renewed"),
-        BindingState::Lapsed => Badge::new("off", "○", "Ran out"),
-        BindingState::Removed => Badge::new("off", "○", "Signed off by the phone"),
-        BindingState::FlowLost => Badge::new("off", "○", "Connection lost"),
+        BindingState::Fresh => Badge::new("ok", "●", t("words-live-just-registered")),
+        BindingState::Refreshed => Badge::new("ok", "●", t("words-live-renewed")),
+        BindingState::Lapsed => Badge::new("off", "○", t("words-ran-out")),
+        BindingState::Removed => Badge::new("off", "○", t("words-signed-off-by-the-phone")),
+        BindingState::FlowLost => Badge::new("off", "○", t("words-connection-lost")),
     }
 }
 
 /// Record 2.
-pub(crate) const fn wake(state: Option<WakeState>) -> Badge {
+pub(crate) fn wake(state: Option<WakeState>) -> Badge {
     match state {
-        Some(WakeState::Resting) => Badge::new("ok", "●", "Resting: the phone is registered"),
-        Some(WakeState::Armed) => Badge::new("push", "◐", "Armed: the next call wakes it"),
-        Some(WakeState::Suspect) => Badge::new("warn", "▲", "Suspect: still tried"),
-        Some(WakeState::Revoked) => Badge::new("bad", "✕", "Gone at the provider"),
-        Some(WakeState::Moved) => Badge::new("off", "→", "Moved to another extension"),
-        Some(WakeState::SwitchedOff) => Badge::new("off", "○", "Switched off"),
-        None => Badge::new("off", "○", "None"),
+        Some(WakeState::Resting) => Badge::new("ok", "●", t("words-resting-the-phone-is-registered")),
+        Some(WakeState::Armed) => Badge::new("push", "◐", t("words-armed-the-next-call-wakes-it")),
+        Some(WakeState::Suspect) => Badge::new("warn", "▲", t("words-suspect-still-tried")),
+        Some(WakeState::Revoked) => Badge::new("bad", "✕", t("words-gone-at-the-provider")),
+        Some(WakeState::Moved) => Badge::new("off", "→", t("words-moved-to-another-extension")),
+        Some(WakeState::SwitchedOff) => Badge::new("off", "○", t("event-webhooks-switched-off")),
+        None => Badge::new("off", "○", t("words-none")),
     }
 }
 
 /// A push credential.
-pub(crate) const fn credential(state: &CredentialState) -> Badge {
+pub(crate) fn credential(state: &CredentialState) -> Badge {
     match state {
-        CredentialState::Untried => Badge::new("off", "○", "Not tried yet"),
-        CredentialState::Working => Badge::new("ok", "●", "Working"),
-        CredentialState::Failing { .. } => Badge::new("bad", "✕", "Failing"),
+        CredentialState::Untried => Badge::new("off", "○", t("push-apps-not-tried-yet")),
+        CredentialState::Working => Badge::new("ok", "●", t("event-webhooks-working")),
+        CredentialState::Failing { .. } => Badge::new("bad", "✕", t("words-failing")),
     }
 }
 
-/// A size as people say it: `812 B`, `4.2 MB`.
+/// A size as people say it: `812 B`, `4.2 MB`, in German `4,2 MB`.
 pub(crate) fn bytes(count: u64) -> String {
     let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
     match units.into_iter().find(|(size, _)| count >= *size) {
-        Some((size, unit)) => format!("{}.{} {unit}", count / size, count % size * 10 / size),
+        Some((size, unit)) => {
+            let (whole, tenths) = (count / size, count % size * 10 / size);
+            format!("{whole}{}{tenths} {unit}", language::current().decimal_sign())
+        }
         None => format!("{count} B"),
     }
 }
 
 /// How a call ended, or that it goes on.
-pub(crate) const fn ending(ending: Option<CallEnding>, answered: bool) -> Badge {
+pub(crate) fn ending(ending: Option<CallEnding>, answered: bool) -> Badge {
     match ending {
-        Some(CallEnding::Completed) => Badge::new("ok", "✓", "Answered"),
-        Some(CallEnding::CallerGaveUp) => Badge::new("off", "○", "Caller gave up"),
-        Some(CallEnding::NoAnswer) => Badge::new("warn", "▲", "No answer"),
-        Some(CallEnding::Busy) => Badge::new("warn", "▲", "Busy"),
-        Some(CallEnding::Declined) => Badge::new("off", "○", "Declined"),
-        Some(CallEnding::Unreachable) => Badge::new("bad", "✕", "Unreachable"),
-        Some(CallEnding::NoSuchNumber) => Badge::new("off", "○", "No such number"),
-        Some(CallEnding::Silence) => Badge::new("bad", "✕", "No sound"),
-        Some(CallEnding::ServerStopped) => Badge::new("bad", "✕", "Cut by a restart"),
-        Some(CallEnding::Failed) => Badge::new("bad", "✕", "Failed"),
-        None if answered => Badge::new("ok", "●", "Talking"),
-        None => Badge::new("push", "◐", "Ringing"),
+        Some(CallEnding::Completed) => Badge::new("ok", "✓", t("words-answered")),
+        Some(CallEnding::CallerGaveUp) => Badge::new("off", "○", t("words-caller-gave-up")),
+        Some(CallEnding::NoAnswer) => Badge::new("warn", "▲", t("welcome-certificate-no-answer")),
+        Some(CallEnding::Busy) => Badge::new("warn", "▲", t("words-busy")),
+        Some(CallEnding::Declined) => Badge::new("off", "○", t("words-declined")),
+        Some(CallEnding::Unreachable) => Badge::new("bad", "✕", t("phone-list-unreachable")),
+        Some(CallEnding::NoSuchNumber) => Badge::new("off", "○", t("words-no-such-number")),
+        Some(CallEnding::Silence) => Badge::new("bad", "✕", t("words-no-sound")),
+        Some(CallEnding::ServerStopped) => Badge::new("bad", "✕", t("words-cut-by-a-restart")),
+        Some(CallEnding::Failed) => Badge::new("bad", "✕", t("push-failed")),
+        None if answered => Badge::new("ok", "●", t("dashboard-talking")),
+        None => Badge::new("push", "◐", t("dashboard-ringing")),
     }
 }
 
 /// Why an address is blocked.
-pub(crate) const fn blocked(reason: BlockReason) -> &'static str {
+pub(crate) fn blocked(reason: BlockReason) -> &'static str {
     match reason {
-        BlockReason::WrongSecrets => "Too many wrong secrets",
-        BlockReason::ManyFailures => "Guessed at many accounts",
-        BlockReason::Scanner => "Calls itself a scanner",
-        BlockReason::Garbage => "Sent too much that is not SIP",
+        BlockReason::WrongSecrets => t("words-too-many-wrong-secrets"),
+        BlockReason::ManyFailures => t("words-guessed-at-many-accounts"),
+        BlockReason::Scanner => t("words-calls-itself-a-scanner"),
+        BlockReason::Garbage => t("words-sent-too-much-that-is-not"),
     }
 }
 
 /// A step of a call.
-pub(crate) const fn step(step: TimelineStep) -> &'static str {
+pub(crate) fn step(step: TimelineStep) -> &'static str {
     match step {
-        TimelineStep::Invited => "The call came in",
-        TimelineStep::PushQueued => "Wake ordered",
-        TimelineStep::PushSent => "Push sent",
-        TimelineStep::PushAccepted => "Push accepted by the provider",
-        TimelineStep::PushFailed => "Push failed",
-        TimelineStep::AppWoke => "The app got the push",
-        TimelineStep::Registered => "The phone woke and registered",
-        TimelineStep::InviteSent => "Call handed to the phone",
-        TimelineStep::Ringing => "The phone rings",
-        TimelineStep::CallerHearsRinging => "The caller hears ringing",
-        TimelineStep::Answered => "Answered",
-        TimelineStep::BranchEnded => "This phone is out",
-        TimelineStep::Ended => "The call ended",
+        TimelineStep::Invited => t("words-the-call-came-in"),
+        TimelineStep::PushQueued => t("words-wake-ordered"),
+        TimelineStep::PushSent => t("words-push-sent"),
+        TimelineStep::PushAccepted => t("words-push-accepted-by-the-provider"),
+        TimelineStep::PushFailed => t("words-push-failed"),
+        TimelineStep::AppWoke => t("words-the-app-got-the-push"),
+        TimelineStep::Registered => t("words-the-phone-woke-and-registered"),
+        TimelineStep::InviteSent => t("words-call-handed-to-the-phone"),
+        TimelineStep::Ringing => t("words-the-phone-rings"),
+        TimelineStep::CallerHearsRinging => t("settings-the-caller-hears-ringing"),
+        TimelineStep::Answered => t("words-answered"),
+        TimelineStep::BranchEnded => t("words-this-phone-is-out"),
+        TimelineStep::Ended => t("words-the-call-ended"),
     }
 }
 
@@ -188,30 +193,30 @@ pub(crate) const fn step_class(step: TimelineStep) -> &'static str {
     }
 }
 
-pub(crate) const fn kind(kind: WakeKind) -> &'static str {
+pub(crate) fn kind(kind: WakeKind) -> &'static str {
     match kind {
-        WakeKind::Call => "Call",
-        WakeKind::MissedCall => "Missed call",
-        WakeKind::AnsweredElsewhere => "Answered elsewhere",
-        WakeKind::Test => "Test",
-        WakeKind::Refresh => "Renewal",
+        WakeKind::Call => t("words-call"),
+        WakeKind::MissedCall => t("words-missed-call"),
+        WakeKind::AnsweredElsewhere => t("words-answered-elsewhere"),
+        WakeKind::Test => t("words-test"),
+        WakeKind::Refresh => t("words-renewal"),
     }
 }
 
 /// Which certificate of a credential ends.
-pub(crate) const fn certificate(ending: push_module::Ending) -> &'static str {
+pub(crate) fn certificate(ending: push_module::Ending) -> &'static str {
     match ending {
-        push_module::Ending::Own => "the certificate",
-        push_module::Ending::Root => "its root certificate",
+        push_module::Ending::Own => t("words-the-certificate"),
+        push_module::Ending::Root => t("words-its-root-certificate"),
     }
 }
 
-pub(crate) const fn credential_kind(kind: CredentialKind) -> &'static str {
+pub(crate) fn credential_kind(kind: CredentialKind) -> &'static str {
     match kind {
         CredentialKind::Apns => provider(PushProvider::Apns),
         CredentialKind::Fcm => provider(PushProvider::Fcm),
         CredentialKind::Hms => provider(PushProvider::Hms),
-        CredentialKind::Webhook => "Push relay",
+        CredentialKind::Webhook => t("words-push-relay"),
         CredentialKind::WebPush => provider(PushProvider::WebPush),
         CredentialKind::Acrobits => provider(PushProvider::Acrobits),
     }
@@ -228,20 +233,20 @@ pub(crate) const fn provider(provider: PushProvider) -> &'static str {
 }
 
 /// The phones a provider wakes.
-pub(crate) const fn platform(provider: PushProvider) -> &'static str {
+pub(crate) fn platform(provider: PushProvider) -> &'static str {
     match provider {
         PushProvider::Apns => "iPhone",
         PushProvider::Fcm => "Android",
-        PushProvider::WebPush => "Browser, UnifiedPush",
+        PushProvider::WebPush => t("words-browser-unifiedpush"),
         PushProvider::Hms => "Huawei",
         PushProvider::Acrobits => "Groundwire, Cloud Softphone",
     }
 }
 
-pub(crate) const fn environment(environment: Environment) -> &'static str {
+pub(crate) fn environment(environment: Environment) -> &'static str {
     match environment {
-        Environment::Production => "production",
-        Environment::Sandbox => "sandbox (test builds)",
+        Environment::Production => t("words-production"),
+        Environment::Sandbox => t("push-sandbox-test-builds"),
     }
 }
 
@@ -253,17 +258,22 @@ pub(crate) const fn transport(transport: Transport) -> &'static str {
     }
 }
 
-pub(crate) const fn switched_off(by: SwitchedOffBy) -> &'static str {
+pub(crate) fn switched_off(by: SwitchedOffBy) -> &'static str {
     match by {
-        SwitchedOffBy::Admin => "by an admin, for this device",
-        SwitchedOffBy::Extension => "for the whole extension",
-        SwitchedOffBy::Device => "by the phone itself",
-        SwitchedOffBy::RegistrationEnd => "by the end of its registration",
+        SwitchedOffBy::Admin => t("words-by-an-admin-for-this-device"),
+        SwitchedOffBy::Extension => t("words-for-the-whole-extension"),
+        SwitchedOffBy::Device => t("words-by-the-phone-itself"),
+        SwitchedOffBy::RegistrationEnd => t("words-by-the-end-of-its-registration"),
     }
 }
 
-/// A text as a sentence of its own: a capital at the front, a full stop at the end.
+/// A text as a sentence of its own, in the language of the request: a capital at the front, a full stop at the end.
 pub(crate) fn sentence(text: &str) -> String {
+    as_sentence(&language::retold(text.trim()))
+}
+
+/// A text with a capital at the front and a full stop at the end.
+pub(crate) fn as_sentence(text: &str) -> String {
     let mut chars = text.trim().chars();
     let Some(first) = chars.next() else { return String::new() };
     // An address stays as it is.
@@ -279,5 +289,5 @@ pub(crate) fn sentence(text: &str) -> String {
 /// What a device is called: its User-Agent up to the first long detail, else its row.
 pub(crate) fn device_name(user_agent: &str, id: DeviceId) -> String {
     let short: String = user_agent.split(['(', ';']).next().unwrap_or("").trim().chars().take(40).collect();
-    if short.is_empty() { format!("Phone {id}") } else { short }
+    if short.is_empty() { say("words-phone").with("id", &id).text() } else { short }
 }

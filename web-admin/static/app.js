@@ -5,6 +5,7 @@
 "use strict";
 
 (() => {
+  const words = document.currentScript.dataset; // In the language of the page.
   const PAUSE_MS = 250; // Several changes at once become one fetch.
   let waiting = null;
   let dirty = new Set();
@@ -88,7 +89,7 @@
     const target = document.getElementById(button.dataset.copy);
     try {
       await navigator.clipboard.writeText(target.textContent.trim());
-      button.textContent = "Copied";
+      button.textContent = words.copied;
     } catch {
       getSelection().selectAllChildren(target);
     }
@@ -102,8 +103,8 @@
   const wear = (theme) => {
     if (theme === "dark" || theme === "light") root.dataset.theme = theme;
     if (!button) return;
-    button.textContent = isDark() ? "Light" : "Dark";
-    button.setAttribute("aria-label", `${button.textContent} colours`);
+    button.textContent = isDark() ? words.light : words.dark;
+    button.setAttribute("aria-label", isDark() ? words.lightColours : words.darkColours);
   };
   let chosen = null;
   try { chosen = localStorage.getItem("theme"); } catch { /* A browser that keeps nothing follows the system. */ }

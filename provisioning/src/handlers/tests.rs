@@ -239,3 +239,21 @@ async fn pages_bring_their_own_style() {
         (StatusCode::OK, &"text/css; charset=utf-8".parse().unwrap())
     );
 }
+
+#[tokio::test]
+async fn a_links_page_follows_the_company_and_before_that_the_browser() {
+    use crate::language::Language;
+    let fixture = Fixture::new().await;
+    let path = path_of(&fixture.issue().await);
+    let german = ("accept-language", "de-DE,de;q=0.9");
+    let page = ask(&fixture, "GET", &path, &[BROWSER, german]).await.body;
+    assert!(page.contains("<html lang=\"de\">") && page.contains("Telefon für Nebenstelle 101 einrichten"), "{page}");
+    fixture.enrolments.language().set(Some(Language::English));
+    let page = ask(&fixture, "GET", &path, &[BROWSER, german]).await.body;
+    assert!(page.contains("<html lang=\"en\">") && page.contains("Set up a phone for extension 101"), "{page}");
+    fixture.enrolments.language().set(Some(Language::German));
+    let gone = ask(&fixture, "GET", "/p/nonsense", &[BROWSER]).await;
+    assert!(gone.status == StatusCode::NOT_FOUND && gone.body.contains("Dieser Link gilt nicht mehr"), "{}", gone.body);
+    let account = ask(&fixture, "POST", &path, &[BROWSER]).await.body;
+    assert!(account.contains("Konto der Nebenstelle 101") && account.contains("Benutzername"), "{account}");
+}

@@ -1,4 +1,4 @@
-//! Writing a mail: plain text and HTML that say the same, with the QR code inside, so that nothing is loaded from anywhere.
+//! Writing a mail, in the language of the company: plain text and HTML that say the same, with the QR code inside, so that nothing is loaded from anywhere.
 
 use askama::Template;
 use lettre::Message;
@@ -7,6 +7,7 @@ use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use pbx_core::model::{DisplayName, EmailAddress, ExtensionNumber};
 
 use super::account::MailAccount;
+use crate::messages::{say, t};
 use crate::{IssuedLink, qr};
 
 /// Pixels of one module of the QR code: a code of 45 modules is 300 pixels wide.
@@ -65,7 +66,7 @@ pub(super) fn welcome(account: &MailAccount, to: Recipient<'_>, link: &IssuedLin
     begin(account)
         .map_err(|_| cannot("the address it comes from"))?
         .to(mailbox(named, to.address).ok_or_else(|| cannot("the address it goes to"))?)
-        .subject(format!("Your phone for extension {}", to.extension))
+        .subject(say("mail-subject").with("extension", &to.extension).text())
         .multipart(body)
         .map_err(|failure| cannot(&failure.to_string()))
 }
@@ -76,10 +77,8 @@ pub(super) fn test(account: &MailAccount, to: &EmailAddress) -> Result<Message, 
     begin(account)
         .map_err(|_| cannot("the address it comes from"))?
         .to(mailbox(None, to).ok_or_else(|| cannot("the address it goes to"))?)
-        .subject("Test mail from Nightbell")
-        .singlepart(SinglePart::plain(
-            "This is the test mail you asked for. Nightbell can send welcome mails with QR codes.\r\n".to_owned(),
-        ))
+        .subject(t("mail-test-subject"))
+        .singlepart(SinglePart::plain(format!("{}\r\n", t("mail-test"))))
         .map_err(|failure| cannot(&failure.to_string()))
 }
 
@@ -97,7 +96,47 @@ fn mailbox(name: Option<String>, address: &EmailAddress) -> Option<Mailbox> {
 
 fn lifetime(hours: u32) -> String {
     match hours {
-        0..48 => format!("{hours} hours"),
-        days => format!("{} days", days / 24),
+        0..48 => say("mail-hours").count("count", hours).text(),
+        more => say("mail-days").count("count", more / 24).text(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::{Language, in_language};
+    use crate::mail::MailSecurity;
+
+    #[test]
+    fn a_mail_is_written_in_the_language_of_the_company_and_a_name_is_no_markup_in_it() {
+        let account = MailAccount {
+            host: "mail.example.com".into(),
+            port: 587,
+            security: MailSecurity::StartTls,
+            username: String::new(),
+            has_password: false,
+            from_address: "telefon@example.com".parse().unwrap(),
+            from_name: String::new(),
+            authority: String::new(),
+            changed_at: pbx_core::model::UnixMillis(0),
+        };
+        let (name, address) = ("Änne <b>".parse().unwrap(), "anne@example.com".parse().unwrap());
+        let to = Recipient { extension: "101".parse().unwrap(), name: &name, address: &address, hours: 72 };
+        let body = |name: &str| {
+            let life = lifetime(to.hours);
+            let url = "https://pbx.example.com/p/x";
+            let html = HtmlBody { extension: to.extension, name, url, life: life.clone(), picture: PICTURE };
+            let text = TextBody { extension: to.extension, name, url, life };
+            (html.render().unwrap(), text.render().unwrap())
+        };
+        let (html, text) = in_language(Language::German, || body(to.name.as_str()));
+        assert!(html.contains("<html lang=\"de\">") && html.contains("Guten Tag Änne &#60;b&#62;,"), "{html}");
+        assert!(html.contains("ist <strong>101</strong>") && html.contains("gilt 3 Tage"), "{html}");
+        assert!(text.starts_with("Guten Tag Änne <b>,\n\nIhre Telefonnummer in der Firma ist 101."), "{text}");
+        let (html, text) = body("");
+        assert!(html.contains("<p>Hello,</p>") && text.starts_with("Hello,\n\nyour telephone number"), "{html} {text}");
+        let test = in_language(Language::German, || test(&account, &address)).unwrap();
+        let sent = String::from_utf8(test.formatted()).unwrap();
+        assert!(sent.contains("Subject: Testmail von Nightbell"), "{sent}");
     }
 }

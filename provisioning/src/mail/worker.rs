@@ -17,6 +17,7 @@ use super::transport::{self, NotTaken, Transport};
 use super::{
     BatchId, Clock, MAIL_LIFETIME, MAILS_AT_ONCE, Mail, MailError, MailId, MailState, Ordered, Progress, Skipped, store,
 };
+use crate::language::{Language, in_language};
 use crate::{EnrolmentError, EnrolmentState, Enrolments, IssuedLink, LONGEST_LIFETIME, SHORTEST_LIFETIME};
 
 /// When a mail that was refused for now is tried again: greylisting wants minutes, a broken server hours. A day in all.
@@ -68,6 +69,11 @@ impl Mailer {
         Self { inner: Arc::new(Inner { enrolments, store, hello, clock, bell, written }) }
     }
 
+    /// Mails are read by people who have not said their language: the company's, else English.
+    fn language(&self) -> Language {
+        self.inner.enrolments.language().get().unwrap_or_default()
+    }
+
     /// The account without its password.
     pub async fn account(&self) -> Result<Option<MailAccount>, MailError> {
         Ok(store::account(&self.inner.store).await?.map(|(account, _)| account))
@@ -109,7 +115,7 @@ impl Mailer {
     pub async fn send_test(&self, to: &EmailAddress) -> Result<String, MailError> {
         let (account, password) = store::account(&self.inner.store).await?.ok_or(MailError::NoAccount)?;
         let transport = transport::open(&account, password.as_ref(), &self.inner.hello)?;
-        let mail = compose::test(&account, to)
+        let mail = in_language(self.language(), || compose::test(&account, to))
             .map_err(|cannot| MailError::Delivery { code: "mail_unwritable", text: cannot.0 })?;
         Ok(transport::send(&transport, &account, mail).await?)
     }
@@ -336,7 +342,7 @@ impl Mailer {
             Err(refused) => return failed(refused.code(), refused.to_string()),
         };
         let to = Recipient { extension: mail.extension, name: &owner.name, address: &mail.address, hours: mail.hours };
-        match compose::welcome(account, to, &link) {
+        match in_language(self.language(), || compose::welcome(account, to, &link)) {
             Ok(message) => Ok(transport::send(transport, account, message).await),
             Err(cannot) => failed("mail_unwritable", cannot.0),
         }

@@ -6,8 +6,10 @@ use pbx_core::model::ExtensionNumber;
 
 use super::{Finding, Level, phones};
 use crate::error::Refusal;
+use crate::language::retold;
 use crate::state::AdminState;
 use crate::words;
+use crate::{say, t};
 
 /// Extensions named in one finding; the rest is counted.
 const NAMED: usize = 5;
@@ -32,11 +34,16 @@ pub(super) fn findings(problems: &AppProblems, findings: &mut Vec<Finding>) {
         let named: Vec<String> = extensions.iter().take(NAMED).map(ToString::to_string).collect();
         let more = match extensions.len().saturating_sub(NAMED) {
             0 => String::new(),
-            more => format!(" and {more} more"),
+            more => say("advice-apps-more").count("more", more).text(),
         };
-        let (problem, fix) = text.split_once("; ").unwrap_or((text, "open the app on the phone"));
-        let count = phones(extensions.len());
-        let text = format!("{count} ({}{more}) may miss calls: {problem}.", named.join(", "));
+        let text = retold(text);
+        let (problem, fix) = text.split_once("; ").unwrap_or((&text, t("advice-apps-open")));
+        let text = say("advice-apps-may-miss")
+            .with("phones", &phones(extensions.len()))
+            .with("extensions", &named.join(", "))
+            .with("more", &more)
+            .with("problem", &problem)
+            .text();
         findings.push(Finding::new(Level::Warn, code, text, words::sentence(fix), "/extensions"));
     }
 }

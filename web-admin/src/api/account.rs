@@ -11,6 +11,7 @@ use crate::clock;
 use crate::error::Refusal;
 use crate::session::SignedIn;
 use crate::state::AdminState;
+use crate::t;
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct SessionsView {
@@ -38,6 +39,6 @@ pub(crate) async fn end_session(
     if accounts::end_session(&state.store, user(&who)?, &id).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
-        Err(Refusal::not_found("no_such_session", "that session is over already").into())
+        Err(Refusal::not_found("no_such_session", t("account-that-session-is-over-already")).into())
     }
 }

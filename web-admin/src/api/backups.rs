@@ -17,6 +17,7 @@ use crate::audit;
 use crate::backups::{BackupsError, Kept, Outcome, Policy, TimeOfDay, Work};
 use crate::error::Refusal;
 use crate::state::AdminState;
+use crate::t;
 
 /// A piece of a download.
 const PIECE: usize = 128 * 1024;
@@ -138,8 +139,7 @@ pub(crate) async fn upload(
     let mut upload = state.backups.upload(&name)?;
     let mut pieces = request.into_body().into_data_stream();
     while let Some(piece) = pieces.next().await {
-        let cut =
-            |_| Refusal::new(StatusCode::BAD_REQUEST, "malformed", "the file did not arrive whole; send it again");
+        let cut = |_| Refusal::new(StatusCode::BAD_REQUEST, "malformed", t("backups-the-file-did-not-arrive-whole"));
         upload.write(&piece.map_err(cut)?)?;
     }
     upload.finish()?;

@@ -9,6 +9,7 @@ use pbx_core::model::ExtensionNumber;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Problem, Refusal};
+use crate::t;
 
 /// A JSON body.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalB
             Problem(Refusal::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too_large",
-                "the request is larger than anything needed here",
+                t("body-the-request-is-larger-than-anything"),
             ))
         })?;
         if bytes.is_empty() {
@@ -62,7 +63,7 @@ fn json_refusal(rejection: &JsonRejection) -> Refusal {
     match rejection.status() {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => not_json(),
         StatusCode::PAYLOAD_TOO_LARGE => {
-            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the request is larger than anything needed here")
+            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", t("body-the-request-is-larger-than-anything"))
         }
         _ => {
             let text = rejection.body_text();

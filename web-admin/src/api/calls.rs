@@ -14,6 +14,7 @@ use super::body::{Params, limit};
 use crate::adding::unexpected;
 use crate::clock;
 use crate::error::Refusal;
+use crate::say;
 use crate::state::AdminState;
 
 /// Calls on a page unless the caller wishes another number.
@@ -78,7 +79,7 @@ struct StepView {
 /// One call of the log.
 pub(crate) async fn record(state: &AdminState, id: CallId) -> Result<(CallRecord, Vec<TimelineEntry>), Refusal> {
     let call = call_log::one(&state.store, id).await?;
-    let missing = || Refusal::not_found("no_such_call", format!("there is no call {id} in the log"));
+    let missing = || Refusal::not_found("no_such_call", say("calls-there-is-no-call-in-the").with("id", &id).text());
     let call = call.ok_or_else(missing)?;
     Ok((call, call_log::timeline(&state.store, id).await?))
 }

@@ -11,6 +11,7 @@ use crate::audit;
 use crate::error::Refusal;
 use crate::log::MINUTES;
 use crate::state::AdminState;
+use crate::{say, t};
 
 /// Lines of an answer unless the caller wishes another number.
 const USUAL_LIMIT: usize = 200;
@@ -84,12 +85,10 @@ pub(crate) async fn put_level(
 pub(crate) fn set(state: &AdminState, filter: &str, minutes: u32) -> Result<(), Refusal> {
     let refused = |field: &str, text| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "log_level", text).field(field);
     if !MINUTES.contains(&minutes) {
-        return Err(refused("minutes", "write between 1 and 1440 minutes".to_owned()));
+        return Err(refused("minutes", t("log-write-between-1-and-1440-minutes").to_owned()));
     }
     let wrong = |why| {
-        let text = format!(
-            "“{filter}” is no filter ({why}); write error, warn, info, debug or trace, or parts such as pbx_core=debug,info"
-        );
+        let text = say("log-is-no-filter-write-error-warn").with("filter", &filter).with("why", &why).text();
         refused("filter", text)
     };
     state.site.log.set(filter.trim(), minutes).map_err(wrong)?;

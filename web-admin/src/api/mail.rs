@@ -14,6 +14,7 @@ use super::body::{Body, Params, limit};
 use super::devices::show;
 use crate::error::Refusal;
 use crate::state::AdminState;
+use crate::t;
 
 /// Mails on a page unless the caller wishes another number.
 const USUAL_LIMIT: usize = 100;
@@ -182,7 +183,7 @@ pub(crate) async fn resend(
 
 /// An order's name from a query.
 pub(crate) fn batch(text: &str) -> Result<BatchId, Refusal> {
-    let no_such = |_| Refusal::new(StatusCode::BAD_REQUEST, "malformed", "this is no name of an order of mails");
+    let no_such = |_| Refusal::new(StatusCode::BAD_REQUEST, "malformed", t("mail-this-is-no-name-of-an"));
     text.parse().map_err(no_such).map_err(|refusal| refusal.field("batch"))
 }
 

@@ -22,12 +22,13 @@ use crate::role::Role;
 use crate::session::SignedIn;
 use crate::settings_again::Marks;
 use crate::state::AdminState;
+use crate::t;
 
 /// Calls on a page unless the caller wishes another number.
 const USUAL_LIMIT: usize = 50;
 
 fn own(who: &SignedIn) -> Result<ExtensionNumber, Refusal> {
-    who.extension.ok_or_else(|| Refusal::not_found("no_extension", "your account belongs to no extension"))
+    who.extension.ok_or_else(|| Refusal::not_found("no_extension", t("me-your-account-belongs-to-no-extension")))
 }
 
 /// Who asks, and their extension.

@@ -16,6 +16,7 @@ use super::installations::{InstallationView, views};
 use super::view::{complaint, is_live};
 use crate::clock;
 use crate::error::Refusal;
+use crate::say;
 use crate::state::AdminState;
 use crate::token::fingerprint;
 use crate::words;
@@ -64,7 +65,7 @@ pub(crate) async fn unseen(
 /// Phones without a live binding that were last seen longer ago than this, the longest first.
 pub(crate) async fn unseen_for(state: &AdminState, days: u32) -> Result<Vec<UnseenView>, Refusal> {
     if !(1..=MOST_DAYS).contains(&days) {
-        let text = format!("days is a number from 1 to {MOST_DAYS}");
+        let text = say("phones-days-is-a-number-from-1").with("most-days", &MOST_DAYS).text();
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "malformed", text).field("days"));
     }
     let before = clock::now() - Duration::from_secs(u64::from(days) * 24 * 3600);
@@ -117,7 +118,7 @@ pub(crate) struct SwitchView {
 #[utoipa::path(post, path = "/phones/switch", operation_id = "phones_switch", tag = "Devices", summary = "Switches all phones of some extensions off or on; nobody needs a new code.", request_body(content = serde_json::Value, description = "Extensions, and enabled or not."), responses((status = 200, description = "How many accounts were switched.", body = serde_json::Value), (status = 404, description = ""), (status = 409, description = ""), (status = 422, description = "")))]
 pub(crate) async fn switch(State(state): State<AdminState>, Body(body): Body<SwitchBody>) -> Answer<Json<SwitchView>> {
     if body.extensions.len() > SWITCHED_AT_ONCE {
-        let text = format!("at most {SWITCHED_AT_ONCE} extensions at once; switch the rest afterwards");
+        let text = say("phones-at-most-extensions-at-once-switch").with("switched-at-once", &SWITCHED_AT_ONCE).text();
         return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many", text).field("extensions").into());
     }
     let mut accounts = 0;

@@ -109,7 +109,7 @@ pub(crate) struct DiagnosisParams {
 pub(crate) struct DiagnosisView {
     symptom: Symptom,
     findings: Vec<Finding>,
-    to_check: &'static [&'static str],
+    to_check: Vec<&'static str>,
 }
 
 #[utoipa::path(get, path = "/push/diagnosis", operation_id = "push_diagnosis", tag = "Push", summary = "Why sleeping phones do not ring, by what is seen.", params(DiagnosisParams), responses((status = 200, description = "The findings.", body = DiagnosisView)))]

@@ -18,6 +18,7 @@ use crate::clock;
 use crate::error::Refusal;
 use crate::hygiene::{self, TokenFilter, TokenRow};
 use crate::state::AdminState;
+use crate::{say, t};
 
 /// Devices asked for with one command.
 const PAGE: usize = 500;
@@ -120,11 +121,11 @@ pub(crate) struct Outcome {
 pub(crate) async fn carry_out(state: &AdminState, act: TokenAct, devices: &[i64]) -> Result<Outcome, Refusal> {
     let devices: BTreeSet<DeviceId> = devices.iter().copied().map(DeviceId).collect();
     if devices.is_empty() {
-        let text = "name at least one phone";
+        let text = t("push-tokens-name-at-least-one-phone");
         return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "nobody", text).field("devices"));
     }
     if devices.len() > AT_ONCE {
-        let text = format!("at most {AT_ONCE} phones at once; take the rest afterwards");
+        let text = say("push-tokens-at-most-phones-at-once-take").with("at-once", &AT_ONCE).text();
         return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many", text).field("devices"));
     }
     let mut outcome = Outcome { done: Vec::new(), left: Vec::new() };
@@ -163,7 +164,7 @@ async fn renew(state: &AdminState, device: DeviceId) -> Result<(), LeftOut> {
     match state.enrolments.ask_to_fetch(&username).await {
         Ok(true) => Ok(()),
         Ok(false) => {
-            let text = "this phone was set up by hand and fetches no settings; change them at the phone";
+            let text = t("push-tokens-this-phone-was-set-up-by");
             Err(LeftOut { device, code: "set_up_by_hand".into(), text: text.into() })
         }
         Err(error) => Err(refused(error.into())),

@@ -12,6 +12,7 @@ use super::body::Body;
 use crate::adding::settings;
 use crate::audit;
 use crate::error::Refusal;
+use crate::say;
 use crate::state::AdminState;
 
 #[utoipa::path(get, path = "/settings", operation_id = "settings_get", tag = "Settings", summary = "The live settings.", responses((status = 200, description = "All of them.", body = Settings)))]
@@ -56,7 +57,7 @@ fn merged(now: &Settings, wanted: Map<String, Value>) -> Result<Settings, Refusa
     let Ok(Value::Object(mut all)) = serde_json::to_value(now) else { return Err(crate::adding::unexpected()) };
     for (field, value) in wanted {
         let Some(place) = all.get_mut(&field) else {
-            let detail = format!("there is no setting “{field}”");
+            let detail = say("settings-there-is-no-setting").with("field", &field).text();
             return Err(Refusal::new(StatusCode::BAD_REQUEST, "unknown_field", detail).field(field));
         };
         *place = value;

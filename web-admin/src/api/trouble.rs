@@ -75,6 +75,6 @@ pub(crate) async fn diagnosis(
 ) -> Answer<Json<TroubleView>> {
     let TroubleParams { complaint, extension } = params;
     let findings = walk(&state, complaint, extension).await?;
-    let (level, to_check) = (advice::worst(&findings), trouble::to_check(complaint).to_vec());
+    let (level, to_check) = (advice::worst(&findings), trouble::to_check(complaint));
     Ok(Json(TroubleView { complaint, extension, level, findings, to_check }))
 }

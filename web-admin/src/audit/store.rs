@@ -6,6 +6,7 @@ use pbx_core::store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::t;
 use crate::token::hex;
 
 /// Lines kept: some years of a busy office; beyond it the oldest go.
@@ -283,10 +284,10 @@ pub(super) async fn check(store: &Store) -> Result<Verdict, StoreError> {
         }
         for line in some {
             if line.seq != before.0 + 1 {
-                return broken(lines, before.0 + 1, "the line is missing");
+                return broken(lines, before.0 + 1, t("store-the-line-is-missing"));
             }
             if line.hash != line.expected(&before.1) {
-                return broken(lines, line.seq, "the line, or the one before it, was changed");
+                return broken(lines, line.seq, t("store-the-line-or-the-one-before"));
             }
             before = (line.seq, line.hash);
             lines += 1;
@@ -295,8 +296,8 @@ pub(super) async fn check(store: &Store) -> Result<Verdict, StoreError> {
     if before == head.last || (lines == 0 && head.last.0 == 0) {
         Ok(Verdict { lines, broken: None })
     } else if before.0 < head.last.0 {
-        broken(lines, before.0 + 1, "the lines from here to the end are missing")
+        broken(lines, before.0 + 1, t("store-the-lines-from-here-to-the"))
     } else {
-        broken(lines, before.0, "the end of the log was written by something else than Nightbell")
+        broken(lines, before.0, t("store-the-end-of-the-log-was"))
     }
 }

@@ -7,11 +7,15 @@ use utoipa::openapi::path::{
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::{ContentBuilder, ObjectBuilder, RefOr, Required, ResponseBuilder, Schema, Type};
 
+use crate::language::{Language, in_language};
+
 use super::event::{AlarmData, CallData, DeviceData, Document, EventKind, TestData};
 
 /// Every event with its document.
 pub(crate) fn webhooks() -> Paths {
-    let all = EventKind::ALL.map(|kind| (kind.as_str(), kind.words(), schema(kind)));
+    // The page of the API shows this document too, and it is English for everybody.
+    let words = |kind: EventKind| in_language(Language::English, || kind.words());
+    let all = EventKind::ALL.map(|kind| (kind.as_str(), words(kind), schema(kind)));
     let test = ("webhook.test", "The test button was pressed", Document::<TestData>::schema());
     let described = all.into_iter().chain([test]);
     described

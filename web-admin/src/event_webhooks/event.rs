@@ -9,6 +9,8 @@ use pbx_core::model::{
 use push_module::Alarm;
 use serde::{Deserialize, Serialize};
 
+use crate::t;
+
 /// The longest text that is passed on: reasons are sentences, names of phones are short.
 const TEXT_CHARS: usize = 300;
 
@@ -78,18 +80,18 @@ impl EventKind {
     }
 
     /// As the form says it.
-    pub(crate) const fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
-            Self::CallIncoming => "Somebody calls",
-            Self::CallRinging => "A phone rings",
-            Self::CallAnswered => "A call is answered",
-            Self::CallMissed => "A call was missed",
-            Self::CallEnded => "A call is over",
-            Self::DeviceRegistered => "A phone registers",
-            Self::DeviceUnregistered => "A phone is no longer registered",
-            Self::PushFailed => "A push failed",
-            Self::TokenRevoked => "A push token has ended",
-            Self::CredentialAlarm => "A push credential is in trouble",
+            Self::CallIncoming => t("event-call-incoming"),
+            Self::CallRinging => t("event-call-ringing"),
+            Self::CallAnswered => t("event-call-answered"),
+            Self::CallMissed => t("event-call-missed"),
+            Self::CallEnded => t("event-call-ended"),
+            Self::DeviceRegistered => t("event-registered"),
+            Self::DeviceUnregistered => t("event-unregistered"),
+            Self::PushFailed => t("event-push-failed"),
+            Self::TokenRevoked => t("event-token-ended"),
+            Self::CredentialAlarm => t("event-credential"),
         }
     }
 

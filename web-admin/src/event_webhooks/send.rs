@@ -12,6 +12,7 @@ use super::store::{self, Tried};
 use super::{Delivery, DeliveryState, Receiver};
 use crate::clock;
 use crate::state::AdminState;
+use crate::{say, t};
 
 /// Between the attempts of a receiver that does not take its event; the last one repeats. After a day an event is given up.
 const LADDER: [Duration; 6] = [
@@ -207,15 +208,13 @@ async fn ask(
     let old = receiver.old_key.as_ref().filter(|_| receiver.old_until.is_some_and(|until| until > now));
     let keys: Vec<_> = receiver.key.iter().chain(old).collect();
     if keys.is_empty() {
-        let detail = "its secret cannot be opened with this installation's key; make a new one".to_owned();
+        let detail = t("send-its-secret-cannot-be-opened-with").to_owned();
         return (None, Outcome::Unwell { detail, wait: None });
     }
     match push_module::post_signed(client, &receiver.url, &keys, (id, body.to_owned().into()), now).await {
         Ok(reply) => (Some(reply.status), of_reply(&reply)),
         Err(HttpError::Blocked(blocked)) => {
-            let detail = format!(
-                "its address leads to {blocked}, where events are sent only if you allow private addresses for it"
-            );
+            let detail = say("send-its-address-leads-to-where-events").with("blocked", &blocked).text();
             (None, Outcome::Unwell { detail, wait: None })
         }
         Err(HttpError::Unreachable(error)) => (None, Outcome::Unwell { detail: error.0, wait: None }),
@@ -234,24 +233,22 @@ fn of_reply(reply: &Reply) -> Outcome {
     };
     match status {
         200..=299 => Outcome::Taken,
-        410 => Outcome::Gone { detail: format!("the receiver wants no events any more (HTTP 410{says})") },
+        410 => Outcome::Gone { detail: say("send-the-receiver-wants-no-events-any").with("says", &says).text() },
         408 | 425 | 429 | 500..=599 => Outcome::Unwell {
-            detail: format!("the receiver has a problem (HTTP {status}{says})"),
+            detail: say("send-the-receiver-has-a-problem-http").with("status", &status).with("says", &says).text(),
             wait: reply.retry_after,
         },
         300..=399 => Outcome::Unwell {
-            detail: format!(
-                "the receiver sends us elsewhere (HTTP {status}), which is not followed; correct its address"
-            ),
+            detail: say("send-the-receiver-sends-us-elsewhere-http").with("status", &status).text(),
             wait: None,
         },
         401 | 403 | 404 => Outcome::Unwell {
-            detail: format!(
-                "the receiver does not take it (HTTP {status}{says}); compare its address, its secret and both clocks"
-            ),
+            detail: say("send-the-receiver-does-not-take-it").with("status", &status).with("says", &says).text(),
             wait: None,
         },
-        _ => Outcome::Refused { detail: format!("the receiver refuses this event (HTTP {status}{says})") },
+        _ => Outcome::Refused {
+            detail: say("send-the-receiver-refuses-this-event-http").with("status", &status).with("says", &says).text(),
+        },
     }
 }
 

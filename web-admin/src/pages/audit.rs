@@ -11,6 +11,7 @@ use crate::error::render;
 use crate::layout::{Frame, Layout, Menu};
 use crate::session::percent_encode;
 use crate::state::AdminState;
+use crate::t;
 use crate::words::When;
 
 /// Lines on a page.
@@ -69,7 +70,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Query(qu
         detail: line.detail,
     });
     Ok(render(&AuditPage {
-        layout: frame.layout("Audit log", Menu::Users),
+        layout: frame.layout(t("common-audit-log"), Menu::Users),
         tab: "audit",
         lines: lines.collect(),
         next: next.unwrap_or_default(),

@@ -18,6 +18,7 @@ use crate::form::{Errors, Input};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
 use crate::words::{When, bytes, sentence};
+use crate::{say, t};
 
 #[derive(Template)]
 #[template(path = "backups.html")]
@@ -63,13 +64,13 @@ impl PolicyForm {
             text => match text.parse() {
                 Ok(time) => Some(time),
                 Err(wrong) => {
-                    errors.put("daily_at", format!("“{text}” {wrong}"));
+                    errors.put("daily_at", say("backups-x").with("text", &text).with("wrong", &wrong).text());
                     None
                 }
             },
         };
         let keep = self.keep.trim().parse().unwrap_or_else(|_| {
-            errors.put("keep", "write a number, for example 14");
+            errors.put("keep", t("backups-write-a-number-for-example-14"));
             0
         });
         Policy { daily_at, keep }
@@ -78,18 +79,18 @@ impl PolicyForm {
 
 fn inputs(form: &PolicyForm, has_passphrase: bool, errors: &Errors) -> Vec<Input> {
     let hint = if has_passphrase {
-        "One is stored. Empty keeps it; backups made before still open with the one they were made with."
+        t("backups-one-is-stored-empty-keeps-it")
     } else {
-        "At least 12 characters. Whoever restores a backup on another machine has to know it, so keep it outside of this one."
+        t("backups-at-least-12-characters-whoever-restores")
     };
     vec![
-        Input::new("daily_at", "Every day at", &form.daily_at, errors)
-            .hint(format!("In the time zone {}. Empty: only by hand.", clock::zone_name()))
+        Input::new("daily_at", t("backups-every-day-at"), &form.daily_at, errors)
+            .hint(say("backups-in-the-time-zone-empty-only").with("zone-name", &clock::zone_name()).text())
             .kind("time"),
-        Input::new("keep", "How many to keep", &form.keep, errors)
-            .hint("The oldest are removed after a newer one is whole.")
+        Input::new("keep", t("backups-how-many-to-keep"), &form.keep, errors)
+            .hint(t("backups-the-oldest-are-removed-after-a"))
             .more("inputmode=numeric autocomplete=off required"),
-        Input::new("passphrase", "Passphrase", "", errors)
+        Input::new("passphrase", t("backups-passphrase"), "", errors)
             .hint(hint)
             .kind("password")
             .more("autocomplete=new-password"),
@@ -104,21 +105,21 @@ async fn shown(state: &AdminState, frame: &Frame, form: Option<PolicyForm>, erro
     let last = state.backups.outcome().await.map_err(Refusal::from)?;
     let kept = state.backups.list().map_err(Refusal::from)?;
     let page = BackupsPage {
-        layout: frame.layout("Backups", Menu::System),
+        layout: frame.layout(t("common-backups"), Menu::System),
         problem: errors.of(""),
         work: match work {
             Work::Idle => None,
-            Work::BackingUp => Some(("A backup is being made", progress.rows())),
-            Work::Restoring => Some(("The backup is being read and checked", progress.rows())),
-            Work::Restarting => Some(("The backup is whole. Nightbell restarts with it", progress.rows())),
+            Work::BackingUp => Some((t("backups-a-backup-is-being-made"), progress.rows())),
+            Work::Restoring => Some((t("backups-the-backup-is-being-read-and"), progress.rows())),
+            Work::Restarting => Some((t("backups-the-backup-is-whole-nightbell-restarts"), progress.rows())),
         },
         restarting: work == Work::Restarting,
         restore_problem: restore_problem.map(|text| sentence(&text)).unwrap_or_default(),
         last: last.map(|last| (When::relative(last.at, now), sentence(&last.problem))),
         ready,
         inputs: inputs(&form, ready, errors),
-        upload: Input::new("file", "A file from elsewhere", "", errors)
-            .hint("It is put into the list; nothing is restored yet. Its name must end in .nightbell.")
+        upload: Input::new("file", t("backups-a-file-from-elsewhere"), "", errors)
+            .hint(t("backups-it-is-put-into-the-list"))
             .kind("file")
             .more("accept=.nightbell required"),
         lines: kept
@@ -195,7 +196,11 @@ pub(crate) async fn upload(State(state): State<AdminState>, frame: Frame, mut pa
 /// Writes the one file of the form into the folder, piece by piece.
 async fn take(state: &AdminState, parts: &mut Multipart) -> Result<String, Refusal> {
     let broken = |error: axum::extract::multipart::MultipartError| {
-        Refusal::new(error.status(), "malformed", format!("the file did not arrive whole ({error}); send it again"))
+        Refusal::new(
+            error.status(),
+            "malformed",
+            say("backups-the-file-did-not-arrive-whole-2").with("error", &error).text(),
+        )
     };
     while let Some(mut part) = parts.next_field().await.map_err(broken)? {
         if part.name() != Some("file") {
@@ -209,17 +214,17 @@ async fn take(state: &AdminState, parts: &mut Multipart) -> Result<String, Refus
         upload.finish()?;
         return Ok(name);
     }
-    Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "no_backup", "choose a file first"))
+    Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "no_backup", t("backups-choose-a-file-first")))
 }
 
 pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame, Path(name): Path<String>) -> Page {
     state.backups.path(&name).map_err(Refusal::from)?;
     let confirm = Confirm {
-        layout: frame.layout("Remove this backup?", Menu::System),
-        lines: vec![format!("{name} is deleted from this machine. Copies that were downloaded are not touched.")],
+        layout: frame.layout(t("backups-remove-this-backup"), Menu::System),
+        lines: vec![say("backups-is-deleted-from-this-machine-copies").with("name", &name).text()],
         action: format!("/system/backups/{name}/remove"),
         fields: Vec::new(),
-        button: "Remove the backup",
+        button: t("backups-remove-the-backup"),
         back: "/system/backups".into(),
     };
     Ok(confirm.page())
@@ -241,10 +246,10 @@ struct RestorePage {
 
 fn restore_page(frame: &Frame, name: String, errors: &Errors) -> axum::response::Response {
     render(&RestorePage {
-        layout: frame.layout("Put this backup back?", Menu::System),
+        layout: frame.layout(t("backups-put-this-backup-back"), Menu::System),
         problem: errors.of(""),
-        passphrase: Input::new("passphrase", "Passphrase of the backup", "", errors)
-            .hint("Empty: the one that is stored here.")
+        passphrase: Input::new("passphrase", t("backups-passphrase-of-the-backup"), "", errors)
+            .hint(t("backups-empty-the-one-that-is-stored"))
             .kind("password")
             .more("autocomplete=off"),
         name,

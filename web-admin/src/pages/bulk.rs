@@ -15,6 +15,7 @@ use crate::error::{Refusal, render};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
 use crate::words;
+use crate::{say, t};
 
 /// Things one order may name; a page shows fewer.
 const MAX_MARKED: usize = 1000;
@@ -61,8 +62,11 @@ pub(super) async fn confirm_forgetting(
         let device = show(state, *id).await?;
         phones.push((id.0, format!("{}: {}", device.extension, words::device_name(&device.user_agent, *id))));
     }
-    let title =
-        if phones.len() == 1 { "Forget this phone?".into() } else { format!("Forget {} phones?", phones.len()) };
+    let title = if phones.len() == 1 {
+        t("bulk-forget-this-phone").into()
+    } else {
+        say("bulk-forget-phones").with("phones", &phones.len()).text()
+    };
     Ok(render(&ForgetPage { layout: frame.layout(title, Menu::Phones), phones }))
 }
 
@@ -76,7 +80,7 @@ pub(super) async fn ordered_mails(state: &AdminState, numbers: &[ExtensionNumber
 pub(crate) async fn extensions(State(state): State<AdminState>, Form(fields): Form<Vec<(String, String)>>) -> Page {
     let Marked { all, act } = Marked::<ExtensionNumber>::read(&fields, "extension");
     if all.is_empty() {
-        let detail = "mark the extensions first that are to be changed";
+        let detail = t("bulk-mark-the-extensions-first-that-are");
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "nobody", detail).field("extension").into());
     }
     match act.as_str() {
@@ -101,7 +105,7 @@ pub(crate) async fn extensions(State(state): State<AdminState>, Form(fields): Fo
         }
         "mail" => ordered_mails(&state, &all).await,
         other => {
-            let detail = format!("“{other}” is nothing that can be done with extensions; choose from the list");
+            let detail = say("bulk-is-nothing-that-can-be-done").with("other", &other).text();
             Err(Refusal::new(StatusCode::BAD_REQUEST, "malformed", detail).field("act").into())
         }
     }

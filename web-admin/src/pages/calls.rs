@@ -19,10 +19,12 @@ use crate::api::calls::{page as log_page, record};
 use crate::api::devices;
 use crate::clock;
 use crate::error::render;
+use crate::language::retold;
 use crate::layout::{Frame, Layout, Menu};
 use crate::session::percent_encode;
 use crate::state::AdminState;
 use crate::words::{self, Badge, When};
+use crate::{say, t};
 
 /// Calls on a page.
 const ON_A_PAGE: usize = 50;
@@ -63,7 +65,7 @@ pub(crate) fn line(call: CallRecord) -> CallLine {
         badge: words::ending(call.ending, call.answered_at.is_some()),
         talked: talked.map(clock::span).unwrap_or_default(),
         caller: caller(&call),
-        caller_name: if call.is_test() { "test call".into() } else { call.caller_name },
+        caller_name: if call.is_test() { t("calls-test-call").into() } else { call.caller_name },
         callee: call.callee,
         reason: words::sentence(&call.reason),
     }
@@ -97,11 +99,8 @@ struct ListPage {
 pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Query(query): Query<ListQuery>) -> Page {
     let (from, until) = (clock::start_of_day(&query.from, 0), clock::start_of_day(&query.until, 1));
     let unread = |typed: &str, read: Option<_>| !typed.trim().is_empty() && read.is_none();
-    let problem = if unread(&query.from, from) || unread(&query.until, until) {
-        "A day is written as 2026-11-30; without one, calls of every day are shown."
-    } else {
-        ""
-    };
+    let problem =
+        if unread(&query.from, from) || unread(&query.until, until) { t("calls-a-day-is-written-as-2026") } else { "" };
     let filter = CallFilter {
         search: query.number.trim().to_owned(),
         ending: CallEnding::from_code(&query.ending),
@@ -122,7 +121,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Query(qu
     let endings = CallEnding::ALL
         .map(|ending| (ending.as_str(), words::ending(Some(ending), true), filter.ending == Some(ending)));
     Ok(render(&ListPage {
-        layout: frame.layout("Calls", Menu::Calls),
+        layout: frame.layout(t("common-calls"), Menu::Calls),
         filtered: filter != CallFilter::default(),
         number: filter.search,
         endings: endings.to_vec(),
@@ -171,7 +170,9 @@ struct StepLine {
 pub(crate) async fn detail(State(state): State<AdminState>, frame: Frame, Path(id): Path<i64>) -> Page {
     let (call, entries) = record(&state, CallId(id)).await?;
     let names = names(&state, &call, &entries).await;
-    let named = |device: DeviceId| names.get(&device).cloned().unwrap_or_else(|| format!("Phone {device}"));
+    let named = |device: DeviceId| {
+        names.get(&device).cloned().unwrap_or_else(|| say("calls-phone").with("device", &device).text())
+    };
     let told: Vec<(TimelineEntry, String)> =
         entries.iter().map(|entry| (entry.clone(), entry.device.map(&named).unwrap_or_default())).collect();
     let messages = state.site.surroundings.ladders.get(call.id);
@@ -187,14 +188,17 @@ pub(crate) async fn detail(State(state): State<AdminState>, frame: Frame, Path(i
             class: words::step_class(entry.step),
             text: words::step(entry.step),
             device: entry.device.map(&named).unwrap_or_default(),
-            detail: entry.detail,
+            detail: retold(&entry.detail).into_owned(),
         }
     });
     let steps = steps.collect();
     let rang_until = call.answered_at.or(call.ended_at).unwrap_or_else(clock::now);
     let rang = u64::try_from(rang_until.since(call.started_at).as_millis()).unwrap_or(u64::MAX);
     Ok(render(&CallPage {
-        layout: frame.layout(format!("Call {} to {}", caller(&call), call.callee), Menu::Calls),
+        layout: frame.layout(
+            say("calls-call-to").with("caller", &caller(&call)).with("callee", &call.callee).text(),
+            Menu::Calls,
+        ),
         uuid: call.uuid.to_string(),
         living: call.ended_at.is_none(),
         rang: clock::span(rang),
@@ -213,15 +217,9 @@ pub(crate) async fn detail(State(state): State<AdminState>, frame: Frame, Path(i
 fn one_way(call: &CallRecord) -> &'static str {
     let talked = call.answered_at.is_some() && call.ended_at.is_some();
     match (talked, call.packets_from_caller, call.packets_from_callee) {
-        (true, 0, 0) => {
-            "No sound arrived from either phone. Most often a firewall blocks the UDP ports for sound; open the range named under Settings."
-        }
-        (true, 0, _) => {
-            "No sound arrived from the caller. Look at the firewall and at the network of the caller's phone."
-        }
-        (true, _, 0) => {
-            "No sound arrived from the called phone. Look at the firewall and at the network of that phone."
-        }
+        (true, 0, 0) => t("calls-no-sound-arrived-from-either-phone"),
+        (true, 0, _) => t("calls-no-sound-arrived-from-the-caller"),
+        (true, _, 0) => t("calls-no-sound-arrived-from-the-called"),
         _ => "",
     }
 }
@@ -235,7 +233,7 @@ async fn names(state: &AdminState, call: &CallRecord, entries: &[TimelineEntry])
         }
         let name = match devices::show(state, id).await {
             Ok(device) => words::device_name(&device.user_agent, id),
-            Err(_) => format!("Phone {id} (gone)"),
+            Err(_) => say("calls-phone-gone").with("id", &id).text(),
         };
         names.insert(id, name);
     }
@@ -245,11 +243,13 @@ async fn names(state: &AdminState, call: &CallRecord, entries: &[TimelineEntry])
 pub(crate) async fn confirm_hang_up(State(state): State<AdminState>, frame: Frame, Path(id): Path<i64>) -> Page {
     let (call, _) = record(&state, CallId(id)).await?;
     let confirm = Confirm {
-        layout: frame.layout("End this call?", Menu::Calls),
-        lines: vec![format!("The call from {} to {} ends at once for both sides.", caller(&call), call.callee)],
+        layout: frame.layout(t("calls-end-this-call"), Menu::Calls),
+        lines: vec![
+            say("calls-the-call-from-to-ends-at").with("caller", &caller(&call)).with("callee", &call.callee).text(),
+        ],
         action: format!("/calls/{id}/hang-up"),
         fields: Vec::new(),
-        button: "End the call",
+        button: t("call-end-the-call"),
         back: format!("/calls/{id}"),
     };
     Ok(confirm.page())

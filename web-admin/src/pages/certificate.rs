@@ -15,6 +15,7 @@ use crate::error::{Refusal, render};
 use crate::form::{Errors, Input};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::t;
 use crate::tls::CertificateInfo;
 use crate::words::{When, sentence};
 
@@ -59,7 +60,7 @@ impl AcmeForm {
         let port = match self.port.trim() {
             "" => None,
             text => text.parse().ok().or_else(|| {
-                errors.put("port", "give a number between 1 and 65535, or leave it empty");
+                errors.put("port", t("certificate-give-a-number-between-1-and"));
                 None
             }),
         };
@@ -124,22 +125,22 @@ impl Chosen {
 fn inputs(form: &AcmeForm, errors: &Errors) -> Vec<Input> {
     const PLAIN: &str = "autocomplete=off autocapitalize=none spellcheck=false";
     vec![
-        Input::new("directory", "Authority (address of its ACME directory)", &form.directory, errors)
-            .hint("Let's Encrypt unless you have another one.")
+        Input::new("directory", t("certificate-authority-address-of-its-acme-directory"), &form.directory, errors)
+            .hint(t("certificate-lets-encrypt-unless-you-have-another"))
             .kind("url")
             .more(PLAIN),
-        Input::new("contact", "Your mail address (optional)", &form.contact, errors)
-            .hint("The authority may write to it when something is wrong.")
+        Input::new("contact", t("certificate-your-mail-address-optional"), &form.contact, errors)
+            .hint(t("certificate-the-authority-may-write-to-it"))
             .kind("email")
             .more("autocomplete=email"),
-        Input::new("validation", "How the authority makes sure that the name leads here", &form.validation, errors)
+        Input::new("validation", t("certificate-how-the-authority-makes-sure-that"), &form.validation, errors)
             .choices(&[
-                (Validation::Http.code(), "It asks at port 80 (http-01)"),
-                (Validation::Tls.code(), "It asks at port 443 (tls-alpn-01)"),
+                (Validation::Http.code(), t("certificate-it-asks-at-port-80-http")),
+                (Validation::Tls.code(), t("certificate-it-asks-at-port-443-tls")),
             ])
-            .hint("It asks from the internet, so that port must lead to this machine."),
-        Input::new("port", "Port of this machine where the question arrives", &form.port, errors)
-            .hint("Empty: 80 or 443. Enter another one if your router forwards it there.")
+            .hint(t("certificate-it-asks-from-the-internet-so")),
+        Input::new("port", t("certificate-port-of-this-machine-where-the"), &form.port, errors)
+            .hint(t("certificate-empty-80-or-443-enter-another"))
             .more("inputmode=numeric autocomplete=off"),
     ]
 }
@@ -147,23 +148,23 @@ fn inputs(form: &AcmeForm, errors: &Errors) -> Vec<Input> {
 fn more(form: &AcmeForm, has_key: bool, errors: &Errors) -> Vec<Input> {
     const PLAIN: &str = "autocomplete=off autocapitalize=none spellcheck=false";
     let key = if has_key {
-        "One is stored. Empty keeps it, as long as authority and account stay the same."
+        t("certificate-one-is-stored-empty-keeps-it")
     } else {
-        "HMAC key in base64. Stored encrypted and never shown again."
+        t("certificate-hmac-key-in-base64-stored-encrypted")
     };
     vec![
-        Input::new("profile", "Profile", &form.profile, errors)
-            .hint("A kind of certificate from the authority's list, such as shortlived. Empty: the usual one.")
+        Input::new("profile", t("certificate-profile"), &form.profile, errors)
+            .hint(t("certificate-a-kind-of-certificate-from-the"))
             .more(PLAIN),
-        Input::new("external_account", "External account (key id)", &form.external_account, errors)
-            .hint("Only for authorities that want one, such as ZeroSSL or Google.")
+        Input::new("external_account", t("certificate-external-account-key-id"), &form.external_account, errors)
+            .hint(t("certificate-only-for-authorities-that-want-one"))
             .more(PLAIN),
-        Input::new("external_account_key", "Key of the external account", "", errors)
+        Input::new("external_account_key", t("certificate-key-of-the-external-account"), "", errors)
             .hint(key)
             .kind("password")
             .more("autocomplete=off"),
-        Input::new("authority", "Root certificate of an authority of your own", &form.authority, errors)
-            .hint("PEM. Empty for public authorities.")
+        Input::new("authority", t("certificate-root-certificate-of-an-authority-of"), &form.authority, errors)
+            .hint(t("certificate-pem-empty-for-public-authorities"))
             .rows(4)
             .more(PLAIN),
     ]
@@ -181,7 +182,7 @@ async fn shown(state: &AdminState, frame: &Frame, form: Option<AcmeForm>, errors
     let chosen = view.map(Chosen::of);
     let at_work = chosen.as_ref().is_some_and(|chosen| chosen.phase.is_some());
     let page = CertificatePage {
-        layout: frame.layout("Certificate", Menu::System),
+        layout: frame.layout(t("certificate-certificate"), Menu::System),
         host,
         ends: When::relative(certificate.not_after, clock::now()),
         certificate,
@@ -189,7 +190,7 @@ async fn shown(state: &AdminState, frame: &Frame, form: Option<AcmeForm>, errors
         problem: errors.of(""),
         inputs: inputs(&form, errors),
         more: more(&form, has_key, errors),
-        agree: Input::new("agree_to_terms", "I agree to the terms of the authority", &form.agree_to_terms, errors)
+        agree: Input::new("agree_to_terms", t("certificate-i-agree-to-the-terms-of"), &form.agree_to_terms, errors)
             .kind("checkbox"),
         open: used || behind.iter().any(|field| !errors.of(field).is_empty()),
         terms: LETS_ENCRYPT_TERMS,
@@ -233,13 +234,13 @@ pub(crate) async fn order(State(state): State<AdminState>) -> Page {
 pub(crate) async fn confirm_remove(State(_): State<AdminState>, frame: Frame) -> Page {
     let confirm = Confirm {
         fields: Vec::new(),
-        layout: frame.layout("Stop getting certificates?", Menu::System),
+        layout: frame.layout(t("certificate-stop-getting-certificates"), Menu::System),
         lines: vec![
-            "The certificate of the authority, its key and our account there are deleted at once.".into(),
-            "The certificate in the folder tls is in force again. Without one of your own there, that is one Nightbell made itself, which most phone apps refuse.".into(),
+            t("certificate-the-certificate-of-the-authority-its").into(),
+            t("certificate-the-certificate-in-the-folder-tls").into(),
         ],
         action: "/system/certificate/remove".into(),
-        button: "Stop and delete",
+        button: t("certificate-stop-and-delete"),
         back: "/system/certificate".into(),
     };
     Ok(confirm.page())

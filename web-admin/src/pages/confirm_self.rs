@@ -17,6 +17,7 @@ use crate::layout::{Frame, Menu};
 use crate::second_factor;
 use crate::session::{self, safe_next};
 use crate::state::AdminState;
+use crate::t;
 use crate::throttle::Origin;
 
 #[derive(Debug, Default, Deserialize)]
@@ -52,17 +53,19 @@ pub(crate) async fn form(State(state): State<AdminState>, frame: Frame, Query(qu
 
 async fn page(state: &AdminState, frame: &Frame, next: &str, errors: &Errors) -> Page {
     let has_codes = second_factor::has_codes(state, user(frame)?).await?;
-    let code = Input::new("code", "Or the code your app shows", "", errors)
+    let code = Input::new("code", t("confirm-self-or-the-code-your-app-shows"), "", errors)
         .more("inputmode=numeric autocomplete=one-time-code maxlength=40");
     Ok(render(&ConfirmPage {
-        layout: frame.layout("Confirm that it is you", Menu::Account),
+        layout: frame.layout(t("common-confirm-that-it-is-you"), Menu::Account),
         next: safe_next(next).to_owned(),
         problem: errors.of(""),
-        password: Input::new("password", "Your password", "", errors).kind("password").more(if has_codes {
-            "autocomplete=current-password autofocus"
-        } else {
-            "autocomplete=current-password required autofocus"
-        }),
+        password: Input::new("password", t("confirm-self-your-password"), "", errors).kind("password").more(
+            if has_codes {
+                "autocomplete=current-password autofocus"
+            } else {
+                "autocomplete=current-password required autofocus"
+            },
+        ),
         code: has_codes.then_some(code),
     }))
 }
@@ -75,7 +78,7 @@ pub(crate) async fn submit(State(state): State<AdminState>, frame: Frame, Form(f
     let (origin, now) = (Origin::Browser(frame.signed_in.session.clone()), clock::now());
     let mut errors = Errors::default();
     if state.throttle.attempt(&account, origin.clone(), now).is_err() {
-        errors.put("", "too many wrong attempts; wait a minute and try again");
+        errors.put("", t("confirm-self-too-many-wrong-attempts-wait-a"));
         let shown = page(&state, &frame, &form.next, &errors).await?;
         return Ok((StatusCode::TOO_MANY_REQUESTS, shown).into_response());
     }
@@ -94,9 +97,9 @@ pub(crate) async fn submit(State(state): State<AdminState>, frame: Frame, Form(f
     };
     if !right {
         let (field, problem) = if by_code {
-            ("code", "this code is wrong, or was used already")
+            ("code", t("confirm-self-this-code-is-wrong-or-was"))
         } else {
-            ("password", "this is not your password")
+            ("password", t("account-this-is-not-your-password"))
         };
         errors.put(field, problem);
         let shown = page(&state, &frame, &form.next, &errors).await?;

@@ -13,6 +13,7 @@ use crate::clock;
 use crate::error::render;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::t;
 use crate::welcome::{self, Progress};
 use crate::words::{Badge, When};
 
@@ -45,11 +46,11 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
     let now = clock::now();
     let active = log::living(&state).await?.into_iter().map(|call| ActiveLine {
         badge: if call.answered_at.is_some() {
-            Badge::new("ok", "●", "Talking")
+            Badge::new("ok", "●", t("dashboard-talking"))
         } else if call.waking > 0 && call.ringing <= call.waking {
-            Badge::new("push", "◐", "Waking a phone")
+            Badge::new("push", "◐", t("dashboard-waking-a-phone"))
         } else {
-            Badge::new("push", "◐", "Ringing")
+            Badge::new("push", "◐", t("dashboard-ringing"))
         },
         since: When::relative(call.answered_at.unwrap_or(call.started_at), now),
         call,
@@ -60,7 +61,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
     let steps = if closed { Vec::new() } else { welcome::progress(&state).await? };
     Ok(render(&DashboardPage {
         open_steps: steps.iter().filter(|(_, progress)| *progress == Progress::Open).count(),
-        layout: frame.layout("Dashboard", Menu::Dashboard),
+        layout: frame.layout(t("common-dashboard"), Menu::Dashboard),
         unreachable: facts.devices.len().saturating_sub(known),
         status: facts.status,
         findings,

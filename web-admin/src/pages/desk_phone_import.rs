@@ -14,6 +14,7 @@ use crate::import::RowError;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
 use crate::words;
+use crate::{say, t};
 
 /// Lines of the preview; the rest is counted.
 const PREVIEW: usize = 200;
@@ -52,8 +53,6 @@ struct AddressLine {
     url: String,
 }
 
-const HINT: &str = "The first line names the columns: mac,vendor,model,extension,label. The vendor is told from the MAC if it is left out; a label is not needed. Separated by commas, semicolons or tabs.";
-
 fn page(layout: Layout, text: &str, imported: Option<Imported>) -> Response {
     let (rows, found, count) = match imported {
         Some(mut imported) => {
@@ -75,8 +74,8 @@ fn page(layout: Layout, text: &str, imported: Option<Imported>) -> Response {
     let ready = found.is_empty() && count > 0;
     render(&ImportPage {
         layout,
-        csv: Input::new("csv", "Paste the list", text, &Errors::default())
-            .hint(HINT)
+        csv: Input::new("csv", t("import-paste-the-list"), text, &Errors::default())
+            .hint(t("desk-phone-import-the-first-line-names-the-columns"))
             .rows(10)
             .more("spellcheck=false autocapitalize=none"),
         checked: if ready { text.to_owned() } else { String::new() },
@@ -87,7 +86,7 @@ fn page(layout: Layout, text: &str, imported: Option<Imported>) -> Response {
 }
 
 pub(crate) async fn form(frame: Frame) -> Page {
-    Ok(page(frame.layout("Add many desk phones", Menu::DeskPhones), "", None))
+    Ok(page(frame.layout(t("desk-phone-import-add-many-desk-phones"), Menu::DeskPhones), "", None))
 }
 
 pub(crate) async fn submit(State(state): State<AdminState>, frame: Frame, multipart: Multipart) -> Page {
@@ -104,12 +103,13 @@ pub(crate) async fn submit(State(state): State<AdminState>, frame: Frame, multip
             url: first.url.into_inner(),
         });
         return Ok(render(&ImportedPage {
-            layout: frame.layout(format!("{count} desk phones added"), Menu::DeskPhones),
+            layout: frame
+                .layout(say("desk-phone-import-desk-phones-added").with("count", &count).text(), Menu::DeskPhones),
             phones: phones.collect(),
         }));
     }
     let status = if imported.parsed.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let layout = frame.layout("Add many desk phones", Menu::DeskPhones);
+    let layout = frame.layout(t("desk-phone-import-add-many-desk-phones"), Menu::DeskPhones);
     Ok((status, page(layout, text.reveal(), Some(imported))).into_response())
 }
 

@@ -18,6 +18,7 @@ use crate::import::RowError;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
 use crate::words::{self, When};
+use crate::{say, t};
 
 /// What a format is called, and how a setting looks in it.
 const fn title(family: Family) -> &'static str {
@@ -85,18 +86,16 @@ fn fields(form: &TemplateForm, errors: &Errors) -> Vec<Input> {
     let families: Vec<(&'static str, &'static str)> =
         Family::ALL.into_iter().map(|family| (family.as_str(), title(family))).collect();
     vec![
-        Input::new("family", "Format", &form.family, errors).choices(&families),
-        Input::new("model", "Models that begin with", &form.model, errors)
-            .hint("Empty for all models: T4 means T40P to T49G.")
+        Input::new("family", t("desk-phone-templates-format"), &form.family, errors).choices(&families),
+        Input::new("model", t("desk-phone-templates-models-that-begin-with"), &form.model, errors)
+            .hint(t("desk-phone-templates-empty-for-all-models-t4-means"))
             .more("autocomplete=off maxlength=24"),
-        Input::new("settings", "Settings", &form.settings, errors)
-            .hint(
-                "One a line, as key = value. {extension}, {name}, {mac} and {model} are filled in; # begins a remark.",
-            )
+        Input::new("settings", t("common-settings"), &form.settings, errors)
+            .hint(t("desk-phone-templates-one-a-line-as-key-value"))
             .rows(12)
             .more("spellcheck=false autocapitalize=none"),
-        Input::new("mac", "Show the file of this phone", &form.mac, errors)
-            .hint("A MAC address, if you want to see what it would be told.")
+        Input::new("mac", t("desk-phone-templates-show-the-file-of-this-phone"), &form.mac, errors)
+            .hint(t("desk-phone-templates-a-mac-address-if-you-want"))
             .more("autocomplete=off maxlength=20"),
     ]
 }
@@ -118,7 +117,7 @@ fn shown(
         changed: When::relative(known.changed_at, now),
     });
     render(&TemplatesPage {
-        layout: frame.layout("Templates of desk phones", Menu::DeskPhones),
+        layout: frame.layout(t("desk-phone-templates-templates-of-desk-phones"), Menu::DeskPhones),
         lines: lines.collect(),
         problem: errors.of(""),
         wrong,
@@ -181,15 +180,19 @@ pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame
     let known = known.into_iter().find(|one| one.family.as_str() == which.family && one.model == which.model);
     let known = known.ok_or_else(|| Refusal::from(provisioning::desk_phones::DeskPhonesError::NoSuchTemplate))?;
     let confirm = Confirm {
-        layout: frame
-            .layout(format!("Take the template of {} {} away?", title(known.family), known.model), Menu::DeskPhones),
-        lines: vec![format!(
-            "{} phones have Nightbell's own settings again; they are asked to fetch them at once.",
-            known.phones
-        )],
+        layout: frame.layout(
+            say("desk-phone-templates-take-the-template-of-away")
+                .with("title", &title(known.family))
+                .with("model", &known.model)
+                .text(),
+            Menu::DeskPhones,
+        ),
+        lines: vec![
+            say("desk-phone-templates-phones-have-nightbells-own-settings-again").with("phones", &known.phones).text(),
+        ],
         action: format!("/desk-phones/templates/remove?family={}&model={}", known.family.as_str(), known.model),
         fields: Vec::new(),
-        button: "Take the template away",
+        button: t("desk-phone-templates-take-the-template-away"),
         back: "/desk-phones/templates".into(),
     };
     Ok(confirm.page())
@@ -212,7 +215,7 @@ pub(crate) async fn preview(State(state): State<AdminState>, frame: Frame, Path(
     let mac = mac(&text)?;
     let file = state.desk_phones.preview(mac).await?;
     Ok(render(&PreviewPage {
-        layout: frame.layout(format!("What {mac} is told"), Menu::DeskPhones),
+        layout: frame.layout(say("desk-phone-templates-what-is-told").with("mac", &mac).text(), Menu::DeskPhones),
         name: file.name,
         text: file.text.into_inner(),
     }))

@@ -15,9 +15,11 @@ use crate::api::desk_phones::{AddBody, add_one, mac};
 use crate::clock;
 use crate::error::{Refusal, render};
 use crate::form::{Errors, Input};
+use crate::language::retold;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
 use crate::words::{Badge, When};
+use crate::{say, t};
 
 #[derive(Template)]
 #[template(path = "desk_phones.html")]
@@ -61,13 +63,13 @@ struct Fetched {
     from: String,
 }
 
-const fn badge(progress: Progress) -> Badge {
+fn badge(progress: Progress) -> Badge {
     match progress {
-        Progress::Waiting => Badge::new("off", "○", "waits for the phone"),
-        Progress::Told => Badge::new("push", "◐", "was told its address"),
-        Progress::Settled => Badge::new("ok", "●", "has its own address"),
-        Progress::Rotating => Badge::new("push", "◐", "gets another address"),
-        Progress::RanOut => Badge::new("bad", "✕", "the first address ran out"),
+        Progress::Waiting => Badge::new("off", "○", t("desk-phones-waits-for-the-phone")),
+        Progress::Told => Badge::new("push", "◐", t("desk-phones-was-told-its-address")),
+        Progress::Settled => Badge::new("ok", "●", t("desk-phones-has-its-own-address")),
+        Progress::Rotating => Badge::new("push", "◐", t("desk-phones-gets-another-address")),
+        Progress::RanOut => Badge::new("bad", "✕", t("desk-phones-the-first-address-ran-out")),
     }
 }
 
@@ -75,16 +77,17 @@ fn fields(body: &AddBody, errors: &Errors) -> Vec<Input> {
     let vendors: Vec<(&'static str, &'static str)> =
         Vendor::ALL.into_iter().map(|vendor| (vendor.as_str(), vendor.title())).collect();
     vec![
-        Input::new("mac", "MAC address", &body.mac, errors)
-            .hint("Twelve hex digits on the back of the phone.")
+        Input::new("mac", t("desk-phones-mac-address"), &body.mac, errors)
+            .hint(t("desk-phones-twelve-hex-digits-on-the-back"))
             .more("autocomplete=off required maxlength=20"),
-        Input::new("vendor", "Vendor", &body.vendor, errors).choices(&vendors),
-        Input::new("model", "Model", &body.model, errors)
-            .hint("As on the phone: T46S, D785, GRP2614, X4, VVX411.")
+        Input::new("vendor", t("desk-phones-vendor"), &body.vendor, errors).choices(&vendors),
+        Input::new("model", t("desk-phones-model"), &body.model, errors)
+            .hint(t("desk-phones-as-on-the-phone-t46s-d785"))
             .more("autocomplete=off required maxlength=24"),
-        Input::new("extension", "Extension", &body.extension, errors)
+        Input::new("extension", t("common-extension"), &body.extension, errors)
             .more("autocomplete=off required maxlength=20 inputmode=numeric"),
-        Input::new("label", "Where it stands", &body.label, errors).more("autocomplete=off maxlength=64"),
+        Input::new("label", t("desk-phones-where-it-stands"), &body.label, errors)
+            .more("autocomplete=off maxlength=64"),
     ]
 }
 
@@ -111,7 +114,7 @@ async fn list_page(state: &AdminState, frame: &Frame, body: &AddBody, errors: &E
         fetched: phone.last_fetch.map(|fetch| Fetched {
             at: When::relative(fetch.at, now),
             file: fetch.file,
-            told: fetch.told,
+            told: retold(&fetch.told).into_owned(),
             from: fetch.from,
         }),
         registered: registered.get(&phone.mac).map(|at| When::relative(*at, now)),
@@ -119,7 +122,7 @@ async fn list_page(state: &AdminState, frame: &Frame, body: &AddBody, errors: &E
     });
     Ok(render(&ListPage {
         lines: lines.collect(),
-        layout: frame.layout("Desk phones", Menu::DeskPhones),
+        layout: frame.layout(t("common-desk-phones"), Menu::DeskPhones),
         problem: errors.of(""),
         fields: fields(body, errors),
         plain_url: format!("{}/d/", state.site.public_url),
@@ -147,7 +150,7 @@ struct AddressPage {
 
 fn address_page(state: &AdminState, frame: &Frame, first: FirstAddress) -> Response {
     render(&AddressPage {
-        layout: frame.layout("The address for this phone", Menu::DeskPhones),
+        layout: frame.layout(t("desk-phones-the-address-for-this-phone"), Menu::DeskPhones),
         mac: first.mac.to_string(),
         url: first.url.into_inner(),
         ends: When::exact(first.expires_at),
@@ -218,17 +221,14 @@ pub(crate) async fn window(
 pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame, Path(text): Path<String>) -> Page {
     let phone = state.desk_phones.get(mac(&text)?)?;
     let confirm = Confirm {
-        layout: frame.layout(format!("Remove the desk phone {}?", phone.mac), Menu::DeskPhones),
+        layout: frame.layout(say("desk-phones-remove-the-desk-phone").with("mac", &phone.mac).text(), Menu::DeskPhones),
         lines: vec![
-            format!(
-                "It loses its account of extension {} at once and cannot make or take calls any more.",
-                phone.extension
-            ),
-            "Its addresses stop working. The phone itself keeps its settings until somebody resets it.".into(),
+            say("desk-phones-it-loses-its-account-of-extension").with("extension", &phone.extension).text(),
+            t("desk-phones-its-addresses-stop-working-the-phone").into(),
         ],
         action: format!("/desk-phones/{}/remove", phone.mac),
         fields: Vec::new(),
-        button: "Remove the phone",
+        button: t("desk-phones-remove-the-phone"),
         back: "/desk-phones".into(),
     };
     Ok(confirm.page())

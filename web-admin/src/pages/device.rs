@@ -18,6 +18,7 @@ use crate::error::{Refusal, render};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
 use crate::words::{self, Badge, When};
+use crate::{say, t};
 
 pub(crate) async fn switch_push(
     State(state): State<AdminState>,
@@ -69,12 +70,15 @@ pub(crate) async fn tested(State(state): State<AdminState>, frame: Frame, Path(i
     let device = show(&state, DeviceId(id)).await?;
     let wake = device.last_wake.filter(|wake| wake.kind == WakeKind::Test);
     let outcome = wake.map(|wake| {
-        let badge =
-            if wake.accepted { Badge::new("ok", "✓", "Accepted") } else { Badge::new("bad", "✕", "Not accepted") };
+        let badge = if wake.accepted {
+            Badge::new("ok", "✓", t("push-health-accepted"))
+        } else {
+            Badge::new("bad", "✕", t("device-not-accepted"))
+        };
         (When::relative(wake.at, clock::now()), badge, words::sentence(&wake.outcome))
     });
     Ok(render(&TestedPage {
-        layout: frame.layout("Test push", Menu::Extensions),
+        layout: frame.layout(t("test-push-test-push"), Menu::Extensions),
         id,
         name: words::device_name(&device.user_agent, device.id),
         extension: device.extension.to_string(),
@@ -122,19 +126,17 @@ pub(crate) async fn settings_mail(State(state): State<AdminState>, Path(id): Pat
 pub(crate) async fn confirm_forget(State(state): State<AdminState>, frame: Frame, Path(id): Path<i64>) -> Page {
     let device = show(&state, DeviceId(id)).await?;
     let confirm = Confirm {
-        layout: frame.layout("Forget this device?", Menu::Extensions),
+        layout: frame.layout(t("device-forget-this-device"), Menu::Extensions),
         lines: vec![
-            format!(
-                "{} of extension {}: both its records are deleted, its live binding and its wake target.",
-                words::device_name(&device.user_agent, device.id),
-                device.extension
-            ),
-            "If it still has its account, it registers again by itself. To keep it out, revoke its QR link or make a new secret."
-                .into(),
+            say("device-of-extension-both-its-records-are")
+                .with("device-name", &words::device_name(&device.user_agent, device.id))
+                .with("extension", &device.extension)
+                .text(),
+            t("device-if-it-still-has-its-account").into(),
         ],
         action: format!("/devices/{id}/forget"),
         fields: Vec::new(),
-        button: "Forget the device",
+        button: t("device-forget-the-device"),
         back: format!("/extensions/{}", device.extension),
     };
     Ok(confirm.page())

@@ -19,6 +19,7 @@ use crate::form::{Errors, Input};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
 use crate::words::{Badge, When, sentence};
+use crate::{say, t};
 
 #[derive(Template)]
 #[template(path = "event_webhooks.html")]
@@ -39,17 +40,17 @@ struct Line {
 
 fn badge(receiver: &Receiver) -> Badge {
     match (receiver.enabled, receiver.failing_since, receiver.last_success_at) {
-        (false, _, _) if receiver.disabled_why.is_empty() => Badge::new("off", "○", "Switched off"),
-        (false, _, _) => Badge::new("bad", "✕", "Switched off by itself"),
-        (true, Some(_), _) => Badge::new("warn", "▲", "Takes nothing"),
-        (true, None, Some(_)) => Badge::new("ok", "●", "Working"),
-        (true, None, None) => Badge::new("off", "○", "Nothing sent yet"),
+        (false, _, _) if receiver.disabled_why.is_empty() => Badge::new("off", "○", t("event-webhooks-switched-off")),
+        (false, _, _) => Badge::new("bad", "✕", t("event-webhooks-switched-off-by-itself")),
+        (true, Some(_), _) => Badge::new("warn", "▲", t("event-webhooks-takes-nothing")),
+        (true, None, Some(_)) => Badge::new("ok", "●", t("event-webhooks-working")),
+        (true, None, None) => Badge::new("off", "○", t("event-webhooks-nothing-sent-yet")),
     }
 }
 
 fn events_in_words(events: &[EventKind]) -> String {
     if events.len() == EventKind::ALL.len() {
-        return "everything".to_owned();
+        return t("words-everything").to_owned();
     }
     events.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
 }
@@ -66,7 +67,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
         url: it.url,
     };
     let lines = store::list(&state.store).await?.into_iter().map(line).collect();
-    Ok(render(&ListPage { layout: frame.layout("Event webhooks", Menu::Settings), lines }))
+    Ok(render(&ListPage { layout: frame.layout(t("common-event-webhooks"), Menu::Settings), lines }))
 }
 
 /// Fields of the form by name; kinds of events are check boxes of their own.
@@ -105,12 +106,12 @@ fn form_view(fields: &Fields, errors: &Errors) -> FormView {
         problem: errors.of(""),
         events_problem: errors.of("events"),
         inputs: vec![
-            Input::new("url", "Address of the receiver", value("url"), errors)
-                .hint("For example https://crm.example.com/telephone. It gets a POST for each event.")
+            Input::new("url", t("event-webhooks-address-of-the-receiver"), value("url"), errors)
+                .hint(t("event-webhooks-for-example-https-crm-example-com"))
                 .kind("url")
                 .more("autocomplete=off required"),
-            Input::new("name", "Name (optional)", value("name"), errors)
-                .hint("What it is for; empty for the host.")
+            Input::new("name", t("event-webhooks-name-optional"), value("name"), errors)
+                .hint(t("event-webhooks-what-it-is-for-empty-for"))
                 .more("autocomplete=off maxlength=64"),
         ],
         events: EventKind::ALL
@@ -118,15 +119,20 @@ fn form_view(fields: &Fields, errors: &Errors) -> FormView {
             .to_vec(),
         allow_private: Input::new(
             "allow_private",
-            "The receiver is in this office: private addresses and this machine are allowed",
+            t("event-webhooks-the-receiver-is-in-this-office"),
             value("allow_private"),
             errors,
         )
         .kind("checkbox"),
-        authority: Input::new("authority", "Certificate authority (optional)", value("authority"), errors)
-            .hint("PEM text, only for a receiver whose certificate no public authority has signed.")
-            .rows(4)
-            .more(plain),
+        authority: Input::new(
+            "authority",
+            t("event-webhooks-certificate-authority-optional"),
+            value("authority"),
+            errors,
+        )
+        .hint(t("event-webhooks-pem-text-only-for-a-receiver"))
+        .rows(4)
+        .more(plain),
     }
 }
 
@@ -161,7 +167,10 @@ struct AddPage {
 }
 
 fn add_page(frame: &Frame, fields: &Fields, errors: &Errors) -> Response {
-    render(&AddPage { layout: frame.layout("Add an event webhook", Menu::Settings), form: form_view(fields, errors) })
+    render(&AddPage {
+        layout: frame.layout(t("event-webhooks-add-an-event-webhook"), Menu::Settings),
+        form: form_view(fields, errors),
+    })
 }
 
 pub(crate) async fn add_form(frame: Frame) -> Page {
@@ -182,7 +191,7 @@ struct SecretPage {
 fn secret_page(frame: &Frame, made: Made) -> Response {
     let Made { receiver, secret } = made;
     render(&SecretPage {
-        layout: frame.layout(format!("The secret for {}", receiver.name), Menu::Settings),
+        layout: frame.layout(say("event-webhooks-the-secret-for").with("name", &receiver.name).text(), Menu::Settings),
         id: receiver.id,
         secret: secret.into_inner(),
         old_until: receiver.old_until.map(When::exact),
@@ -239,11 +248,11 @@ async fn shown(
     let now = clock::now();
     let line = |it: event_webhooks::Delivery| DeliveryLine {
         badge: match it.state {
-            DeliveryState::Queued if it.attempts > 0 => Badge::new("push", "◐", "Tried again"),
-            DeliveryState::Queued => Badge::new("push", "◐", "Waits"),
-            DeliveryState::Delivered => Badge::new("ok", "✓", "Delivered"),
-            DeliveryState::Failed => Badge::new("bad", "✕", "Given up"),
-            DeliveryState::Dropped => Badge::new("bad", "✕", "Pushed out"),
+            DeliveryState::Queued if it.attempts > 0 => Badge::new("push", "◐", t("event-webhooks-tried-again")),
+            DeliveryState::Queued => Badge::new("push", "◐", t("event-webhooks-waits")),
+            DeliveryState::Delivered => Badge::new("ok", "✓", t("event-webhooks-delivered")),
+            DeliveryState::Failed => Badge::new("bad", "✕", t("event-webhooks-given-up")),
+            DeliveryState::Dropped => Badge::new("bad", "✕", t("event-webhooks-pushed-out")),
         },
         detail: sentence(&it.detail),
         at: When::relative(it.ended_at.unwrap_or(it.created_at), now),
@@ -315,13 +324,10 @@ pub(crate) async fn confirm_rotate(State(state): State<AdminState>, frame: Frame
     let receiver = event_webhooks::one(&state, id).await?;
     let confirm = Confirm {
         fields: Vec::new(),
-        layout: frame.layout("Make a new secret?", Menu::Settings),
-        lines: vec![format!(
-            "“{}” gets a new secret, which is shown once. For a day events are signed with both, so nothing is lost while you put it into the receiver; then the one before ends.",
-            receiver.name
-        )],
+        layout: frame.layout(t("event-webhooks-make-a-new-secret"), Menu::Settings),
+        lines: vec![say("event-webhooks-gets-a-new-secret-which-is").with("name", &receiver.name).text()],
         action: format!("/event-webhooks/{id}/secret"),
-        button: "Make a new secret",
+        button: t("event-webhooks-renew-secret"),
         back: format!("/event-webhooks/{id}"),
     };
     Ok(confirm.page())
@@ -335,10 +341,10 @@ pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame
     let receiver = event_webhooks::one(&state, id).await?;
     let confirm = Confirm {
         fields: Vec::new(),
-        layout: frame.layout("Remove this event webhook?", Menu::Settings),
-        lines: vec![format!("“{}” is told nothing any more, and what waits for it is given up.", receiver.name)],
+        layout: frame.layout(t("event-webhooks-remove-this-event-webhook"), Menu::Settings),
+        lines: vec![say("event-webhooks-is-told-nothing-any-more-and").with("name", &receiver.name).text()],
         action: format!("/event-webhooks/{id}/remove"),
-        button: "Remove it",
+        button: t("event-webhooks-remove-it"),
         back: format!("/event-webhooks/{id}"),
     };
     Ok(confirm.page())

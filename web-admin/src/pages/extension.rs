@@ -23,12 +23,14 @@ use crate::api::view::{complaint, is_live};
 use crate::clock;
 use crate::error::{Refusal, render};
 use crate::form::{Errors, Input};
+use crate::language;
 use crate::layout::{Frame, Layout, Menu};
 use crate::reach::honest;
 use crate::settings_again::Marks;
 use crate::state::AdminState;
 use crate::token::fingerprint;
 use crate::words::{self, Badge, When};
+use crate::{say, t};
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct OwnerForm {
@@ -167,7 +169,7 @@ fn binding_card(binding: LiveBindingSummary, now: pbx_core::model::UnixMillis) -
 
 fn target_card(target: &WakeTarget, state: Badge, credentials: &[CredentialSummary]) -> TargetCard {
     let shown = |token: &Option<pbx_core::model::Redacted<String>>| {
-        token.as_ref().map_or_else(|| "none".to_owned(), |token| fingerprint(token.reveal()))
+        token.as_ref().map_or_else(|| t("words-none-fingerprint").to_owned(), |token| fingerprint(token.reveal()))
     };
     TargetCard {
         state,
@@ -197,7 +199,9 @@ fn wake_card(wake: LastWake, now: pbx_core::model::UnixMillis) -> WakeCard {
 fn device_card(device: DeviceSummary, credentials: &[CredentialSummary], marks: &Marks) -> DeviceCard {
     let now = clock::now();
     let mark = marks.of(&device, credentials).map(|mark| MarkCard {
-        text: words::sentence(&format!("it needs its settings again: {}; {}", mark.text, mark.fix)),
+        text: words::sentence(
+            &say("extension-it-needs-its-settings-again").with("text", &mark.text).with("fix", &mark.fix).text(),
+        ),
         by_itself: mark.by_itself,
     });
     let device = honest(device, credentials);
@@ -233,12 +237,18 @@ fn with_apps(mut devices: Vec<DeviceCard>, apps: Vec<InstallationView>) -> Vec<D
 fn app_card(app: InstallationView) -> AppCard {
     let record = app.record;
     AppCard {
-        phone: format!("{} on {} {}", record.model, record.platform.words(), record.os_version).trim().to_owned(),
+        phone: say("extension-on")
+            .with("model", &record.model)
+            .with("platform", &record.platform.words())
+            .with("os-version", &record.os_version)
+            .text()
+            .trim()
+            .to_owned(),
         version: format!("{} {}", record.app_id, record.app_version).trim().to_owned(),
         activity: match record.in_front {
-            Some(true) => "in front of its user",
-            Some(false) => "in the background",
-            None => "has not said",
+            Some(true) => t("extension-in-front-of-its-user"),
+            Some(false) => t("extension-in-the-background"),
+            None => t("extension-has-not-said"),
         },
         current: app.profile_current,
         seen: When::relative(app.seen_at, clock::now()),
@@ -247,19 +257,19 @@ fn app_card(app: InstallationView) -> AppCard {
 }
 
 /// A link's state in words.
-pub(crate) const fn link_badge(state: EnrolmentState) -> Badge {
+pub(crate) fn link_badge(state: EnrolmentState) -> Badge {
     match state {
-        EnrolmentState::Issued => Badge::new("push", "◐", "Waits for a phone"),
-        EnrolmentState::Claimed { .. } => Badge::new("ok", "●", "Paired"),
-        EnrolmentState::Expired => Badge::new("off", "○", "Expired"),
-        EnrolmentState::Revoked { .. } => Badge::new("off", "✕", "Revoked"),
+        EnrolmentState::Issued => Badge::new("push", "◐", t("extension-waits-for-a-phone")),
+        EnrolmentState::Claimed { .. } => Badge::new("ok", "●", t("extension-paired")),
+        EnrolmentState::Expired => Badge::new("off", "○", t("extension-expired")),
+        EnrolmentState::Revoked { .. } => Badge::new("off", "✕", t("extension-revoked")),
     }
 }
 
 pub(super) fn link_line(link: Enrolment) -> LinkLine {
     LinkLine {
         id: link.id.to_string(),
-        label: link.label.as_str().to_owned(),
+        label: language::retold(link.label.as_str()).into_owned(),
         state: link_badge(link.state),
         open: matches!(link.state, EnrolmentState::Issued),
         expires: When::relative(link.expires_at, clock::now()),
@@ -268,7 +278,7 @@ pub(super) fn link_line(link: Enrolment) -> LinkLine {
 
 /// The number in a path; what is no number is not found.
 pub(crate) fn in_path(text: &str) -> Result<ExtensionNumber, Refusal> {
-    text.parse().map_err(|_| Refusal::not_found("no_such_extension", "there is no such extension"))
+    text.parse().map_err(|_| Refusal::not_found("no_such_extension", t("extension-there-is-no-such-extension")))
 }
 
 pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Path(text): Path<String>) -> Page {
@@ -291,7 +301,7 @@ async fn filled(
     links.retain(|link| matches!(link.state, EnrolmentState::Issued | EnrolmentState::Claimed { .. }));
     let testable = detail.device_list.iter().any(|device| device.wake_target.is_some());
     Ok(render(&ExtensionPage {
-        layout: frame.layout(format!("Extension {}", extension.number), Menu::Extensions),
+        layout: frame.layout(say("extension-extension").with("number", &extension.number).text(), Menu::Extensions),
         number: extension.number,
         owner: extension.name.to_string(),
         presence: words::presence(detail.line.presence),
@@ -307,10 +317,10 @@ async fn filled(
         links: links.into_iter().map(link_line).collect(),
         paused: state.enrolments.paused(extension.number).await?.len(),
         problem: errors.of(""),
-        name: Input::new("name", "Name", &form.name, errors)
-            .hint("Shown on the phones that are called.")
+        name: Input::new("name", t("common-name"), &form.name, errors)
+            .hint(t("extension-shown-on-the-phones-that-are"))
             .more("autocomplete=off maxlength=64"),
-        email: Input::new("email", "Mail address (optional)", &form.email, errors)
+        email: Input::new("email", t("extension-mail-address-optional"), &form.email, errors)
             .kind("email")
             .more("autocomplete=off"),
     }))
@@ -392,16 +402,14 @@ pub(crate) async fn confirm_secret(State(state): State<AdminState>, frame: Frame
     let number = in_path(&text)?;
     show(&state, number).await?;
     let confirm = Confirm {
-        layout: frame.layout(format!("Make a new secret for {number}?"), Menu::Extensions),
+        layout: frame.layout(say("extension-make-a-new-secret-for").with("number", &number).text(), Menu::Extensions),
         lines: vec![
-            format!(
-                "A desk phone that was set up by hand as {number} loses its registration until it gets the new secret."
-            ),
-            "Phones that were added by QR code have accounts of their own and are not touched.".into(),
+            say("extension-a-desk-phone-that-was-set").with("number", &number).text(),
+            t("extension-phones-that-were-added-by-qr").into(),
         ],
         action: format!("/extensions/{number}/secret"),
         fields: Vec::new(),
-        button: "Make a new secret",
+        button: t("extension-make-a-new-secret"),
         back: format!("/extensions/{number}"),
     };
     Ok(confirm.page())
@@ -409,7 +417,7 @@ pub(crate) async fn confirm_secret(State(state): State<AdminState>, frame: Frame
 
 pub(crate) async fn renew_secret(State(state): State<AdminState>, frame: Frame, Path(text): Path<String>) -> Page {
     let shown = adding::renew_secret(&state, in_path(&text)?, None).await?;
-    let layout = frame.layout(format!("New secret for {}", shown.number), Menu::Extensions);
+    let layout = frame.layout(say("extension-new-secret-for").with("number", &shown.number).text(), Menu::Extensions);
     Ok(shown_once(&state, layout, shown, false))
 }
 
@@ -417,16 +425,20 @@ pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame
     let detail = show(&state, in_path(&text)?).await?;
     let (number, devices) = (detail.line.extension.number, detail.line.devices);
     let phones = match devices {
-        0 => "No phone is attached to it.".to_owned(),
-        1 => "The phone attached to it is signed out and must be added anew.".to_owned(),
-        more => format!("The {more} phones attached to it are signed out and must be added anew."),
+        0 => t("extension-no-phone-is-attached-to-it").to_owned(),
+        1 => t("extension-the-phone-attached-to-it-is").to_owned(),
+        more => say("extension-the-phones-attached-to-it-are").with("more", &more).text(),
     };
     let confirm = Confirm {
-        layout: frame.layout(format!("Remove extension {number}?"), Menu::Extensions),
-        lines: vec![phones, "Its calls end now. The call log stays.".into(), "This cannot be undone.".into()],
+        layout: frame.layout(say("extension-remove-extension").with("number", &number).text(), Menu::Extensions),
+        lines: vec![
+            phones,
+            t("extension-its-calls-end-now-the-call").into(),
+            t("extension-this-cannot-be-undone").into(),
+        ],
         action: format!("/extensions/{number}/remove"),
         fields: Vec::new(),
-        button: "Remove the extension",
+        button: t("extension-remove-the-extension"),
         back: format!("/extensions/{number}"),
     };
     Ok(confirm.page())

@@ -18,6 +18,7 @@ use crate::layout::{Frame, Layout, Menu};
 use crate::session::percent_encode;
 use crate::state::AdminState;
 use crate::words::{self, Badge};
+use crate::{say, t};
 
 /// Lines on a page: more than a screen, less than a wait.
 const ON_A_PAGE: usize = 50;
@@ -77,17 +78,17 @@ fn inputs(form: &AddForm, errors: &Errors) -> AddInputs {
     AddInputs {
         open: !errors.is_empty(),
         problem: errors.of(""),
-        number: Input::new("number", "Number", &form.number, errors)
-            .hint("2 to 15 digits, for example 101.")
+        number: Input::new("number", t("common-number"), &form.number, errors)
+            .hint(t("extensions-2-to-15-digits-for-example"))
             .more("inputmode=numeric autocomplete=off required maxlength=15"),
-        name: Input::new("name", "Name", &form.name, errors)
-            .hint("Shown on the phones that are called.")
+        name: Input::new("name", t("common-name"), &form.name, errors)
+            .hint(t("extension-shown-on-the-phones-that-are"))
             .more("autocomplete=off maxlength=64"),
-        email: Input::new("email", "Mail address (optional)", &form.email, errors)
+        email: Input::new("email", t("extension-mail-address-optional"), &form.email, errors)
             .kind("email")
             .more("autocomplete=off"),
-        secret: Input::new("secret", "SIP secret (optional)", "", errors)
-            .hint("Leave it empty: a strong one is made. Phones added by QR code never need it.")
+        secret: Input::new("secret", t("extensions-sip-secret-optional"), "", errors)
+            .hint(t("extensions-leave-it-empty-a-strong-one"))
             .kind("password")
             .more("autocomplete=new-password"),
     }
@@ -112,7 +113,7 @@ async fn list(state: &AdminState, frame: &Frame, query: &ListQuery, form: AddInp
         line,
     });
     Ok(render(&ListPage {
-        layout: frame.layout("Extensions", Menu::Extensions),
+        layout: frame.layout(t("common-extensions"), Menu::Extensions),
         search,
         lines: lines.collect(),
         total: page.total,
@@ -156,7 +157,10 @@ pub(crate) async fn add(State(state): State<AdminState>, frame: Frame, Form(form
     if let Some(wanted) = parsed(&form, &mut errors)? {
         match adding::add_one(&state, wanted).await {
             Ok(shown) => {
-                let layout = frame.layout(format!("Extension {} is ready", shown.number), Menu::Extensions);
+                let layout = frame.layout(
+                    say("extensions-extension-is-ready").with("number", &shown.number).text(),
+                    Menu::Extensions,
+                );
                 return Ok(shown_once(&state, layout, shown, true));
             }
             Err(refusal) => errors.take(refusal)?,

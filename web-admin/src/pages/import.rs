@@ -13,6 +13,7 @@ use crate::import::RowError;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
 use crate::words;
+use crate::{say, t};
 
 /// Lines of the preview; the rest is counted.
 const PREVIEW: usize = 200;
@@ -51,7 +52,9 @@ struct AccountLine {
     secret: String,
 }
 
-const EXAMPLE_HINT: &str = "The first line names the columns: number,name,email,secret. Only number is needed. Separated by commas, semicolons or tabs.";
+fn example_hint() -> &'static str {
+    t("import-the-first-line-names-the-columns")
+}
 
 fn page(layout: Layout, text: &str, imported: Option<Imported>) -> Response {
     let errors = Errors::default();
@@ -75,8 +78,8 @@ fn page(layout: Layout, text: &str, imported: Option<Imported>) -> Response {
     let ready = found.is_empty() && count > 0;
     render(&ImportPage {
         layout,
-        csv: Input::new("csv", "Paste the list", text, &errors)
-            .hint(EXAMPLE_HINT)
+        csv: Input::new("csv", t("import-paste-the-list"), text, &errors)
+            .hint(example_hint())
             .rows(10)
             .more("spellcheck=false autocapitalize=none"),
         checked: if ready { text.to_owned() } else { String::new() },
@@ -87,7 +90,7 @@ fn page(layout: Layout, text: &str, imported: Option<Imported>) -> Response {
 }
 
 pub(crate) async fn form(frame: Frame) -> Page {
-    Ok(page(frame.layout("Add many extensions", Menu::Extensions), "", None))
+    Ok(page(frame.layout(t("import-add-many-extensions"), Menu::Extensions), "", None))
 }
 
 pub(crate) async fn submit(State(state): State<AdminState>, frame: Frame, multipart: Multipart) -> Page {
@@ -104,12 +107,12 @@ pub(crate) async fn submit(State(state): State<AdminState>, frame: Frame, multip
             secret: shown.secret.into_inner(),
         });
         return Ok(render(&ImportedPage {
-            layout: frame.layout(format!("{count} extensions added"), Menu::Extensions),
+            layout: frame.layout(say("import-extensions-added").with("count", &count).text(), Menu::Extensions),
             realm,
             accounts: accounts.collect(),
         }));
     }
     let status = if imported.parsed.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let layout = frame.layout("Add many extensions", Menu::Extensions);
+    let layout = frame.layout(t("import-add-many-extensions"), Menu::Extensions);
     Ok((status, page(layout, text.reveal(), Some(imported))).into_response())
 }

@@ -18,6 +18,7 @@ use crate::session::Caller;
 use crate::state::AdminState;
 use crate::token;
 use crate::users::store::{self, User};
+use crate::{say, t};
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct PasswordForm {
@@ -45,15 +46,19 @@ async fn invited(state: &AdminState, text: &str) -> Result<Option<(String, User)
 
 fn page(text: &str, user: &User, errors: &Errors) -> Response {
     render(&InvitationPage {
-        layout: Layout::bare(if user.has_password { "Set a new password" } else { "Welcome to Nightbell" }),
+        layout: Layout::bare(if user.has_password {
+            t("invitation-set-a-new-password")
+        } else {
+            t("invitation-welcome-to-nightbell")
+        }),
         action: format!("/invite/{text}"),
         name: user.name.clone(),
         problem: errors.of(""),
-        password: Input::new("password", "Password", "", errors)
+        password: Input::new("password", t("invitation-password"), "", errors)
             .kind("password")
-            .hint(format!("At least {MIN_CHARS} characters, for example four unrelated words."))
+            .hint(say("account-at-least-characters-for-example-four").with("min-chars", &MIN_CHARS).text())
             .more("autocomplete=new-password required minlength=12"),
-        again: Input::new("again", "The password again", "", errors)
+        again: Input::new("again", t("invitation-the-password-again"), "", errors)
             .kind("password")
             .more("autocomplete=new-password required"),
     })
@@ -77,7 +82,7 @@ pub(crate) async fn submit(
     if let Err(weak) = password::check_new(form.password.reveal(), &user.name) {
         errors.put("password", weak.to_string());
     } else if form.password != form.again {
-        errors.put("again", "the two passwords differ; type the same one twice");
+        errors.put("again", t("account-the-two-passwords-differ-type-the"));
     } else {
         match state.passwords.hash(form.password.reveal().clone()).await {
             Ok(hashed) => {

@@ -11,6 +11,7 @@ use crate::error::render;
 use crate::form::{Errors, Input};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::t;
 
 /// Lines on the page.
 const ON_A_PAGE: usize = 300;
@@ -47,13 +48,13 @@ fn shown(state: &AdminState, frame: &Frame, view: View, (form, errors): (&LevelF
     let (filter, boot) = state.site.log.filter();
     let follow = view.follow == "on";
     let page = LogPage {
-        layout: frame.layout("Log", Menu::System),
+        layout: frame.layout(t("common-log"), Menu::System),
         lines: state.site.log.tail().last(&view.search, ON_A_PAGE),
         inputs: vec![
-            Input::new("filter", "Write", &form.filter, errors)
-                .hint("error, warn, info, debug, trace, or parts such as pbx_core=debug,info.")
+            Input::new("filter", t("log-write"), &form.filter, errors)
+                .hint(t("log-error-warn-info-debug-trace-or"))
                 .more("autocomplete=off autocapitalize=none spellcheck=false required"),
-            Input::new("minutes", "For how many minutes", &form.minutes, errors)
+            Input::new("minutes", t("log-for-how-many-minutes"), &form.minutes, errors)
                 .more("inputmode=numeric autocomplete=off"),
         ],
         search: view.search,
@@ -79,7 +80,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Query(vi
 pub(crate) async fn level(State(state): State<AdminState>, frame: Frame, Form(form): Form<LevelForm>) -> Page {
     let mut errors = Errors::default();
     match form.minutes.trim().parse() {
-        Err(_) => errors.put("minutes", "write a number, for example 10"),
+        Err(_) => errors.put("minutes", t("log-write-a-number-for-example-10")),
         Ok(minutes) => match set(&state, &form.filter, minutes) {
             Ok(()) => return go("/system/log?done=saved"),
             Err(refused) => errors.take(refused)?,

@@ -17,6 +17,7 @@ use crate::form::{Errors, Input};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
 use crate::words::{self, Badge, When};
+use crate::{say, t};
 
 /// Mails on the page: an order of 200 and what was before it.
 const ON_A_PAGE: u32 = 300;
@@ -61,7 +62,7 @@ impl AccountForm {
             text => match text.parse() {
                 Ok(port) => Some(port),
                 Err(_) => {
-                    errors.put("port", "Give a number between 1 and 65535, or leave it empty for the usual one.");
+                    errors.put("port", t("mail-give-a-number-between-1-and"));
                     None
                 }
             },
@@ -106,34 +107,50 @@ fn account_page(
         saved: account.map(|account| When::exact(account.changed_at)),
         problem: errors.of(""),
         inputs: vec![
-            text("host", "Mail server", &form.host, "For example smtp.example.com.").more(plain),
-            text("security", "Encryption", &form.security, "Without encryption only to a server on this machine.")
-                .choices(&[("starttls", "STARTTLS (587)"), ("tls", "TLS (465)"), ("none", "None (25)")]),
-            text("port", "Port", &form.port, "Empty for the usual one.").more("inputmode=numeric autocomplete=off"),
-            text("username", "User name", &form.username, "Empty for a server that wants none.").more(plain),
+            text("host", t("common-mail-server"), &form.host, t("mail-for-example-smtp-example-com")).more(plain),
+            text("security", t("mail-encryption"), &form.security, t("mail-without-encryption-only-to-a-server"))
+                .choices(&[("starttls", "STARTTLS (587)"), ("tls", "TLS (465)"), ("none", t("mail-none-25"))]),
+            text("port", t("mail-port"), &form.port, t("mail-empty-for-the-usual-one"))
+                .more("inputmode=numeric autocomplete=off"),
+            text("username", t("common-user-name"), &form.username, t("mail-empty-for-a-server-that-wants"))
+                .more(plain),
             text(
                 "password",
-                "Password",
+                t("invitation-password"),
                 "",
-                if has_password { "One is stored. Empty keeps it." } else { "Stored encrypted and never shown again." },
+                if has_password {
+                    t("mail-one-is-stored-empty-keeps-it")
+                } else {
+                    t("mail-stored-encrypted-and-never-shown-again")
+                },
             )
             .kind("password")
             .more("autocomplete=new-password"),
-            text("from_address", "Mails come from", &form.from_address, "For example telephone@example.com.")
-                .kind("email")
-                .more("autocomplete=off"),
-            text("from_name", "Name beside it (optional)", &form.from_name, "For example the name of the company.")
-                .more("autocomplete=off maxlength=64"),
+            text(
+                "from_address",
+                t("mail-mails-come-from"),
+                &form.from_address,
+                t("mail-for-example-telephone-example-com"),
+            )
+            .kind("email")
+            .more("autocomplete=off"),
+            text(
+                "from_name",
+                t("mail-name-beside-it-optional"),
+                &form.from_name,
+                t("mail-for-example-the-name-of-the"),
+            )
+            .more("autocomplete=off maxlength=64"),
         ],
         authority: text(
             "authority",
-            "Certificate authority (optional)",
+            t("event-webhooks-certificate-authority-optional"),
             &form.authority,
-            "PEM text, only for a mail server whose certificate no public authority has signed.",
+            t("mail-pem-text-only-for-a-mail"),
         )
         .rows(4)
         .more("spellcheck=false"),
-        test_to: Input::new("to", "Send a test mail to", test_to, errors)
+        test_to: Input::new("to", t("mail-send-a-test-mail-to"), test_to, errors)
             .kind("email")
             .more("autocomplete=off required"),
         answer: answer.to_owned(),
@@ -143,7 +160,7 @@ fn account_page(
 pub(crate) async fn account(State(state): State<AdminState>, frame: Frame) -> Page {
     let account = state.mailer.account().await?;
     let form = account.clone().map(AccountForm::of).unwrap_or_default();
-    let layout = frame.layout("Mail", Menu::Settings);
+    let layout = frame.layout(t("common-mail"), Menu::Settings);
     Ok(render(&account_page(layout, account.as_ref(), (&form, &Errors::default()), ("", ""))))
 }
 
@@ -158,7 +175,7 @@ pub(crate) async fn save_account(State(state): State<AdminState>, frame: Frame, 
         }
     }
     let account = state.mailer.account().await?;
-    let layout = frame.layout("Mail", Menu::Settings);
+    let layout = frame.layout(t("common-mail"), Menu::Settings);
     let page = account_page(layout, account.as_ref(), (&shown, &errors), ("", ""));
     Ok((StatusCode::UNPROCESSABLE_ENTITY, render(&page)).into_response())
 }
@@ -197,7 +214,7 @@ pub(crate) async fn test(State(state): State<AdminState>, frame: Frame, Form(for
     }
     let account = state.mailer.account().await?;
     let shown = account.clone().map(AccountForm::of).unwrap_or_default();
-    let layout = frame.layout("Mail", Menu::Settings);
+    let layout = frame.layout(t("common-mail"), Menu::Settings);
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let page = account_page(layout, account.as_ref(), (&shown, &errors), (&form.to, &answer));
     Ok((status, render(&page)).into_response())
@@ -205,13 +222,11 @@ pub(crate) async fn test(State(state): State<AdminState>, frame: Frame, Form(for
 
 pub(crate) async fn confirm_remove(State(_): State<AdminState>, frame: Frame) -> Page {
     let confirm = Confirm {
-        layout: frame.layout("Forget the mail server?", Menu::Settings),
-        lines: vec![
-            "Its password is deleted. Mails that still wait are given up; mails that were sent are not touched.".into(),
-        ],
+        layout: frame.layout(t("mail-forget-the-mail-server"), Menu::Settings),
+        lines: vec![t("mail-its-password-is-deleted-mails-that").into()],
         action: "/settings/mail/remove".into(),
         fields: Vec::new(),
-        button: "Forget the mail server",
+        button: t("mail-settings-forget-the-mail-server"),
         back: "/settings/mail".into(),
     };
     Ok(confirm.page())
@@ -257,10 +272,10 @@ fn mail_line(mail: Mail) -> MailLine {
         extension: mail.extension,
         address: mail.address.as_str().to_owned(),
         state: match mail.state {
-            MailState::Queued if mail.attempts > 0 => Badge::new("push", "◐", "Tried again"),
-            MailState::Queued => Badge::new("push", "◐", "Waits"),
-            MailState::Sent => Badge::new("ok", "✓", "Sent"),
-            MailState::Failed => Badge::new("bad", "✕", "Not sent"),
+            MailState::Queued if mail.attempts > 0 => Badge::new("push", "◐", t("event-webhooks-tried-again")),
+            MailState::Queued => Badge::new("push", "◐", t("event-webhooks-waits")),
+            MailState::Sent => Badge::new("ok", "✓", t("mail-sent")),
+            MailState::Failed => Badge::new("bad", "✕", t("mail-not-sent")),
         },
         detail: words::sentence(&mail.detail),
         at: When::relative(mail.ended_at.unwrap_or(mail.created_at), now),
@@ -294,11 +309,11 @@ async fn shown(
     let running = progress.sent + progress.failed < progress.total;
     let moving = running && mails.iter().any(|mail| mail.state == MailState::Queued && mail.attempts == 0);
     let page = MailsPage {
-        layout: frame.layout("Welcome mails", Menu::Extensions),
+        layout: frame.layout(t("common-welcome-mails"), Menu::Extensions),
         ready: state.mailer.account().await?.is_some(),
         problem: errors.of(""),
-        extensions: Input::new("extensions", "Extensions", typed, errors)
-            .hint("Numbers with a comma between them; empty for everybody who has no phone yet.")
+        extensions: Input::new("extensions", t("common-extensions"), typed, errors)
+            .hint(t("mail-numbers-with-a-comma-between-them"))
             .more("autocomplete=off inputmode=text"),
         batch: batch.map(|batch| batch.to_string()).unwrap_or_default(),
         total: progress.total,
@@ -329,7 +344,7 @@ pub(crate) async fn order(State(state): State<AdminState>, frame: Frame, Form(fo
     for text in form.extensions.split(separators).filter(|text| !text.is_empty()) {
         match text.parse() {
             Ok(number) => numbers.push(number),
-            Err(_) => errors.put("extensions", format!("“{text}” is no extension number.")),
+            Err(_) => errors.put("extensions", say("mail-is-no-extension-number").with("text", &text).text()),
         }
     }
     if errors.is_empty() {

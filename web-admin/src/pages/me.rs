@@ -21,11 +21,13 @@ use crate::api::extensions::show;
 use crate::api::view::is_live;
 use crate::clock;
 use crate::error::{ErrorPage, Refusal, render};
+use crate::language::retold;
 use crate::layout::{Frame, Layout, Menu};
 use crate::reach::honest;
 use crate::settings_again::Marks;
 use crate::state::AdminState;
 use crate::words::{self, Badge, When};
+use crate::{say, t};
 
 /// Calls on the page.
 const CALLS: usize = 20;
@@ -63,7 +65,10 @@ struct MyDevice {
 
 /// The extension of whoever asks.
 pub(crate) fn own(frame: &Frame) -> Result<ExtensionNumber, Refusal> {
-    frame.signed_in.extension.ok_or_else(|| Refusal::not_found("no_extension", "your account belongs to no extension"))
+    frame
+        .signed_in
+        .extension
+        .ok_or_else(|| Refusal::not_found("no_extension", t("me-your-account-belongs-to-no-extension")))
 }
 
 /// A device of this extension; another's is as little there as none.
@@ -84,19 +89,19 @@ fn my_device(device: DeviceSummary, credentials: &[CredentialSummary], marks: &M
     let device = honest(device, credentials);
     let now = match &device.live_binding {
         Some(binding) if is_live(binding.state) => {
-            format!("It is connected over {} and rings at once.", words::transport(binding.transport))
+            say("me-it-is-connected-over-and-rings").with("transport", &words::transport(binding.transport)).text()
         }
-        Some(_) | None => "It is not connected at this moment.".to_owned(),
+        Some(_) | None => t("me-it-is-not-connected-at-this").to_owned(),
     };
     let wake = match &device.wake_target {
         Some(target) if target.switched_off.is_none() => {
-            format!("When it sleeps, {} wakes it for calls.", words::provider(target.provider))
+            say("me-when-it-sleeps-wakes-it-for").with("provider", &words::provider(target.provider)).text()
         }
-        Some(_) => "Push is switched off for it: it rings only while it is connected.".to_owned(),
-        None => "It cannot be woken: it rings only while it is connected. That is normal for desk phones.".to_owned(),
+        Some(_) => t("me-push-is-switched-off-for-it").to_owned(),
+        None => t("me-it-cannot-be-woken-it-rings").to_owned(),
     };
     let told = |wake: &pbx_core::model::LastWake| {
-        format!("{}, {}: {}", words::kind(wake.kind), clock::relative(wake.at, clock::now()), wake.outcome)
+        format!("{}, {}: {}", words::kind(wake.kind), clock::relative(wake.at, clock::now()), retold(&wake.outcome))
     };
     MyDevice {
         id: device.id.0,
@@ -123,7 +128,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
     let calls = log_page(&state, &filter, None, CALLS).await?.calls;
     let extension = detail.line.extension;
     Ok(render(&MePage {
-        layout: frame.layout("My phones", Menu::Me),
+        layout: frame.layout(t("layout-my-phones"), Menu::Me),
         number,
         owner: extension.name.to_string(),
         presence: words::presence(detail.line.presence),
@@ -177,7 +182,7 @@ pub(crate) async fn own_call(
     own: ExtensionNumber,
     id: CallId,
 ) -> Result<pbx_core::model::CallRecord, Refusal> {
-    let missing = || Refusal::not_found("no_such_call", format!("there is no call {id} in the log"));
+    let missing = || Refusal::not_found("no_such_call", say("calls-there-is-no-call-in-the").with("id", &id).text());
     let call = pbx_core::store::call_log::one(&state.store, id).await?.ok_or_else(missing)?;
     if concerns(own, &call.caller, &call.callee) { Ok(call) } else { Err(missing()) }
 }

@@ -19,6 +19,7 @@ use crate::network_check::inside::{self, Progress};
 use crate::network_check::outside::{self, Stage};
 use crate::network_check::{Level, NetworkCheckSettings, Observation, Run, Topic, Vantage, store};
 use crate::state::AdminState;
+use crate::t;
 use crate::words::{Badge, When};
 
 #[derive(Template)]
@@ -97,8 +98,8 @@ fn inputs(typed: &BTreeMap<&'static str, String>, errors: &Errors) -> Vec<Input>
         Input::new(name, label, typed.get(name).cloned().unwrap_or_default(), errors).hint(hint).rows(3).more(plain)
     };
     vec![
-        field("stun_servers", "STUN servers", "One a line: name, or name:port. Empty asks none."),
-        field("echo_urls", "HTTPS addresses that answer with your address", "One a line, https://…; empty asks none."),
+        field("stun_servers", t("network-check-stun"), t("network-check-stun-hint")),
+        field("echo_urls", t("network-check-echo"), t("network-check-echo-hint")),
     ]
 }
 
@@ -154,7 +155,7 @@ async fn shown(
 }
 
 pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page {
-    let page = shown(&state, frame.layout("Network check", Menu::System), None, &Errors::default()).await?;
+    let page = shown(&state, frame.layout(t("network-check"), Menu::System), None, &Errors::default()).await?;
     let again = match (page.running, page.asking || page.waiting.is_some()) {
         (true, _) => Some("1"),
         (false, true) => Some("5"),
@@ -184,7 +185,7 @@ struct CodePage {
 pub(crate) async fn make_code(State(state): State<AdminState>, frame: Frame) -> Page {
     let made = outside::make_code(&state)?;
     Ok(render(&CodePage {
-        layout: frame.layout("Check from outside", Menu::System),
+        layout: frame.layout(t("network-check-from-outside"), Menu::System),
         command: command(&state),
         code: Redacted::new(made.code),
         expires: When::relative(made.expires_at, clock::now()),
@@ -206,7 +207,7 @@ pub(crate) async fn save(State(state): State<AdminState>, frame: Frame, Form(for
         let mut errors = Errors::default();
         errors.put(field, problem);
         let typed = BTreeMap::from([("stun_servers", form.stun_servers), ("echo_urls", form.echo_urls)]);
-        let page = shown(&state, frame.layout("Network check", Menu::System), Some(typed), &errors).await?;
+        let page = shown(&state, frame.layout(t("network-check"), Menu::System), Some(typed), &errors).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, render(&page)).into_response());
     }
     new.save(&state.store).await?;
@@ -235,7 +236,7 @@ pub(crate) async fn run(State(state): State<AdminState>, frame: Frame, Path(id):
         let same = |left: &Observation, right: &Observation| left.code == right.code && left.text == right.text;
         for (line, one) in lines.iter_mut().zip(&run.observations) {
             if !before.observations.iter().any(|other| same(other, one)) {
-                "Not so in the check before.".clone_into(&mut line.before);
+                t("network-check-new").clone_into(&mut line.before);
             }
         }
         let ended = before.observations.iter().filter(|one| one.level > Level::Ok);
@@ -245,7 +246,7 @@ pub(crate) async fn run(State(state): State<AdminState>, frame: Frame, Path(id):
             .collect();
     }
     Ok(render(&RunPage {
-        layout: frame.layout("Network check", Menu::System),
+        layout: frame.layout(t("network-check"), Menu::System),
         line: run_line(&run),
         before_at: before.map(|before| When::exact(before.finished_at)),
         seen: lines,

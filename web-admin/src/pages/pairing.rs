@@ -17,6 +17,7 @@ use crate::error::{Refusal, render};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
 use crate::words::{self, Badge, When};
+use crate::{say, t};
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct IssueForm {
@@ -95,7 +96,7 @@ impl Place {
 pub(super) async fn issue_at(state: &AdminState, frame: &Frame, place: Place, form: &IssueForm) -> Page {
     let issued = state.enrolments.issue(place.number, &form.label, lifetime(None)).await?;
     let link = find(state, place.number, &issued.id.to_string()).await?;
-    let layout = frame.layout(format!("Add a phone to {}", place.number), place.menu());
+    let layout = frame.layout(say("pairing-add-a-phone-to").with("number", &place.number).text(), place.menu());
     Ok(shown(layout, place, &link, (issued.svg.into_inner(), issued.url.into_inner())))
 }
 
@@ -105,7 +106,8 @@ pub(super) async fn issue_again(state: &AdminState, frame: &Frame, device: &Devi
     let issued = state.enrolments.issue_again(place.number, &device.username, lifetime(None)).await?;
     let link = find(state, place.number, &issued.id.to_string()).await?;
     let name = words::device_name(&device.user_agent, device.id);
-    let layout = frame.layout(format!("Settings for {name} of {}", place.number), place.menu());
+    let layout = frame
+        .layout(say("pairing-settings-for-of").with("name", &name).with("number", &place.number).text(), place.menu());
     Ok(shown(layout, place, &link, (issued.svg.into_inner(), issued.url.into_inner())))
 }
 
@@ -119,30 +121,29 @@ pub(crate) async fn replace(
     let lost = find(&state, place.number, &id).await?;
     let issued = state.enrolments.replace(lost.id).await?;
     let link = find(&state, place.number, &issued.id.to_string()).await?;
-    let layout = frame.layout(format!("Another phone for {}", place.number), place.menu());
+    let layout = frame.layout(say("pairing-another-phone-for").with("number", &place.number).text(), place.menu());
     Ok(shown(layout, place, &link, (issued.svg.into_inner(), issued.url.into_inner())))
 }
 
 pub(super) async fn page_at(state: &AdminState, frame: &Frame, place: Place, id: &str) -> Page {
     let link = find(state, place.number, id).await?;
-    let layout = frame.layout(format!("A phone for {}", place.number), place.menu());
+    let layout = frame.layout(say("pairing-a-phone-for").with("number", &place.number).text(), place.menu());
     Ok(shown(layout, place, &link, Default::default()))
 }
 
 pub(super) async fn confirm_revoke_at(state: &AdminState, frame: &Frame, place: Place, id: &str) -> Page {
     let link = find(state, place.number, id).await?;
     let paired = matches!(link.state, EnrolmentState::Claimed { .. });
-    let line = if paired {
-        "The phone that was added with this link loses its account: it is signed out and cannot register or be woken."
-    } else {
-        "The link and its QR code stop working. Phones that are paired already are not touched."
-    };
+    let line = if paired { t("pairing-the-phone-that-was-added-with") } else { t("pairing-the-link-and-its-qr-code") };
     let confirm = Confirm {
-        layout: frame.layout(if paired { "Sign this phone out?" } else { "Revoke this link?" }, place.menu()),
+        layout: frame.layout(
+            if paired { t("pairing-sign-this-phone-out") } else { t("pairing-revoke-this-link") },
+            place.menu(),
+        ),
         lines: vec![line.into()],
         action: format!("{}/links/{}/revoke", place.base(), link.id),
         fields: Vec::new(),
-        button: if paired { "Sign the phone out" } else { "Revoke the link" },
+        button: if paired { t("pairing-sign-the-phone-out") } else { t("pairing-revoke-the-link") },
         back: place.base(),
     };
     Ok(confirm.page())

@@ -16,11 +16,13 @@ use crate::adding::all_extensions;
 use crate::api::devices::page as devices_page;
 use crate::clock;
 use crate::error::{Refusal, render};
+use crate::language::retold;
 use crate::layout::{Frame, Layout, Menu};
 use crate::reach::honest;
 use crate::session::percent_encode;
 use crate::state::AdminState;
 use crate::words::{self, Badge, When};
+use crate::{say, t};
 
 /// Phones on a page: what one may want to mark with one look.
 const ON_A_PAGE: usize = 100;
@@ -50,22 +52,26 @@ enum Sort {
 }
 
 impl Sort {
-    const ALL: [(Self, &str, &str); 3] = [
-        (Self::Extension, "extension", "Extension"),
-        (Self::Seen, "seen", "Last seen, the longest ago first"),
-        (Self::Software, "software", "App and version"),
-    ];
+    fn all() -> [(Self, &'static str, &'static str); 3] {
+        [
+            (Self::Extension, "extension", t("common-extension")),
+            (Self::Seen, "seen", t("phone-list-last-seen-the-longest-ago-first")),
+            (Self::Software, "software", t("phone-list-app-and-version")),
+        ]
+    }
 
     fn from_code(code: &str) -> Self {
-        Self::ALL.into_iter().find(|(_, known, _)| *known == code).map_or(Self::Extension, |(sort, ..)| sort)
+        Self::all().into_iter().find(|(_, known, _)| *known == code).map_or(Self::Extension, |(sort, ..)| sort)
     }
 }
 
-const PRESENCES: [(Presence, &str, &str); 3] = [
-    (Presence::Registered, "registered", "Registered"),
-    (Presence::ReachableByPush, "push", "Reachable by push"),
-    (Presence::Unreachable, "unreachable", "Unreachable"),
-];
+fn presences() -> [(Presence, &'static str, &'static str); 3] {
+    [
+        (Presence::Registered, "registered", t("desk-phones-registered")),
+        (Presence::ReachableByPush, "push", t("phone-list-reachable-by-push")),
+        (Presence::Unreachable, "unreachable", t("phone-list-unreachable")),
+    ]
+}
 
 /// One phone.
 struct Line {
@@ -124,11 +130,20 @@ fn line(device: DeviceSummary, owner: &str) -> Line {
     let now = clock::now();
     let token = device.wake_target.as_ref().map(|target| {
         let provider = words::provider(target.provider);
-        format!("{provider}, token first seen {}", clock::relative(target.learned_at, now))
+        say("phone-list-token-known-since")
+            .with("provider", &provider)
+            .with("relative", &clock::relative(target.learned_at, now))
+            .text()
     });
     let wake = device.last_wake.as_ref().map(|wake| match wake.woke_after_ms {
-        Some(after) => format!("woke in {} {}", clock::span(after), clock::relative(wake.at, now)),
-        None => format!("last push {}: {}", clock::relative(wake.at, now), wake.outcome),
+        Some(after) => say("phone-list-woke-in")
+            .with("span", &clock::span(after))
+            .with("relative", &clock::relative(wake.at, now))
+            .text(),
+        None => say("phone-list-last-push")
+            .with("relative", &clock::relative(wake.at, now))
+            .with("outcome", &retold(&wake.outcome))
+            .text(),
     });
     Line {
         push: words::wake(device.wake_state),
@@ -156,7 +171,7 @@ async fn shown(state: &AdminState, frame: &Frame, query: ListQuery, problem: Str
     let devices = all_devices(state).await?;
     let total = devices.len();
     let search = query.search.trim().to_lowercase();
-    let presence = PRESENCES.iter().find(|(_, code, _)| *code == query.presence).map(|(presence, ..)| *presence);
+    let presence = presences().iter().find(|(_, code, _)| *code == query.presence).map(|(presence, ..)| *presence);
     let mut devices: Vec<DeviceSummary> = devices
         .into_iter()
         .filter(|device| presence.is_none_or(|wanted| device.presence == wanted))
@@ -181,11 +196,11 @@ async fn shown(state: &AdminState, frame: &Frame, query: ListQuery, problem: Str
     });
     let lines: Vec<Line> = lines.collect();
     Ok(render(&ListPage {
-        layout: frame.layout("Phones", Menu::Phones),
+        layout: frame.layout(t("common-phones"), Menu::Phones),
         before: if query.page > 0 { at(query.page - 1) } else { String::new() },
         next: if start.saturating_add(ON_A_PAGE) < found { at(query.page + 1) } else { String::new() },
-        presences: PRESENCES.iter().map(|(it, code, words)| (*code, *words, presence == Some(*it))).collect(),
-        sorts: Sort::ALL.iter().map(|(it, code, words)| (*code, *words, sort == *it)).collect(),
+        presences: presences().iter().map(|(it, code, words)| (*code, *words, presence == Some(*it))).collect(),
+        sorts: Sort::all().iter().map(|(it, code, words)| (*code, *words, sort == *it)).collect(),
         search: query.search,
         lines,
         found,
@@ -202,7 +217,7 @@ pub(crate) async fn change(
 ) -> Page {
     let marked = Marked::<i64>::read(&fields, "device");
     if marked.all.is_empty() {
-        let problem = "Mark the phones first that are to be changed.".to_owned();
+        let problem = t("phone-list-mark-the-phones-first-that-are").to_owned();
         let page = shown(&state, &frame, ListQuery::default(), problem).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
@@ -233,7 +248,7 @@ pub(crate) async fn change(
             ordered_mails(&state, &numbers).await
         }
         other => {
-            let detail = format!("“{other}” is nothing that can be done with phones; choose from the list");
+            let detail = say("phone-list-is-nothing-that-can-be-done").with("other", &other).text();
             Err(Refusal::new(StatusCode::BAD_REQUEST, "malformed", detail).field("act").into())
         }
     }

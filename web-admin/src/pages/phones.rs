@@ -10,8 +10,10 @@ use super::{Page, go};
 use crate::api::phones::{DifferenceView, USUAL_DAYS, compared, unseen_for};
 use crate::clock;
 use crate::error::render;
+use crate::language::retold;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::t;
 use crate::words::When;
 
 #[derive(Template)]
@@ -32,7 +34,7 @@ pub(crate) async fn unseen(State(state): State<AdminState>, frame: Frame, Query(
     let now = clock::now();
     let lines = unseen_for(&state, days).await?.into_iter();
     let lines = lines.map(|it| (it.id.0, it.extension, it.name, When::relative(it.last_seen_at, now), it.wakeable));
-    let layout = frame.layout("Phones not seen", Menu::Phones);
+    let layout = frame.layout(t("unseen-phones-not-seen"), Menu::Phones);
     Ok(render(&UnseenPage { layout, days, lines: lines.collect() }))
 }
 
@@ -72,6 +74,37 @@ pub(crate) async fn compare(State(state): State<AdminState>, frame: Frame, Query
         (Ok(a), Ok(b)) => compared(&state, DeviceId(a), DeviceId(b)).await?,
         _ => Vec::new(),
     };
-    let layout = frame.layout("Compare two phones", Menu::Phones);
+    let fields = fields.into_iter().map(in_words).collect();
+    let layout = frame.layout(t("compare-compare-two-phones"), Menu::Phones);
     Ok(render(&ComparePage { layout, a: query.a, b: query.b, fields }))
+}
+
+/// A difference as the page says it; the API names the fields in English.
+fn in_words(difference: DifferenceView) -> DifferenceView {
+    let field = match difference.field {
+        "extension" => t("compare-field-extension"),
+        "software" => t("compare-field-software"),
+        "presence" => t("compare-field-presence"),
+        "reason" => t("compare-field-reason"),
+        "transport" => t("compare-field-transport"),
+        "address" => t("compare-field-address"),
+        "spare connections" => t("compare-field-spare-connections"),
+        "push provider" => t("compare-field-push-provider"),
+        "app id" => t("compare-field-app-id"),
+        "environment" => t("compare-field-environment"),
+        "call token" => t("compare-field-call-token"),
+        "notice token" => t("compare-field-notice-token"),
+        "provider's complaint" => t("compare-field-provider-s-complaint"),
+        "push switched off" => t("compare-field-push-switched-off"),
+        "push policy" => t("compare-field-push-policy"),
+        "last wake" => t("compare-field-last-wake"),
+        "phone" => t("compare-field-phone"),
+        "system" => t("compare-field-system"),
+        "app version" => t("compare-field-app-version"),
+        "problems" => t("compare-field-problems"),
+        "has current settings" => t("compare-field-has-current-settings"),
+        other => other,
+    };
+    let said = |value: &str| retold(value).into_owned();
+    DifferenceView { field, a: said(&difference.a), b: said(&difference.b), same: difference.same }
 }

@@ -15,6 +15,7 @@ use crate::error::render;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
 use crate::words::{self, Badge, When};
+use crate::{say, t};
 
 #[derive(Template)]
 #[template(path = "push.html")]
@@ -51,23 +52,30 @@ struct CheckCard {
 }
 
 fn check_card(check: &CheckOutcome) -> CheckCard {
-    let badge = if check.ok { Badge::new("ok", "✓", "Accepted") } else { Badge::new("bad", "✕", "Failed") };
+    let badge = if check.ok {
+        Badge::new("ok", "✓", t("push-health-accepted"))
+    } else {
+        Badge::new("bad", "✕", t("push-failed"))
+    };
     CheckCard { at: When::relative(check.at, clock::now()), badge, text: words::sentence(&check.text) }
 }
 
 fn card(credential: CredentialSummary, health: &[ProviderHealth]) -> CredentialCard {
     let health = health.iter().find(|health| health.id == credential.id);
-    let apps = if credential.app_ids.is_empty() { "any".to_owned() } else { credential.app_ids.join(", ") };
-    let mut facts = vec![("Apps", apps)];
+    let apps = if credential.app_ids.is_empty() { t("words-any").to_owned() } else { credential.app_ids.join(", ") };
+    let mut facts = vec![(t("common-apps"), apps)];
     let optional = [
-        ("Key id", credential.key_id),
-        ("Team id", credential.team_id),
-        ("Project", credential.project_id),
-        ("Service account", credential.client_email),
-        ("Contact", credential.contact),
-        ("Public key for apps (applicationServerKey)", credential.public_key),
-        ("Topics", credential.topics.map(|topics| topics.join(", "))),
-        ("Environment", credential.environment.map(|environment| environment_words(environment).to_owned())),
+        (t("push-key-id"), credential.key_id),
+        (t("push-team-id"), credential.team_id),
+        (t("push-project"), credential.project_id),
+        (t("push-service-account"), credential.client_email),
+        (t("extension-contact"), credential.contact),
+        (t("push-public-key-for-apps-applicationserverkey"), credential.public_key),
+        (t("push-topics"), credential.topics.map(|topics| topics.join(", "))),
+        (
+            t("extension-environment"),
+            credential.environment.map(|environment| environment_words(environment).to_owned()),
+        ),
     ];
     facts.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
     let endpoints = credential.endpoints.join(", ");
@@ -76,9 +84,9 @@ fn card(credential: CredentialSummary, health: &[ProviderHealth]) -> CredentialC
         | CredentialKind::Fcm
         | CredentialKind::Hms
         | CredentialKind::Webhook
-        | CredentialKind::Acrobits => facts.push(("Reached at", endpoints)),
+        | CredentialKind::Acrobits => facts.push((t("push-reached-at"), endpoints)),
         CredentialKind::WebPush if endpoints.is_empty() => {}
-        CredentialKind::WebPush => facts.push(("Hosts that may be in a private network", endpoints)),
+        CredentialKind::WebPush => facts.push((t("push-hosts-that-may-be-in-a"), endpoints)),
     }
     CredentialCard {
         id: credential.id.0,
@@ -101,11 +109,11 @@ fn card(credential: CredentialSummary, health: &[ProviderHealth]) -> CredentialC
     }
 }
 
-const fn environment_words(environment: ApnsEnvironment) -> &'static str {
+fn environment_words(environment: ApnsEnvironment) -> &'static str {
     match environment {
-        ApnsEnvironment::Production => "production",
-        ApnsEnvironment::Sandbox => "sandbox (test builds)",
-        ApnsEnvironment::Both => "production and sandbox",
+        ApnsEnvironment::Production => t("words-production"),
+        ApnsEnvironment::Sandbox => t("push-sandbox-test-builds"),
+        ApnsEnvironment::Both => t("push-production-and-sandbox"),
     }
 }
 
@@ -115,7 +123,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
     lacking.retain(|finding| finding.code.starts_with("no_credential") || finding.code == "credential_unreadable");
     let health = state.push.health();
     let cards = facts.credentials.into_iter().map(|credential| card(credential, &health)).collect();
-    Ok(render(&PushPage { layout: frame.layout("Push", Menu::Push), tab: "credentials", cards, lacking }))
+    Ok(render(&PushPage { layout: frame.layout(t("common-push"), Menu::Push), tab: "credentials", cards, lacking }))
 }
 
 pub(crate) async fn check(State(state): State<AdminState>, Path(id): Path<i64>) -> Page {
@@ -127,23 +135,21 @@ pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame
     let found = state.push.list_credentials().await?.into_iter().find(|credential| credential.id.0 == id);
     let credential = found.ok_or(CredentialError::NotFound(CredentialId(id)))?;
     let confirm = Confirm {
-        layout: frame.layout("Remove this push credential?", Menu::Push),
+        layout: frame.layout(t("push-remove-this-push-credential"), Menu::Push),
         lines: vec![
-            format!("Phones that use “{}” can no longer be woken; pushes on their way are given up.", credential.label),
+            say("push-phones-that-use-can-no-longer").with("label", &credential.label).text(),
             match credential.provider {
                 CredentialKind::Apns | CredentialKind::Fcm | CredentialKind::Hms | CredentialKind::Webhook => {
-                    "The key itself is deleted here. To use it again, upload it again."
+                    t("push-the-key-itself-is-deleted-here")
                 }
-                CredentialKind::Acrobits => "The tokens that phones reported are kept; add it again at any time.",
-                CredentialKind::WebPush => {
-                    "The key for Web Push is kept, so that apps stay subscribed if you enable Web Push again."
-                }
+                CredentialKind::Acrobits => t("push-the-tokens-that-phones-reported-are"),
+                CredentialKind::WebPush => t("push-the-key-for-web-push-is"),
             }
             .into(),
         ],
         action: format!("/push/{id}/remove"),
         fields: Vec::new(),
-        button: "Remove the credential",
+        button: t("push-remove-the-credential"),
         back: "/push".into(),
     };
     Ok(confirm.page())

@@ -10,6 +10,7 @@ use crate::error::render;
 use crate::layout::{Frame, Layout, Menu};
 use crate::reach::{Row, Verdict, matrix, with_marks};
 use crate::state::AdminState;
+use crate::t;
 use crate::words::{self, Badge};
 
 #[derive(Template)]
@@ -46,29 +47,29 @@ struct RowView {
     link_words: &'static str,
 }
 
-pub(crate) const fn badge(verdict: Verdict) -> Badge {
+pub(crate) fn badge(verdict: Verdict) -> Badge {
     match verdict {
-        Verdict::Yes => Badge::new("ok", "✓", "Yes"),
-        Verdict::Untried => Badge::new("off", "○", "Not tried yet"),
-        Verdict::Troubled => Badge::new("bad", "▲", "Not now"),
-        Verdict::No => Badge::new("bad", "✕", "No"),
+        Verdict::Yes => Badge::new("ok", "✓", t("push-apps-yes")),
+        Verdict::Untried => Badge::new("off", "○", t("push-apps-not-tried-yet")),
+        Verdict::Troubled => Badge::new("bad", "▲", t("error-not-now")),
+        Verdict::No => Badge::new("bad", "✕", t("test-push-no")),
     }
 }
 
 fn view(row: Row) -> RowView {
     let (link, link_words) = match (row.can_be_pushed, row.provider) {
-        (Verdict::No, PushProvider::Apns) => ("/push/apns", "Add the key"),
-        (Verdict::No, PushProvider::Fcm) => ("/push/fcm", "Add the account"),
-        (Verdict::No, PushProvider::Hms) => ("/push/hms", "Add the app"),
-        (Verdict::No, PushProvider::Acrobits) => ("/push/acrobits", "Add Acrobits"),
-        (Verdict::No, PushProvider::WebPush) => ("/push/webpush", "Enable Web Push"),
-        (Verdict::Yes | Verdict::Untried | Verdict::Troubled, _) => ("/push", "Open the credential"),
+        (Verdict::No, PushProvider::Apns) => ("/push/apns", t("advice-add-the-key")),
+        (Verdict::No, PushProvider::Fcm) => ("/push/fcm", t("advice-add-the-account")),
+        (Verdict::No, PushProvider::Hms) => ("/push/hms", t("push-apps-add-the-app")),
+        (Verdict::No, PushProvider::Acrobits) => ("/push/acrobits", t("push-add-acrobits")),
+        (Verdict::No, PushProvider::WebPush) => ("/push/webpush", t("push-enable-web-push")),
+        (Verdict::Yes | Verdict::Untried | Verdict::Troubled, _) => ("/push", t("push-apps-open-the-credential")),
     };
     let counts = [
-        (row.registered, "registered"),
-        (row.switched_off, "switched off"),
-        (row.token_gone, "token gone"),
-        (row.needs_settings, "to fetch settings again"),
+        (row.registered, t("words-registered-count")),
+        (row.switched_off, t("push-apps-switched-off")),
+        (row.token_gone, t("push-apps-token-gone")),
+        (row.needs_settings, t("push-apps-to-fetch-settings-again")),
     ];
     let remarks: Vec<String> =
         counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
@@ -102,6 +103,6 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
         fix: words::sentence(marked.mark.fix),
         by_itself: marked.mark.by_itself,
     });
-    let layout = frame.layout("Push: apps", Menu::Push);
+    let layout = frame.layout(t("push-apps-push-apps"), Menu::Push);
     Ok(render(&AppsPage { layout, tab: "apps", rows, marked: marked.collect() }))
 }

@@ -15,6 +15,7 @@ use crate::error::{Refusal, render};
 use crate::form::{Errors, Input, Parts};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::t;
 
 /// What can be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,19 +54,23 @@ struct FileField {
     error: String,
 }
 
-const CA_HINT: &str = "PEM. Only for a proxy that opens TLS, or for a test stand-in.";
-const LABEL_HINT: &str = "For this page, for example the name of the app.";
+fn ca_hint() -> &'static str {
+    t("push-form-pem-only-for-a-proxy-that")
+}
+fn label_hint() -> &'static str {
+    t("push-form-for-this-page-for-example-the")
+}
 const KEY_TEXT: &str = "spellcheck=false autocapitalize=none autocomplete=off";
 
-const fn title(kind: Adding) -> &'static str {
+fn title(kind: Adding) -> &'static str {
     match kind {
-        Adding::ApnsKey => "Add an APNs key",
-        Adding::ApnsCertificate => "Add an APNs certificate",
-        Adding::Fcm => "Add a Firebase account",
-        Adding::Hms => "Add a Huawei app",
-        Adding::Webhook => "Add a push relay",
-        Adding::WebPush => "Enable Web Push",
-        Adding::Acrobits => "Add Acrobits",
+        Adding::ApnsKey => t("push-add-an-apns-key"),
+        Adding::ApnsCertificate => t("push-add-an-apns-certificate"),
+        Adding::Fcm => t("push-add-a-firebase-account"),
+        Adding::Hms => t("push-add-a-huawei-app"),
+        Adding::Webhook => t("push-add-a-push-relay"),
+        Adding::WebPush => t("push-enable-web-push"),
+        Adding::Acrobits => t("push-add-acrobits"),
     }
 }
 
@@ -84,35 +89,33 @@ fn page(kind: Adding, layout: Layout, parts: &Parts, errors: &Errors) -> FormPag
 fn apns_hosts(parts: &Parts, errors: &Errors) -> Vec<Input> {
     let text = |name, label| Input::new(name, label, parts.text(name), errors);
     vec![
-        text("production_url", "Production host").hint(
-            "Empty means https://api.push.apple.com. Port 2197 is Apple's other one: https://api.push.apple.com:2197",
-        ),
-        text("sandbox_url", "Sandbox host").hint("Empty means https://api.sandbox.push.apple.com."),
-        text("extra_ca_pem", "Additional trusted root").hint(CA_HINT).rows(4).more("spellcheck=false"),
+        text("production_url", t("push-form-production-host")).hint(t("push-form-empty-means-https-api-push-apple")),
+        text("sandbox_url", t("push-form-sandbox-host")).hint(t("push-form-empty-means-https-api-sandbox-push")),
+        text("extra_ca_pem", t("push-form-additional-trusted-root")).hint(ca_hint()).rows(4).more("spellcheck=false"),
     ]
 }
 
 fn apns_certificate_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
     FormPage {
         action: "/push/apns-certificate",
-        origin: "At developer.apple.com under Certificates, Identifiers & Profiles, Certificates: “Apple Push Notification service SSL” is for calls and notices of one app, “VoIP Services Certificate” for its calls only. Open it in the keychain that made the request and export it with its key as .p12. It ends after thirteen months; an APNs key has no end.",
+        origin: t("push-form-at-developer-apple-com-under-certificates"),
         problem: errors.of(""),
         inputs: vec![
-            Input::new("label", "Name (optional)", parts.text("label"), errors)
-                .hint(LABEL_HINT)
+            Input::new("label", t("event-webhooks-name-optional"), parts.text("label"), errors)
+                .hint(label_hint())
                 .more("maxlength=60 autocomplete=off"),
-            Input::new("password", "Password of the .p12 file", "", errors)
-                .hint("As it was chosen at the export; used once and not stored. Empty for PEM.")
+            Input::new("password", t("push-form-password-of-the-p12-file"), "", errors)
+                .hint(t("push-form-as-it-was-chosen-at-the"))
                 .kind("password")
                 .more("autocomplete=off"),
         ],
         file: Some(FileField {
-            label: "The .p12 file, or certificate and key in one PEM file",
+            label: t("push-form-the-p12-file-or-certificate-and"),
             accept: ".p12,.pfx,.pem,.txt",
             error: errors.of("certificate"),
         }),
         paste: Some(
-            Input::new("certificate", "or paste certificate and key in PEM", "", &Errors::default())
+            Input::new("certificate", t("push-form-or-paste-certificate-and-key-in"), "", &Errors::default())
                 .rows(5)
                 .more(KEY_TEXT),
         ),
@@ -127,23 +130,23 @@ fn apns_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
     let code = "autocomplete=off autocapitalize=characters spellcheck=false required minlength=10 maxlength=10";
     FormPage {
         action: "/push/apns",
-        origin: "At developer.apple.com under Certificates, Identifiers & Profiles, Keys: make a key with Apple Push Notifications service and download its .p8 file. Apple lets you download it once.",
+        origin: t("push-form-at-developer-apple-com-under-certificates-2"),
         problem: errors.of(""),
         inputs: vec![
-            text("label", "Name (optional)").hint(LABEL_HINT).more("maxlength=60 autocomplete=off"),
-            text("key_id", "Key id").hint("Ten characters, part of the file's name: AuthKey_XXXXXXXXXX.p8.").more(code),
-            text("team_id", "Team id").hint("Ten characters, at Apple under Membership.").more(code),
-            text("bundle_ids", "Bundle ids")
-                .hint("One for each app this key may wake, for example com.example.app, separated by blanks or commas; without “.voip”. Empty means any app of the team.")
+            text("label", t("event-webhooks-name-optional")).hint(label_hint()).more("maxlength=60 autocomplete=off"),
+            text("key_id", t("push-key-id")).hint(t("push-form-ten-characters-part-of-the-files")).more(code),
+            text("team_id", t("push-team-id")).hint(t("push-form-ten-characters-at-apple-under-membership")).more(code),
+            text("bundle_ids", t("push-form-bundle-ids"))
+                .hint(t("push-form-one-for-each-app-this-key"))
                 .more("autocomplete=off autocapitalize=none spellcheck=false"),
-            text("environment", "Where the key is valid").choices(&[
-                ("both", "production and sandbox"),
-                ("production", "production only (App Store, TestFlight)"),
-                ("sandbox", "sandbox only (builds run from Xcode)"),
+            text("environment", t("push-form-where-the-key-is-valid")).choices(&[
+                ("both", t("push-production-and-sandbox")),
+                ("production", t("push-form-production-only-app-store-testflight")),
+                ("sandbox", t("push-form-sandbox-only-builds-run-from-xcode")),
             ]),
         ],
-        file: Some(FileField { label: "The .p8 file", accept: ".p8,.pem,.txt", error: errors.of("p8") }),
-        paste: Some(Input::new("p8", "or paste its text", "", &Errors::default()).rows(5).more(KEY_TEXT)),
+        file: Some(FileField { label: t("push-form-the-p8-file"), accept: ".p8,.pem,.txt", error: errors.of("p8") }),
+        paste: Some(Input::new("p8", t("push-form-or-paste-its-text"), "", &Errors::default()).rows(5).more(KEY_TEXT)),
         advanced_open: advanced_errors(errors),
         advanced: apns_hosts(parts, errors),
         layout,
@@ -153,21 +156,29 @@ fn apns_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
 fn fcm_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
     let text = |name, label| Input::new(name, label, parts.text(name), errors);
     let advanced = vec![
-        text("base_url", "FCM host").hint("Empty means https://fcm.googleapis.com."),
-        text("extra_ca_pem", "Additional trusted root").hint(CA_HINT).rows(4).more("spellcheck=false"),
+        text("base_url", t("push-form-fcm-host")).hint(t("push-form-empty-means-https-fcm-googleapis-com")),
+        text("extra_ca_pem", t("push-form-additional-trusted-root")).hint(ca_hint()).rows(4).more("spellcheck=false"),
     ];
     FormPage {
         action: "/push/fcm",
-        origin: "In the Firebase console under Project settings, Service accounts: “Generate new private key” downloads a JSON file.",
+        origin: t("push-form-in-the-firebase-console-under-project"),
         problem: errors.of(""),
         inputs: vec![
-            text("label", "Name (optional)").hint(LABEL_HINT).more("maxlength=60 autocomplete=off"),
-            text("sender_id", "Sender id (optional)")
-                .hint("Digits, in the Firebase console under Project settings > Cloud Messaging. Some apps name it in place of the project.")
+            text("label", t("event-webhooks-name-optional")).hint(label_hint()).more("maxlength=60 autocomplete=off"),
+            text("sender_id", t("push-form-sender-id-optional"))
+                .hint(t("push-form-digits-in-the-firebase-console-under"))
                 .more("inputmode=numeric autocomplete=off"),
         ],
-        file: Some(FileField { label: "The JSON file", accept: ".json,application/json", error: errors.of("service_account_json") }),
-        paste: Some(Input::new("service_account_json", "or paste its text", "", &Errors::default()).rows(5).more(KEY_TEXT)),
+        file: Some(FileField {
+            label: t("push-form-the-json-file"),
+            accept: ".json,application/json",
+            error: errors.of("service_account_json"),
+        }),
+        paste: Some(
+            Input::new("service_account_json", t("push-form-or-paste-its-text"), "", &Errors::default())
+                .rows(5)
+                .more(KEY_TEXT),
+        ),
         advanced_open: advanced_errors(errors),
         advanced,
         layout,
@@ -178,25 +189,29 @@ fn hms_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
     let text = |name, label| Input::new(name, label, parts.text(name), errors);
     FormPage {
         action: "/push/hms",
-        origin: "In AppGallery Connect under My projects, Project settings, General information: app id and app secret of an app with Push Kit. This way was built from Huawei's documents and not tried with Huawei itself; docs/hms.md says more.",
+        origin: t("push-form-in-appgallery-connect-under-my-projects"),
         problem: errors.of(""),
         inputs: vec![
-            text("label", "Name (optional)").hint(LABEL_HINT).more("maxlength=60 autocomplete=off"),
-            text("app_id", "App id").hint("Digits.").more("required inputmode=numeric autocomplete=off"),
+            text("label", t("event-webhooks-name-optional")).hint(label_hint()).more("maxlength=60 autocomplete=off"),
+            text("app_id", t("push-tokens-app-id"))
+                .hint(t("push-form-digits"))
+                .more("required inputmode=numeric autocomplete=off"),
         ],
         file: None,
         paste: Some(
-            Input::new("app_secret", "App secret", "", errors)
-                .hint("The secret of the app, not of the client.")
+            Input::new("app_secret", t("push-form-app-secret"), "", errors)
+                .hint(t("push-form-the-secret-of-the-app-not"))
                 .kind("password")
                 .more("required autocomplete=off"),
         ),
         advanced_open: advanced_errors(errors) || !errors.of("token_url").is_empty(),
         advanced: vec![
-            text("base_url", "Push host").hint("Empty means https://push-api.cloud.huawei.com."),
-            text("token_url", "Sign-in address")
-                .hint("Empty means https://oauth-login.cloud.huawei.com/oauth2/v3/token."),
-            text("extra_ca_pem", "Additional trusted root").hint(CA_HINT).rows(4).more("spellcheck=false"),
+            text("base_url", t("push-form-push-host")).hint(t("push-form-empty-means-https-push-api-cloud")),
+            text("token_url", t("push-form-sign-in-address")).hint(t("push-form-empty-means-https-oauth-login-cloud")),
+            text("extra_ca_pem", t("push-form-additional-trusted-root"))
+                .hint(ca_hint())
+                .rows(4)
+                .more("spellcheck=false"),
         ],
         layout,
     }
@@ -206,26 +221,32 @@ fn webhook_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
     let text = |name, label| Input::new(name, label, parts.text(name), errors);
     FormPage {
         action: "/push/webhook",
-        origin: "Whoever publishes the app may keep its keys and push for you: Nightbell sends each wake to his relay, signed with a secret that both of you know. docs/webhook.md describes the exchange.",
+        origin: t("push-form-whoever-publishes-the-app-may-keep"),
         problem: errors.of(""),
         inputs: vec![
-            text("label", "Name (optional)").hint(LABEL_HINT).more("maxlength=60 autocomplete=off"),
-            text("url", "Address of the relay").hint("For example https://push.example.com/nightbell.").kind("url").more(
-                "required autocomplete=off autocapitalize=none spellcheck=false",
-            ),
-            text("app_ids", "Apps")
-                .hint("Bundle ids, Firebase projects or sender ids, separated by blanks or commas. Empty means every app without a key of its own.")
+            text("label", t("event-webhooks-name-optional")).hint(label_hint()).more("maxlength=60 autocomplete=off"),
+            text("url", t("push-form-address-of-the-relay"))
+                .hint(t("push-form-for-example-https-push-example-com"))
+                .kind("url")
+                .more("required autocomplete=off autocapitalize=none spellcheck=false"),
+            text("app_ids", t("common-apps"))
+                .hint(t("push-form-bundle-ids-firebase-projects-or-sender"))
                 .more("autocomplete=off autocapitalize=none spellcheck=false"),
         ],
         file: None,
         paste: Some(
-            Input::new("secret", "Shared secret", "", errors)
-                .hint("whsec_ and 24 to 64 random bytes in base64, the same at the relay.")
+            Input::new("secret", t("push-form-shared-secret"), "", errors)
+                .hint(t("push-form-whsec-and-24-to-64-random"))
                 .kind("password")
                 .more("required autocomplete=off"),
         ),
         advanced_open: advanced_errors(errors),
-        advanced: vec![text("extra_ca_pem", "Additional trusted root").hint(CA_HINT).rows(4).more("spellcheck=false")],
+        advanced: vec![
+            text("extra_ca_pem", t("push-form-additional-trusted-root"))
+                .hint(ca_hint())
+                .rows(4)
+                .more("spellcheck=false"),
+        ],
         layout,
     }
 }
@@ -234,22 +255,27 @@ fn web_push_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
     let text = |name, label| Input::new(name, label, parts.text(name), errors);
     FormPage {
         action: "/push/webpush",
-        origin: "Browsers, and Android phones without Google (UnifiedPush), are woken through a push service that each phone chooses itself. That needs no account: Nightbell makes its own key, once, and shows its public half for app authors. docs/web-push.md describes what an app does.",
+        origin: t("push-form-browsers-and-android-phones-without-google"),
         problem: errors.of(""),
         inputs: vec![
-            text("label", "Name (optional)").hint("For this page.").more("maxlength=60 autocomplete=off"),
-            text("contact", "Contact")
-                .hint("A mail address or an https page. Push services write there before they block an installation that makes trouble.")
+            text("label", t("event-webhooks-name-optional"))
+                .hint(t("push-form-for-this-page"))
+                .more("maxlength=60 autocomplete=off"),
+            text("contact", t("extension-contact"))
+                .hint(t("push-form-a-mail-address-or-an-https"))
                 .more("required autocomplete=off autocapitalize=none spellcheck=false"),
         ],
         file: None,
         paste: None,
         advanced_open: advanced_errors(errors),
         advanced: vec![
-            text("allowed_hosts", "Push services of your own")
-                .hint("Host names or addresses, separated by blanks or commas. Phones name their push service themselves, so Nightbell asks none in a private network unless it stands here.")
+            text("allowed_hosts", t("push-form-push-services-of-your-own"))
+                .hint(t("push-form-host-names-or-addresses-separated-by"))
                 .more("autocomplete=off autocapitalize=none spellcheck=false"),
-            text("extra_ca_pem", "Additional trusted root").hint("PEM. Only for a push service of your own.").rows(4).more("spellcheck=false"),
+            text("extra_ca_pem", t("push-form-additional-trusted-root"))
+                .hint(t("push-form-pem-only-for-a-push-service"))
+                .rows(4)
+                .more("spellcheck=false"),
         ],
         layout,
     }
@@ -259,20 +285,26 @@ fn acrobits_page(layout: Layout, parts: &Parts, errors: &Errors) -> FormPage {
     let text = |name, label| Input::new(name, label, parts.text(name), errors);
     FormPage {
         action: "/push/acrobits",
-        origin: "Groundwire and Cloud Softphone are woken by the push mediator of Acrobits, who alone holds the keys of these apps. It asks for no key. The mediator learns that a phone is called and by whom, and never a SIP secret. docs/acrobits.md says what to put into the account of the app.",
+        origin: t("push-form-groundwire-and-cloud-softphone-are-woken"),
         problem: errors.of(""),
         inputs: vec![
-            text("label", "Name (optional)").hint("For this page.").more("maxlength=60 autocomplete=off"),
-            text("app_ids", "Apps")
-                .hint("App ids as the phones report them, separated by blanks or commas. Empty means any app.")
+            text("label", t("event-webhooks-name-optional"))
+                .hint(t("push-form-for-this-page"))
+                .more("maxlength=60 autocomplete=off"),
+            text("app_ids", t("common-apps"))
+                .hint(t("push-form-app-ids-as-the-phones-report"))
                 .more("autocomplete=off autocapitalize=none spellcheck=false"),
         ],
         file: None,
         paste: None,
         advanced_open: advanced_errors(errors) || !errors.of("url").is_empty(),
         advanced: vec![
-            text("url", "Address of the mediator").hint("Empty means https://pnm.cloudsoftphone.com/pnm2/send."),
-            text("extra_ca_pem", "Additional trusted root").hint(CA_HINT).rows(4).more("spellcheck=false"),
+            text("url", t("push-form-address-of-the-mediator"))
+                .hint(t("push-form-empty-means-https-pnm-cloudsoftphone-com")),
+            text("extra_ca_pem", t("push-form-additional-trusted-root"))
+                .hint(ca_hint())
+                .rows(4)
+                .more("spellcheck=false"),
         ],
         layout,
     }

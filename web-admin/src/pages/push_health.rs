@@ -11,9 +11,11 @@ use push_module::{Alarm, Circuit, CredentialState, ProviderHealth};
 use super::Page;
 use crate::clock;
 use crate::error::render;
+use crate::language::retold;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
 use crate::words::{self, Badge, When};
+use crate::{say, t};
 
 /// The widest bar of a histogram, in units of its drawing.
 const FULL: u64 = 100;
@@ -34,7 +36,7 @@ pub(crate) struct AlarmView {
     pub(crate) badge: Badge,
     pub(crate) code: &'static str,
     pub(crate) text: String,
-    pub(crate) fix: &'static str,
+    pub(crate) fix: String,
 }
 
 struct CredentialView {
@@ -75,24 +77,32 @@ struct StepView {
 
 pub(crate) fn alarm_view(alarm: &Alarm) -> AlarmView {
     let badge = if alarm.code.is_failure() {
-        Badge::new("bad", "✕", "Problem")
+        Badge::new("bad", "✕", t("common-problem"))
     } else {
-        Badge::new("warn", "▲", "Warning")
+        Badge::new("warn", "▲", t("push-health-warning"))
     };
-    AlarmView { badge, code: alarm.code.as_str(), text: alarm.text.clone(), fix: alarm.fix }
+    AlarmView {
+        badge,
+        code: alarm.code.as_str(),
+        text: retold(&alarm.text).into_owned(),
+        fix: retold(alarm.fix).into_owned(),
+    }
 }
 
-pub(crate) const fn circuit_badge(circuit: Circuit) -> Badge {
+pub(crate) fn circuit_badge(circuit: Circuit) -> Badge {
     match circuit {
-        Circuit::Closed => Badge::new("ok", "●", "Answers"),
-        Circuit::HalfOpen => Badge::new("warn", "▲", "Being tried again"),
-        Circuit::Open => Badge::new("bad", "✕", "Does not answer"),
+        Circuit::Closed => Badge::new("ok", "●", t("push-health-answers")),
+        Circuit::HalfOpen => Badge::new("warn", "▲", t("push-health-being-tried-again")),
+        Circuit::Open => Badge::new("bad", "✕", t("push-health-does-not-answer")),
     }
 }
 
 /// A rate in words.
 pub(crate) fn percent(percent: Option<u64>) -> String {
-    percent.map_or_else(|| "no pushes yet".to_owned(), |percent| format!("{percent} %"))
+    percent.map_or_else(
+        || t("push-health-no-pushes-yet").to_owned(),
+        |percent| say("push-health-x").with("percent", &percent).text(),
+    )
 }
 
 fn credential_view(health: ProviderHealth) -> CredentialView {
@@ -119,10 +129,13 @@ fn wakes_view(provider: PushProvider, ordered: u64, took: &Histogram) -> WakesVi
     let within = |percent| match took.within(percent) {
         Some(end) => clock::span(end),
         None if took.total() == 0 => String::new(),
-        None => "more than 30 s".to_owned(),
+        None => t("push-health-more-than-30-s").to_owned(),
     };
     let highest = took.counts.iter().copied().max().unwrap_or(0).max(1);
-    let names = WAKE_STEPS_MS.iter().map(|end| format!("up to {}", clock::span(*end))).chain(["longer".to_owned()]);
+    let names = WAKE_STEPS_MS
+        .iter()
+        .map(|end| say("push-health-up-to").with("span", &clock::span(*end)).text())
+        .chain([t("words-longer").to_owned()]);
     let step = |(name, count): (String, u64)| StepView { name, count, width: count * FULL / highest };
     WakesView {
         platform: words::platform(provider),
@@ -152,7 +165,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
         success: percent(attempts.success_percent()),
     });
     Ok(render(&HealthPage {
-        layout: frame.layout("Push: health", Menu::Push),
+        layout: frame.layout(t("push-health-push-health"), Menu::Push),
         tab: "health",
         alarms: health.iter().flat_map(|one| &one.alarms).map(alarm_view).collect(),
         platforms: platforms.collect(),

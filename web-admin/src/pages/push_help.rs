@@ -12,6 +12,7 @@ use crate::diagnosis::{self, Symptom};
 use crate::error::render;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::t;
 use crate::words;
 
 /// Phones offered for choice; an office with more looks at the extension's page.
@@ -34,7 +35,7 @@ struct HelpPage {
     wants_device: bool,
     devices: Vec<(i64, String, bool)>,
     findings: Vec<Finding>,
-    to_check: &'static [&'static str],
+    to_check: Vec<&'static str>,
 }
 
 pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Params(params): Params<HelpParams>) -> Page {
@@ -49,7 +50,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Params(p
     };
     let choice = |symptom: Symptom| (symptom.as_str(), symptom.words(), params.symptom == Some(symptom));
     Ok(render(&HelpPage {
-        layout: frame.layout("Push: a phone does not ring", Menu::Push),
+        layout: frame.layout(t("push-help-push-a-phone-does-not-ring"), Menu::Push),
         tab: "help",
         choices: Symptom::ALL.map(choice).to_vec(),
         chosen: params.symptom.map(Symptom::words).filter(|_| !wants_device || device.is_some()),

@@ -1,5 +1,7 @@
 //! `/push/network`: the way to every provider, step by step, and the list for the firewall admin.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -8,8 +10,10 @@ use push_module::{EgressResult, FIREWALL, FirewallRule, NO_LONGER_NEEDED, StepRe
 use super::{Page, go};
 use crate::clock;
 use crate::error::render;
+use crate::language::retold;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::t;
 use crate::words::{self, Badge, When};
 
 #[derive(Template)]
@@ -24,8 +28,22 @@ struct NetworkPage {
     /// Host and port.
     proxy: Option<String>,
     places: Vec<PlaceView>,
-    rules: Vec<(&'static str, Vec<&'static FirewallRule>)>,
-    no_longer_needed: &'static str,
+    rules: Vec<(Cow<'static, str>, Vec<RuleView>)>,
+    no_longer_needed: Cow<'static, str>,
+}
+
+/// A line for the firewall admin.
+#[derive(Clone)]
+struct RuleView {
+    to: Cow<'static, str>,
+    ports: Cow<'static, str>,
+    why: Cow<'static, str>,
+}
+
+impl RuleView {
+    fn of(rule: &'static FirewallRule) -> Self {
+        Self { to: retold(rule.to), ports: retold(rule.ports), why: retold(rule.why) }
+    }
 }
 
 struct PlaceView {
@@ -47,7 +65,11 @@ struct StepView {
 fn step_view(step: StepResult) -> StepView {
     StepView {
         name: step.step.words(),
-        badge: if step.ok { Badge::new("ok", "✓", "Works") } else { Badge::new("bad", "✕", "Fails") },
+        badge: if step.ok {
+            Badge::new("ok", "✓", t("push-network-works"))
+        } else {
+            Badge::new("bad", "✕", t("push-network-fails"))
+        },
         text: words::sentence(&step.text),
         fix: words::sentence(&step.fix),
         took: clock::span(step.took_ms),
@@ -57,9 +79,9 @@ fn step_view(step: StepResult) -> StepView {
 fn place_view(result: EgressResult) -> PlaceView {
     PlaceView {
         badge: match result.ok() {
-            Some(true) => Badge::new("ok", "✓", "Reached"),
-            Some(false) => Badge::new("bad", "✕", "Not reached"),
-            None => Badge::new("push", "◐", "Being asked"),
+            Some(true) => Badge::new("ok", "✓", t("push-network-reached")),
+            Some(false) => Badge::new("bad", "✕", t("push-network-not-reached")),
+            None => Badge::new("push", "◐", t("push-network-being-asked")),
         },
         used_by: result.place.used_by.join(", "),
         steps: result.steps.into_iter().map(step_view).collect(),
@@ -70,12 +92,15 @@ fn place_view(result: EgressResult) -> PlaceView {
 
 pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page {
     let check = state.push.network_check();
-    let rules = |from: Where| (from.words(), FIREWALL.iter().filter(|rule| rule.from == from).collect());
+    let rules = |from: Where| {
+        let list = FIREWALL.iter().filter(|rule| rule.from == from).map(RuleView::of);
+        (retold(from.words()), list.collect())
+    };
     let running = check.as_ref().is_some_and(|check| check.finished_at.is_none());
     let ended = check.as_ref().and_then(|check| check.finished_at);
     let places: Vec<EgressResult> = check.map(|check| check.places).unwrap_or_default();
     let page = NetworkPage {
-        layout: frame.layout("Push: network", Menu::Push),
+        layout: frame.layout(t("push-network-push-network"), Menu::Push),
         tab: "network",
         running,
         ended: ended.map(|at| When::relative(at, clock::now())),
@@ -83,7 +108,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
         proxy: state.push.web_proxy_in_use(),
         places: places.into_iter().map(place_view).collect(),
         rules: Where::ALL.map(rules).to_vec(),
-        no_longer_needed: NO_LONGER_NEEDED,
+        no_longer_needed: retold(NO_LONGER_NEEDED),
     };
     let mut response = render(&page);
     if running {

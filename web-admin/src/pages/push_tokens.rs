@@ -15,6 +15,7 @@ use crate::layout::{Frame, Layout, Menu};
 use crate::session::percent_encode;
 use crate::state::AdminState;
 use crate::words::{self, Badge, When};
+use crate::{say, t};
 
 /// Lines on a page: more than a screen, less than a wait.
 const ON_A_PAGE: usize = 50;
@@ -48,7 +49,7 @@ pub(crate) struct TokensQuery {
 impl TokensQuery {
     fn filter(&self) -> TokenFilter {
         let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-        let sort = SORTS.iter().find(|(name, ..)| *name == self.sort).map(|(_, sort, _)| *sort);
+        let sort = sorts().iter().find(|(name, ..)| *name == self.sort).map(|(_, sort, _)| *sort);
         TokenFilter {
             state: TokenState::ALL.into_iter().find(|state| state.as_str() == self.state),
             provider: PushProvider::from_name(&self.provider),
@@ -91,13 +92,15 @@ impl TokensQuery {
     }
 }
 
-const SORTS: [(&str, TokenSort, &str); 5] = [
-    ("state", TokenSort::State, "what wants a look first"),
-    ("last_seen", TokenSort::LastSeen, "longest unseen first"),
-    ("learned", TokenSort::Learned, "oldest token first"),
-    ("extension", TokenSort::Extension, "by extension"),
-    ("app", TokenSort::App, "by app"),
-];
+fn sorts() -> [(&'static str, TokenSort, &'static str); 5] {
+    [
+        ("state", TokenSort::State, t("push-tokens-what-wants-a-look-first")),
+        ("last_seen", TokenSort::LastSeen, t("push-tokens-longest-unseen-first")),
+        ("learned", TokenSort::Learned, t("push-tokens-oldest-token-first")),
+        ("extension", TokenSort::Extension, t("push-tokens-by-extension")),
+        ("app", TokenSort::App, t("push-tokens-by-app")),
+    ]
+}
 
 const PROVIDERS: [PushProvider; 5] =
     [PushProvider::Apns, PushProvider::Fcm, PushProvider::WebPush, PushProvider::Hms, PushProvider::Acrobits];
@@ -147,27 +150,27 @@ struct Line {
 }
 
 /// The state of a token.
-const fn badge(state: TokenState) -> Badge {
+fn badge(state: TokenState) -> Badge {
     match state {
-        TokenState::Live => Badge::new("ok", "●", "Live"),
-        TokenState::Suspect => Badge::new("warn", "▲", "Suspect"),
-        TokenState::Revoked => Badge::new("bad", "✕", "Revoked"),
-        TokenState::Unseen => Badge::new("warn", "◷", "Unseen"),
-        TokenState::Moved => Badge::new("off", "→", "Moved"),
-        TokenState::SwitchedOff => Badge::new("off", "○", "Switched off"),
-        TokenState::Replaced => Badge::new("off", "↻", "Replaced"),
+        TokenState::Live => Badge::new("ok", "●", t("push-tokens-live")),
+        TokenState::Suspect => Badge::new("warn", "▲", t("push-tokens-suspect")),
+        TokenState::Revoked => Badge::new("bad", "✕", t("extension-revoked")),
+        TokenState::Unseen => Badge::new("warn", "◷", t("push-tokens-unseen")),
+        TokenState::Moved => Badge::new("off", "→", t("push-tokens-moved")),
+        TokenState::SwitchedOff => Badge::new("off", "○", t("event-webhooks-switched-off")),
+        TokenState::Replaced => Badge::new("off", "↻", t("push-tokens-replaced")),
     }
 }
 
-const fn word(state: TokenState) -> &'static str {
+fn word(state: TokenState) -> &'static str {
     match state {
-        TokenState::Live => "Live",
-        TokenState::Suspect => "Suspect",
-        TokenState::Revoked => "Revoked",
-        TokenState::Unseen => "Unseen",
-        TokenState::Moved => "Moved",
-        TokenState::SwitchedOff => "Switched off",
-        TokenState::Replaced => "Replaced",
+        TokenState::Live => t("push-tokens-live"),
+        TokenState::Suspect => t("push-tokens-suspect"),
+        TokenState::Revoked => t("extension-revoked"),
+        TokenState::Unseen => t("push-tokens-unseen"),
+        TokenState::Moved => t("push-tokens-moved"),
+        TokenState::SwitchedOff => t("event-webhooks-switched-off"),
+        TokenState::Replaced => t("push-tokens-replaced"),
     }
 }
 
@@ -178,8 +181,8 @@ fn line(row: TokenRow) -> Line {
         Environment::Sandbox => format!(", {}", words::environment(Environment::Sandbox)),
     };
     let holders = row.elsewhere.iter().map(|holder| match holder.same_phone {
-        true => format!("{} (the same phone)", holder.extension),
-        false => format!("{} (not proved to be the same phone)", holder.extension),
+        true => say("push-tokens-the-same-phone").with("extension", &holder.extension).text(),
+        false => say("push-tokens-not-proved-to-be-the-same").with("extension", &holder.extension).text(),
     });
     Line {
         id: row.device.0,
@@ -214,12 +217,12 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Query(qu
     let here = query.address(after);
     let joint = if here.ends_with('?') { "" } else { "&" };
     Ok(render(&TokensPage {
-        layout: frame.layout("Push: tokens", Menu::Push),
+        layout: frame.layout(t("push-tokens-push-tokens"), Menu::Push),
         tab: "tokens",
         limited: query.limits(),
         states: TokenState::ALL.into_iter().map(of_state).collect(),
         providers: PROVIDERS.map(|one| (one.as_str(), words::provider(one), filter.provider == Some(one))).to_vec(),
-        sorts: SORTS.map(|(name, sort, text)| (name, text, filter.sort.unwrap_or_default() == sort)).to_vec(),
+        sorts: sorts().map(|(name, sort, text)| (name, text, filter.sort.unwrap_or_default() == sort)).to_vec(),
         total: found.total,
         unseen_days: found.unseen_days,
         ticked: query.all == "yes",
@@ -289,7 +292,7 @@ pub(crate) async fn act(
         return go(&order.back_with(done));
     }
     let page = LeftOutPage {
-        layout: frame.layout("Not all of them", Menu::Push),
+        layout: frame.layout(t("push-tokens-not-all-of-them"), Menu::Push),
         done: outcome.done.len(),
         left: outcome.left,
         back: order.back,
@@ -299,31 +302,30 @@ pub(crate) async fn act(
 
 fn confirm(frame: &Frame, act: TokenAct, order: &Order) -> Confirm {
     let count = match order.devices.len() {
-        1 => "one phone".to_owned(),
-        more => format!("{more} phones"),
+        1 => t("push-tokens-one-phone").to_owned(),
+        more => say("push-tokens-phones").with("more", &more).text(),
     };
     let (title, lines, button) = match act {
         TokenAct::Forget => (
-            format!("Forget the push tokens of {count}?"),
+            say("push-tokens-forget-the-push-tokens-of").with("count", &count).text(),
             vec![
-                "They are not woken any more. A phone that is not registered now disappears from the list of phones.".into(),
-                "An app that still has its account sends its token again when it is opened. To keep a phone out, revoke its QR link."
-                    .into(),
+                t("push-tokens-they-are-not-woken-any-more").into(),
+                t("push-tokens-an-app-that-still-has-its").into(),
             ],
-            "Forget the tokens",
+            t("push-tokens-forget-the-tokens"),
         ),
         TokenAct::TestPush => (
             format!("Send a test push to {count}?"),
-            vec!["Each shows a notice. Revoked tokens and phones with push switched off are left out.".into()],
-            "Send the test pushes",
+            vec![t("push-tokens-each-shows-a-notice-revoked-tokens").into()],
+            t("push-tokens-send-the-test-pushes"),
         ),
         TokenAct::RenewSettings => (
             format!("Mark {count} as needing the settings again?"),
             vec![
-                "The mark stands on their extension's page and under Push, Apps, with a QR code or mail by one click, until they fetch.".into(),
-                "Nothing changes for them before that.".into(),
+                t("push-tokens-the-mark-stands-on-their-extensions").into(),
+                t("push-tokens-nothing-changes-for-them-before-that").into(),
             ],
-            "Mark them",
+            t("push-tokens-mark-them"),
         ),
     };
     let name = match act {

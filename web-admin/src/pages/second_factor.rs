@@ -16,6 +16,7 @@ use crate::form::{Errors, Input};
 use crate::layout::{Frame, Layout, Menu};
 use crate::second_factor::{self, store};
 use crate::state::AdminState;
+use crate::t;
 use crate::throttle::Origin;
 
 #[derive(Template)]
@@ -46,13 +47,13 @@ async fn shown(state: &AdminState, frame: &Frame, errors: &Errors) -> Page {
     let enrolling = second_factor::enrolling(state, user, &frame.signed_in.name).await?;
     let (svg, base32) = enrolling.map(|it| (it.svg.into_inner(), it.base32.into_inner())).unwrap_or_default();
     Ok(render(&FactorPage {
-        layout: frame.layout("Second factor", Menu::Account),
+        layout: frame.layout(t("common-second-factor"), Menu::Account),
         on: second_factor::has_codes(state, user).await?,
         codes_left: store::codes_left(&state.store, user).await?,
         needed: store::roles(&state.store).await?.contains(&frame.signed_in.role),
         svg,
         base32: base32.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join(" "),
-        code: Input::new("code", "The code the app shows", "", errors)
+        code: Input::new("code", t("second-factor-the-code-the-app-shows"), "", errors)
             .more("inputmode=numeric autocomplete=one-time-code required maxlength=12"),
     }))
 }
@@ -76,7 +77,7 @@ struct CodesPage {
 }
 
 fn codes_page(frame: &Frame, codes: Vec<String>) -> Response {
-    render(&CodesPage { layout: frame.layout("Recovery codes", Menu::Account), codes })
+    render(&CodesPage { layout: frame.layout(t("recovery-codes-recovery-codes"), Menu::Account), codes })
 }
 
 pub(crate) async fn finish(State(state): State<AdminState>, frame: Frame, Form(form): Form<CodeForm>) -> Page {
@@ -85,13 +86,13 @@ pub(crate) async fn finish(State(state): State<AdminState>, frame: Frame, Form(f
     let origin = Origin::Browser(frame.signed_in.session.clone());
     let mut errors = Errors::default();
     if state.throttle.attempt(&account, origin.clone(), now).is_err() {
-        errors.put("code", "too many wrong codes; wait a minute and try again");
+        errors.put("code", t("second-factor-too-many-wrong-codes-wait-a"));
     } else if let Some(codes) = second_factor::finish(&state, user, form.code.reveal()).await? {
         state.throttle.succeeded(&account, origin, now);
         audit::note("second factor on");
         return Ok(codes_page(&frame, codes));
     } else {
-        errors.put("code", "this is not the code of this moment; wait for the next one, and check the phone's clock");
+        errors.put("code", t("second-factor-this-is-not-the-code-of"));
     }
     let page = shown(&state, &frame, &errors).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
@@ -112,11 +113,11 @@ pub(crate) async fn renew(State(state): State<AdminState>, frame: Frame) -> Page
 
 pub(crate) async fn confirm_remove(frame: Frame) -> Page {
     let confirm = Confirm {
-        layout: frame.layout("Sign in without codes?", Menu::Account),
-        lines: vec!["Whoever knows the password can sign in then. The recovery codes stop working.".into()],
+        layout: frame.layout(t("second-factor-sign-in-without-codes"), Menu::Account),
+        lines: vec![t("second-factor-whoever-knows-the-password-can-sign").into()],
         action: "/account/second-factor/remove".into(),
         fields: Vec::new(),
-        button: "Switch the second factor off",
+        button: t("second-factor-switch-the-second-factor-off"),
         back: "/account/second-factor".into(),
     };
     Ok(confirm.page())
@@ -124,7 +125,7 @@ pub(crate) async fn confirm_remove(frame: Frame) -> Page {
 
 pub(crate) async fn remove(State(state): State<AdminState>, frame: Frame) -> Page {
     if store::roles(&state.store).await?.contains(&frame.signed_in.role) {
-        let detail = "an owner wants a second factor for everybody of your role; it cannot be switched off";
+        let detail = t("second-factor-an-owner-wants-a-second-factor-2");
         return Err(ErrorPage(Refusal::new(StatusCode::CONFLICT, "second_factor_needed", detail)));
     }
     store::remove(&state.store, user(&frame)?).await?;

@@ -10,6 +10,7 @@ use crate::clock;
 use crate::error::render;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::t;
 use crate::words::{self, When};
 
 #[derive(Template)]
@@ -45,7 +46,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
         times: block.times,
     });
     Ok(render(&SecurityPage {
-        layout: frame.layout("Security", Menu::Security),
+        layout: frame.layout(t("common-security"), Menu::Security),
         lines: lines.collect(),
         failures: crate::adding::settings(&state).await?.block_after_failures,
     }))

@@ -12,6 +12,7 @@ use crate::error::{ErrorPage, Refusal, render};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
 use crate::words::When;
+use crate::{say, t};
 
 #[derive(Template)]
 #[template(path = "sessions.html")]
@@ -43,9 +44,9 @@ fn browser(user_agent: &str) -> String {
     ];
     let system = systems.into_iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| name);
     match (name, system) {
-        (Some(name), Some(system)) => format!("{name} on {system}"),
+        (Some(name), Some(system)) => say("sessions-on").with("name", &name).with("system", &system).text(),
         (Some(name), None) => name.to_owned(),
-        (None, _) if user_agent.is_empty() => "a program that does not say its name".to_owned(),
+        (None, _) if user_agent.is_empty() => t("sessions-a-program-that-does-not-say").to_owned(),
         (None, _) => user_agent.chars().take(60).collect(),
     }
 }
@@ -62,12 +63,12 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
         seen: When::relative(line.seen_at, now),
     };
     let lines = lines.into_iter().map(line).collect();
-    Ok(render(&SessionsPage { layout: frame.layout("Where you are signed in", Menu::Account), lines }))
+    Ok(render(&SessionsPage { layout: frame.layout(t("sessions-where-you-are-signed-in"), Menu::Account), lines }))
 }
 
 pub(crate) async fn end(State(state): State<AdminState>, frame: Frame, Path(id): Path<String>) -> Page {
     if !accounts::end_session(&state.store, user(&frame)?, &id).await? {
-        let detail = "that session is over already";
+        let detail = t("account-that-session-is-over-already");
         return Err(ErrorPage(Refusal::not_found("no_such_session", detail)));
     }
     go("/account/sessions?done=session-ended")

@@ -15,6 +15,7 @@ use crate::error::{Refusal, render};
 use crate::form::{Errors, Input};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::t;
 
 /// What was typed, by field name.
 type Typed = BTreeMap<String, String>;
@@ -35,7 +36,7 @@ struct Group {
 pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page {
     let typed = typed(&settings(&state).await?);
     Ok(render(&SettingsPage {
-        layout: frame.layout("Settings", Menu::Settings),
+        layout: frame.layout(t("common-settings"), Menu::Settings),
         problem: String::new(),
         groups: groups(&typed, &Errors::default()),
     }))
@@ -60,7 +61,7 @@ pub(crate) async fn save(State(state): State<AdminState>, frame: Frame, Form(typ
         }
     }
     let page = SettingsPage {
-        layout: frame.layout("Settings", Menu::Settings),
+        layout: frame.layout(t("common-settings"), Menu::Settings),
         problem: errors.of(""),
         groups: groups(&typed, &errors),
     };
@@ -107,7 +108,7 @@ fn parsed(typed: &Typed, errors: &mut Errors) -> Option<Settings> {
     let mut number = |field: &str| {
         let parsed = text(field).parse::<u32>().ok();
         if parsed.is_none() {
-            errors.put(field, "give a whole number");
+            errors.put(field, t("settings-give-a-whole-number"));
         }
         parsed.unwrap_or(0)
     };
@@ -120,7 +121,7 @@ fn parsed(typed: &Typed, errors: &mut Errors) -> Option<Settings> {
         (number("block_after_failures"), number("block_minutes"), number("strangers_per_second"));
     let mut small = |field: &str, value: u32| {
         u16::try_from(value).unwrap_or_else(|_| {
-            errors.put(field, "give a number up to 65535");
+            errors.put(field, t("settings-give-a-number-up-to-65535"));
             0
         })
     };
@@ -142,7 +143,7 @@ fn parsed(typed: &Typed, errors: &mut Errors) -> Option<Settings> {
         "when_push_accepted" => EarlyRinging::WhenPushAccepted,
         "when_phone_rings" => EarlyRinging::WhenPhoneRings,
         _ => {
-            errors.put("early_ringing", "choose one of the two");
+            errors.put("early_ringing", t("settings-choose-one-of-the-two"));
             EarlyRinging::WhenPushAccepted
         }
     };
@@ -176,52 +177,44 @@ fn groups(typed: &Typed, errors: &Errors) -> Vec<Group> {
     vec![
         ringing(typed, errors),
         Group {
-            title: "Push tokens",
+            title: t("settings-push-tokens"),
             inputs: vec![number(
                 "token_unseen_days",
-                "Unseen after (days)",
-                "Tokens of phones that gave no sign for so long are listed under Push, Tokens. None is forgotten by itself. 1 to 3650.",
+                t("settings-unseen-after-days"),
+                t("settings-tokens-of-phones-that-gave-no"),
             )],
         },
         Group {
-            title: "Sound",
+            title: t("settings-sound"),
             inputs: vec![
-                number(
-                    "rtp_first",
-                    "First UDP port",
-                    "Open this range in the firewall: UDP, from outside to this machine.",
-                ),
-                number("rtp_last", "Last UDP port", "A call needs four ports. A change holds for new calls."),
+                number("rtp_first", t("settings-first-udp-port"), t("settings-open-this-range-in-the-firewall")),
+                number("rtp_last", t("settings-last-udp-port"), t("settings-a-call-needs-four-ports-a")),
                 number(
                     "rtp_silence_seconds",
-                    "End a silent call after (seconds)",
-                    "When no sound packet comes from either side. 10 to 3600.",
+                    t("settings-end-a-silent-call-after-seconds"),
+                    t("settings-when-no-sound-packet-comes-from"),
                 ),
             ],
         },
         Group {
-            title: "Registration",
+            title: t("settings-registration"),
             inputs: vec![
-                number("min_expires", "Shortest (seconds)", "A phone that asks for less is told to ask for this."),
-                number("default_expires", "Usual (seconds)", "Granted when the phone does not say."),
-                number("max_expires", "Longest (seconds)", "At most 31 days."),
+                number("min_expires", t("settings-shortest-seconds"), t("settings-a-phone-that-asks-for-less")),
+                number("default_expires", t("settings-usual-seconds"), t("settings-granted-when-the-phone-does-not")),
+                number("max_expires", t("settings-longest-seconds"), t("settings-at-most-31-days")),
             ],
         },
         Group {
-            title: "Sign-in of phones",
+            title: t("settings-sign-in-of-phones"),
             inputs: vec![
-                text(
-                    "realm",
-                    "Realm",
-                    "Part of every stored account digest, so it can only be changed while there are no extensions.",
-                )
-                .more("maxlength=64 autocapitalize=none spellcheck=false"),
-                Input::new("allow_md5", "Take MD5 from phones that know no SHA-256", value("allow_md5"), errors)
+                text("realm", t("settings-realm"), t("settings-part-of-every-stored-account-digest"))
+                    .more("maxlength=64 autocapitalize=none spellcheck=false"),
+                Input::new("allow_md5", t("settings-take-md5-from-phones-that-know"), value("allow_md5"), errors)
                     .kind("checkbox")
-                    .hint("Many desk phones know only MD5. Switch it off when all of yours know SHA-256."),
+                    .hint(t("settings-many-desk-phones-know-only-md5")),
             ],
         },
-        Group { title: "Guessers and scanners", inputs: defence(typed, errors) },
+        Group { title: t("settings-guessers-and-scanners"), inputs: defence(typed, errors) },
     ]
 }
 
@@ -234,23 +227,19 @@ fn defence(typed: &Typed, errors: &Errors) -> Vec<Input> {
     vec![
         number(
             "block_after_failures",
-            "Block after wrong secrets",
-            "Within ten minutes, from one address for one account. 3 to 1000.",
+            t("settings-block-after-wrong-secrets"),
+            t("settings-within-ten-minutes-from-one-address"),
         ),
-        number(
-            "block_minutes",
-            "First block (minutes)",
-            "Each further one within a day lasts twice as long, up to a day. 1 to 1440.",
-        ),
+        number("block_minutes", t("settings-first-block-minutes"), t("settings-each-further-one-within-a-day")),
         number(
             "strangers_per_second",
-            "Requests of a strange address each second",
-            "An address behind which a phone has registered may send far more. 1 to 10000.",
+            t("settings-requests-of-a-strange-address-each"),
+            t("settings-an-address-behind-which-a-phone"),
         ),
-        text("never_block", "Never block", "One address or range on each line, for example 203.0.113.7 or 10.0.0.0/8.")
+        text("never_block", t("settings-never-block"), t("settings-one-address-or-range-on-each"))
             .rows(3)
             .more("spellcheck=false"),
-        text("scanner_names", "Scanners", "One name on each line; whoever has it in User-Agent gets no answer.")
+        text("scanner_names", t("settings-scanners"), t("settings-one-name-on-each-line-whoever"))
             .rows(3)
             .more("spellcheck=false"),
     ]
@@ -263,32 +252,28 @@ fn ringing(typed: &Typed, errors: &Errors) -> Group {
     let number =
         |name, label, hint: &str| text(name, label, hint).kind("number").more("inputmode=numeric min=0 step=1");
     Group {
-        title: "Ringing",
+        title: t("settings-ringing"),
         inputs: vec![
-            number("ring_seconds", "Ring for (seconds)", "A waking phone is waited for just as long. 5 to 180."),
-            text(
-                "early_ringing",
-                "The caller hears ringing",
-                "A sleeping phone rings one to six seconds after its push.",
-            )
-            .choices(&[
-                ("when_push_accepted", "when a push was accepted"),
-                ("when_phone_rings", "when a phone really rings"),
-            ]),
+            number("ring_seconds", t("settings-ring-for-seconds"), t("settings-a-waking-phone-is-waited-for")),
+            text("early_ringing", t("settings-the-caller-hears-ringing"), t("settings-a-sleeping-phone-rings-one-to"))
+                .choices(&[
+                    ("when_push_accepted", t("settings-when-a-push-was-accepted")),
+                    ("when_phone_rings", t("settings-when-a-phone-really-rings")),
+                ]),
             number(
                 "grace_ms",
-                "Patience with a registered phone (milliseconds)",
-                "A registered phone that gives no sign for this long is pushed as well. 200 to 10000.",
+                t("settings-patience-with-a-registered-phone-milliseconds"),
+                t("settings-a-registered-phone-that-gives-no"),
             ),
             number(
                 "probe_udp_seconds",
-                "Ask phones on UDP whether they are there (seconds)",
-                "A phone that does not answer is pushed at once by the next call. 15 to 3600; 0 asks never.",
+                t("settings-ask-phones-on-udp-whether-they"),
+                t("settings-a-phone-that-does-not-answer"),
             ),
             number(
                 "devices_per_extension",
-                "Phones for each extension",
-                "1 means that the last phone to register wins. 1 to 12.",
+                t("settings-phones-for-each-extension"),
+                t("settings-1-means-that-the-last-phone"),
             ),
         ],
     }

@@ -18,6 +18,7 @@ use crate::session::Caller;
 use crate::state::AdminState;
 use crate::token;
 use crate::users;
+use crate::{say, t};
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct SetupForm {
@@ -68,7 +69,7 @@ pub(crate) async fn submit(
     if let Err(weak) = password::check_new(form.password.reveal(), name) {
         errors.put("password", weak.to_string());
     } else if form.password != form.again {
-        errors.put("again", "the two passwords differ; type the same one twice");
+        errors.put("again", t("account-the-two-passwords-differ-type-the"));
     }
     if errors.is_empty() {
         match state.passwords.hash(form.password.reveal().clone()).await {
@@ -96,25 +97,29 @@ async fn valid(state: &AdminState, text: &str) -> Result<Option<String>, Refusal
 }
 
 pub(super) fn void() -> Response {
-    let page = VoidPage { layout: Layout::bare("This link does not work") };
+    let page = VoidPage { layout: Layout::bare(t("setup-this-link-does-not-work")) };
     (StatusCode::NOT_FOUND, render(&page)).into_response()
 }
 
 async fn page(state: &AdminState, text: &str, form: &SetupForm, errors: &Errors) -> Page {
     let known = accounts::any_user(&state.store).await?;
-    let rule = format!("At least {MIN_CHARS} characters. Four unrelated words are easy to remember and hard to guess.");
+    let rule = say("setup-at-least-characters-four-unrelated-words").with("min-chars", &MIN_CHARS).text();
     Ok(render(&SetupPage {
-        layout: Layout::bare(if known { "Set a new password" } else { "Welcome to Nightbell" }),
+        layout: Layout::bare(if known {
+            t("invitation-set-a-new-password")
+        } else {
+            t("invitation-welcome-to-nightbell")
+        }),
         action: format!("/setup/{text}"),
         known,
         problem: errors.of(""),
-        name: Input::new("name", "User name or mail address", &form.name, errors)
+        name: Input::new("name", t("setup-user-name-or-mail-address"), &form.name, errors)
             .more("autocomplete=username autocapitalize=none spellcheck=false required autofocus"),
-        password: Input::new("password", "Password", "", errors)
+        password: Input::new("password", t("invitation-password"), "", errors)
             .kind("password")
             .hint(rule)
             .more("autocomplete=new-password required minlength=12"),
-        again: Input::new("again", "The same password again", "", errors)
+        again: Input::new("again", t("setup-the-same-password-again"), "", errors)
             .kind("password")
             .more("autocomplete=new-password required"),
     }))

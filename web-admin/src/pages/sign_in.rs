@@ -21,6 +21,7 @@ use crate::session::{self, Caller, safe_next};
 use crate::state::AdminState;
 use crate::throttle::Origin;
 use crate::token;
+use crate::{say, t};
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct SignInQuery {
@@ -53,7 +54,7 @@ struct SignInPage {
 }
 
 pub(crate) async fn form(State(state): State<AdminState>, Query(query): Query<SignInQuery>) -> Page {
-    let mut layout = Layout::bare("Sign in");
+    let mut layout = Layout::bare(t("common-sign-in"));
     layout.done = layout::sentence(&query.done);
     let form = SignInForm { next: query.next, ..SignInForm::default() };
     page(&state, layout, &form, &Errors::default()).await
@@ -80,8 +81,8 @@ pub(crate) async fn submit(
     let mut errors = Errors::default();
     if let Err(wait) = state.throttle.attempt(&form.name, origin.clone(), now) {
         let seconds = wait.as_secs().max(1);
-        errors.put("", format!("Too many failed attempts from here. Wait {seconds} s and try again."));
-        let shown = page(&state, Layout::bare("Sign in"), &form, &errors).await?;
+        errors.put("", say("sign-in-too-many-failed-attempts-from-here").with("seconds", &seconds).text());
+        let shown = page(&state, Layout::bare(t("common-sign-in")), &form, &errors).await?;
         let after = [(header::RETRY_AFTER, HeaderValue::from(seconds))];
         return Ok((StatusCode::TOO_MANY_REQUESTS, after, shown).into_response());
     }
@@ -92,18 +93,15 @@ pub(crate) async fn submit(
         Err(failed) => {
             state.throttle.undecided(&form.name, origin);
             errors.take(Refusal::from(failed))?;
-            let shown = page(&state, Layout::bare("Sign in"), &form, &errors).await?;
+            let shown = page(&state, Layout::bare(t("common-sign-in")), &form, &errors).await?;
             return Ok((StatusCode::SERVICE_UNAVAILABLE, shown).into_response());
         }
     };
     let Some(user) = user.clone().filter(|_| right) else {
         tracing::info!(address = %caller.address, "a sign-in failed");
         audited(&state, &caller, user.as_ref(), ("password", "refused (401)")).await;
-        errors.put(
-            "",
-            "User name or password is wrong. If the password is lost, ask an owner for a new link, or run `nightbell user reset-password NAME` on the machine.",
-        );
-        let shown = page(&state, Layout::bare("Sign in"), &form, &errors).await?;
+        errors.put("", t("sign-in-user-name-or-password-is-wrong"));
+        let shown = page(&state, Layout::bare(t("common-sign-in")), &form, &errors).await?;
         return Ok((StatusCode::UNAUTHORIZED, shown).into_response());
     };
     state.throttle.succeeded(&form.name, origin, now);
@@ -160,10 +158,10 @@ struct CodePage {
 
 fn code_page(next: &str, errors: &Errors) -> Response {
     render(&CodePage {
-        layout: Layout::bare("One more step"),
+        layout: Layout::bare(t("sign-in-code-one-more-step")),
         next: safe_next(next).to_owned(),
         problem: errors.of(""),
-        code: Input::new("code", "The code your app shows, or a recovery code", "", errors).more(
+        code: Input::new("code", t("sign-in-the-code-your-app-shows-or"), "", errors).more(
             "autocomplete=one-time-code autocapitalize=characters spellcheck=false required autofocus maxlength=40",
         ),
     })
@@ -185,7 +183,7 @@ pub(crate) async fn submit_code(
     let origin = origin(&state, &user.name, &headers, &caller).await?;
     let mut errors = Errors::default();
     if let Err(wait) = state.throttle.attempt(&account, origin.clone(), now) {
-        errors.put("", format!("Too many wrong codes. Wait {} s and try again.", wait.as_secs().max(1)));
+        errors.put("", say("sign-in-too-many-wrong-codes-wait-s").with("wait", &wait.as_secs().max(1)).text());
         return Ok((StatusCode::TOO_MANY_REQUESTS, code_page(&form.next, &errors)).into_response());
     }
     if second_factor::check(&state, user.id, form.code.reveal()).await? {
@@ -195,7 +193,7 @@ pub(crate) async fn submit_code(
         return welcome(&state, user.id, (&caller, &headers), &form.next).await;
     }
     audited(&state, &caller, Some(&user), ("code", "refused (401)")).await;
-    errors.put("code", "this code is wrong, or was used already; wait for the next one");
+    errors.put("code", t("sign-in-this-code-is-wrong-or-was"));
     Ok((StatusCode::UNAUTHORIZED, code_page(&form.next, &errors)).into_response())
 }
 
@@ -224,9 +222,9 @@ async fn page(state: &AdminState, layout: Layout, form: &SignInForm, errors: &Er
         next: safe_next(&form.next).to_owned(),
         problem: errors.of(""),
         nobody: !accounts::any_user(&state.store).await?,
-        name: Input::new("name", "User name or mail address", &form.name, errors)
+        name: Input::new("name", t("setup-user-name-or-mail-address"), &form.name, errors)
             .more("autocomplete=username autocapitalize=none spellcheck=false required autofocus"),
-        password: Input::new("password", "Password", "", errors)
+        password: Input::new("password", t("invitation-password"), "", errors)
             .kind("password")
             .more("autocomplete=current-password required"),
     }))

@@ -14,6 +14,7 @@ use crate::error::{Refusal, render};
 use crate::form::{Errors, Input};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::t;
 use crate::tls::CertificateInfo;
 use crate::update_notice::{Found, Setting};
 use crate::words::When;
@@ -60,14 +61,14 @@ async fn shown(
         asks: !setting.url.is_empty(),
         asked: found.asked_at.map(|at| When::relative(at, facts.now)),
         found,
-        update_url: Input::new("url", "Address that names the newest version", typed.unwrap_or(setting.url), errors)
-            .hint("https://…, for example the releases of the repository; empty asks nobody.")
+        update_url: Input::new("url", t("system-update-address"), typed.unwrap_or(setting.url), errors)
+            .hint(t("system-update-address-hint"))
             .more("autocomplete=off autocapitalize=none spellcheck=false inputmode=url"),
     })
 }
 
 pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page {
-    Ok(render(&shown(&state, frame.layout("System", Menu::System), None, &Errors::default()).await?))
+    Ok(render(&shown(&state, frame.layout(t("common-system"), Menu::System), None, &Errors::default()).await?))
 }
 
 pub(crate) async fn save_update_notice(
@@ -81,7 +82,7 @@ pub(crate) async fn save_update_notice(
         Ok(()) => return go("/system?done=saved"),
         Err(refused) => errors.take(refused)?,
     }
-    let page = shown(&state, frame.layout("System", Menu::System), Some(new.url), &errors).await?;
+    let page = shown(&state, frame.layout(t("common-system"), Menu::System), Some(new.url), &errors).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, render(&page)).into_response())
 }
 

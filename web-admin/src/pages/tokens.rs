@@ -18,6 +18,7 @@ use crate::role::Scope;
 use crate::state::AdminState;
 use crate::tokens::{self, Made, Wish, store};
 use crate::words::When;
+use crate::{say, t};
 
 #[derive(Template)]
 #[template(path = "tokens.html")]
@@ -46,13 +47,17 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
         name: token.name,
         scopes: token.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", "),
         addresses: token.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-        made_by: token.made_by.unwrap_or_else(|| "the machine's owner".to_owned()),
+        made_by: token.made_by.unwrap_or_else(|| t("tokens-the-machines-owner").to_owned()),
         made: When::exact(token.created_at),
         over: token.expires_at.is_some_and(|end| end <= now),
         expires: token.expires_at.map(|end| When::relative(end, now)),
         used: token.last_used_at.map(|at| When::relative(at, now)),
     });
-    Ok(render(&TokensPage { layout: frame.layout("API tokens", Menu::Users), tab: "tokens", lines: lines.collect() }))
+    Ok(render(&TokensPage {
+        layout: frame.layout(t("common-api-tokens"), Menu::Users),
+        tab: "tokens",
+        lines: lines.collect(),
+    }))
 }
 
 #[derive(Template)]
@@ -71,20 +76,27 @@ struct AddPage {
 type Fields = BTreeMap<String, String>;
 
 /// Days a token may live, as the form offers them.
-const LIVES: [(&str, &str); 4] = [("90", "90 days"), ("30", "30 days"), ("365", "a year"), ("", "until it is deleted")];
+fn lives() -> [(&'static str, &'static str); 4] {
+    [
+        ("90", t("tokens-90-days")),
+        ("30", t("tokens-30-days")),
+        ("365", t("tokens-a-year")),
+        ("", t("tokens-until-it-is-deleted")),
+    ]
+}
 
-const fn box_of(scope: Scope) -> (&'static str, &'static str) {
+fn box_of(scope: Scope) -> (&'static str, &'static str) {
     match scope {
-        Scope::Read => ("scope_read", "Look at everything, change nothing"),
-        Scope::Extensions => ("scope_extensions", "Extensions and QR links"),
-        Scope::Devices => ("scope_devices", "Phones"),
-        Scope::Push => ("scope_push", "Push credentials"),
-        Scope::Calls => ("scope_calls", "Calls"),
-        Scope::Settings => ("scope_settings", "Settings"),
-        Scope::Security => ("scope_security", "Blocked addresses"),
-        Scope::Metrics => ("scope_metrics", "Numbers for Prometheus, nothing else"),
-        Scope::System => ("scope_system", "State, advice and checks"),
-        Scope::Users => ("scope_users", "Users, tokens and the audit log (owners only)"),
+        Scope::Read => ("scope_read", t("tokens-look-at-everything-change-nothing")),
+        Scope::Extensions => ("scope_extensions", t("tokens-extensions-and-qr-links")),
+        Scope::Devices => ("scope_devices", t("common-phones")),
+        Scope::Push => ("scope_push", t("tokens-push-credentials")),
+        Scope::Calls => ("scope_calls", t("common-calls")),
+        Scope::Settings => ("scope_settings", t("common-settings")),
+        Scope::Security => ("scope_security", t("security-blocked-addresses")),
+        Scope::Metrics => ("scope_metrics", t("tokens-numbers-for-prometheus-nothing-else")),
+        Scope::System => ("scope_system", t("tokens-state-advice-and-checks")),
+        Scope::Users => ("scope_users", t("tokens-users-tokens-and-the-audit-log")),
     }
 }
 
@@ -95,17 +107,17 @@ fn add_page(frame: &Frame, fields: &Fields, errors: &Errors) -> Response {
         Input::new(name, label, value(name), errors).kind("checkbox")
     });
     render(&AddPage {
-        layout: frame.layout("Make an API token", Menu::Users),
+        layout: frame.layout(t("token-add-make-an-api-token"), Menu::Users),
         problem: errors.of(""),
         scopes_problem: errors.of("scopes"),
-        name: Input::new("name", "What is it for?", value("name"), errors)
-            .hint("For example the name of a script.")
+        name: Input::new("name", t("tokens-what-is-it-for"), value("name"), errors)
+            .hint(t("tokens-for-example-the-name-of-a"))
             .more("autocomplete=off required maxlength=64"),
         scopes: scopes.collect(),
-        addresses: Input::new("addresses", "From where may it be used?", value("addresses"), errors)
-            .hint("Addresses or ranges such as 192.0.2.7 or 10.0.0.0/8; empty for everywhere.")
+        addresses: Input::new("addresses", t("tokens-from-where-may-it-be-used"), value("addresses"), errors)
+            .hint(t("tokens-addresses-or-ranges-such-as-192"))
             .more("autocomplete=off"),
-        days: Input::new("days", "How long does it work?", value("days"), errors).choices(&LIVES),
+        days: Input::new("days", t("tokens-how-long-does-it-work"), value("days"), errors).choices(&lives()),
     })
 }
 
@@ -117,7 +129,8 @@ fn wish(fields: &Fields) -> Result<Wish, Refusal> {
     let value = |name: &str| fields.get(name).map_or("", String::as_str);
     let scopes = Scope::ALL.into_iter().filter(|scope| value(box_of(*scope).0) == "on").collect();
     let days = value("days");
-    let wrong = |_| Refusal::new(StatusCode::BAD_REQUEST, "malformed", "choose one of the times").field("days");
+    let wrong =
+        |_| Refusal::new(StatusCode::BAD_REQUEST, "malformed", t("tokens-choose-one-of-the-times")).field("days");
     let days = if days.is_empty() { None } else { Some(days.parse::<u16>().map_err(wrong)?) };
     Ok(Wish {
         name: value("name").to_owned(),
@@ -142,7 +155,7 @@ pub(crate) async fn add(State(state): State<AdminState>, frame: Frame, Form(fiel
     };
     match made {
         Ok(Made { name, token, .. }) => Ok(render(&MadePage {
-            layout: frame.layout(format!("The token for {name}"), Menu::Users),
+            layout: frame.layout(say("tokens-the-token-for").with("name", &name).text(), Menu::Users),
             token: token.into_inner(),
             public_url: state.site.public_url.clone(),
         })),
@@ -156,14 +169,15 @@ pub(crate) async fn add(State(state): State<AdminState>, frame: Frame, Form(fiel
 
 pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame, Path(id): Path<i64>) -> Page {
     let tokens = store::list(&state.store).await?;
-    let missing = || ErrorPage(Refusal::not_found("no_such_token", format!("there is no API token {id}")));
+    let missing =
+        || ErrorPage(Refusal::not_found("no_such_token", say("tokens-there-is-no-api-token").with("id", &id).text()));
     let token = tokens.into_iter().find(|token| token.id == id).ok_or_else(missing)?;
     let confirm = Confirm {
-        layout: frame.layout("Delete this API token?", Menu::Users),
-        lines: vec![format!("Whatever uses “{}” is refused from now on.", token.name)],
+        layout: frame.layout(t("tokens-delete-this-api-token"), Menu::Users),
+        lines: vec![say("tokens-whatever-uses-is-refused-from-now").with("name", &token.name).text()],
         action: format!("/tokens/{id}/remove"),
         fields: Vec::new(),
-        button: "Delete the token",
+        button: t("tokens-delete-the-token"),
         back: "/tokens".into(),
     };
     Ok(confirm.page())

@@ -11,6 +11,7 @@ use crate::api::trouble::walk;
 use crate::error::render;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::t;
 use crate::trouble::{self, CALLS, Complaint};
 
 #[derive(Debug, Default, Deserialize)]
@@ -31,7 +32,7 @@ struct TroublePage {
     problem: String,
     calls: u32,
     findings: Vec<Finding>,
-    to_check: &'static [&'static str],
+    to_check: Vec<&'static str>,
 }
 
 pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Query(chosen): Query<Chosen>) -> Page {
@@ -47,7 +48,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Query(ch
         None => Vec::new(),
     };
     Ok(render(&TroublePage {
-        layout: frame.layout("What is wrong?", Menu::System),
+        layout: frame.layout(t("common-what-is-wrong"), Menu::System),
         complaints: Complaint::ALL,
         chosen: chosen.complaint,
         extension: typed.to_owned(),

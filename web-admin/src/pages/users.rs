@@ -21,6 +21,7 @@ use crate::state::AdminState;
 use crate::users::store::{User, UserChange};
 use crate::users::{self, Invitation};
 use crate::words::{Badge, When};
+use crate::{say, t};
 
 #[derive(Template)]
 #[template(path = "users.html")]
@@ -55,10 +56,10 @@ fn line(user: User) -> Line {
 fn state_of(user: &User) -> Badge {
     let invited = user.invited_until.is_some_and(|until| until > clock::now());
     match (user.disabled_at, user.has_password, invited) {
-        (Some(_), _, _) => Badge::new("off", "✕", "Disabled"),
-        (None, true, _) => Badge::new("ok", "●", "Can sign in"),
-        (None, false, true) => Badge::new("push", "◐", "Invited"),
-        (None, false, false) => Badge::new("warn", "○", "Link ran out"),
+        (Some(_), _, _) => Badge::new("off", "✕", t("users-disabled")),
+        (None, true, _) => Badge::new("ok", "●", t("users-can-sign-in")),
+        (None, false, true) => Badge::new("push", "◐", t("users-invited")),
+        (None, false, false) => Badge::new("warn", "○", t("users-link-ran-out")),
     }
 }
 
@@ -69,7 +70,12 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
         let value = if needed.contains(&role) { "on" } else { "" };
         Input::new(role.as_str(), role.words(), value, &Errors::default()).kind("checkbox")
     });
-    Ok(render(&UsersPage { layout: frame.layout("Users", Menu::Users), tab: "users", lines, policy: policy.into() }))
+    Ok(render(&UsersPage {
+        layout: frame.layout(t("common-users"), Menu::Users),
+        tab: "users",
+        lines,
+        policy: policy.into(),
+    }))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -92,28 +98,30 @@ struct AddPage {
     extension: Input,
 }
 
-const CHOICES: [(&str, &str); 4] = [
-    ("user", "User: their own extension only"),
-    ("read_only", "Read only: sees everything, changes nothing"),
-    ("admin", "Admin: changes everything but people"),
-    ("owner", "Owner: changes everything"),
-];
+fn choices() -> [(&'static str, &'static str); 4] {
+    [
+        ("user", t("users-user-their-own-extension-only")),
+        ("read_only", t("users-read-only-sees-everything-changes-nothing")),
+        ("admin", t("users-admin-changes-everything-but-people")),
+        ("owner", t("users-owner-changes-everything")),
+    ]
+}
 
 fn role_input(form: &UserForm, errors: &Errors) -> Input {
-    Input::new("role", "What may they do?", &form.role, errors).choices(&CHOICES)
+    Input::new("role", t("users-what-may-they-do"), &form.role, errors).choices(&choices())
 }
 
 fn extension_input(form: &UserForm, errors: &Errors) -> Input {
-    Input::new("extension", "Their extension", &form.extension, errors)
-        .hint("Needed for a user; anybody else with an extension gets a page for their own phones.")
+    Input::new("extension", t("users-their-extension"), &form.extension, errors)
+        .hint(t("users-needed-for-a-user-anybody-else"))
         .more("inputmode=tel autocomplete=off")
 }
 
 fn add_page(frame: &Frame, form: &UserForm, errors: &Errors) -> Response {
     render(&AddPage {
-        layout: frame.layout("Add a user", Menu::Users),
+        layout: frame.layout(t("common-add-a-user"), Menu::Users),
         problem: errors.of(""),
-        name: Input::new("name", "User name or mail address", &form.name, errors)
+        name: Input::new("name", t("setup-user-name-or-mail-address"), &form.name, errors)
             .more("autocomplete=off autocapitalize=none spellcheck=false required maxlength=254"),
         role: role_input(form, errors),
         extension: extension_input(form, errors),
@@ -129,7 +137,7 @@ pub(crate) async fn add_form(frame: Frame) -> Page {
 fn parsed(form: &UserForm, errors: &mut Errors) -> Option<(Role, Option<ExtensionNumber>)> {
     let role = form.role.parse::<Role>();
     if role.is_err() {
-        errors.put("role", "choose one of the roles");
+        errors.put("role", t("users-choose-one-of-the-roles"));
     }
     let extension = match form.extension.trim() {
         "" => Some(None),
@@ -150,7 +158,7 @@ struct LinkPage {
 
 fn link_page(frame: &Frame, user: User, invitation: Invitation) -> Response {
     render(&LinkPage {
-        layout: frame.layout(format!("A link for {}", user.name), Menu::Users),
+        layout: frame.layout(say("users-a-link-for").with("name", &user.name).text(), Menu::Users),
         id: user.id,
         name: user.name,
         url: invitation.url.into_inner(),
@@ -264,14 +272,14 @@ pub(crate) async fn invite(State(state): State<AdminState>, frame: Frame, Path(i
 pub(crate) async fn confirm_remove(State(state): State<AdminState>, frame: Frame, Path(id): Path<i64>) -> Page {
     let user = users::show(&state, id).await?;
     let confirm = Confirm {
-        layout: frame.layout(format!("Remove {}?", user.name), Menu::Users),
+        layout: frame.layout(say("users-remove").with("name", &user.name).text(), Menu::Users),
         lines: vec![
-            format!("{} is signed out everywhere and cannot sign in again.", user.name),
-            "API tokens they made stop working. Phones and extensions are not touched.".into(),
+            say("users-is-signed-out-everywhere-and-cannot").with("name", &user.name).text(),
+            t("users-api-tokens-they-made-stop-working").into(),
         ],
         action: format!("/users/{id}/remove"),
         fields: Vec::new(),
-        button: "Remove the user",
+        button: t("users-remove-the-user"),
         back: format!("/users/{id}"),
     };
     Ok(confirm.page())

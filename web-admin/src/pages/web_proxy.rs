@@ -14,6 +14,7 @@ use crate::error::{Refusal, render};
 use crate::form::{Errors, Input};
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::t;
 use crate::words::When;
 
 #[derive(Debug, Default, Deserialize)]
@@ -44,7 +45,7 @@ impl ProxyForm {
         let port = match self.port.trim() {
             "" => None,
             text => text.parse().ok().or_else(|| {
-                errors.put("port", "Give a number between 1 and 65535, or leave it empty for 3128.");
+                errors.put("port", t("web-proxy-give-a-number-between-1-and"));
                 None
             }),
         };
@@ -82,9 +83,9 @@ async fn shown(
     let plain = "autocomplete=off autocapitalize=none spellcheck=false";
     let text = |name, label, value: &str, hint: &str| Input::new(name, label, value, errors).hint(hint);
     let password = if setting.as_ref().is_some_and(|it| it.has_password) {
-        "One is stored. Empty keeps it, as long as proxy, port and user name stay the same."
+        t("web-proxy-one-is-stored-empty-keeps-it")
     } else {
-        "Stored encrypted and never shown again. It is given to the proxy only."
+        t("web-proxy-stored-encrypted-and-never-shown-again")
     };
     Ok(ProxyPage {
         layout,
@@ -92,17 +93,25 @@ async fn shown(
         environment: state.push.web_proxy_in_use().filter(|_| setting.is_none()),
         problem: errors.of(""),
         inputs: vec![
-            text("host", "Proxy", &form.host, "Its name or address, for example proxy.example.com.").more(plain),
-            text("port", "Port", &form.port, "Usually 3128 or 8080.").more("inputmode=numeric autocomplete=off"),
-            text("username", "User name (optional)", &form.username, "Empty for a proxy that asks for none.")
-                .more(plain),
-            text("password", "Password (optional)", "", password).kind("password").more("autocomplete=new-password"),
+            text("host", t("web-proxy-proxy"), &form.host, t("web-proxy-its-name-or-address-for-example")).more(plain),
+            text("port", t("mail-port"), &form.port, t("web-proxy-usually-3128-or-8080"))
+                .more("inputmode=numeric autocomplete=off"),
+            text(
+                "username",
+                t("web-proxy-user-name-optional"),
+                &form.username,
+                t("web-proxy-empty-for-a-proxy-that-asks"),
+            )
+            .more(plain),
+            text("password", t("web-proxy-password-optional"), "", password)
+                .kind("password")
+                .more("autocomplete=new-password"),
         ],
         without: text(
             "without",
-            "Reached without the proxy",
+            t("web-proxy-reached-without-the-proxy"),
             &form.without,
-            "One name, address or range a line: example.com (and everything below it), 10.0.0.7, 10.0.0.0/8.",
+            t("web-proxy-one-name-address-or-range-a"),
         )
         .rows(7)
         .more(plain),
@@ -110,7 +119,7 @@ async fn shown(
 }
 
 pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page {
-    Ok(render(&shown(&state, frame.layout("Web proxy", Menu::Settings), None, &Errors::default()).await?))
+    Ok(render(&shown(&state, frame.layout(t("common-web-proxy"), Menu::Settings), None, &Errors::default()).await?))
 }
 
 pub(crate) async fn save(State(state): State<AdminState>, frame: Frame, Form(form): Form<ProxyForm>) -> Page {
@@ -125,19 +134,17 @@ pub(crate) async fn save(State(state): State<AdminState>, frame: Frame, Form(for
             Err(refused) => errors.take(refused.into())?,
         }
     }
-    let page = shown(&state, frame.layout("Web proxy", Menu::Settings), Some(form), &errors).await?;
+    let page = shown(&state, frame.layout(t("common-web-proxy"), Menu::Settings), Some(form), &errors).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, render(&page)).into_response())
 }
 
 pub(crate) async fn confirm_remove(State(_): State<AdminState>, frame: Frame) -> Page {
     let confirm = Confirm {
         fields: Vec::new(),
-        layout: frame.layout("Forget the web proxy?", Menu::Settings),
-        lines: vec![
-            "Its password is deleted, and pushes go straight to their providers from the next one on. Where only the proxy leads out, sleeping phones will not ring.".into(),
-        ],
+        layout: frame.layout(t("web-proxy-forget-the-web-proxy-2"), Menu::Settings),
+        lines: vec![t("web-proxy-its-password-is-deleted-and-pushes").into()],
         action: "/settings/web-proxy/remove".into(),
-        button: "Forget the web proxy",
+        button: t("web-proxy-forget-the-web-proxy"),
         back: "/settings/web-proxy".into(),
     };
     Ok(confirm.page())

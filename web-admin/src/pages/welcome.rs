@@ -10,12 +10,14 @@ use super::{Page, go};
 use crate::clock;
 use crate::error::{Refusal, render};
 use crate::form::{Errors, Input};
+use crate::language;
 use crate::layout::{Frame, Layout, Menu};
 use crate::place::countries::COUNTRIES;
 use crate::place::{self, Place};
 use crate::state::AdminState;
 use crate::welcome::{Progress, Step, keep, kept, progress};
 use crate::words::Badge;
+use crate::{say, t};
 
 /// One line of the list.
 struct Line {
@@ -24,11 +26,11 @@ struct Line {
     open: bool,
 }
 
-const fn badge(progress: Progress) -> Badge {
+fn badge(progress: Progress) -> Badge {
     match progress {
-        Progress::Done => Badge::new("ok", "✓", "Done"),
-        Progress::Skipped => Badge::new("off", "○", "Skipped"),
-        Progress::Open => Badge::new("push", "◐", "To do"),
+        Progress::Done => Badge::new("ok", "✓", t("welcome-done")),
+        Progress::Skipped => Badge::new("off", "○", t("welcome-skipped")),
+        Progress::Open => Badge::new("push", "◐", t("advice-to-do")),
     }
 }
 
@@ -46,7 +48,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
     let steps = progress(&state).await?;
     let is = |wanted: Progress| move |(_, progress): &&(Step, Progress)| *progress == wanted;
     Ok(render(&WelcomePage {
-        layout: frame.layout("Set up Nightbell", Menu::Setup),
+        layout: frame.layout(t("welcome-set-up-nightbell"), Menu::Setup),
         done: steps.iter().filter(is(Progress::Done)).count(),
         next: steps.iter().find(is(Progress::Open)).map(|(step, _)| *step),
         lines: steps
@@ -63,7 +65,7 @@ pub(crate) struct SkipForm {
 
 pub(crate) async fn skip(State(state): State<AdminState>, Form(form): Form<SkipForm>) -> Page {
     let Some(step) = Step::from_code(&form.step) else {
-        let detail = format!("there is no step “{}” in the setup", form.step);
+        let detail = say("welcome-there-is-no-step-in-the").with("step", &form.step).text();
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "no_such_step", detail).field("step").into());
     };
     let mut kept = kept(&state).await?;
@@ -85,30 +87,36 @@ pub(crate) struct PlaceForm {
     country: String,
     #[serde(default)]
     time_zone: String,
+    #[serde(default)]
+    language: String,
 }
 
 #[derive(Template)]
 #[template(path = "welcome_place.html")]
 struct PlacePage {
     layout: Layout,
+    language: Input,
     country: Input,
     zone: Input,
     zones: Vec<String>,
     now: String,
 }
 
-fn place_page(frame: &Frame, (country, zone): (&str, &str), errors: &Errors) -> Response {
+fn place_page(frame: &Frame, typed: &PlaceForm, errors: &Errors) -> Response {
     let mut zones: Vec<String> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
     zones.retain(|name| name.contains('/') && !name.starts_with("Etc/"));
-    let mut countries = vec![("", "Choose a country")];
-    countries.extend(COUNTRIES.iter().map(|one| (one.code, one.name)));
+    let mut countries = vec![("", t("welcome-choose-a-country"))];
+    let mut named: Vec<_> = COUNTRIES.iter().map(|one| (one.code, place::name_of(one))).collect();
+    named.sort_by_key(|(_, name)| place::in_order(name));
+    countries.extend(named);
     render(&PlacePage {
         layout: frame.layout(Step::Place.title(), Menu::Setup),
-        country: Input::new("country", "Country", country, errors).choices(&countries),
-        zone: Input::new("time_zone", "Time zone", zone, errors)
-            .hint(
-                "Leave it empty for that of your country. Otherwise a continent and a city, for example Europe/Berlin.",
-            )
+        language: Input::new("language", t("place-language"), &typed.language, errors)
+            .choices(&language::choices(t("place-language-of-browser")))
+            .hint(t("place-language-hint")),
+        country: Input::new("country", t("welcome-country"), &typed.country, errors).choices(&countries),
+        zone: Input::new("time_zone", t("system-time-zone"), typed.time_zone.trim(), errors)
+            .hint(t("welcome-leave-it-empty-for-that-of"))
             .more("list=zones autocomplete=off autocapitalize=none spellcheck=false"),
         zones,
         now: clock::stamp(clock::now()).text,
@@ -117,20 +125,20 @@ fn place_page(frame: &Frame, (country, zone): (&str, &str), errors: &Errors) -> 
 
 pub(crate) async fn place_form(State(state): State<AdminState>, frame: Frame) -> Page {
     let saved = place::place(&state.store).await?;
-    Ok(place_page(&frame, (&saved.country, &saved.time_zone), &Errors::default()))
+    let Place { country, time_zone, language } = saved;
+    Ok(place_page(&frame, &PlaceForm { country, time_zone, language }, &Errors::default()))
 }
 
 pub(crate) async fn save_place(State(state): State<AdminState>, frame: Frame, Form(form): Form<PlaceForm>) -> Page {
     match Place::read(&form.country, &form.time_zone) {
         Ok(place) => {
-            state.place.save(&state.store, &place).await?;
+            state.place.save(&state.store, &place.speaking(&form.language)).await?;
             go("/welcome?done=saved")
         }
         Err(unfit) => {
             let mut errors = Errors::default();
             errors.put(unfit.field, unfit.problem);
-            let page = place_page(&frame, (&form.country, form.time_zone.trim()), &errors);
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, place_page(&frame, &form, &errors)).into_response())
         }
     }
 }
@@ -139,7 +147,7 @@ pub(crate) async fn save_place(State(state): State<AdminState>, frame: Frame, Fo
 #[template(path = "welcome_push.html")]
 struct PushPage {
     layout: Layout,
-    apps: &'static [App],
+    apps: [App; 6],
 }
 
 /// What people use, and what Nightbell needs for it.
@@ -151,40 +159,47 @@ struct App {
     link: &'static str,
 }
 
-const APPS: &[App] = &[
-    App {
-        name: "An app for iPhones with a publisher of its own",
-        needs: "The APNs key (.p8) of the publisher, with key id, team id and bundle id.",
-        button: "Add the APNs key",
-        link: "/push/apns",
-    },
-    App {
-        name: "An app for Android with a publisher of its own",
-        needs: "The Firebase service account (JSON) of the publisher.",
-        button: "Add the Firebase account",
-        link: "/push/fcm",
-    },
-    App {
-        name: "Groundwire or another app of Acrobits",
-        needs: "Nothing but your word: the keys stay with Acrobits, whose service is asked to wake the phone.",
-        button: "Switch Acrobits on",
-        link: "/push/acrobits",
-    },
-    App {
-        name: "An app whose publisher keeps the keys to himself",
-        needs: "The address and the secret of his push relay. He can run one for you.",
-        button: "Add the push relay",
-        link: "/push/webhook",
-    },
-    App {
-        name: "A browser, or an app with UnifiedPush",
-        needs: "A key that Nightbell makes itself.",
-        button: "Enable Web Push",
-        link: "/push/webpush",
-    },
-    App { name: "Desk phones only", needs: "Nothing: they stay registered and ring at once.", button: "", link: "" },
-];
+fn apps() -> [App; 6] {
+    [
+        App {
+            name: t("welcome-an-app-for-iphones-with-a"),
+            needs: t("welcome-the-apns-key-p8-of-the"),
+            button: t("welcome-add-the-apns-key"),
+            link: "/push/apns",
+        },
+        App {
+            name: t("welcome-an-app-for-android-with-a"),
+            needs: t("welcome-the-firebase-service-account-json-of"),
+            button: t("welcome-add-the-firebase-account"),
+            link: "/push/fcm",
+        },
+        App {
+            name: t("welcome-groundwire-or-another-app-of-acrobits"),
+            needs: t("welcome-nothing-but-your-word-the-keys"),
+            button: t("welcome-switch-acrobits-on"),
+            link: "/push/acrobits",
+        },
+        App {
+            name: t("welcome-an-app-whose-publisher-keeps-the"),
+            needs: t("welcome-the-address-and-the-secret-of"),
+            button: t("welcome-add-the-push-relay"),
+            link: "/push/webhook",
+        },
+        App {
+            name: t("welcome-a-browser-or-an-app-with"),
+            needs: t("welcome-a-key-that-nightbell-makes-itself"),
+            button: t("push-enable-web-push"),
+            link: "/push/webpush",
+        },
+        App {
+            name: t("welcome-desk-phones-only"),
+            needs: t("welcome-nothing-they-stay-registered-and-ring"),
+            button: "",
+            link: "",
+        },
+    ]
+}
 
 pub(crate) async fn push(frame: Frame) -> Page {
-    Ok(render(&PushPage { layout: frame.layout(Step::Push.title(), Menu::Setup), apps: APPS }))
+    Ok(render(&PushPage { layout: frame.layout(Step::Push.title(), Menu::Setup), apps: apps() }))
 }

@@ -18,6 +18,7 @@ use crate::tls::reach::{Answers, who_answers};
 use crate::tls::{CertificateInfo, own_addresses};
 use crate::welcome::Step;
 use crate::words::{Badge, When};
+use crate::{say, t};
 
 /// The page waits for the name service no longer than this.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(3);
@@ -50,38 +51,46 @@ impl NameCheck {
 }
 
 async fn check_name(host: &str) -> NameCheck {
-    let bad = |text, fix| NameCheck::new(Badge::new("bad", "✕", "Does not lead here"), text, fix);
+    let bad =
+        |text, fix| NameCheck::new(Badge::new("bad", "✕", t("welcome-certificate-does-not-lead-here")), text, fix);
     if host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()) {
         return bad(
-            format!("The public name is {host}, which leads every phone to itself."),
-            "Set public_host in config.toml (or --public-host) to the name of this machine and start Nightbell again.",
+            say("welcome-certificate-the-public-name-is-which-leads").with("host", &host).text(),
+            t("welcome-certificate-set-public-host-in-config-toml"),
         );
     }
     if host.parse::<IpAddr>().is_ok() {
         return NameCheck::new(
-            Badge::new("warn", "▲", "An address"),
-            format!("The public name is the address {host}."),
-            "That works inside your network. Public authorities sign names: for phones outside, give this machine one.",
+            Badge::new("warn", "▲", t("welcome-certificate-an-address")),
+            say("welcome-certificate-the-public-name-is-the-address").with("host", &host).text(),
+            t("welcome-certificate-that-works-inside-your-network-public"),
         );
     }
     let looked_up = tokio::time::timeout(RESOLVE_WITHIN, tokio::net::lookup_host((host, 443))).await;
     let Ok(Ok(found)) = looked_up else {
         return bad(
-            format!("The name service does not know {host}."),
-            "Add an A record (and AAAA, if you have IPv6) for it where your domain is kept, with your public address.",
+            say("welcome-certificate-the-name-service-does-not-know").with("host", &host).text(),
+            t("welcome-certificate-add-an-a-record-and-aaaa"),
         );
     };
     let found: Vec<IpAddr> = found.map(|address: SocketAddr| address.ip()).collect();
     let own = own_addresses();
     let written = |all: &[IpAddr]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if found.iter().any(|address| own.contains(address)) {
-        let text = format!("{host} leads to {}, which is this machine.", written(&found));
-        return NameCheck::new(Badge::new("ok", "✓", "Leads here"), text, "");
+        let text = say("welcome-certificate-leads-to-which-is-this-machine")
+            .with("host", &host)
+            .with("written", &written(&found))
+            .text();
+        return NameCheck::new(Badge::new("ok", "✓", t("welcome-certificate-leads-here")), text, "");
     }
     NameCheck::new(
-        Badge::new("warn", "▲", "Look at it"),
-        format!("{host} leads to {}; this machine calls itself {}.", written(&found), written(&own)),
-        "That is right behind a router which forwards to this machine. Otherwise correct the record of the name.",
+        Badge::new("warn", "▲", t("welcome-certificate-look-at-it")),
+        say("welcome-certificate-leads-to-this-machine-calls-itself")
+            .with("host", &host)
+            .with("written", &written(&found))
+            .with("written2", &written(&own))
+            .text(),
+        t("welcome-certificate-that-is-right-behind-a-router"),
     )
 }
 
@@ -91,18 +100,29 @@ async fn check_answers(state: &AdminState) -> NameCheck {
     let (host, port) = (live.public_host(), state.site.port());
     match who_answers(host, port, &live.info()).await {
         Answers::Here => {
-            let text = format!("This Nightbell answers at {host}, port {port}, with the certificate in force.");
-            NameCheck::new(Badge::new("ok", "✓", "Answers"), text, "")
+            let text = say("welcome-certificate-this-nightbell-answers-at-port-with")
+                .with("host", &host)
+                .with("port", &port)
+                .text();
+            NameCheck::new(Badge::new("ok", "✓", t("api-answers")), text, "")
         }
         Answers::SomebodyElse(names) => NameCheck::new(
-            Badge::new("bad", "✕", "Somebody else"),
-            format!("At {host}, port {port}, another server answers, with a certificate for {names}."),
-            "Correct the record of the name, or the forwarding of that port in the router.",
+            Badge::new("bad", "✕", t("welcome-certificate-somebody-else")),
+            say("welcome-certificate-at-port-another-server-answers-with")
+                .with("host", &host)
+                .with("port", &port)
+                .with("names", &names)
+                .text(),
+            t("welcome-certificate-correct-the-record-of-the-name"),
         ),
         Answers::Nobody(why) => NameCheck::new(
-            Badge::new("warn", "▲", "No answer"),
-            format!("From here nobody answers at {host}, port {port} ({why})."),
-            "Some routers cannot be reached from inside under their own name. Try that address from a phone without Wi-Fi; if it fails there, too, forward the port to this machine.",
+            Badge::new("warn", "▲", t("welcome-certificate-no-answer")),
+            say("welcome-certificate-from-here-nobody-answers-at-port")
+                .with("host", &host)
+                .with("port", &port)
+                .with("why", &why)
+                .text(),
+            t("welcome-certificate-some-routers-cannot-be-reached-from"),
         ),
     }
 }
@@ -118,12 +138,12 @@ async fn shown(state: &AdminState, frame: &Frame, (chain, errors): (&str, &Error
         ends: When::relative(certificate.not_after, clock::now()),
         certificate,
         problem: errors.of(""),
-        chain: Input::new("certificate", "Or paste the certificate", chain, errors)
-            .hint("PEM: the certificate first, then its chain (fullchain.pem).")
+        chain: Input::new("certificate", t("welcome-certificate-or-paste-the-certificate"), chain, errors)
+            .hint(t("welcome-certificate-pem-the-certificate-first-then-its"))
             .rows(5)
             .more("spellcheck=false autocapitalize=none"),
-        key: Input::new("key", "Or paste the private key", "", errors)
-            .hint("PEM (privkey.pem). It is stored for this machine alone and never shown again.")
+        key: Input::new("key", t("welcome-certificate-or-paste-the-private-key"), "", errors)
+            .hint(t("welcome-certificate-pem-privkey-pem-it-is-stored"))
             .rows(5)
             .more("spellcheck=false autocapitalize=none autocomplete=off"),
     })
@@ -139,7 +159,7 @@ pub(crate) async fn submit(State(state): State<AdminState>, frame: Frame, multip
     let mut errors = Errors::default();
     for (field, text) in [("certificate", &chain), ("key", &key)] {
         if text.reveal().is_empty() {
-            errors.put(field, "choose the file or paste its text");
+            errors.put(field, t("welcome-certificate-choose-the-file-or-paste-its"));
         }
     }
     if errors.is_empty() {

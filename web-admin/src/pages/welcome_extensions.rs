@@ -14,6 +14,7 @@ use crate::form::{Errors, Input, Parts};
 use crate::import::RowError;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::t;
 use crate::welcome::Step;
 use crate::words;
 
@@ -117,8 +118,8 @@ async fn shown(state: &AdminState, frame: &Frame, text: &str, imported: Option<I
     let ready = found.is_empty() && !rows.is_empty();
     Ok(render(&PeoplePage {
         layout: frame.layout(Step::Extensions.title(), Menu::Setup),
-        people: Input::new("people", "One person on each line", text, &errors)
-            .hint("“Anna Berg” gets the next free number, “120 Ben Carter” that one. A mail address may follow. A list from a spreadsheet can be pasted with its headings (number, name, email).")
+        people: Input::new("people", t("welcome-extensions-one-person-on-each-line"), text, &errors)
+            .hint(t("welcome-extensions-anna-berg-gets-the-next-free"))
             .rows(8)
             .more("spellcheck=false autocapitalize=words"),
         checked: if ready { text.to_owned() } else { String::new() },

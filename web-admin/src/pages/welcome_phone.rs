@@ -21,8 +21,10 @@ use crate::api::extensions::show;
 use crate::api::test_call;
 use crate::clock;
 use crate::error::{Refusal, render};
+use crate::language::retold;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
+use crate::t;
 use crate::welcome::Step;
 use crate::words;
 
@@ -130,7 +132,7 @@ pub(crate) async fn issue(
     Form(form): Form<ChooseForm>,
 ) -> Result<Response, crate::error::ErrorPage> {
     let number = in_path(form.number.trim())?;
-    let issued = state.enrolments.issue(number, "First phone", lifetime(None)).await?;
+    let issued = state.enrolments.issue(number, t("welcome-phone-first-phone"), lifetime(None)).await?;
     let detail = show(&state, number).await?;
     let what = Shown { svg: issued.svg.into_inner(), url: issued.url.into_inner(), problem: String::new() };
     shown(&state, &frame, detail, what).await
@@ -142,7 +144,7 @@ pub(crate) async fn ring(State(state): State<AdminState>, frame: Frame, Path(tex
     match test_call::ring(&state, number).await {
         Ok(_) => go(&format!("/welcome/phone/{number}")),
         Err(refusal) if refusal.status == StatusCode::CONFLICT => {
-            let what = Shown { problem: refusal.detail, ..Shown::default() };
+            let what = Shown { problem: retold(&refusal.detail).into_owned(), ..Shown::default() };
             let page = shown(&state, &frame, show(&state, number).await?, what).await?;
             Ok((StatusCode::CONFLICT, page).into_response())
         }

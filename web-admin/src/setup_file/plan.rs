@@ -15,6 +15,7 @@ use crate::acme::setting::{LETS_ENCRYPT, NewSetting};
 use crate::adding::{Wanted, all_extensions};
 use crate::api::mail::AccountBody;
 use crate::error::{FieldError, Refusal};
+use crate::language::Language;
 use crate::password;
 use crate::place::{self, Place};
 use crate::role::Role;
@@ -82,6 +83,7 @@ struct OwnerPart {
 struct PlacePart {
     country: String,
     time_zone: String,
+    language: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -193,11 +195,17 @@ impl Plan {
     }
 
     async fn place(&mut self, state: &AdminState, part: Option<Value>) -> Result<(), Refusal> {
-        let Some(PlacePart { country, time_zone }) = part.and_then(|part| self.read("place", part)) else {
+        let Some(PlacePart { country, time_zone, language }) = part.and_then(|part| self.read("place", part)) else {
             return Ok(());
         };
-        match Place::read(&country, &time_zone) {
-            Ok(place) if place == place::place(&state.store).await? => {
+        if !language.is_empty() && Language::from_tag(&language).is_none() {
+            self.wrong("place.language", format!("“{language}” is no language of these pages; give en or de"));
+            return Ok(());
+        }
+        let saved = place::place(&state.store).await?;
+        let language = if language.is_empty() { &saved.language } else { &language };
+        match Place::read(&country, &time_zone).map(|place| place.speaking(language)) {
+            Ok(place) if place == saved => {
                 self.unchanged.push(format!("time zone {}", place.time_zone));
             }
             Ok(place) => self.wishes.push(Wish::Place(place)),

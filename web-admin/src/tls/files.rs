@@ -17,6 +17,8 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::self_made::ORGANIZATION;
 use super::{CertificateInfo, Loaded, TlsError};
 
+use crate::{say, t};
+
 /// A chain and a key are a few kilobytes; anything larger is the wrong file.
 const MAX_BYTES: u64 = 256 * 1024;
 
@@ -36,26 +38,27 @@ pub(super) fn parse(chain: &[u8], key: &[u8], cert_path: &PathBuf, key_path: &Pa
     let unusable = |path: &PathBuf, problem: String| TlsError::Unusable { path: path.clone(), problem };
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(chain)
         .collect::<Result<_, _>>()
-        .map_err(|why| unusable(cert_path, format!("it is no PEM ({why})")))?;
+        .map_err(|why| unusable(cert_path, say("files-it-is-no-pem").with("why", &why).text()))?;
     let key = PrivateKeyDer::from_pem_slice(key)
-        .map_err(|why| unusable(key_path, format!("it holds no private key in PEM ({why})")))?;
+        .map_err(|why| unusable(key_path, say("files-it-holds-no-private-key-in").with("why", &why).text()))?;
     let Some(first) = chain.first() else {
-        return Err(unusable(cert_path, "it holds no certificate; put the certificate first, then its chain".into()));
+        return Err(unusable(cert_path, t("files-it-holds-no-certificate-put-the").into()));
     };
-    let info = describe(first).ok_or_else(|| unusable(cert_path, "the first certificate cannot be read".into()))?;
+    let info =
+        describe(first).ok_or_else(|| unusable(cert_path, t("files-the-first-certificate-cannot-be-read").into()))?;
     let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let key = CertifiedKey::from_der(chain, key, &provider).map_err(|why| {
-        unusable(key_path, format!("it does not belong to the first certificate in cert.pem ({why})"))
-    })?;
+    let key = CertifiedKey::from_der(chain, key, &provider)
+        .map_err(|why| unusable(key_path, say("files-it-does-not-belong-to-the").with("why", &why).text()))?;
     Ok(Loaded { key: Arc::new(key), info })
 }
 
 fn read_one(path: &Path) -> Result<Option<Vec<u8>>, TlsError> {
     let failed = |source| TlsError::File { path: path.to_owned(), source };
     match fs::metadata(path) {
-        Ok(found) if found.len() > MAX_BYTES => {
-            Err(TlsError::Unusable { path: path.to_owned(), problem: "it is larger than any certificate".into() })
-        }
+        Ok(found) if found.len() > MAX_BYTES => Err(TlsError::Unusable {
+            path: path.to_owned(),
+            problem: t("files-it-is-larger-than-any-certificate").into(),
+        }),
         Ok(_) => fs::read(path).map(Some).map_err(failed),
         Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(failed(source)),
