@@ -237,6 +237,7 @@ const PAGES: &[&str] = &[
     "/audit",
     "/audit/export",
     "/account",
+    "/account/passkeys",
     "/account/sessions",
     "/account/second-factor",
     "/account/confirm",

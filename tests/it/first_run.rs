@@ -73,6 +73,8 @@ const PAGES: &[&str] = &[
     "/event-webhooks",
     "/account",
     "/account/second-factor",
+    "/account/passkeys",
+    "/account/passkeys/add",
     "/account/sessions",
     "/account/confirm",
     "/nothing-here",

@@ -60,6 +60,8 @@ mod network_check;
 #[cfg(test)]
 mod outbound_flows;
 #[cfg(test)]
+mod passkeys;
+#[cfg(test)]
 mod pnp;
 #[cfg(test)]
 mod push_apps;

@@ -328,7 +328,8 @@ pub(crate) async fn session_user(
                 admin_session.confirmed_at AS confirmed_at,
                 (SELECT second_factor_roles FROM admin_policy WHERE id = 1) AS needed,
                 (SELECT COUNT(*) FROM admin_totp
-                  WHERE admin_totp.user_id = admin_user.id AND admin_totp.confirmed_at > 0) AS factors
+                  WHERE admin_totp.user_id = admin_user.id AND admin_totp.confirmed_at > 0) AS factors,
+                admin_session.by_passkey AS by_passkey
          FROM admin_session JOIN admin_user ON admin_user.id = admin_session.user_id
          WHERE token_hash = $1 AND admin_session.seen_at > $2 AND admin_session.created_at > $3
                AND admin_user.disabled_at IS NULL",
@@ -343,8 +344,12 @@ pub(crate) async fn session_user(
     let read = || {
         let (role, extension): (String, Option<String>) = (row.try_get("role")?, row.try_get("extension")?);
         let (needed, factors): (Option<String>, i64) = (row.try_get("needed")?, row.try_get("factors")?);
+        // A passkey is both factors; a password beside a passkey is one.
+        let by_passkey: bool = row.try_get("by_passkey")?;
         let user = SessionUser {
-            must_enrol: factors == 0 && needed.unwrap_or_default().split_whitespace().any(|needs| needs == role),
+            must_enrol: factors == 0
+                && !by_passkey
+                && needed.unwrap_or_default().split_whitespace().any(|needs| needs == role),
             id: row.try_get("id")?,
             name: row.try_get("name")?,
             role: role.parse().unwrap_or(Role::User),
@@ -387,6 +392,18 @@ pub(crate) async fn renew_session(
             .rows_affected();
     tx.commit().await.map_err(StoreError::doing(doing))?;
     Ok(renewed == 1)
+}
+
+/// Notes that a session began with a passkey.
+pub(crate) async fn began_with_passkey(store: &Store, token_hash: &str) -> Result<(), StoreError> {
+    let doing = "signing in";
+    let mut tx = store.begin().await?;
+    query("UPDATE admin_session SET by_passkey = TRUE WHERE token_hash = $1")
+        .bind(token_hash)
+        .execute(&mut tx)
+        .await
+        .map_err(StoreError::doing(doing))?;
+    tx.commit().await.map_err(StoreError::doing(doing))
 }
 
 /// Ends a session.

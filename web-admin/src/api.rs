@@ -28,6 +28,7 @@ pub(crate) mod log;
 pub(crate) mod mail;
 pub(crate) mod me;
 pub(crate) mod network_check;
+pub(crate) mod passkeys;
 pub(crate) mod phones;
 pub(crate) mod push;
 pub(crate) mod push_tokens;

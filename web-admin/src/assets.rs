@@ -30,6 +30,9 @@ static CSS: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("app", "css", "text/css; charset=utf-8", include_bytes!("../static/app.css")));
 static SCRIPT: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("app", "js", "text/javascript; charset=utf-8", include_bytes!("../static/app.js")));
+static PASSKEY_SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("passkey", "js", "text/javascript; charset=utf-8", include_bytes!("../static/passkey.js"))
+});
 static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_bytes!("../static/icon.svg")));
 
@@ -43,6 +46,11 @@ pub(crate) fn script() -> &'static Asset {
     &SCRIPT
 }
 
+/// Asks browsers for passkeys; only the pages about them have it.
+pub(crate) fn passkey_script() -> &'static Asset {
+    &PASSKEY_SCRIPT
+}
+
 /// The icon.
 pub(crate) fn icon() -> &'static Asset {
     &ICON
@@ -50,7 +58,7 @@ pub(crate) fn icon() -> &'static Asset {
 
 /// Serves a static file by its hashed name.
 pub(crate) async fn serve(Path(name): Path<String>) -> Response {
-    let Some(asset) = [css(), script(), icon()].into_iter().find(|asset| asset.name == name) else {
+    let Some(asset) = [css(), script(), passkey_script(), icon()].into_iter().find(|asset| asset.name == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let headers = [(header::CONTENT_TYPE, asset.kind), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];

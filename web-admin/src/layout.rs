@@ -169,6 +169,7 @@ pub(crate) fn sentence(code: &str) -> Option<&'static str> {
         ("phones-on", t("layout-the-phones-are-on-each-comes")),
         ("saved", t("layout-saved-the-change-is-in-force")),
         ("removed", t("layout-removed")),
+        ("passkey", t("layout-passkey")),
         ("acme", t("layout-acme")),
         ("uploaded", t("layout-the-backup-is-in-the-list")),
         ("push-on", t("layout-push-is-on")),

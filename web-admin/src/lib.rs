@@ -34,6 +34,7 @@ mod metrics;
 mod network_check;
 mod openapi;
 mod pages;
+mod passkeys;
 mod password;
 mod place;
 pub mod probe;

@@ -56,6 +56,8 @@ use crate::event_webhooks::{described, event};
         api::system::setup_link, api::setup::carry_out, api::events::stream, api::trouble::diagnosis,
         api::users::list, api::users::add, api::users::get, api::users::change, api::users::remove, api::users::invite,
         api::users::reset_factor, api::users::policy, api::users::put_policy,
+        api::passkeys::list, api::passkeys::begin, api::passkeys::add, api::passkeys::remove, api::passkeys::of_user,
+        api::passkeys::remove_of_user, api::passkeys::challenge, api::passkeys::sign_in,
         api::account::sessions, api::account::end_session,
         api::tokens::list, api::tokens::add, api::tokens::remove,
         api::mail::account, api::mail::put_account, api::mail::remove_account, api::mail::test, api::mail::order,
@@ -85,7 +87,9 @@ use crate::event_webhooks::{described, event};
 struct Document;
 
 /// Operations that need no session and no token.
-const OPEN: [&str; 10] = [
+const OPEN: [&str; 12] = [
+    "passkey_challenge",
+    "passkey_sign_in",
     "calls_ringing",
     "acrobits_report",
     "acrobits_logged_out",

@@ -25,6 +25,7 @@ pub(crate) mod mail;
 pub(crate) mod me;
 pub(crate) mod network_check;
 pub(crate) mod pairing;
+pub(crate) mod passkeys;
 pub(crate) mod phone_list;
 pub(crate) mod phones;
 pub(crate) mod push;

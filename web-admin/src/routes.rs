@@ -38,6 +38,7 @@ mod enrolling;
 mod first_run;
 mod operations;
 mod outbound;
+mod passkeys;
 
 type Routes = Vec<Route>;
 
@@ -60,6 +61,7 @@ pub(crate) fn open() -> Routes {
     .into_iter()
     .chain(enrolling::open())
     .chain(operations::open())
+    .chain(passkeys::open())
     .collect()
 }
 
@@ -179,6 +181,7 @@ fn people() -> Routes {
     ]
     .into_iter()
     .chain(enrolling::pages())
+    .chain(passkeys::pages())
     .chain(outbound::pages())
     .chain(desk_phones::pages())
     .chain(first_run::pages())
@@ -235,6 +238,20 @@ pub(crate) fn api() -> Routes {
         Route::at("/me/enrolments").get(OwnExtension, api_me::enrolments).post(OwnExtension, api_me::issue),
         Route::at("/me/enrolments/{id}").delete(OwnExtension, api_me::revoke),
         Route::at("/me/devices/{id}/test-push").post(OwnExtension, api_me::test_push),
+    ]
+    .into_iter()
+    .chain(people_api())
+    .chain(enrolling::api())
+    .chain(passkeys::api())
+    .chain(outbound::api())
+    .chain(desk_phones::api())
+    .chain(operations::api())
+    .collect()
+}
+
+/// The part of the API about people.
+fn people_api() -> Routes {
+    vec![
         Route::at("/users").get(See(Users), api_users::list).post(Owner(Users), api_users::add),
         Route::at("/users/{id}")
             .get(See(Users), api_users::get)
@@ -251,12 +268,6 @@ pub(crate) fn api() -> Routes {
         Route::at("/audit/verify").get(See(Users), api_audit::verify),
         Route::at("/audit/export").get(See(Users), api_audit::export),
     ]
-    .into_iter()
-    .chain(enrolling::api())
-    .chain(outbound::api())
-    .chain(desk_phones::api())
-    .chain(operations::api())
-    .collect()
 }
 
 /// The part of the API that only the owner on the machine itself may use.

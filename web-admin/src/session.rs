@@ -203,7 +203,29 @@ pub(crate) async fn start(
     caller: &Caller,
     headers: &HeaderMap,
 ) -> Result<Vec<HeaderValue>, Refusal> {
+    started(state, user, (caller, headers), token::mint("")?).await
+}
+
+/// The same for whoever came with a passkey.
+pub(crate) async fn start_by_passkey(
+    state: &AdminState,
+    user: i64,
+    caller: &Caller,
+    headers: &HeaderMap,
+) -> Result<Vec<HeaderValue>, Refusal> {
     let minted = token::mint("")?;
+    let hash = minted.hash.clone();
+    let cookies = started(state, user, (caller, headers), minted).await?;
+    accounts::began_with_passkey(&state.store, &hash).await?;
+    Ok(cookies)
+}
+
+async fn started(
+    state: &AdminState,
+    user: i64,
+    (caller, headers): (&Caller, &HeaderMap),
+    minted: token::Minted,
+) -> Result<Vec<HeaderValue>, Refusal> {
     let (from, now) = ((caller.address.to_string(), caller.user_agent.clone()), clock::now());
     accounts::put_session(&state.store, &minted.hash, user, (&from.0, &from.1), now).await?;
     let mut cookies = vec![set(COOKIE, &minted.text, accounts::ABSOLUTE)?];

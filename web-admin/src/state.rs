@@ -18,6 +18,7 @@ use crate::event_log::EventLog;
 use crate::event_webhooks::EventWebhooks;
 use crate::log::LogDoor;
 use crate::network_check::{NetworkChecks, Surroundings};
+use crate::passkeys::Passkeys;
 use crate::password::Passwords;
 use crate::place::LivePlace;
 use crate::second_factor::Waiting;
@@ -93,6 +94,7 @@ pub struct AdminState {
     pub(crate) event_webhooks: EventWebhooks,
     pub(crate) network_checks: NetworkChecks,
     pub(crate) acme: Acme,
+    pub(crate) passkeys: Passkeys,
 }
 
 impl std::fmt::Debug for AdminState {
@@ -117,8 +119,10 @@ impl AdminState {
         let place = LivePlace::followed_by(enrolments.language().clone());
         let backups = Backups::new(store.clone(), (site.host().to_owned(), site.version), place.clone());
         let acme = Acme::new(store.clone(), push.clone(), site.certificate.clone(), site.listen);
+        let passkeys = Passkeys::new(&site.public_url, site.host());
         Self {
             acme,
+            passkeys,
             switchboard,
             store,
             push,

@@ -19,6 +19,7 @@ mod network_check;
 mod operations;
 mod own;
 mod pages;
+mod passkeys;
 mod phone_list;
 mod push_tokens;
 mod roles;

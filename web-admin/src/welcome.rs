@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adding::unexpected;
 use crate::error::Refusal;
+use crate::passkeys;
 use crate::place::place;
 use crate::second_factor;
 use crate::state::AdminState;
@@ -166,7 +167,9 @@ pub(crate) async fn progress(state: &AdminState) -> Result<Vec<(Step, Progress)>
     let mut steps = Vec::with_capacity(Step::ALL.len());
     for step in Step::ALL {
         let done = match step {
-            Step::SecondFactor => second_factor::store::anybody(&state.store).await?,
+            Step::SecondFactor => {
+                second_factor::store::anybody(&state.store).await? || passkeys::store::anybody(&state.store).await?
+            }
             Step::Place => !place(&state.store).await?.time_zone.is_empty(),
             Step::Certificate => !state.site.certificate.info().self_made,
             Step::Network => checked,

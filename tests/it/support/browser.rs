@@ -39,6 +39,15 @@ pub(crate) struct Browser {
 impl Browser {
     /// Opens a window; addresses that begin with a slash belong to `origin`.
     pub(crate) async fn open(origin: &str, look: Look) -> Self {
+        Self::open_with(origin, look, &[]).await
+    }
+
+    /// The same, with this key of a certificate trusted (its SHA-256 in base64), which passkeys need.
+    pub(crate) async fn open_trusting(origin: &str, look: Look, key: &str) -> Self {
+        Self::open_with(origin, look, &[format!("--ignore-certificate-errors-spki-list={key}")]).await
+    }
+
+    async fn open_with(origin: &str, look: Look, more: &[String]) -> Self {
         let home = tempfile::tempdir().expect("the system gives a temporary folder");
         let driver = Program::start("chromedriver", "chromedriver", &["--port=0"], home.path());
         let started = driver.line("its port", SOON, |line| line.contains("started successfully on port")).await;
@@ -57,6 +66,7 @@ impl Browser {
             "--disable-dev-shm-usage".to_owned(),
             format!("--user-data-dir={}", home.path().join("profile").display()),
         ];
+        arguments.extend_from_slice(more);
         if look.dark {
             arguments.push("--blink-settings=preferredColorScheme=0".to_owned());
         }
@@ -205,6 +215,20 @@ impl Browser {
         let found = self.ask("/execute/async", json!({ "script": script, "args": [] })).await;
         let lines = found.as_array().cloned().unwrap_or_else(|| vec![found]);
         lines.iter().map(|line| line.as_str().map_or_else(|| line.to_string(), str::to_owned)).collect()
+    }
+
+    /// Gives the machine a device with passkeys that checks its owner; its id (WebAuthn level 2, section 11.3).
+    pub(crate) async fn authenticator(&self) -> String {
+        let wanted = json!({ "protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
+            "hasUserVerification": true, "isUserConsenting": true, "isUserVerified": true });
+        let made = self.ask("/webauthn/authenticator", wanted).await;
+        made.as_str().unwrap_or_else(|| panic!("no authenticator: {made}")).to_owned()
+    }
+
+    /// Whether the device finds that it is its owner.
+    pub(crate) async fn verifies(&self, authenticator: &str, verified: bool) {
+        let path = format!("/webauthn/authenticator/{authenticator}/uv");
+        self.ask(&path, json!({ "isUserVerified": verified })).await;
     }
 
     /// Closes the window and ends the driver.

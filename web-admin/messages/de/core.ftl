@@ -437,3 +437,30 @@ core-thing-extension = Nebenstelle
 core-thing-extensions = Nebenstellen
 core-thing-desk-phone = Tischtelefon
 core-thing-desk-phones = Tischtelefone
+
+core-desk-is-being-asked = wird gefragt
+core-desk-was-not-registered-so-nobody-could = war nicht registriert, also war niemand zu fragen; es wird gefragt, sobald es sich registriert
+core-desk-will-fetch-its-settings = holt seine Einstellungen ({ $status })
+core-desk-does-not-know-this-request-489 = kennt diese Bitte nicht (489 Bad Event); es holt beim Start
+core-desk-wants-no-request-it-has-not = will keine Bitte, die es nicht abonniert hat (481); es holt beim Start
+core-desk-refused-it-fetches-when-it-starts = lehnte ab ({ $status }); es holt beim Start
+core-desk-asked-for-a-password-of-its = verlangte zuerst ein eigenes Passwort; schalten Sie das im Telefon aus, oder starten Sie es neu
+core-desk-did-not-answer-it-is-asked = antwortete nicht; es wird wieder gefragt, sobald es sich registriert
+core-desk-was-not-asked-because-too-much = wurde nicht gefragt, weil zu viel los war; es wird gefragt, sobald es sich registriert
+core-desk-nothing-what-asked-was-another-phone = nichts: Gefragt hat ein anderes Telefon als das, für das diese Adresse ist
+core-desk-which-file-to-fetch = welche Datei es holen soll
+core-desk-our-certificate = unser Zertifikat
+core-desk-its-configuration-in-the-pairing-window = seine Konfiguration, im Kopplungsfenster, mit seiner eigenen Adresse
+core-desk-its-configuration-with-its-own-address = seine Konfiguration mit seiner eigenen Adresse
+core-desk-its-configuration-it-has-moved-to = seine Konfiguration; es ist auf seine eigene Adresse umgezogen
+core-desk-its-configuration = seine Konfiguration
+core-desk-the-template-has-no-setting-write = die Vorlage hat keine Einstellung; schreiben Sie eine je Zeile, als key = value, oder entfernen Sie die Vorlage
+core-desk-the-phone-is-none-of-those = das Telefon { $mac } ist keines, für das die Vorlage gilt; wählen Sie ein Telefon dieses Formats und Modells
+core-desk-there-is-no-template-for-these = für diese Telefone gibt es keine Vorlage; sie haben Nightbells eigene Einstellungen
+core-desk-there-is-room-for-200-templates = es ist Platz für 200 Vorlagen und nicht mehr; schreiben Sie, was viele Modelle gemeinsam haben, in die Vorlage für alle
+core-desk-line = Zeile { $line }: { $problem }
+core-desk-a-template-has-at-most-settings = eine Vorlage hat höchstens { $count } Einstellungen
+core-desk-stands-twice-keep-one-of-the = { $key } steht zweimal da; behalten Sie eines von beiden
+core-desk-write-it-as-key-value = schreiben Sie es als key = value
+core-desk-is-not-the-name-of-a = „{ $shown }“ ist kein Name einer Einstellung dieser Telefone; schreiben Sie ihn wie { $example }
+core-desk-is-set-by-nightbell-account-certificates = { $shown } setzt Nightbell (Konto, Zertifikate, woher das Telefon abruft); lassen Sie es weg

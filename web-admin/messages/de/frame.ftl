@@ -104,3 +104,4 @@ sheet-the-column-is-missing-in-the = in der ersten Zeile fehlt die Spalte „{ $
 desk-phone-import-there-is-no-extension-add-it = es gibt keine Nebenstelle { $number }; fügen Sie sie zuerst hinzu
 desk-phone-import-the-phone-stands-in-line-already = das Telefon { $mac } steht schon in Zeile { $first }; behalten Sie eine von beiden
 desk-phone-import-the-maker-cannot-be-told-from = der Hersteller ist aus dieser MAC-Adresse nicht zu erkennen; geben Sie ihn in der Spalte „vendor“ an
+layout-passkey = Der Passkey meldet Sie ab jetzt an. Ihr Passwort gilt weiter.

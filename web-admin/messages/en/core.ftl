@@ -437,3 +437,30 @@ core-thing-extension = extension
 core-thing-extensions = extensions
 core-thing-desk-phone = desk phone
 core-thing-desk-phones = desk phones
+
+core-desk-is-being-asked = is being asked
+core-desk-was-not-registered-so-nobody-could = was not registered, so nobody could be asked; it is asked when it registers
+core-desk-will-fetch-its-settings = will fetch its settings ({ $status })
+core-desk-does-not-know-this-request-489 = does not know this request (489 Bad Event); it fetches when it starts
+core-desk-wants-no-request-it-has-not = wants no request it has not subscribed to (481); it fetches when it starts
+core-desk-refused-it-fetches-when-it-starts = refused ({ $status }); it fetches when it starts
+core-desk-asked-for-a-password-of-its = asked for a password of its own before it would listen; switch that off in the phone, or restart it
+core-desk-did-not-answer-it-is-asked = did not answer; it is asked again when it registers
+core-desk-was-not-asked-because-too-much = was not asked, because too much was going on; it is asked when it registers
+core-desk-nothing-what-asked-was-another-phone = nothing: what asked was another phone than this address is for
+core-desk-which-file-to-fetch = which file to fetch
+core-desk-our-certificate = our certificate
+core-desk-its-configuration-in-the-pairing-window = its configuration, in the pairing window, with its own address
+core-desk-its-configuration-with-its-own-address = its configuration with its own address
+core-desk-its-configuration-it-has-moved-to = its configuration; it has moved to its own address
+core-desk-its-configuration = its configuration
+core-desk-the-template-has-no-setting-write = the template has no setting; write one a line, as key = value, or take the template away
+core-desk-the-phone-is-none-of-those = the phone { $mac } is none of those that the template is for; choose a phone of this format and model
+core-desk-there-is-no-template-for-these = there is no template for these phones; they have Nightbell's own settings
+core-desk-there-is-room-for-200-templates = there is room for 200 templates and no more; put what many models share into the template for all
+core-desk-line = line { $line }: { $problem }
+core-desk-a-template-has-at-most-settings = a template has at most { $count } settings
+core-desk-stands-twice-keep-one-of-the = { $key } stands twice; keep one of the two
+core-desk-write-it-as-key-value = write it as key = value
+core-desk-is-not-the-name-of-a = “{ $shown }” is not the name of a setting of these phones; write it like { $example }
+core-desk-is-set-by-nightbell-account-certificates = { $shown } is set by Nightbell (account, certificates, where the phone fetches from); leave it out

@@ -104,3 +104,4 @@ sheet-the-column-is-missing-in-the = the column “{ $column }” is missing in 
 desk-phone-import-there-is-no-extension-add-it = there is no extension { $number }; add it first
 desk-phone-import-the-phone-stands-in-line-already = the phone { $mac } stands in line { $first } already; keep one of the two
 desk-phone-import-the-maker-cannot-be-told-from = the maker cannot be told from this MAC address; give it in the column “vendor”
+layout-passkey = The passkey signs you in from now on. Your password goes on working.

@@ -107,9 +107,10 @@ async fn list_page(state: &AdminState, frame: &Frame, body: &AddBody, errors: &E
         progress: badge(phone.progress),
         settled: phone.progress == Progress::Settled,
         told: !matches!(phone.progress, Progress::Waiting | Progress::RanOut),
-        asked: phone
-            .asked
-            .map(|asked| AskedLine { at: When::relative(asked.at, now), said: asked.outcome.to_string() }),
+        asked: phone.asked.map(|asked| AskedLine {
+            at: When::relative(asked.at, now),
+            said: retold(&asked.outcome.to_string()).into_owned(),
+        }),
         window: phone.pairing_until.map(|until| When::relative(until, now)),
         fetched: phone.last_fetch.map(|fetch| Fetched {
             at: When::relative(fetch.at, now),

@@ -115,7 +115,7 @@ pub(crate) async fn confirm_remove(frame: Frame) -> Page {
     let confirm = Confirm {
         layout: frame.layout(t("second-factor-sign-in-without-codes"), Menu::Account),
         lines: vec![t("second-factor-whoever-knows-the-password-can-sign").into()],
-        action: "/account/second-factor/remove".into(),
+        action: "/account/second-factor/off".into(),
         fields: Vec::new(),
         button: t("second-factor-switch-the-second-factor-off"),
         back: "/account/second-factor".into(),

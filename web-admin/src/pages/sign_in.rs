@@ -10,11 +10,13 @@ use serde::Deserialize;
 use super::second_factor::code_account;
 use super::{Page, go};
 use crate::accounts::{self, AdminUser};
+use crate::assets;
 use crate::audit::store::Entry;
 use crate::clock;
 use crate::error::{Refusal, render};
 use crate::form::{Errors, Input};
 use crate::layout::{self, Layout};
+use crate::passkeys;
 use crate::password::Passwords;
 use crate::second_factor::{self, store as factors};
 use crate::session::{self, Caller, safe_next};
@@ -49,6 +51,8 @@ struct SignInPage {
     problem: String,
     /// Nobody can sign in yet: the setup link is needed.
     nobody: bool,
+    /// Somebody has a passkey, and here is the script that asks for it.
+    passkeys: Option<&'static str>,
     name: Input,
     password: Input,
 }
@@ -61,7 +65,12 @@ pub(crate) async fn form(State(state): State<AdminState>, Query(query): Query<Si
 }
 
 /// Whom failures are counted for: a browser this person has signed in from before, or else the address.
-async fn origin(state: &AdminState, name: &str, headers: &HeaderMap, caller: &Caller) -> Result<Origin, Refusal> {
+pub(crate) async fn origin(
+    state: &AdminState,
+    name: &str,
+    headers: &HeaderMap,
+    caller: &Caller,
+) -> Result<Origin, Refusal> {
     if let Some(browser) = session::browser_hash(headers)
         && factors::browser_known(&state.store, &accounts::key(name), &browser).await?
     {
@@ -198,7 +207,7 @@ pub(crate) async fn submit_code(
 }
 
 /// A name nobody has is not written down: people type passwords into the wrong field.
-async fn audited(state: &AdminState, caller: &Caller, user: Option<&AdminUser>, (by, result): (&str, &str)) {
+pub(crate) async fn audited(state: &AdminState, caller: &Caller, user: Option<&AdminUser>, (by, result): (&str, &str)) {
     let entry = Entry {
         who: user.map_or_else(|| "somebody unknown".to_owned(), |user| user.name.clone()),
         role: String::new(),
@@ -222,6 +231,8 @@ async fn page(state: &AdminState, layout: Layout, form: &SignInForm, errors: &Er
         next: safe_next(&form.next).to_owned(),
         problem: errors.of(""),
         nobody: !accounts::any_user(&state.store).await?,
+        passkeys: (state.passkeys.possible() && passkeys::store::anybody(&state.store).await?)
+            .then(|| assets::passkey_script().url.as_str()),
         name: Input::new("name", t("setup-user-name-or-mail-address"), &form.name, errors)
             .more("autocomplete=username autocapitalize=none spellcheck=false required autofocus"),
         password: Input::new("password", t("invitation-password"), "", errors)
