@@ -155,15 +155,7 @@ impl App {
         let bound = start_driver(config, &certificate, restored, channels, told)?;
         let public = public_info(config, &bound, &base_url);
         let enrolments = Enrolments::new(store.clone(), switchboard.clone(), public, push.offer());
-        let site = web_admin::Site {
-            public_url: base_url.clone(),
-            certificate: certificate.clone(),
-            listen: https.0,
-            version: env!("CARGO_PKG_VERSION"),
-            started_at: wall_clock(),
-            log: crate::logging::door(config),
-            counters: bound.counters.clone(),
-        };
+        let site = site(config, &bound, (&base_url, https.0), &certificate);
         let state = AdminState::new(switchboard.clone(), store.clone(), push.clone(), enrolments.clone(), site);
         let desk_phones = state.desk_phones();
         desk_phones.load().await?;
@@ -173,6 +165,7 @@ impl App {
         let mut tasks = push_tasks;
         tasks.push(tokio::spawn(state.mailer().run(stopped(stopping.clone()))));
         tasks.push(tokio::spawn(web_admin::make_backups(backups.clone(), stopped(stopping.clone()))));
+        tasks.push(tokio::spawn(until_stopped(state.run_update_notice(), stopped(stopping.clone()))));
         tasks.push(tokio::spawn(state.acme().run(stopped(stopping.clone()))));
         tasks.push(tokio::spawn(state.run_event_webhooks(stopped(stopping.clone()))));
         tasks.push(tokio::spawn(keep_wake_times(store.clone(), bound.counters.clone(), stopped(stopping.clone()))));
@@ -336,6 +329,35 @@ struct Told<'a> {
     base_url: &'a str,
     push: PushOffer,
     echo: Option<SocketAddr>,
+}
+
+/// Under which name and where this installation serves.
+fn site(
+    config: &Config,
+    bound: &Bound,
+    (base_url, https): (&str, SocketAddr),
+    certificate: &web_admin::tls::LiveCertificate,
+) -> web_admin::Site {
+    let surroundings = web_admin::Surroundings {
+        udp: bound.udp.clone(),
+        tcp: bound.tcp.clone(),
+        tls: bound.tls.clone(),
+        https: Some(https),
+        public_ip: config.public_ip,
+        data_dir: config.data_dir.clone(),
+        port_check: bound.port_check.clone(),
+        ladders: bound.ladders.clone(),
+    };
+    web_admin::Site {
+        public_url: base_url.to_owned(),
+        certificate: certificate.clone(),
+        listen: https,
+        version: env!("CARGO_PKG_VERSION"),
+        started_at: wall_clock(),
+        log: crate::logging::door(config),
+        counters: bound.counters.clone(),
+        surroundings,
+    }
 }
 
 async fn until_stopped(running: impl Future<Output = ()>, stopped: impl Future<Output = ()>) {

@@ -29,8 +29,10 @@ mod healthcheck;
 mod import;
 mod log;
 mod mail;
+mod network;
 mod output;
 mod phone;
+mod probe;
 mod push;
 mod push_health;
 mod push_network;
@@ -65,7 +67,7 @@ With --json, standard output holds one JSON document: the answer in the words of
 when the command fails, problem JSON (RFC 9457) with a stable \"code\"; serve prints one line for
 each event. The sentence for people goes to standard error in both cases.
 
-Except for serve, demo, config check, backup verify and restore, completions and man, commands reach the running server through admin.sock in
+Except for serve, demo, config check, probe, backup verify and restore, completions and man, commands reach the running server through admin.sock in
 the data directory. They must run as the user that runs Nightbell, or as root.";
 
 /// Where every command's help shows what all commands understand.
@@ -188,6 +190,11 @@ enum Command {
     Doctor,
     /// Look for the cause of what people say about their calls
     Diagnose(diagnose::Question),
+    /// Whether this machine can be reached as phones need it
+    #[command(subcommand)]
+    Network(network::NetworkCommand),
+    /// Be the machine outside that looks at an installation elsewhere; the code comes from its page
+    Probe(probe::ProbeArgs),
     /// Quick answer for containers and watchdogs: 0 healthy, 1 not
     Healthcheck,
     /// Boot settings
@@ -285,6 +292,8 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Man { folder } => completions::man(&folder),
         Command::Doctor => ask(doctor::run(&place)),
         Command::Diagnose(question) => ask(async { diagnose::run(&place.client()?, &question).await }),
+        Command::Network(command) => ask(network::run(place.client()?, command)),
+        Command::Probe(args) => ask(probe::run(args)),
         Command::Healthcheck => ask(healthcheck::run(place.client()?)),
         Command::Setup(args) => ask(async { setup::run(place.client()?, args).await }),
         Command::SetupLink => ask(setup_link::run(place.client()?)),

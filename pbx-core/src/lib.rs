@@ -9,6 +9,7 @@ pub mod call;
 pub mod defence;
 pub mod media;
 pub mod model;
+pub mod port_check;
 pub mod registrar;
 pub mod sip;
 pub mod switchboard;

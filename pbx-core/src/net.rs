@@ -27,11 +27,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::handle::SwitchboardEnd;
 use crate::media::relay::RelayConfig;
 use crate::model::{CallId, Transport, WakeReport, WakeRequest};
+use crate::port_check::PortCheck;
 use crate::switchboard::output::{SaveJob, Saved};
 
 mod clock;
 mod driver;
 mod gate;
+mod ladder;
 mod listen;
 mod machine;
 mod outbox;
@@ -47,6 +49,7 @@ mod tests;
 
 pub use driver::{Driver, Machine};
 pub use gate::StreamLimits;
+pub use ladder::{Ladder, LadderLeg, LadderMessage, Ladders};
 pub use listen::raise_open_files;
 pub use tally::{Calls, Histogram, Tally, WAKE_STEPS_MS, WakeTimes};
 pub use tls::{TlsIdentity, TlsIdentityError};
@@ -116,6 +119,10 @@ pub struct Bound {
     pub thread: JoinHandle<()>,
     /// Running totals.
     pub counters: Arc<Counters>,
+    /// What was said in the last calls.
+    pub ladders: Ladders,
+    /// Whom to tell which questions from outside are to be answered.
+    pub port_check: PortCheck,
 }
 
 /// Stops the driver; cheap to clone.

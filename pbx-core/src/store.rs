@@ -33,7 +33,7 @@ use std::sync::Arc;
 pub use call_log::CallFilter;
 pub use credential::open_credential;
 pub use error::StoreError;
-pub use inspect::{Inspection, inspect};
+pub use inspect::{Inspection, inspect, inspect_postgres};
 pub use seal::{SealError, Sealer};
 pub use url::DatabaseUrl;
 pub use wake_times::KeptWakes;

@@ -1,6 +1,6 @@
 //! The timeline of a call in telephone words, for `calls show` and the demo.
 
-use pbx_core::model::{CallRecord, DeviceId, TimelineStep};
+use pbx_core::model::{CallRecord, DeviceId, TimelineStep, UnixMillis};
 use serde::Deserialize;
 
 use super::calls::outcome;
@@ -11,6 +11,33 @@ use super::output::{clean, span, time};
 pub(super) struct CallDetail {
     pub(super) call: CallRecord,
     pub(super) timeline: Vec<Step>,
+    /// Its SIP messages, as far as the server still has them.
+    #[serde(default)]
+    pub(super) ladder: Option<Ladder>,
+}
+
+/// The SIP messages of a call, of which this shows what the page shows unopened.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Ladder {
+    legs: Vec<Leg>,
+    messages: Vec<Message>,
+}
+
+/// One way on which messages went.
+#[derive(Debug, Clone, Deserialize)]
+struct Leg {
+    is_caller: bool,
+    remote: String,
+}
+
+/// One message.
+#[derive(Debug, Clone, Deserialize)]
+struct Message {
+    at: UnixMillis,
+    leg: usize,
+    received: bool,
+    title: String,
+    cseq: String,
 }
 
 /// One line of it.
@@ -24,7 +51,7 @@ pub(super) struct Step {
 
 /// The call and its timeline in lines.
 pub(super) fn told(detail: &CallDetail) -> String {
-    let CallDetail { call, timeline } = detail;
+    let CallDetail { call, timeline, ladder } = detail;
     let who = if call.caller_name.is_empty() {
         call.caller.clone()
     } else {
@@ -48,7 +75,25 @@ pub(super) fn told(detail: &CallDetail) -> String {
         text += &format!("  {}\n", clean(&call.reason));
     }
     text.push('\n');
-    timeline.iter().fold(text, |text, step| text + &line(step))
+    text = timeline.iter().fold(text, |text, step| text + &line(step));
+    if let Some(ladder) = ladder {
+        text.push_str("\nSIP messages:\n");
+        text.extend(ladder.messages.iter().map(|message| message_line(ladder, message, call.started_at)));
+    }
+    text
+}
+
+/// `   +812 ms  caller 192.0.2.7:5060 ->  INVITE [1 INVITE]`
+fn message_line(ladder: &Ladder, message: &Message, began: UnixMillis) -> String {
+    let offset = message.at.0.saturating_sub(began.0);
+    let way = if message.received { "->" } else { "<-" };
+    let who = ladder.legs.get(message.leg).map(|leg| {
+        let role = if leg.is_caller { "caller" } else { "phone" };
+        format!("{role} {}", leg.remote)
+    });
+    let who = who.unwrap_or_default();
+    let (title, cseq) = (clean(&message.title), clean(&message.cseq));
+    format!("{:>7} ms  {:<28} {way}  {title} [{cseq}]\n", format!("+{offset}"), clean(&who))
 }
 
 /// `   +812 ms  phone 7   the phone rings`

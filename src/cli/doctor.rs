@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 
-use pbx_core::store::{self, Inspection, StoreError};
+use pbx_core::store::{self, DatabaseUrl, Inspection, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -12,6 +12,9 @@ use super::failure::Failure;
 use super::output::{Report, clean};
 use super::{Exit, Place};
 use crate::config::Config;
+
+/// The oldest PostgreSQL that still gets fixes from its makers.
+const OLDEST_POSTGRES: u32 = 14;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -124,11 +127,7 @@ async fn without_server(place: &Place) -> Vec<Finding> {
     };
     findings.push(Finding::new(Level::Ok, "config", "The boot settings can be read and make sense.", ""));
     findings.push(match &config.database_url {
-        // A look would have to take the lock that keeps two servers apart.
-        Some(address) => {
-            let text = format!("The database is {address}; it is looked at when Nightbell starts.");
-            Finding::new(Level::Warn, "database", text, "Start Nightbell; it says what is wrong with the database.")
-        }
+        Some(address) => postgres(&config.data_dir, address).await,
         None => data_dir(&config.data_dir).await,
     });
     findings.extend(ports(&config));
@@ -154,6 +153,36 @@ async fn data_dir(folder: &Path) -> Finding {
         }
         Err(error) => Finding::new(Level::Fail, "database", format!("{error}."), ""),
     }
+}
+
+/// Whether the server answers, its version, and what a start would meet there.
+async fn postgres(folder: &Path, address: &DatabaseUrl) -> Finding {
+    let good = |text: String| Finding::new(Level::Ok, "database", text, "");
+    match store::inspect_postgres(folder, address).await {
+        Ok((version, _)) if major(&version).is_some_and(|major| major < OLDEST_POSTGRES) => {
+            let text = format!("The database {address} runs on PostgreSQL {version}, which is too old.");
+            let fix = "Move it to PostgreSQL 14 or later (nightbell backup create, then restore).";
+            Finding::new(Level::Warn, "database", text, fix)
+        }
+        Ok((version, Inspection::Nothing)) => good(format!(
+            "The database {address} answers (PostgreSQL {version}) and is empty; the first start makes its tables."
+        )),
+        Ok((version, Inspection::Ready | Inspection::Unclean)) => good(format!(
+            "The database {address} answers (PostgreSQL {version}) and belongs to this version and to its key."
+        )),
+        Ok((version, Inspection::Older(steps))) => good(format!(
+            "The database {address} answers (PostgreSQL {version}) and is older; the next start brings it to this version ({steps} steps)."
+        )),
+        Err(error) => {
+            let fix = "Look at database_url in config.toml, at the server's own log, and whether a firewall stands in between.";
+            Finding::new(Level::Fail, "database", format!("{error}."), fix)
+        }
+    }
+}
+
+/// The first number of what a server calls its version.
+fn major(version: &str) -> Option<u32> {
+    version.split(['.', ' ']).next()?.parse().ok()
 }
 
 /// A first start would make the folder and the database.
@@ -239,6 +268,40 @@ mod tests {
     fn free_ports_are_one_good_line() {
         let findings = ports(&quiet());
         assert_eq!((findings.len(), findings[0].level), (1, Level::Ok));
+    }
+
+    #[tokio::test]
+    async fn a_postgresql_that_does_not_answer_is_a_problem_without_its_password() {
+        let folder = tempfile::tempdir().unwrap();
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("postgres://bell:very-secret@{}/nightbell", free.local_addr().unwrap());
+        drop(free);
+        let finding = postgres(folder.path(), &address.parse().unwrap()).await;
+        assert_eq!((finding.level, finding.code.as_str()), (Level::Fail, "database"));
+        assert!(!finding.text.contains("very-secret") && finding.text.contains("cannot be opened"), "{}", finding.text);
+        assert_eq!((major("15.4 (Debian 15.4-1)"), major("9.6"), major("x")), (Some(15), Some(9), None));
+    }
+
+    /// On SQLite the same is said of the file in the folder.
+    #[tokio::test]
+    async fn a_database_on_a_server_is_looked_at_before_a_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = store::Store::url_for_test(folder.path()).await;
+        let look = async || match &url {
+            Some(url) => postgres(folder.path(), url).await,
+            None => data_dir(folder.path()).await,
+        };
+        let empty = look().await;
+        assert_eq!(empty.level, Level::Ok, "{empty:?}");
+        let open = store::Store::open_for_test(folder.path()).await.unwrap();
+        let used = look().await;
+        assert_eq!(used.level, Level::Fail, "{used:?}");
+        assert!(used.text.contains("in use by another Nightbell"), "{used:?}");
+        open.close().await;
+        drop(open);
+        let ready = look().await;
+        assert_eq!(ready.level, Level::Ok, "{ready:?}");
+        assert!(ready.text.contains("belongs to this version"), "{ready:?}");
     }
 
     #[tokio::test]

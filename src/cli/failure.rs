@@ -65,6 +65,9 @@ pub(super) enum Failure {
     /// The redirect service, or asking one.
     #[error("{0}")]
     Redirect(String),
+    /// Looking at an installation from outside.
+    #[error("{0}")]
+    Probe(String),
     /// A setup file, with every problem on a line of its own.
     #[error("{0}")]
     Document(String),
@@ -88,6 +91,7 @@ impl Failure {
             | Self::Demo(_)
             | Self::Backup(_)
             | Self::Redirect(_)
+            | Self::Probe(_)
             | Self::Ended
             | Self::Runtime(_) => Exit::Failure,
         }
@@ -116,6 +120,7 @@ impl Failure {
             | Self::Missing(_)
             | Self::Backup(_)
             | Self::Redirect(_)
+            | Self::Probe(_)
             | Self::Document(_)
             | Self::Ended
             | Self::Runtime(_) => self.to_string(),
@@ -135,6 +140,7 @@ impl Failure {
             Self::Missing(_) => "argument_missing",
             Self::Backup(_) => "backup",
             Self::Redirect(_) => "redirect",
+            Self::Probe(_) => "probe",
             Self::Document(_) => "file_wrong",
             Self::Demo(_) => "demo_failed",
             Self::Ended => "ended",

@@ -40,6 +40,9 @@ fn the_words_of_the_documentation_are_understood() {
         "nightbell calls list",
         "nightbell calls show 12 --json",
         "nightbell doctor",
+        "nightbell network check",
+        "nightbell network code --json",
+        "nightbell probe https://pbx.example.com --authority ca.pem",
         "nightbell healthcheck",
         "nightbell --config a.toml --data-dir /tmp/x config check",
     ] {

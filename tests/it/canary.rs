@@ -226,6 +226,7 @@ const PAGES: &[&str] = &[
     "/mails",
     "/security",
     "/system",
+    "/system/network",
     "/system/backups",
     "/system/certificate",
     "/system/log",

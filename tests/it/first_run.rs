@@ -64,6 +64,7 @@ const PAGES: &[&str] = &[
     "/audit",
     "/system",
     "/system/trouble",
+    "/system/network",
     "/system/api",
     "/system/backups",
     "/system/certificate",

@@ -46,6 +46,8 @@ mod guarantees;
 #[cfg(test)]
 mod kill_rounds;
 #[cfg(test)]
+mod ladder;
+#[cfg(test)]
 mod late_push;
 #[cfg(test)]
 mod mail;
@@ -53,6 +55,8 @@ mod mail;
 mod many_apps;
 #[cfg(test)]
 mod moving_phones;
+#[cfg(test)]
+mod network_check;
 #[cfg(test)]
 mod outbound_flows;
 #[cfg(test)]

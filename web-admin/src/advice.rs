@@ -9,7 +9,7 @@ use pbx_core::model::{DeviceSummary, PushProvider, TargetHealth, UnixMillis, Wak
 use pbx_core::store::SavingState;
 use pbx_core::switchboard::command::{Command, Reply, Status};
 use push_module::{CredentialState, CredentialSummary, ProviderHealth, obstacle};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::acme;
 use crate::adding::{settings, unexpected};
@@ -24,6 +24,7 @@ use crate::language::retold;
 use crate::settings_again::{self, Marks};
 use crate::state::AdminState;
 use crate::tls::CertificateInfo;
+use crate::update_notice;
 use crate::words;
 use crate::{say, t};
 
@@ -44,7 +45,7 @@ const CERTIFICATE_SOON: Duration = Duration::from_secs(14 * 86_400);
 const FAILING_SHOWN: Duration = Duration::from_secs(15 * 60);
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Level {
     Ok,
@@ -113,6 +114,7 @@ impl Finding {
             "/push/apns" => t("advice-add-the-key"),
             "/push/fcm" => t("advice-add-the-account"),
             "/system" => t("advice-open-system"),
+            "/system/network" => t("advice-open-network-check"),
             "/system/backups" => t("advice-open-backups"),
             "/system/certificate" => t("advice-open-certificate"),
             "/event-webhooks" => t("advice-open-event-webhooks"),
@@ -140,6 +142,8 @@ pub(crate) struct Facts {
     pub(crate) unseen_days: u16,
     /// What phones were told about push.
     pub(crate) marks: Marks,
+    /// What was found about newer versions, and this one.
+    pub(crate) update: (update_notice::Found, &'static str),
     /// What apps report of their phones.
     pub(crate) app_problems: AppProblems,
     /// Whether the database takes changes.
@@ -174,6 +178,7 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
         last_backup: state.backups.outcome().await?,
         unseen_days: settings(state).await?.token_unseen_days,
         marks: Marks::load(state, None).await?,
+        update: (update_notice::Found::load(&state.store).await?, site.version),
         app_problems: apps::load(state).await?,
         saving: state.store.saving().clone(),
         now: clock::now(),
@@ -192,6 +197,7 @@ pub(crate) fn findings(facts: &Facts) -> Vec<Finding> {
     apps::findings(&facts.app_problems, &mut findings);
     certificate(facts, &mut findings);
     findings.extend(backup(facts));
+    findings.extend(facts.update.0.finding(facts.update.1));
     receivers(facts, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings

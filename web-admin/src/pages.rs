@@ -23,6 +23,7 @@ pub(crate) mod invitation;
 pub(crate) mod log;
 pub(crate) mod mail;
 pub(crate) mod me;
+pub(crate) mod network_check;
 pub(crate) mod pairing;
 pub(crate) mod passkeys;
 pub(crate) mod phone_list;

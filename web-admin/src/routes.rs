@@ -60,6 +60,7 @@ pub(crate) fn open() -> Routes {
     ]
     .into_iter()
     .chain(enrolling::open())
+    .chain(operations::open())
     .chain(passkeys::open())
     .collect()
 }

@@ -17,6 +17,7 @@ use crate::backups::Backups;
 use crate::event_log::EventLog;
 use crate::event_webhooks::EventWebhooks;
 use crate::log::LogDoor;
+use crate::network_check::{NetworkChecks, Surroundings};
 use crate::passkeys::Passkeys;
 use crate::password::Passwords;
 use crate::place::LivePlace;
@@ -45,6 +46,8 @@ pub struct Site {
     pub log: LogDoor,
     /// Running totals of the SIP side.
     pub counters: Arc<Counters>,
+    /// The sockets of this installation, and who looks at them.
+    pub surroundings: Surroundings,
 }
 
 impl Site {
@@ -89,6 +92,7 @@ pub struct AdminState {
     pub(crate) in_progress: InProgress,
     pub(crate) backups: Backups,
     pub(crate) event_webhooks: EventWebhooks,
+    pub(crate) network_checks: NetworkChecks,
     pub(crate) acme: Acme,
     pub(crate) passkeys: Passkeys,
 }
@@ -138,6 +142,7 @@ impl AdminState {
             in_progress: InProgress::default(),
             backups,
             event_webhooks: EventWebhooks::default(),
+            network_checks: NetworkChecks::default(),
         }
     }
 }
@@ -183,6 +188,11 @@ impl AdminState {
         stopped: impl Future<Output = ()> + Send + 'static,
     ) -> impl Future<Output = ()> + Send + 'static {
         crate::event_webhooks::run(self.clone(), stopped)
+    }
+
+    /// Asks daily whether there is a newer version, if an admin has named an address; to be spawned by the wiring.
+    pub fn run_update_notice(&self) -> impl Future<Output = ()> + Send + 'static {
+        crate::update_notice::run(self.clone())
     }
 
     /// Certificates of an authority; its `run` is to be spawned by the wiring.

@@ -15,6 +15,7 @@ mod events;
 mod first_run;
 mod idempotency;
 mod languages;
+mod network_check;
 mod operations;
 mod own;
 mod pages;
@@ -114,6 +115,7 @@ impl Bench {
                 if text.contains('=') { Err("no filter".to_owned()) } else { Ok(()) }
             }),
             counters: std::sync::Arc::default(),
+            surroundings: crate::Surroundings::default(),
         };
         let state = AdminState::new(fake.handle.clone(), store.clone(), gateway, enrolments, site);
         let (router, local) = (router(state.clone()), local_router(state.clone()));

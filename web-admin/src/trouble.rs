@@ -4,15 +4,20 @@
 //! side, how long they lasted, how they ended), the registrations and the blocks. What it cannot see from here is a list of
 //! things to look at. Pure: the same facts give the same findings.
 
+mod network;
+mod unanswered;
+
 use std::collections::BTreeMap;
 
 use pbx_core::defence::BlockedAddress;
 use pbx_core::model::{CallEnding, CallRecord, DeviceId, ExtensionNumber, Presence, Settings};
+use pbx_core::net::Ladder;
 use push_module::NetworkCheck;
 use serde::{Deserialize, Serialize};
 
 use crate::advice::{Facts, Finding, Level};
 use crate::diagnosis::{self, Symptom};
+use crate::network_check::Run;
 use crate::{say, t};
 
 /// What people say.
@@ -57,16 +62,25 @@ impl Complaint {
 }
 
 /// What the walk looks at, beside the facts of the advice.
+#[derive(Default)]
 pub(crate) struct Evidence {
     /// The last calls, the newest first.
     pub(crate) calls: Vec<CallRecord>,
     pub(crate) blocked: Vec<BlockedAddress>,
     pub(crate) settings: Settings,
     pub(crate) network: Option<NetworkCheck>,
+    /// The newest network check from inside.
+    pub(crate) inside: Option<Run>,
+    /// The newest one from outside.
+    pub(crate) outside: Option<Run>,
+    /// The SIP messages of the last calls, as far as they are kept.
+    pub(crate) ladders: Vec<Ladder>,
 }
 
 /// Calls that are looked at: a day of a small office, and one page of the log.
 pub(crate) const CALLS: u32 = 200;
+/// Calls whose SIP messages are looked at.
+pub(crate) const LADDERS: usize = 50;
 /// A side that sent fewer packets in a call of some seconds sent nothing but the odd keep-alive: 20 ms of sound are one.
 const SILENT: u64 = 10;
 /// Shorter calls say nothing: nobody spoke yet.
@@ -90,6 +104,7 @@ pub(crate) fn findings(
         Complaint::CallDrops => drops(evidence),
         Complaint::PhoneDoesNotWake => asleep(extension, facts, evidence),
     };
+    found.extend(network::findings(complaint, evidence.inside.as_ref(), evidence.outside.as_ref()));
     found.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     found
 }
@@ -244,6 +259,7 @@ fn drops(evidence: &Evidence) -> Vec<Finding> {
         let fix = t("trouble-the-router-of-that-phone-changes");
         found.push(Finding::new(Level::Fail, "answer_not_confirmed", text, fix, "/calls"));
     }
+    found.extend(never_answered(evidence));
     if silence > 0 {
         let seconds = evidence.settings.rtp_silence_seconds;
         let text = say("trouble-calls-were-ended-by-nightbell-because")
@@ -267,6 +283,21 @@ fn drops(evidence: &Evidence) -> Vec<Finding> {
         found.push(Finding::new(Level::Ok, "no_dropped_calls", text, "", "/calls"));
     }
     found
+}
+
+/// Requests within a call that went out again and again: the way to that phone was lost.
+fn never_answered(evidence: &Evidence) -> Option<Finding> {
+    let found: Vec<unanswered::Unanswered> = evidence.ladders.iter().filter_map(unanswered::of).collect();
+    let first = found.first()?;
+    let text = format!(
+        "In {} of the last {} calls a phone gave no answer to what was sent to it within the call ({}, sent {} times).",
+        found.len(),
+        evidence.ladders.len(),
+        first.what,
+        first.times
+    );
+    let fix = "The router of that phone has forgotten the way to it, or changes the addresses in SIP: use TLS or TCP in the phone, switch SIP ALG off there. The call's page shows the messages.";
+    Some(Finding::new(Level::Fail, "request_unanswered", text, fix, "/calls"))
 }
 
 fn asleep(extension: Option<ExtensionNumber>, facts: &Facts, evidence: &Evidence) -> Vec<Finding> {

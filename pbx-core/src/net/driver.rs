@@ -18,11 +18,13 @@ use tracing::{debug, info, warn};
 use crate::handle::WaitingCommand;
 use crate::media::relay::{self, RelayEvent};
 use crate::model::{Flow, Moment, Now, Transport, WakeReport};
+use crate::port_check::PortCheck;
 use crate::sip::{guard, stun};
 use crate::switchboard::input::Input;
 use crate::switchboard::output::{Output, Saved};
 
 use super::clock::Clock;
+use super::ladder::{Ladders, Recorder};
 use super::outbox::{Outbox, OutboxParts};
 use super::stream::{self, StreamEvent};
 use super::tcp::{self, Shared};
@@ -107,7 +109,9 @@ impl Driver {
             relay,
             counters: Arc::clone(&counters),
         };
-        let plan = Plan { udp: sockets.udp, sources, parts, drain: config.drain };
+        let (ladders, port_check) = (Ladders::default(), PortCheck::default());
+        let looking = Looking { recorder: Recorder::new(ladders.clone()), port_check: port_check.clone() };
+        let plan = Plan { udp: sockets.udp, sources, parts, looking, drain: config.drain };
         let thread = std::thread::Builder::new()
             .name("switchboard".into())
             .spawn(move || {
@@ -125,7 +129,7 @@ impl Driver {
             let listener = { tokio::net::TcpListener::from_std(listener).map_err(StartError::Thread)? };
             workers.spawn(tcp::accept(listener, identity, Arc::clone(&shared)));
         }
-        Ok(Bound { udp, tcp, tls, stopper, ended: has_ended, thread, counters })
+        Ok(Bound { udp, tcp, tls, stopper, ended: has_ended, thread, counters, ladders, port_check })
     }
 }
 
@@ -172,12 +176,19 @@ struct Plan {
     udp: Vec<std::net::UdpSocket>,
     sources: Sources,
     parts: OutboxParts,
+    looking: Looking,
     drain: Duration,
+}
+
+/// Who looks at messages besides the machine.
+struct Looking {
+    recorder: Recorder,
+    port_check: PortCheck,
 }
 
 impl Plan {
     fn run<M: Machine>(self, machine: impl FnOnce(Now) -> M, ready: &std_mpsc::Sender<io::Result<()>>) {
-        let Self { udp, sources, parts, drain } = self;
+        let Self { udp, sources, parts, looking, drain } = self;
         let made = runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
             let sockets = {
                 let _inside = runtime.enter();
@@ -193,7 +204,7 @@ impl Plan {
             }
         };
         let clock = Clock::start();
-        let lane = Lane { machine: machine(clock.now()), outbox, later: Vec::new() };
+        let lane = Lane { machine: machine(clock.now()), outbox, looking, later: Vec::new() };
         let _ = ready.send(Ok(()));
         let running = Running { clock, lane, sources, batch: Batch::new(), drain, draining_until: None };
         runtime.block_on(running.run());
@@ -216,6 +227,7 @@ struct Sources {
 struct Lane<M> {
     machine: M,
     outbox: Outbox,
+    looking: Looking,
     /// Empty between inputs; kept for its room.
     later: Vec<Output>,
 }
@@ -241,8 +253,13 @@ impl<M: Machine> Lane<M> {
     /// What somebody waits for goes out first. Handing over the rest wakes other threads, which on a small machine take
     /// the place of the thread that sends the push.
     fn give(&mut self, input: Input, now: Now) {
+        let recorder = &mut self.looking.recorder;
+        if let Input::Sip { flow, message, raw } = &input {
+            recorder.received(flow, message, raw, now.wall);
+        }
         self.machine.handle(input, now);
         while let Some(output) = self.machine.poll_output() {
+            recorder.look(&output, now.wall);
             if is_awaited(&output) {
                 self.outbox.carry(output, now);
             } else {
@@ -252,6 +269,15 @@ impl<M: Machine> Lane<M> {
         for output in self.later.drain(..) {
             self.outbox.carry(output, now);
         }
+        recorder.end_of_input();
+    }
+
+    /// Answers a question of a port check, which is nobody else's business. Whether it was one.
+    fn is_question(&mut self, flow: &Flow, raw: &[u8], now: Now) -> bool {
+        let way = (flow.local, flow.remote);
+        let Some(answer) = self.looking.port_check.answer(flow.transport, way, raw, now.wall) else { return false };
+        self.outbox.reply(flow, answer);
+        true
     }
 
     /// What outputs led to: failed sends, full queues.
@@ -282,6 +308,9 @@ impl<M: Machine> Lane<M> {
             }
             return;
         }
+        if self.is_question(&flow, datagram, now) {
+            return;
+        }
         let raw = Bytes::copy_from_slice(datagram);
         match guard::check(raw.clone(), Transport::Udp) {
             Ok(message) => {
@@ -302,7 +331,9 @@ impl<M: Machine> Lane<M> {
             StreamEvent::Opened { flow, writer } => self.outbox.opened(flow, writer),
             StreamEvent::Message { flow, message, raw, place } => {
                 drop(place);
-                self.give(Input::Sip { flow, message, raw }, now);
+                if !self.is_question(&flow, &raw, now) {
+                    self.give(Input::Sip { flow, message, raw }, now);
+                }
             }
             StreamEvent::Refused(flow) => self.give(Input::Refused { flow, reply: None }, now),
             StreamEvent::Closed(flow) => {

@@ -136,8 +136,17 @@ impl Outbox {
 
     /// An answer of the driver's own; a failure concerns nobody.
     pub(super) fn reply(&mut self, flow: &Flow, bytes: Bytes) {
-        if let Err(error) = self.udp.send(flow, bytes) {
-            debug!(?flow, %error, "an answer could not be sent");
+        match flow.transport {
+            Transport::Udp => {
+                if let Err(error) = self.udp.send(flow, bytes) {
+                    debug!(?flow, %error, "an answer could not be sent");
+                }
+            }
+            Transport::Tcp | Transport::Tls => {
+                if let Some(writer) = self.streams.get(&flow.connection) {
+                    writer.push(bytes);
+                }
+            }
         }
     }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
-use super::open::{CHECK_PLACE, DATABASE, LOCK};
-use super::{MIGRATOR, SealError, Sealer, StoreError};
+use super::open::{CHECK_PLACE, DATABASE, LOCK, postgres};
+use super::{DatabaseUrl, MIGRATOR, POSTGRES_MIGRATOR, SealError, Sealer, StoreError};
 
 /// What a start would meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,47 @@ pub async fn inspect(data_dir: &Path) -> Result<Inspection, StoreError> {
     let open = |source| StoreError::Open { database: path.display().to_string(), source };
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(open)?;
     let looked = look(&mut connection, &sealer, &path).await;
+    // It was read only; nothing can be lost.
+    let _ = connection.close().await;
+    looked
+}
+
+/// Looks at a database on a PostgreSQL server: its version, and what a start would meet. Reads only, and takes no lock for
+/// longer than the look.
+pub async fn inspect_postgres(data_dir: &Path, url: &DatabaseUrl) -> Result<(String, Inspection), StoreError> {
+    let refused = |source| StoreError::Open { database: url.to_string(), source };
+    let mut connection = postgres::connect(url).await?;
+    let looked = async {
+        let version: String =
+            sqlx::query_scalar("SHOW server_version").fetch_one(&mut connection).await.map_err(refused)?;
+        if postgres::is_in_use(&mut connection).await.map_err(refused)? {
+            return Err(StoreError::DatabaseInUse(url.to_string()));
+        }
+        let made: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(refused)?;
+        if !made {
+            return Ok((version, Inspection::Nothing));
+        }
+        let done: Vec<(i64,)> = sqlx::query_as("SELECT version FROM _sqlx_migrations ORDER BY version")
+            .fetch_all(&mut connection)
+            .await
+            .map_err(refused)?;
+        if let Some((newer,)) = done.iter().find(|(version,)| !POSTGRES_MIGRATOR.version_exists(*version)) {
+            return Err(StoreError::Newer { database: url.to_string(), version: *newer });
+        }
+        let check: Option<(Vec<u8>,)> = sqlx::query_as("SELECT sealed FROM seal_check WHERE id = 1")
+            .fetch_optional(&mut connection)
+            .await
+            .map_err(refused)?;
+        if let Some((sealed,)) = check {
+            Sealer::load(data_dir)?.open(CHECK_PLACE, &sealed).map_err(|_| SealError::OtherKey)?;
+        }
+        let steps = POSTGRES_MIGRATOR.iter().count().saturating_sub(done.len());
+        Ok((version, if steps == 0 { Inspection::Ready } else { Inspection::Older(steps) }))
+    };
+    let looked = looked.await;
     // It was read only; nothing can be lost.
     let _ = connection.close().await;
     looked

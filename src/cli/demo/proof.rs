@@ -29,7 +29,7 @@ pub(super) struct Expected<'a> {
 /// Reads the newest call as soon as it is over, compares it, and quotes its timeline.
 pub(super) async fn call(stage: &Stage, story: &mut Story, expected: &Expected<'_>) -> Seen<()> {
     let Answer { raw, known } = finished(stage, story.calls().len() + 1).await?;
-    let CallDetail { call, timeline } = &known;
+    let CallDetail { call, timeline, .. } = &known;
     story.keep_call(raw);
     expect("the call log should say how the call ended", call.ending == Some(expected.ending), || {
         format!("it says {:?}: {}", call.ending, call.reason)
@@ -82,7 +82,7 @@ async fn finished(stage: &Stage, count: usize) -> Seen<Answer<CallDetail>> {
 }
 
 fn is_finished(detail: &CallDetail) -> bool {
-    let CallDetail { call, timeline } = detail;
+    let CallDetail { call, timeline, .. } = detail;
     let sound_counted = call.answered_at.is_none() || call.packets_from_caller.min(call.packets_from_callee) > 0;
     call.ended_at.is_some() && sound_counted && timeline.iter().any(|step| step.step == TimelineStep::Ended)
 }

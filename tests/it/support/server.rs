@@ -54,15 +54,21 @@ impl TestServer {
 
     /// The same under another public name.
     pub(crate) async fn start_as(public_host: &str) -> Self {
+        Self::start_with(|config| config.public_host = public_host.to_owned()).await
+    }
+
+    /// The same with boot settings that the test changes.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().expect("the system gives a temporary folder");
         let free = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
-        let config = Config {
+        let mut config = Config {
             data_dir: folder.path().join("data"),
-            public_host: public_host.to_owned(),
+            public_host: "127.0.0.1".to_owned(),
             sip: SipConfig { udp: free.clone(), tcp: free.clone(), tls: free },
             https: HttpsConfig { listen: ([127, 0, 0, 1], 0).into() },
             ..Config::default()
         };
+        change(&mut config);
         let app = App::start(&config).await.unwrap_or_else(|error| panic!("the server does not start: {error}"));
         let realm = match app.switchboard.ask(Command::ShowSettings).await {
             Ok(Reply::Settings(settings)) => settings.realm,

@@ -24,6 +24,7 @@ fn facts() -> Facts {
         last_backup: Some(Outcome { at: NOW, problem: String::new() }),
         unseen_days: 30,
         marks: Marks::default(),
+        update: (update_notice::Found::default(), "0.1.0"),
         app_problems: AppProblems::new(),
         saving: SavingState::default(),
         now: NOW,

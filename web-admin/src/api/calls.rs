@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use pbx_core::model::{CallId, CallRecord, CallUuid, DeviceId, TimelineEntry, TimelineStep, UnixMillis};
+use pbx_core::net::Ladder;
 use pbx_core::store::call_log::{self, CallFilter, CallPage};
 use pbx_core::switchboard::command::{ActiveCall, Command, CommandError, Reply};
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,8 @@ pub(crate) async fn page(
 pub(crate) struct CallView {
     call: CallRecord,
     timeline: Vec<StepView>,
+    /// Every SIP message with secrets masked; null for calls that are older than what is kept, or of an earlier start.
+    ladder: Option<Ladder>,
 }
 
 #[derive(Debug, utoipa::ToSchema, Serialize)]
@@ -81,7 +84,7 @@ pub(crate) async fn record(state: &AdminState, id: CallId) -> Result<(CallRecord
     Ok((call, call_log::timeline(&state.store, id).await?))
 }
 
-#[utoipa::path(get, path = "/calls/{id}", operation_id = "calls_get", tag = "Calls", summary = "A call with its timeline.", params(("id" = i64, Path, description = "Which one, by its id")), responses((status = 200, description = "The call.", body = CallView), (status = 404, description = "")))]
+#[utoipa::path(get, path = "/calls/{id}", operation_id = "calls_get", tag = "Calls", summary = "A call with its timeline and its SIP messages.", params(("id" = i64, Path, description = "Which one, by its id")), responses((status = 200, description = "The call.", body = CallView), (status = 404, description = "")))]
 pub(crate) async fn get(State(state): State<AdminState>, Path(id): Path<i64>) -> Answer<Json<CallView>> {
     let (call, entries) = record(&state, CallId(id)).await?;
     let began = call.started_at;
@@ -95,7 +98,8 @@ pub(crate) async fn get(State(state): State<AdminState>, Path(id): Path<i64>) ->
             detail: entry.detail,
         })
         .collect();
-    Ok(Json(CallView { call, timeline }))
+    let ladder = state.site.surroundings.ladders.get(call.id);
+    Ok(Json(CallView { call, timeline, ladder }))
 }
 
 /// Whether a call still rings; the same shape for every id, known or not.

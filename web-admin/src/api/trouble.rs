@@ -11,8 +11,9 @@ use super::{Answer, blocklist};
 use crate::adding::settings;
 use crate::advice::{self, Finding, Level};
 use crate::error::Refusal;
+use crate::network_check::{self, Vantage};
 use crate::state::AdminState;
-use crate::trouble::{self, CALLS, Complaint, Evidence};
+use crate::trouble::{self, CALLS, Complaint, Evidence, LADDERS};
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -42,8 +43,15 @@ pub(crate) async fn walk(
 ) -> Result<Vec<Finding>, Refusal> {
     let facts = advice::facts(state).await?;
     let filter = CallFilter { extension, ..CallFilter::default() };
+    let calls = call_log::page(&state.store, &filter, None, CALLS).await?.calls;
+    let ladders = &state.site.surroundings.ladders;
+    let runs = network_check::store::list(&state.store).await?;
+    let newest = |vantage| runs.iter().find(|run| run.vantage == vantage).cloned();
     let evidence = Evidence {
-        calls: call_log::page(&state.store, &filter, None, CALLS).await?.calls,
+        ladders: calls.iter().take(LADDERS).filter_map(|call| ladders.get(call.id)).collect(),
+        inside: newest(Vantage::Inside),
+        outside: newest(Vantage::Outside),
+        calls,
         blocked: blocklist::blocked(state).await?,
         settings: settings(state).await?,
         network: state.push.network_check(),

@@ -28,6 +28,7 @@ fn facts(devices: Vec<DeviceSummary>) -> Facts {
         unseen_days: 30,
         app_problems: std::collections::BTreeMap::new(),
         marks: crate::settings_again::Marks::default(),
+        update: (crate::update_notice::Found::default(), "0.1.0"),
         saving: pbx_core::store::SavingState::default(),
         now: UnixMillis(0),
     }

@@ -1,5 +1,6 @@
 //! `/calls`: the log, and one call's timeline in milliseconds.
 
+mod ladder;
 mod support_text;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use pbx_core::store::call_log::{CallFilter, CallPage as Found, SEARCHED};
 use pbx_core::switchboard::command::{Command, CommandError};
 use serde::Deserialize;
 
+use self::ladder::LadderView;
 use super::confirm::Confirm;
 use super::{Page, go};
 use crate::api::calls::{page as log_page, record};
@@ -149,6 +151,8 @@ struct CallPage {
     /// Somebody answered but a side was not heard.
     one_way: &'static str,
     steps: Vec<StepLine>,
+    /// Every SIP message, as far as they are kept.
+    ladder: Option<LadderView>,
     /// The same without numbers, names and addresses.
     support: String,
 }
@@ -171,7 +175,8 @@ pub(crate) async fn detail(State(state): State<AdminState>, frame: Frame, Path(i
     };
     let told: Vec<(TimelineEntry, String)> =
         entries.iter().map(|entry| (entry.clone(), entry.device.map(&named).unwrap_or_default())).collect();
-    let support = support_text::of(&call, &told, state.site.version);
+    let messages = state.site.surroundings.ladders.get(call.id);
+    let support = support_text::of(&call, &told, messages.as_ref(), state.site.version);
     let mut before = call.started_at;
     let steps = entries.into_iter().map(|entry| {
         let offset = entry.at.0.saturating_sub(call.started_at.0);
@@ -202,6 +207,7 @@ pub(crate) async fn detail(State(state): State<AdminState>, frame: Frame, Path(i
         packets_from_callee: call.packets_from_callee,
         one_way: one_way(&call),
         steps,
+        ladder: messages.map(|messages| ladder::view(&messages, &call)),
         support,
         line: line(call),
     }))

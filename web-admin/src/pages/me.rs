@@ -24,6 +24,7 @@ use crate::error::{ErrorPage, Refusal, render};
 use crate::language::retold;
 use crate::layout::{Frame, Layout, Menu};
 use crate::reach::honest;
+use crate::settings_again::Marks;
 use crate::state::AdminState;
 use crate::words::{self, Badge, When};
 use crate::{say, t};
@@ -58,6 +59,8 @@ struct MyDevice {
     wake: String,
     testable: bool,
     last_wake: String,
+    /// Why it needs its settings again, and what its owner does; empty when it does not.
+    needs_settings: String,
 }
 
 /// The extension of whoever asks.
@@ -74,7 +77,15 @@ pub(crate) async fn own_device(state: &AdminState, own: ExtensionNumber, id: i64
     if device.extension == own { Ok(device) } else { Err(CommandError::NoSuchDevice(DeviceId(id)).into()) }
 }
 
-fn my_device(device: DeviceSummary, credentials: &[CredentialSummary]) -> MyDevice {
+fn my_device(device: DeviceSummary, credentials: &[CredentialSummary], marks: &Marks) -> MyDevice {
+    let needs = marks.of(&device, credentials).map(|mark| {
+        let act = if mark.by_itself {
+            "Open its app once; it fetches them by itself."
+        } else {
+            "Ask an admin for a QR code that renews it, or add it anew."
+        };
+        format!("This phone needs its settings again: {} {act}", words::sentence(mark.text))
+    });
     let device = honest(device, credentials);
     let now = match &device.live_binding {
         Some(binding) if is_live(binding.state) => {
@@ -102,6 +113,7 @@ fn my_device(device: DeviceSummary, credentials: &[CredentialSummary]) -> MyDevi
         wake,
         testable: device.wake_target.is_some(),
         last_wake: device.last_wake.as_ref().map(told).unwrap_or_default(),
+        needs_settings: needs.unwrap_or_default(),
     }
 }
 
@@ -109,6 +121,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
     let number = own(&frame)?;
     let detail = show(&state, number).await?;
     let credentials = state.push.list_credentials().await?;
+    let marks = Marks::load(&state, Some(number)).await?;
     let mut links = state.enrolments.list(number).await?;
     links.retain(|link| matches!(link.state, EnrolmentState::Issued | EnrolmentState::Claimed { .. }));
     let filter = CallFilter { extension: Some(number), ..CallFilter::default() };
@@ -121,7 +134,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
         presence: words::presence(detail.line.presence),
         reason: words::sentence(&detail.line.reason),
         push_enabled: extension.push_enabled,
-        devices: detail.device_list.into_iter().map(|device| my_device(device, &credentials)).collect(),
+        devices: detail.device_list.into_iter().map(|device| my_device(device, &credentials, &marks)).collect(),
         links: links.into_iter().map(link_line).collect(),
         calls: calls.into_iter().map(call_line).collect(),
     }))

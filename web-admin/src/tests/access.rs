@@ -43,6 +43,8 @@ async fn only_the_open_list_works_without_signing_in() {
         "/api/v1/device/state",
         "/api/v1/device/push-ack",
         "/api/v1/device/calls/{id}",
+        "/api/v1/port-check/plan",
+        "/api/v1/port-check/report",
         "/api/v1/passkey/challenge",
         "/api/v1/passkey",
     ];

@@ -45,6 +45,9 @@ async fn selected_phones_are_marked_until_they_fetch_and_every_place_says_so() {
     let apps = bench.get("/push/apps", &cookie).await.body;
     assert!(apps.contains(text) && apps.contains("/devices/1/settings-link"), "{apps}");
     let page = bench.get("/extensions/101", &cookie).await.body;
+    let ben = bench.session_of("ben", Role::User, Some("101")).await;
+    let own = bench.get("/me", &ben).await.body;
+    assert!(own.contains("This phone needs its settings again: An admin asked"), "{own}");
     assert!(page.contains("It needs its settings again") && page.contains("/devices/1/settings-link"), "{page}");
     let matrix = bench.api(Method::GET, "/push/matrix", "").await.json();
     assert_eq!((&matrix["needs_settings"][0]["device"], &matrix["apps"][0]["needs_settings"]), (&1.into(), &1.into()));

@@ -3,15 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::{CertificateInfo, files};
-
+use crate::probe::served::any_certificate;
 use crate::{say, t};
 
 /// The page waits for it.
@@ -41,55 +38,10 @@ pub(crate) async fn who_answers(host: &str, port: u16, own: &CertificateInfo) ->
 
 async fn shown_at(host: &str, port: u16) -> Result<CertificateInfo, String> {
     let name = ServerName::try_from(host.to_owned()).map_err(|_| t("reach-it-is-no-name").to_owned())?;
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|why| why.to_string())?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(OnlyLook(provider)))
-        .with_no_client_auth();
+    let config = any_certificate().map_err(|why| why.to_string())?;
     let stream = TcpStream::connect((host, port)).await.map_err(|why| why.to_string())?;
     let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|why| why.to_string())?;
     let (_, connection) = stream.get_ref();
     let shown = connection.peer_certificates().and_then(<[_]>::first);
     shown.and_then(files::describe).ok_or_else(|| t("reach-it-shows-no-certificate").to_owned())
-}
-
-/// Takes every certificate: it is looked at and nothing is sent.
-#[derive(Debug)]
-struct OnlyLook(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for OnlyLook {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -2,6 +2,7 @@ use pbx_core::model::{CallId, CallUuid, UnixMillis};
 use pbx_core::switchboard::command::Status;
 
 use super::*;
+use crate::network_check::{Observation, Topic, Vantage};
 use crate::tls::CertificateInfo;
 
 fn call(
@@ -28,9 +29,31 @@ fn call(
     }
 }
 
+/// A network that was checked from both sides and is well.
+fn checked() -> Evidence {
+    Evidence {
+        inside: Some(run(Vantage::Inside, &[])),
+        outside: Some(run(Vantage::Outside, &[])),
+        ..Evidence::default()
+    }
+}
+
+fn run(vantage: Vantage, problems: &[(Topic, &str)]) -> Run {
+    let seen = |(topic, text): &(Topic, &str)| Observation::fail(*topic, "x", *text, "Mend it.");
+    Run {
+        id: 1,
+        vantage,
+        seen_from: String::new(),
+        started_at: UnixMillis(0),
+        finished_at: UnixMillis(0),
+        level: Level::Ok,
+        observations: problems.iter().map(seen).collect(),
+    }
+}
+
 fn codes(complaint: Complaint, calls: Vec<CallRecord>) -> Vec<(&'static str, Level)> {
     let facts = facts();
-    let evidence = Evidence { calls, blocked: Vec::new(), settings: Settings::default(), network: None };
+    let evidence = Evidence { calls, ..checked() };
     findings(complaint, None, &facts, &evidence).into_iter().map(|finding| (finding.code, finding.level)).collect()
 }
 
@@ -54,6 +77,7 @@ fn facts() -> Facts {
         unseen_days: 30,
         app_problems: BTreeMap::new(),
         marks: crate::settings_again::Marks::default(),
+        update: (crate::update_notice::Found::default(), "0.1.0"),
         saving: pbx_core::store::SavingState::default(),
         now: UnixMillis(0),
     }
@@ -74,7 +98,7 @@ fn a_call_in_which_nothing_arrived_names_the_ports() {
 #[test]
 fn the_side_that_is_never_heard_is_named() {
     let calls = vec![call("101", "102", 20, (900, 0), Completed), call("102", "103", 20, (0, 800), Completed)];
-    let evidence = Evidence { calls, blocked: Vec::new(), settings: Settings::default(), network: None };
+    let evidence = Evidence { calls, ..checked() };
     let found = findings(Complaint::SoundOneWay, None, &facts(), &evidence);
     assert_eq!((found.len(), found[0].code, found[0].level), (1, "no_sound_from_one", Level::Fail));
     assert!(found[0].text.starts_with("No sound of 102"), "{}", found[0].text);
@@ -110,7 +134,7 @@ fn a_sign_in_that_fails_finds_the_block_and_the_phone_that_never_came() {
         until: UnixMillis(1),
         times: 1,
     };
-    let evidence = Evidence { calls: Vec::new(), blocked: vec![block], settings: Settings::default(), network: None };
+    let evidence = Evidence { blocked: vec![block], ..checked() };
     let of = |facts: &Facts, number: &str| -> Vec<&'static str> {
         let found = findings(Complaint::LoginFails, Some(number.parse().unwrap()), facts, &evidence);
         found.into_iter().map(|finding| finding.code).collect()
@@ -127,4 +151,58 @@ fn every_complaint_has_something_to_look_at() {
         assert!(to_check(complaint).len() >= 3, "{}", complaint.words());
         assert_eq!(serde_json::to_value(complaint).unwrap(), complaint.as_str());
     }
+}
+
+#[test]
+fn a_complaint_walks_the_parts_of_the_network_check_that_can_cause_it() {
+    let closed = [(Topic::Sound, "The middle of the range is closed."), (Topic::Disk, "The disk is full.")];
+    let evidence = Evidence { outside: Some(run(Vantage::Outside, &closed)), ..checked() };
+    let of = |complaint| -> Vec<&'static str> {
+        findings(complaint, None, &facts(), &evidence).into_iter().map(|finding| finding.code).collect()
+    };
+    assert_eq!(of(Complaint::NoSound), ["network_sound", "no_calls_to_look_at"]);
+    assert!(!of(Complaint::LoginFails).contains(&"network_sound"));
+    let never = findings(Complaint::NoSound, None, &facts(), &Evidence::default());
+    let missing: Vec<&str> = never.iter().map(|finding| finding.code).collect();
+    assert!(missing.contains(&"network_not_checked_outside") && missing.contains(&"network_not_checked_inside"));
+}
+
+/// Leg, from the phone, title, CSeq.
+fn ladder(messages: &[(usize, bool, &str, &str)]) -> Ladder {
+    let leg = |is_caller| {
+        pbx_core::net::LadderLeg::new(is_caller, pbx_core::model::Transport::Udp, "192.0.2.1:5060".parse().unwrap())
+    };
+    let message = |(leg, received, title, cseq): &(usize, bool, &str, &str)| pbx_core::net::LadderMessage {
+        at: UnixMillis(0),
+        leg: *leg,
+        received: *received,
+        title: (*title).to_owned(),
+        cseq: (*cseq).to_owned(),
+        text: String::new(),
+    };
+    Ladder { legs: vec![leg(true), leg(false)], messages: messages.iter().map(message).collect(), left_out: 0 }
+}
+
+#[test]
+fn a_request_that_a_phone_never_answered_within_the_call_is_named() {
+    let invite = (0, true, "INVITE", "1 INVITE");
+    let answer = (0, false, "200 OK", "1 INVITE");
+    let ack = (0, true, "ACK", "1 ACK");
+    let again = (0, false, "INVITE", "7 INVITE");
+    let named =
+        |messages: &[(usize, bool, &str, &str)]| unanswered::of(&ladder(messages)).map(|one| (one.what, one.times));
+    assert_eq!(named(&[invite, answer, ack, again, again, again, again]), Some(("INVITE".into(), 4)));
+    let heard = (0, true, "100 Trying", "7 INVITE");
+    assert_eq!(named(&[invite, answer, ack, again, again, again, again, heard]), None);
+    assert_eq!(named(&[invite, answer, answer, answer, answer]), Some(("200 OK".into(), 4)), "no ACK");
+    assert_eq!(named(&[invite, answer, answer, answer, answer, ack]), None);
+    let ringing = (1, false, "INVITE", "1 INVITE");
+    assert_eq!(named(&[invite, ringing, ringing, ringing, ringing]), None, "that phone was not reached at all");
+    let evidence = Evidence { ladders: vec![ladder(&[invite, answer, answer, answer, answer])], ..checked() };
+    let found = findings(Complaint::CallDrops, None, &facts(), &evidence);
+    assert_eq!(found[0].code, "request_unanswered");
+    assert!(
+        found[0].text.contains("In 1 of the last 1 calls") && found[0].text.contains("200 OK, sent 4 times"),
+        "{found:?}"
+    );
 }

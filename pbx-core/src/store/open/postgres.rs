@@ -24,10 +24,7 @@ pub(in crate::store) async fn writer(url: &DatabaseUrl) -> Result<(PgPool, bool)
     let refused = |source| StoreError::Open { database: url.to_string(), source };
     let options = options(url)?;
     // Asked for by itself first: a pool would try again and again, and not say why.
-    let mut first = tokio::time::timeout(CONNECT, options.connect())
-        .await
-        .map_err(|_| refused(sqlx::Error::PoolTimedOut))?
-        .map_err(refused)?;
+    let mut first = connect(url).await?;
     let there: bool = sqlx::query_scalar("SELECT to_regclass('seal_check') IS NOT NULL")
         .fetch_one(&mut first)
         .await
@@ -60,6 +57,27 @@ pub(in crate::store) async fn writer(url: &DatabaseUrl) -> Result<(PgPool, bool)
             .await
             .map_err(refused)?;
     Ok((pool, filled))
+}
+
+/// One connection, or the reason why there is none.
+pub(in crate::store) async fn connect(url: &DatabaseUrl) -> Result<PgConnection, StoreError> {
+    let refused = |source| StoreError::Open { database: url.to_string(), source };
+    tokio::time::timeout(CONNECT, options(url)?.connect())
+        .await
+        .map_err(|_| refused(sqlx::Error::PoolTimedOut))?
+        .map_err(refused)
+}
+
+/// Whether a Nightbell writes to this database.
+pub(in crate::store) async fn is_in_use(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let free = lock(connection).await?;
+    if free {
+        let _: bool = sqlx::query_scalar("SELECT pg_advisory_unlock($1, hashtext(current_schema()::text))")
+            .bind(LOCK_CLASS)
+            .fetch_one(connection)
+            .await?;
+    }
+    Ok(!free)
 }
 
 /// Brings the tables to this version.

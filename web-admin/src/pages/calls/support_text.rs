@@ -3,7 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use pbx_core::model::{CallRecord, TimelineEntry};
+use pbx_core::net::Ladder;
 
+use super::ladder;
 use crate::clock;
 use crate::words;
 
@@ -12,7 +14,12 @@ const CALLER: &str = "A";
 const CALLED: &str = "B";
 
 /// The text. `device` names a phone by its make, which is no secret and often the cause.
-pub(super) fn of(call: &CallRecord, steps: &[(TimelineEntry, String)], version: &str) -> String {
+pub(super) fn of(
+    call: &CallRecord,
+    steps: &[(TimelineEntry, String)],
+    messages: Option<&Ladder>,
+    version: &str,
+) -> String {
     let hidden = |text: &str| masked(text, call);
     let mut text = format!("Nightbell {version}, call {}\nbegan {}\n", call.uuid, clock::stamp(call.started_at).exact);
     let kind = if call.is_test() { ", a test call" } else { "" };
@@ -38,6 +45,9 @@ pub(super) fn of(call: &CallRecord, steps: &[(TimelineEntry, String)], version: 
         "sound packets: {} from {CALLER}, {} from {CALLED}\n",
         call.packets_from_caller, call.packets_from_callee
     );
+    if let Some(messages) = messages {
+        text += &hidden(&ladder::support_lines(messages, call));
+    }
     text
 }
 
@@ -98,7 +108,7 @@ mod tests {
             (step(0, TimelineStep::Invited, "4930123456 calls 102"), String::new()),
             (step(12, TimelineStep::InviteSent, "to 192.0.2.7:5060"), "LinphoneiOS/6.1".into()),
         ];
-        let text = of(&call, &steps, "0.1.0");
+        let text = of(&call, &steps, None, "0.1.0");
         for secret in ["4930123456", "102", "Anna", "192.0.2.7"] {
             assert!(!text.contains(secret), "{secret} is in:\n{text}");
         }
