@@ -289,14 +289,13 @@ fn drops(evidence: &Evidence) -> Vec<Finding> {
 fn never_answered(evidence: &Evidence) -> Option<Finding> {
     let found: Vec<unanswered::Unanswered> = evidence.ladders.iter().filter_map(unanswered::of).collect();
     let first = found.first()?;
-    let text = format!(
-        "In {} of the last {} calls a phone gave no answer to what was sent to it within the call ({}, sent {} times).",
-        found.len(),
-        evidence.ladders.len(),
-        first.what,
-        first.times
-    );
-    let fix = "The router of that phone has forgotten the way to it, or changes the addresses in SIP: use TLS or TCP in the phone, switch SIP ALG off there. The call's page shows the messages.";
+    let text = say("trouble-a-phone-gave-no-answer")
+        .with("calls", &found.len())
+        .with("all", &evidence.ladders.len())
+        .with("what", &first.what)
+        .with("times", &first.times)
+        .text();
+    let fix = t("trouble-the-router-has-forgotten-the-way");
     Some(Finding::new(Level::Fail, "request_unanswered", text, fix, "/calls"))
 }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::advice::{Finding, Level};
 use crate::clock;
 use crate::network_check::plain_client;
+use crate::say;
 use crate::state::AdminState;
 use crate::welcome::store as area;
 
@@ -84,12 +85,11 @@ impl Found {
     /// The line for the advice, if this version is older.
     pub(crate) fn finding(&self, own: &str) -> Option<Finding> {
         is_newer(&self.version, own).then(|| {
-            let at = if self.page.is_empty() { String::new() } else { format!(" ({})", self.page) };
             Finding::new(
                 Level::Warn,
                 "update_available",
-                format!("Nightbell {} is there; this is {own}.", self.version),
-                format!("Make a backup, then install it{at}."),
+                say("advice-update-is-there").with("version", &self.version).with("own", &own).text(),
+                say("advice-update-make-a-backup").with("page", &self.page).text(),
                 "/system",
             )
         })

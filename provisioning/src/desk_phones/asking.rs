@@ -239,19 +239,11 @@ impl DeskPhones {
             return Ok(());
         };
         let differs = digest(file.text.reveal()) != told;
-        if differs && !kept.old {
-            // Fanvil takes a file under a higher version only.
-            self.change(mac, |kept| {
-                kept.revision += 1;
-                Ok(())
-            })
-            .await?;
-        }
+        let fresh = differs && self.count_revision(mac).await?;
         let now = self.now();
         let mut book = self.book();
         let Some(kept) = book.get_mut(mac) else { return Ok(()) };
         kept.told_name = Some(name);
-        let fresh = differs && !kept.old;
         kept.old = differs;
         kept.owed &= differs;
         let paused = kept.asked.is_some_and(|asked| now < asked.at + PAUSE);
@@ -260,6 +252,25 @@ impl DeskPhones {
             self.inner.to_do.ask([mac]);
         }
         Ok(())
+    }
+
+    /// A phone's file is another than it was told; whether this is the first to see it.
+    ///
+    /// Fanvil takes a file under a higher version only. Of two that see the difference at once, one counts it.
+    async fn count_revision(&self, mac: Mac) -> Result<bool, DeskPhonesError> {
+        let _changing = self.inner.changing.lock().await;
+        if self.book().get(mac).is_none_or(|kept| kept.old) {
+            return Ok(false);
+        }
+        self.change_alone(mac, |kept| {
+            kept.revision += 1;
+            Ok(())
+        })
+        .await?;
+        if let Some(kept) = self.book().get_mut(mac) {
+            kept.old = true;
+        }
+        Ok(true)
     }
 
     /// Something happened to an extension: its owner has another name, it is gone, or one of its phones registered.

@@ -189,3 +189,6 @@ desk-phone-templates-take-the-template-of-away = Vorlage von { $title } { $model
 desk-phone-templates-phones-have-nightbells-own-settings-again = { $phones } Telefone haben wieder Nightbells eigene Einstellungen; sie werden gebeten, sie sofort zu holen.
 desk-phone-templates-take-the-template-away = Vorlage entfernen
 desk-phone-templates-what-is-told = Was { $mac } erfährt
+me-open-its-app-once = Öffnen Sie seine App einmal; sie holt sie von selbst.
+me-ask-an-admin-for-a-code = Lassen Sie sich vom Administrator einen QR-Code geben, der es erneuert, oder fügen Sie es neu hinzu.
+me-needs-its-settings-again = Dieses Telefon braucht seine Einstellungen neu: { $why } { $act }

@@ -162,7 +162,7 @@ call-sip-messages-explained = Eine Spalte für jeden Weg; → kam vom Telefon, �
 call-sip-messages-left-out = { $count ->
     [one] Eine Nachricht in der Mitte wurde nicht aufbewahrt.
    *[other] { $count } Nachrichten in der Mitte wurden nicht aufbewahrt.
-}
+    }
 call-sip-message-from = von { $leg }:
 call-sip-message-to = an { $leg }:
 system-updates = Neue Versionen

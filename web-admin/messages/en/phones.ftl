@@ -189,3 +189,6 @@ desk-phone-templates-take-the-template-of-away = Take the template of { $title }
 desk-phone-templates-phones-have-nightbells-own-settings-again = { $phones } phones have Nightbell's own settings again; they are asked to fetch them at once.
 desk-phone-templates-take-the-template-away = Take the template away
 desk-phone-templates-what-is-told = What { $mac } is told
+me-open-its-app-once = Open its app once; it fetches them by itself.
+me-ask-an-admin-for-a-code = Ask an admin for a QR code that renews it, or add it anew.
+me-needs-its-settings-again = This phone needs its settings again: { $why } { $act }

@@ -162,7 +162,7 @@ call-sip-messages-explained = A column for each way; â†’ came from the phone, â†
 call-sip-messages-left-out = { $count ->
     [one] One message in the middle was not kept.
    *[other] { $count } messages in the middle were not kept.
-}
+    }
 call-sip-message-from = from { $leg }:
 call-sip-message-to = to { $leg }:
 system-updates = Updates

@@ -79,12 +79,8 @@ pub(crate) async fn own_device(state: &AdminState, own: ExtensionNumber, id: i64
 
 fn my_device(device: DeviceSummary, credentials: &[CredentialSummary], marks: &Marks) -> MyDevice {
     let needs = marks.of(&device, credentials).map(|mark| {
-        let act = if mark.by_itself {
-            "Open its app once; it fetches them by itself."
-        } else {
-            "Ask an admin for a QR code that renews it, or add it anew."
-        };
-        format!("This phone needs its settings again: {} {act}", words::sentence(mark.text))
+        let act = if mark.by_itself { t("me-open-its-app-once") } else { t("me-ask-an-admin-for-a-code") };
+        say("me-needs-its-settings-again").with("why", &words::sentence(mark.text)).with("act", &act).text()
     });
     let device = honest(device, credentials);
     let now = match &device.live_binding {

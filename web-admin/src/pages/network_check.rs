@@ -1,5 +1,6 @@
 //! `/system/network`: the network check from inside and from outside, the last checks, and whom they ask.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use askama::Template;
@@ -14,6 +15,7 @@ use crate::api::network_check::{command, one_run};
 use crate::clock;
 use crate::error::{Refusal, render};
 use crate::form::{Errors, Input};
+use crate::language::retold;
 use crate::layout::{Frame, Layout, Menu};
 use crate::network_check::inside::{self, Progress};
 use crate::network_check::outside::{self, Stage};
@@ -46,7 +48,7 @@ struct CheckPage {
 
 struct Seen {
     level: Level,
-    topic: &'static str,
+    topic: Cow<'static, str>,
     text: String,
     fix: String,
     /// What it was in the check before; empty when it was the same.
@@ -56,7 +58,7 @@ struct Seen {
 struct RunLine {
     id: i64,
     at: When,
-    vantage: &'static str,
+    vantage: Cow<'static, str>,
     seen_from: String,
     badge: Badge,
     problems: usize,
@@ -65,27 +67,28 @@ struct RunLine {
 fn seen(observations: &[Observation]) -> Vec<Seen> {
     let line = |one: &Observation| Seen {
         level: one.level,
-        topic: one.topic.words(),
-        text: one.text.clone(),
-        fix: one.fix.clone(),
+        topic: retold(one.topic.words()),
+        text: retold(&one.text).into_owned(),
+        fix: retold(&one.fix).into_owned(),
         before: String::new(),
     };
     observations.iter().map(line).collect()
 }
 
-const fn badge(level: Level) -> Badge {
-    match level {
-        Level::Ok => Badge::new("ok", "✓", "Good"),
-        Level::Warn => Badge::new("warn", "▲", "To do"),
-        Level::Fail => Badge::new("bad", "✕", "Problem"),
-    }
+fn badge(level: Level) -> Badge {
+    let mark = match level {
+        Level::Ok => "✓",
+        Level::Warn => "▲",
+        Level::Fail => "✕",
+    };
+    Badge::new(level.class(), mark, level.word())
 }
 
 fn run_line(run: &Run) -> RunLine {
     RunLine {
         id: run.id,
         at: When::exact(run.finished_at),
-        vantage: run.vantage.words(),
+        vantage: retold(run.vantage.words()),
         seen_from: run.seen_from.clone(),
         badge: badge(run.level),
         problems: run.observations.iter().filter(|one| one.level > Level::Ok).count(),
@@ -242,7 +245,7 @@ pub(crate) async fn run(State(state): State<AdminState>, frame: Frame, Path(id):
         let ended = before.observations.iter().filter(|one| one.level > Level::Ok);
         gone = ended
             .filter(|one| !run.observations.iter().any(|other| same(other, one)))
-            .map(|one| one.text.clone())
+            .map(|one| retold(&one.text).into_owned())
             .collect();
     }
     Ok(render(&RunPage {

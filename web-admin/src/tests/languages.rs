@@ -190,7 +190,7 @@ async fn the_api_and_its_problems_stay_english() {
     let (bench, cookie) = german().await;
     let missing = bench.api(Method::POST, "/extensions/999/enrolments", "{}").await;
     assert_eq!(missing.json()["detail"], "there is no extension 999", "{}", missing.body);
-    let advice = bench.api(Method::GET, "/advice", "").await;
+    let advice = bench.api(Method::GET, "/doctor", "").await;
     assert!(advice.body.contains("There is no push credential"), "{}", advice.body);
     let page = bench.get("/extensions/999", &cookie).await;
     assert!(page.body.contains("Es gibt keine Nebenstelle 999."), "the page says the same in German: {}", page.body);

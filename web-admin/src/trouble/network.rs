@@ -2,7 +2,9 @@
 
 use super::Complaint;
 use crate::advice::{Finding, Level};
+use crate::language::retold;
 use crate::network_check::{Run, Topic};
+use crate::t;
 
 /// Where it is looked at.
 const LINK: &str = "/system/network";
@@ -52,23 +54,23 @@ pub(super) fn findings(complaint: Complaint, inside: Option<&Run>, outside: Opti
     let seen = outside.into_iter().chain(inside).flat_map(|run| &run.observations);
     for one in seen.filter(|one| one.level > Level::Ok && wanted.contains(&one.topic)) {
         // Both may say the same of a certificate.
-        if !found.iter().any(|known| known.text == one.text) {
-            found.push(Finding::new(one.level, code(one.topic), one.text.clone(), one.fix.clone(), LINK));
+        if !found.iter().any(|known| known.text == retold(&one.text)) {
+            found.push(Finding::new(one.level, code(one.topic), retold(&one.text), retold(&one.fix), LINK));
         }
     }
     let missing = |code, text: &str, fix: &str| Finding::new(Level::Warn, code, text, fix, LINK);
     if outside.is_none() {
         found.push(missing(
             "network_not_checked_outside",
-            "Nobody has looked from outside yet: ports, sound and SIP ALG are seen from there only.",
-            "Make a code under Network check and run nightbell probe on a machine elsewhere.",
+            t("trouble-nobody-has-looked-from-outside"),
+            t("trouble-make-a-code-and-run-probe"),
         ));
     }
     if inside.is_none() {
         found.push(missing(
             "network_not_checked_inside",
-            "This machine has not looked at its own network yet.",
-            "Check it now; nobody is asked before you click.",
+            t("trouble-this-machine-has-not-looked"),
+            t("trouble-check-it-now-nobody-is-asked"),
         ));
     }
     found
