@@ -225,7 +225,7 @@ async fn after_a_power_cut_a_building_of_phones_is_told_its_configuration_while_
     });
     // Each phone has connections of its own, all behind one address, and all come at once.
     let new = phones.into_iter().map(|(mac, first)| {
-        let web = server.web();
+        let web = server.desk_phone();
         async move {
             let own = settle(&web, &first, &mac).await.0;
             (web, mac, own)

@@ -95,9 +95,18 @@ impl TestServer {
 
     /// Somebody at the public pages.
     pub(crate) fn web(&self) -> Web {
+        Web { http: self.client().build().expect("a client") }
+    }
+
+    /// A desk phone at the public pages: it knows HTTP/1.1 and no other.
+    pub(crate) fn desk_phone(&self) -> Web {
+        Web { http: self.client().http1_only().build().expect("a client") }
+    }
+
+    fn client(&self) -> reqwest::ClientBuilder {
         let authority = reqwest::Certificate::from_pem(self.authority().as_bytes()).expect("a certificate");
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([authority]);
-        Web { http: client.redirect(reqwest::redirect::Policy::none()).build().expect("a client") }
+        client.redirect(reqwest::redirect::Policy::none())
     }
 
     /// Adds an extension whose SIP user name is its number; gives the secret.

@@ -168,7 +168,7 @@ impl Conditions {
                  AS of_{column}"
             )
         };
-        format!("SELECT * FROM ({} UNION {}) AS both {NEWEST_FIRST} LIMIT {limit}", side("caller"), side("callee"))
+        format!("SELECT * FROM ({} UNION {}) AS sides {NEWEST_FIRST} LIMIT {limit}", side("caller"), side("callee"))
     }
 }
 
