@@ -13,16 +13,16 @@ use crate::update_notice::{self, Found, Setting};
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct UpdateNoticeView {
-    #[serde(flatten)]
-    setting: Setting,
+    /// Where the newest version is written; empty asks nobody.
+    url: String,
     /// The version of this program.
     version: &'static str,
     found: Found,
 }
 
 async fn view(state: &AdminState) -> Answer<Json<UpdateNoticeView>> {
-    let setting = Setting::load(&state.store).await?;
-    Ok(Json(UpdateNoticeView { setting, version: state.site.version, found: Found::load(&state.store).await? }))
+    let Setting { url } = Setting::load(&state.store).await?;
+    Ok(Json(UpdateNoticeView { url, version: state.site.version, found: Found::load(&state.store).await? }))
 }
 
 #[utoipa::path(get, path = "/update-notice", operation_id = "update_notice", tag = "System", summary = "Where the newest version is written, and what was found there.", responses((status = 200, description = "`url` is empty when nobody is asked.", body = UpdateNoticeView)))]
