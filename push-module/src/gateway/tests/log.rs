@@ -1,13 +1,13 @@
 //! What ends up in the log while phones are woken.
 
 use std::fmt::{Debug, Write as _};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use pbx_core::model::{Verdict, WakeKind};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
 use super::office::{CALL_TOKEN, FCM_TOKEN, Office, apns_target, apple, fcm_target, google, verdicts};
 use crate::standin::{AnyToken, ApnsFault, FcmFault};
@@ -17,6 +17,9 @@ use crate::standin::{AnyToken, ApnsFault, FcmFault};
 pub(super) struct Everything {
     lines: Arc<Mutex<Vec<(Level, String)>>>,
 }
+
+/// Hears nothing; it is there so that no listener is the only one.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Everything::default()));
 
 struct Line(String);
 
@@ -29,6 +32,8 @@ impl Visit for Line {
 impl Everything {
     /// Hears what this thread logs until the guard is dropped.
     pub(super) fn listen(self) -> DefaultGuard {
+        // With one listener in the process, a line that another thread logs first is switched off by that thread's having none.
+        LazyLock::force(&SECOND);
         tracing::subscriber::set_default(self)
     }
 
