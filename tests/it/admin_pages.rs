@@ -9,10 +9,11 @@ use crate::support::SOON;
 use crate::support::browser::{Browser, DESKTOP, Look};
 use crate::support::server::{TestApns, TestServer};
 
-const PASSWORD: &str = "otter lantern gravel violin";
+/// The owner's.
+pub(crate) const PASSWORD: &str = "otter lantern gravel violin";
 
 /// Makes the owner's account through the setup page and ends signed in, on the dashboard.
-async fn set_up(server: &TestServer, browser: &Browser) {
+pub(crate) async fn set_up(server: &TestServer, browser: &Browser) {
     let link = web_admin::setup::setup_link(&server.app.store, &server.app.base_url).await.unwrap();
     browser.go(&link.url).await;
     browser.fill("[name=name]", "owner").await;

@@ -7,10 +7,9 @@ use rustls::pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use crate::admin_pages::{PASSWORD, set_up};
 use crate::support::browser::{Browser, DESKTOP, Look};
 use crate::support::server::TestServer;
-
-const PASSWORD: &str = "otter lantern gravel violin";
 
 /// The key of the server's certificate, as Chromium is told to trust it: it refuses passkeys where it does not.
 fn trusted_key(server: &TestServer) -> String {
@@ -19,27 +18,12 @@ fn trusted_key(server: &TestServer) -> String {
     STANDARD.encode(Sha256::digest(parsed.public_key().raw))
 }
 
-/// Makes the owner by the setup link and signs in with the password.
-async fn become_owner(server: &TestServer, browser: &Browser) {
-    let link = web_admin::setup::setup_link(&server.app.store, &server.app.base_url).await.unwrap();
-    browser.go(&link.url).await;
-    browser.fill("[name=name]", "owner").await;
-    browser.fill("[name=password]", PASSWORD).await;
-    browser.fill("[name=again]", PASSWORD).await;
-    browser.click("button.primary").await;
-    browser.shows("Your account is ready").await;
-    browser.fill("[name=name]", "owner").await;
-    browser.fill("[name=password]", PASSWORD).await;
-    browser.click("form[action='/sign-in'] button.primary").await;
-    browser.shows("steps are done").await;
-}
-
 #[tokio::test]
 async fn a_passkey_is_made_and_signs_in_with_chromium() {
     let server = TestServer::start_as("localhost").await;
     let browser = Browser::open_trusting(&server.app.base_url, DESKTOP, &trusted_key(&server)).await;
     let device = browser.authenticator().await;
-    become_owner(&server, &browser).await;
+    set_up(&server, &browser).await;
 
     browser.go("/account/passkeys/add").await;
     browser.fill("[name=name]", "Owner's computer").await;

@@ -56,8 +56,7 @@ impl Writer {
             behind: Behind::default(),
             retry: None,
             in_trouble: false,
-            ended_calls: 0,
-            newest_call: None,
+            calls: CallsKept::default(),
         };
         Self { journal: tokio::spawn(journal.run()), task: tokio::spawn(task.run()) }
     }
@@ -115,8 +114,25 @@ struct Task {
     retry: Option<Pin<Box<Sleep>>>,
     /// Pages say that something waits.
     in_trouble: bool,
-    ended_calls: u32,
-    newest_call: Option<(CallId, UnixMillis)>,
+    calls: CallsKept,
+}
+
+/// The calls kept since the last look at the call log's limits.
+#[derive(Default)]
+struct CallsKept {
+    ended: u32,
+    newest: Option<(CallId, UnixMillis)>,
+}
+
+impl CallsKept {
+    fn note(&mut self, job: &SaveJob) {
+        for change in &job.changes {
+            if let Change::PutCall(call) = change {
+                self.newest = Some((call.id, call.started_at));
+                self.ended += u32::from(call.ended_at.is_some());
+            }
+        }
+    }
 }
 
 impl Task {
@@ -231,7 +247,7 @@ impl Task {
                     at_once = JOBS_PER_COMMIT;
                 }
             }
-            self.count_calls(many);
+            self.behind.oldest(many).iter().for_each(|job| self.calls.note(job));
             self.behind.forget(many);
         }
         self.retry = None;
@@ -251,23 +267,8 @@ impl Task {
         tracing::info!("the database takes changes again, and everything is saved");
     }
 
-    fn count_calls(&mut self, many: usize) {
-        let jobs = self.behind.oldest(many);
-        for change in jobs.iter().flat_map(|job| &job.changes) {
-            if let Change::PutCall(call) = change {
-                self.newest_call = Some((call.id, call.started_at));
-                self.ended_calls += u32::from(call.ended_at.is_some());
-            }
-        }
-    }
-
     async fn kept(&mut self, job: &SaveJob) {
-        for change in &job.changes {
-            if let Change::PutCall(call) = change {
-                self.newest_call = Some((call.id, call.started_at));
-                self.ended_calls += u32::from(call.ended_at.is_some());
-            }
-        }
+        self.calls.note(job);
         self.answer(job, true).await;
     }
 
@@ -329,11 +330,11 @@ impl Task {
 
     /// Keeps the call log within its limits. The newest call's start serves as the clock.
     async fn prune_when_due(&mut self) {
-        let Some((newest, now)) = self.newest_call else { return };
-        if self.ended_calls < CALLS_PER_PRUNE {
+        let Some((newest, now)) = self.calls.newest else { return };
+        if self.calls.ended < CALLS_PER_PRUNE {
             return;
         }
-        self.ended_calls = 0;
+        self.calls.ended = 0;
         let pruned = async {
             let mut transaction = self.store.begin().await?;
             let removed = call_log::prune(&mut transaction, newest, now).await?;

@@ -235,7 +235,7 @@ mod tests {
             include_str!("../../../push-module/src/credential/error.rs"),
             include_str!("../../../provisioning/src/mail.rs"),
             include_str!("../../../provisioning/src/desk_phones/error.rs"),
-            include_str!("../../../provisioning/src/enrolments.rs"),
+            include_str!("../../../provisioning/src/enrolments/error.rs"),
         ];
         for source in sources {
             let (_, function) =
