@@ -31,7 +31,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
 use crate::account;
-use crate::desk_phone::{DeskPhone, Mac, Model, Vendor};
+use crate::desk_phone::{DeskPhone, Mac, Vendor};
 use crate::enrolment::Label;
 use crate::enrolments::{Clock, Enrolments, RandomBytes, random, wall_clock};
 use crate::link::LinkToken;

@@ -31,9 +31,7 @@ use tokio::sync::{Mutex, watch};
 use uuid::Uuid;
 
 use crate::account;
-use crate::enrolment::{
-    Enrolment, EnrolmentId, EnrolmentState, LONGEST_LIFETIME, LabelError, Refusal, SHORTEST_LIFETIME, Times,
-};
+use crate::enrolment::{Enrolment, EnrolmentId, EnrolmentState, LONGEST_LIFETIME, Refusal, SHORTEST_LIFETIME, Times};
 use crate::handover::{FetchingApp, Handovers};
 use crate::installation::{AppRecord, DeviceToken, Installation};
 use crate::installations::Installations;
