@@ -166,11 +166,13 @@ pub(crate) async fn list(
 ) -> Answer<Json<ListView>> {
     let batch = params.batch.as_deref().map(batch).transpose()?;
     let limit = u32::try_from(limit(params.limit, USUAL_LIMIT)?).unwrap_or(u32::MAX);
+    // The mails first: whoever sees that the last one was sent, sees it counted too.
+    let mails = state.mailer.list(batch, params.extension, limit).await?;
     let progress = match batch {
         Some(batch) => Some(state.mailer.progress(batch).await?),
         None => None,
     };
-    Ok(Json(ListView { mails: state.mailer.list(batch, params.extension, limit).await?, progress }))
+    Ok(Json(ListView { mails, progress }))
 }
 
 #[utoipa::path(post, path = "/mails/{id}/resend", operation_id = "mails_resend", tag = "Mail", summary = "Sends a mail again, with a new link.", params(("id" = String, Path, description = "Which one, by its id")), responses((status = 202, description = "It is on its way.", body = Ordered), (status = 404, description = ""), (status = 409, description = "")))]
