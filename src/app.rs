@@ -12,6 +12,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use pbx_core::handle::{self, SwitchboardHandle};
 use pbx_core::media::echo::Echo;
 use pbx_core::media::relay::RelayConfig;
@@ -417,8 +418,10 @@ fn start_web(
     enrolments: &Enrolments,
     (listener, stopping): (TcpListener, watch::Receiver<bool>),
 ) -> Result<Vec<JoinHandle<()>>, AppError> {
-    let desk_phones = state.desk_phones().routes();
-    let router = web_admin::router(state.clone()).nest("/p", enrolments.routes()).nest("/d", desk_phones);
+    let phones = state.desk_phones();
+    let open = Router::new().nest("/p", enrolments.routes()).nest("/d", phones.routes());
+    let router = web_admin::router(state.clone()).merge(web_admin::bounded(open));
+    let factory = web_admin::keep_factory_door(phones, certificate.clone(), config.https.listen.ip(), stopping.clone());
     let https = web_admin::serve_https(listener, certificate.https_config()?, router, stopped(stopping.clone()));
     let path = config.socket_path();
     let door = UnixDoor::bind(&path).map_err(|source| AppError::Socket { path, source })?;
@@ -426,6 +429,7 @@ fn start_web(
     let unix_stop = stopped(stopping.clone());
     let follow = certificate.clone().follow();
     Ok(vec![
+        tokio::spawn(factory),
         tokio::spawn(async move {
             if let Err(error) = https.await {
                 tracing::error!(%error, "the web server has stopped");

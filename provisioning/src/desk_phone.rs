@@ -7,6 +7,8 @@
 //!
 //! Reading order: this file (the words), `xml` (escaping), one vendor, [`lint`].
 
+#[cfg(feature = "web")]
+pub mod factory;
 pub mod fanvil;
 pub mod grandstream;
 pub mod lint;

@@ -1,7 +1,7 @@
 //! Desk phones of this installation: adding, the two steps of a token, what a phone is told.
 //!
-//! A phone proves itself by a secret path of 256 bits, and by nothing else. Its MAC is printed on the box and only says
-//! which file it wants.
+//! A phone proves itself by a secret path of 256 bits, or by the certificate it was made with (`factory`), and by nothing else.
+//! Its MAC is printed on the box and only says which file it wants.
 //!
 //! 1. Adding a phone makes a *first* token; its address is shown once, for the phone's menu, a DHCP option or the vendor's
 //!    redirect service. It ends after [`FIRST_LIVES`].
@@ -44,6 +44,7 @@ use templates::Templates;
 mod asking;
 mod book;
 mod error;
+mod factory;
 mod handlers;
 mod options;
 mod password;
@@ -52,14 +53,17 @@ mod store;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod turned_away;
 mod view;
 mod visit;
 
 pub use asking::{AskOutcome, Asked};
 pub use error::DeskPhonesError;
+pub use factory::{AuthorityView, FactorySettings, FactoryView, Shown};
 pub use options::DeskPhoneOptions;
 pub use pnp::PnpState;
 pub use templates::TemplateView;
+pub use turned_away::{TurnedAway, Why};
 pub use view::{DeskPhoneView, FirstAddress, LastFetch, NewDeskPhone, Progress};
 
 /// A first address works this long: phones are ordered, shipped and unpacked within it.
@@ -166,6 +170,8 @@ struct Inner {
     pnp: watch::Sender<bool>,
     pnp_problem: Mutex<Option<String>>,
     doorkeeper: Mutex<password::Doorkeeper>,
+    factory: factory::Factory,
+    turned_away: Mutex<turned_away::List>,
 }
 
 impl std::fmt::Debug for DeskPhones {
@@ -198,6 +204,8 @@ impl DeskPhones {
             pnp_problem: Mutex::default(),
             // Without random bytes no link and no account could be made either.
             doorkeeper: Mutex::new(password::Doorkeeper::new(random().unwrap_or_default())),
+            factory: factory::Factory::default(),
+            turned_away: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -209,6 +217,7 @@ impl DeskPhones {
         }
         *self.templates_now() = templates::all(&self.inner.store).await?;
         self.take_options(options::load(&self.inner.store).await?);
+        self.load_factory().await?;
         let inner = || Arc::downgrade(&self.inner);
         tokio::spawn(write_notes(inner()));
         tokio::spawn(asking::work(inner(), Arc::clone(&self.inner.to_do)));

@@ -1,5 +1,7 @@
 //! `nightbell desk-phone`: adding desk phones, and what became of them.
 
+mod factory;
+
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -7,6 +9,7 @@ use pbx_core::model::{Redacted, UnixMillis};
 use serde::Deserialize;
 use serde_json::json;
 
+use self::factory::FactoryCommand;
 use super::Exit;
 use super::client::{Client, RowError, encoded};
 use super::failure::{Failure, NAME};
@@ -89,6 +92,13 @@ pub(super) enum DeskPhoneCommand {
         /// Phones give a password of their own when they fetch: on or off
         #[arg(long, value_parser = ["on", "off"])]
         http_password: Option<String>,
+    },
+    /// Phones that asked for a configuration and were told nothing, and why
+    TurnedAway,
+    /// Phones that prove themselves by the certificate they were made with; without a command it is shown
+    Factory {
+        #[command(subcommand)]
+        command: Option<FactoryCommand>,
     },
     /// Remove a phone; its account is gone at once
     Remove {
@@ -251,6 +261,8 @@ pub(super) async fn run(client: Client, command: DeskPhoneCommand) -> Result<Rep
             Ok(Report::done(format!("{}\n", lines.join("\n")), answer.raw))
         }
         DeskPhoneCommand::Options { pnp, http_password } => options(&client, pnp, http_password).await,
+        DeskPhoneCommand::TurnedAway => factory::turned_away(&client).await,
+        DeskPhoneCommand::Factory { command } => factory::run(&client, command).await,
         DeskPhoneCommand::Template(command) => template(&client, command).await,
         DeskPhoneCommand::Remove { mac } => {
             client.delete(&path(&mac, "")).await?;

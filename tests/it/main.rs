@@ -1,6 +1,6 @@
 //! One binary of promises: each module says what the product does for somebody, with real phones where there are any.
 //!
-//! The programs it drives (baresip, linphone-daemon, sipp) are installed by `.ci/install-test-tools`; a missing one fails
+//! The programs it drives (baresip, linphone-daemon, sipp, curl) are installed by `.ci/install-test-tools`; a missing one fails
 //! its tests with that advice. Nothing is skipped.
 
 #[cfg(test)]
@@ -27,6 +27,8 @@ mod cli;
 mod defence;
 #[cfg(test)]
 mod demo;
+#[cfg(test)]
+mod desk_phone_factory;
 #[cfg(test)]
 mod desk_phones;
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub(crate) mod blocklist;
 pub(crate) mod body;
 pub(crate) mod calls;
 pub(crate) mod certificate;
+pub(crate) mod desk_phone_factory;
 pub(crate) mod desk_phone_import;
 pub(crate) mod desk_phone_options;
 pub(crate) mod desk_phone_templates;

@@ -83,6 +83,10 @@ const fn column(error: &DeskPhonesError) -> &'static str {
         | DeskPhonesError::TemplateOfOthers(_)
         | DeskPhonesError::NoSuchTemplate
         | DeskPhonesError::TooManyTemplates
+        | DeskPhonesError::Authority(_)
+        | DeskPhonesError::AuthorityOf(_)
+        | DeskPhonesError::NoSuchAuthority
+        | DeskPhonesError::TooManyAuthorities
         | DeskPhonesError::Random
         | DeskPhonesError::Seal(_)
         | DeskPhonesError::Switchboard(_)

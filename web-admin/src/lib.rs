@@ -23,6 +23,7 @@ mod error;
 mod event_log;
 mod event_webhooks;
 mod events;
+mod factory_door;
 mod form;
 mod headers;
 mod hygiene;
@@ -65,10 +66,11 @@ use language::{number, rich, say, t};
 
 pub use acme::{Acme, adopt_certificate};
 pub use backups::{Backups, run as make_backups};
+pub use factory_door::keep as keep_factory_door;
 pub use log::{LogDoor, Tail};
 pub use network_check::Surroundings;
 pub use routes::{local_router, router};
-pub use serve::{UnixDoor, serve_https};
+pub use serve::{UnixDoor, bounded, serve_https};
 pub use state::{AdminState, Site};
 pub use token::NoRandom;
 

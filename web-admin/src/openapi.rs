@@ -50,6 +50,8 @@ use crate::event_webhooks::{described, event};
         api::desk_phones::check_sync, api::desk_phones::check_sync_all, api::desk_phone_templates::list,
         api::desk_phone_templates::put, api::desk_phone_templates::remove, api::desk_phone_templates::check,
         api::desk_phone_templates::preview, api::desk_phone_import::import, api::desk_phone_import::redirection,
+        api::desk_phone_factory::get, api::desk_phone_factory::put, api::desk_phone_factory::add_authorities,
+        api::desk_phone_factory::remove_authority, api::desk_phone_factory::turned_away,
         api::desk_phone_options::get, api::desk_phone_options::put,
         api::settings::get, api::settings::put,
         api::system::status, api::system::doctor, api::system::metrics,

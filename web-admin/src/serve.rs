@@ -4,21 +4,29 @@ mod slots;
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::http::StatusCode;
+use axum::middleware::AddExtension;
 use axum::serve::Listener;
+use axum_server::accept::Accept;
+use axum_server::service::SendService;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use rustls::ServerConfig;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
+use tower_http::timeout::TimeoutLayer;
 
-use self::slots::Slots;
+pub(crate) use self::slots::{Held, Slots};
 
 /// A request's head must be there by then; slower clients only hold connections.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
@@ -29,16 +37,43 @@ const STREAMS: u32 = 64;
 /// Pause after an accept that failed, so that a shortage of file descriptors does not spin.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Whoever has not signed in gets an answer by then, or has none: a body that never comes holds no connection.
+const OPEN_WITHIN: Duration = Duration::from_secs(60);
+
 /// Serves `router` over HTTPS on a bound listener until `shutdown` is done.
 pub async fn serve_https(
-    listener: std::net::TcpListener,
+    listener: TcpListener,
     config: Arc<ServerConfig>,
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    serve_with(listener, acceptor(config), router, shutdown).await
+}
+
+/// The same without TLS, for what is no secret: a certificate authority asks for an answer.
+pub(crate) async fn serve_plain(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    serve_with(listener, Slots::default(), router, shutdown).await
+}
+
+/// Serves connections as `acceptor` takes them.
+pub(crate) async fn serve_with<A>(
+    listener: TcpListener,
+    acceptor: A,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()>
+where
+    A: Accept<TcpStream, Routed> + Clone + Send + Sync + 'static,
+    A::Stream: AsyncRead + AsyncWrite + Unpin + Send,
+    A::Service: SendService<Request<Incoming>> + Send,
+    A::Future: Send,
+{
     listener.set_nonblocking(true)?;
     let handle = axum_server::Handle::<SocketAddr>::new();
-    let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(config)).acceptor(Slots::default());
     let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).handle(handle.clone());
     limit(server.http_builder());
     let stop = stop_by(handle, shutdown);
@@ -47,20 +82,26 @@ pub async fn serve_https(
     served
 }
 
-/// The same without TLS, for what is no secret: a certificate authority asks for an answer.
-pub(crate) async fn serve_plain(
-    listener: std::net::TcpListener,
-    router: Router,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let handle = axum_server::Handle::<SocketAddr>::new();
-    let mut server = axum_server::from_tcp(listener)?.acceptor(Slots::default()).handle(handle.clone());
-    limit(server.http_builder());
-    let stop = stop_by(handle, shutdown);
-    let served = server.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await;
-    stop.abort();
-    served
+/// What serves one connection.
+type Routed = AddExtension<Router, ConnectInfo<SocketAddr>>;
+
+/// TLS behind a count of connections.
+pub(crate) fn acceptor(config: Arc<ServerConfig>) -> RustlsAcceptor<Slots> {
+    RustlsAcceptor::new(RustlsConfig::from_config(config)).acceptor(Slots::default())
+}
+
+/// Puts an end to every request of a router that strangers reach.
+pub fn bounded(router: Router) -> Router {
+    router.layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, OPEN_WITHIN))
+}
+
+/// Listens at this address and port. For all addresses that is IPv6 with IPv4 in it, if there is IPv6.
+pub(crate) fn bind(ip: IpAddr, port: u16) -> io::Result<TcpListener> {
+    if ip.is_unspecified() {
+        return TcpListener::bind((Ipv6Addr::UNSPECIFIED, port))
+            .or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)));
+    }
+    TcpListener::bind((ip, port))
 }
 
 fn limit(builder: &mut Builder<TokioExecutor>) {

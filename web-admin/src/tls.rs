@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use pbx_core::model::UnixMillis;
 use rustls::ServerConfig;
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientHello, NoClientAuth, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use thiserror::Error;
 
@@ -191,11 +192,24 @@ impl LiveCertificate {
         self.config(&[])
     }
 
+    /// For HTTPS with peers that are asked for their own certificates.
+    pub(crate) fn asking_config(&self, peers: Arc<dyn ClientCertVerifier>) -> Result<Arc<ServerConfig>, TlsError> {
+        self.config_for(peers, &[b"h2", b"http/1.1"])
+    }
+
     fn config(&self, protocols: &[&[u8]]) -> Result<Arc<ServerConfig>, TlsError> {
+        self.config_for(Arc::new(NoClientAuth), protocols)
+    }
+
+    fn config_for(
+        &self,
+        peers: Arc<dyn ClientCertVerifier>,
+        protocols: &[&[u8]],
+    ) -> Result<Arc<ServerConfig>, TlsError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
+            .with_client_cert_verifier(peers)
             .with_cert_resolver(Arc::new(self.clone()));
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         Ok(Arc::new(config))

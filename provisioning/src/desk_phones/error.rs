@@ -5,6 +5,7 @@ use pbx_core::switchboard::command::CommandError;
 use thiserror::Error;
 
 use super::MOST;
+use crate::desk_phone::factory::AuthorityError;
 use crate::desk_phone::template::TemplateError;
 use crate::desk_phone::{DeskPhoneError, Mac};
 use crate::enrolment::LabelError;
@@ -66,6 +67,18 @@ pub enum DeskPhonesError {
     /// Too many templates.
     #[error("there is room for 200 templates and no more; put what many models share into the template for all")]
     TooManyTemplates,
+    /// An upload is no authority for factory certificates.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// It counts for another maker's phones.
+    #[error("this authority is there already, for phones of {0}; remove it there first")]
+    AuthorityOf(&'static str),
+    /// There is no such authority.
+    #[error("there is no authority with this fingerprint")]
+    NoSuchAuthority,
+    /// Too many authorities.
+    #[error("there is room for 32 authorities and no more; remove those whose phones are gone")]
+    TooManyAuthorities,
     /// The operating system gave no random bytes.
     #[error("the operating system gave no random bytes")]
     Random,
@@ -108,6 +121,14 @@ impl DeskPhonesError {
             Self::TemplateOfOthers(_) => "template_of_other_phones",
             Self::NoSuchTemplate => "no_such_template",
             Self::TooManyTemplates => "full",
+            Self::Authority(AuthorityError::None) => "not_a_certificate",
+            Self::Authority(AuthorityError::Damaged(_)) => "damaged_certificate",
+            Self::Authority(AuthorityError::PrivateKey) => "private_key_given",
+            Self::Authority(AuthorityError::NoAuthority(_)) => "no_authority",
+            Self::Authority(AuthorityError::TooLarge) => "too_large",
+            Self::AuthorityOf(_) => "authority_taken",
+            Self::NoSuchAuthority => "no_such_authority",
+            Self::TooManyAuthorities => "full",
             Self::Random => "no_randomness",
             Self::Seal(_) => "does_not_open",
             Self::Switchboard(refused) => refused.code(),

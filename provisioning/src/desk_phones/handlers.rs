@@ -3,7 +3,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /{secret}/{file}` with a good secret | the file, if this phone's family keeps one under that name; else 404 |
-//! | `GET /{file}` | only while the admin holds the pairing window of exactly this phone open |
+//! | `GET /{file}` | to a phone that showed its factory certificate, or while the admin holds the pairing window of exactly this phone open |
 //! | `HEAD` of both | 200 or 404; nothing is minted, and nothing closes |
 //! | anything else | the same 404; 405 for uploads |
 //!
@@ -26,7 +26,9 @@ use axum::routing::get;
 use pbx_core::model::Redacted;
 use sha2::{Digest as _, Sha256};
 
+use super::factory::Shown;
 use super::password::Knock;
+use super::turned_away::Why;
 use super::visit::{Visit, Way};
 use super::{DeskPhones, DeskPhonesError, Mac};
 use crate::desk_phone::{Asked, ConfigFile, TRUST_FILE, asked, manifest};
@@ -68,7 +70,11 @@ async fn plain(
     let who = Who::of(&request);
     drop(request);
     let visit = who.visit(&name);
-    let found = phones.by_window(&visit);
+    let found = match &who.shown {
+        // The window is for every phone; what it says of this one is told only if no certificate was shown.
+        Some(shown) => phones.by_factory(shown).or_else(|why| phones.by_window(&visit).map_err(|_| why)),
+        None => phones.by_window(&visit),
+    };
     answer(&phones, found, &visit, &who).await
 }
 
@@ -107,6 +113,8 @@ struct Who {
     target: String,
     authorization: Vec<String>,
     known: Option<HeaderValue>,
+    /// What its connection showed, where factory certificates are asked for.
+    shown: Option<Shown>,
 }
 
 impl Who {
@@ -125,6 +133,7 @@ impl Who {
                 .filter_map(|value| value.to_str().ok().map(str::to_owned))
                 .collect(),
             known: headers.get(IF_NONE_MATCH).cloned(),
+            shown: request.extensions().get::<Shown>().cloned(),
         }
     }
 
@@ -150,8 +159,14 @@ fn challenged(challenges: &[String]) -> Response {
     response
 }
 
-async fn answer(phones: &DeskPhones, found: Option<(Mac, Way)>, visit: &Visit<'_>, who: &Who) -> Response {
-    let Some((mac, way)) = found else { return missed(phones, visit) };
+/// A phone of ours with its way to us, or what kept it away.
+type Found = Result<(Mac, Way), (Option<Mac>, Why)>;
+
+async fn answer(phones: &DeskPhones, found: Found, visit: &Visit<'_>, who: &Who) -> Response {
+    let (mac, way) = match found {
+        Ok(found) => found,
+        Err((mac, why)) => return missed(phones, visit, mac, why),
+    };
     if !phones.agrees(mac, visit) {
         phones.note(mac, visit, "nothing: what asked was another phone than this address is for");
         return nothing();
@@ -172,6 +187,7 @@ async fn answer(phones: &DeskPhones, found: Option<(Mac, Way)>, visit: &Visit<'_
         Asked::Trust => (Ok(trust(phones)), "our certificate"),
         Asked::Settings => {
             let told = match way {
+                Way::Factory => "its configuration, by its factory certificate, with its own address",
                 Way::Window => "its configuration, in the pairing window, with its own address",
                 Way::By(super::Kind::First) => "its configuration with its own address",
                 Way::By(super::Kind::Next) => "its configuration; it has moved to its own address",
@@ -186,6 +202,7 @@ async fn answer(phones: &DeskPhones, found: Option<(Mac, Way)>, visit: &Visit<'_
                 phones.note_settings(mac, file.text.reveal());
             }
             phones.note(mac, visit, told);
+            phones.served(mac);
             written(&file, who)
         }
         Ok(None) => nothing(),
@@ -193,13 +210,14 @@ async fn answer(phones: &DeskPhones, found: Option<(Mac, Way)>, visit: &Visit<'_
     }
 }
 
-fn missed(phones: &DeskPhones, visit: &Visit<'_>) -> Response {
+fn missed(phones: &DeskPhones, visit: &Visit<'_>, mac: Option<Mac>, why: Why) -> Response {
     let now = phones.now();
     if let Some(wait) = phones.inner.throttle.wait(visit.from, now) {
         let seconds = (wait.as_secs() + 1).to_string();
         return (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, seconds)]).into_response();
     }
     phones.inner.throttle.missed(visit.from, now);
+    phones.turn_away(visit, mac, why);
     nothing()
 }
 

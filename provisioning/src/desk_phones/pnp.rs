@@ -1,9 +1,10 @@
 //! Phones that look for their configuration on the local network (PnP): a SUBSCRIBE for `ua-profile` to 224.0.1.75, answered
 //! with the address to fetch from.
 //!
-//! Off unless an admin switches it on. Even then only a phone whose pairing window is open is answered, by its MAC, when the
-//! maker it names is the right one, and only at an address of a local network. The answer holds no secret: it leads to the place
-//! where the pairing window is kept, which looks at the phone again. So whoever overhears or forges a search learns our name
+//! Off unless an admin switches it on. Even then only a phone whose pairing window is open, or whose maker's factory certificates
+//! count, is answered, by its MAC, when the maker it names is the right one, and only at an address of a local network. The
+//! answer holds no secret: it leads to where the pairing window is kept or the certificate is asked for, which looks at the phone
+//! again. So whoever overhears or forges a search learns our name
 //! and nothing else. Everything is bounded: what is read, what is answered in a second, and nothing is repeated by us; a
 //! phone that missed the answer asks again.
 //!
@@ -21,6 +22,8 @@ use pbx_core::sip::uri::{NameAddr, host_port_text};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 use tokio::sync::watch;
 
+use super::turned_away::Why;
+use super::visit::Visit;
 use super::{DeskPhones, Inner};
 use crate::desk_phone::{DeskPhone, Mac, Vendor};
 use crate::enrolments::random;
@@ -32,6 +35,8 @@ pub(super) const GROUP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(22
 const MOST_BYTES: usize = 4096;
 /// Answers in one second: phones of a floor that is switched on, and no more than a slow link carries.
 const MOST_IN_A_SECOND: u32 = 20;
+/// Stands for the file in what people are shown of a search.
+const SEARCH: &str = "(PnP)";
 /// After a read that failed.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Between two tries to listen, when the port could not be had.
@@ -142,16 +147,30 @@ pub struct PnpState {
 }
 
 impl DeskPhones {
-    /// The phone with this address, if its pairing window is open.
-    fn looked_for(&self, mac: Mac) -> Option<DeskPhone> {
+    /// The phone that looks, with where it is sent: to the place of the pairing window while its window is open, else to the port at
+    /// which its maker's certificates count.
+    fn looked_for(&self, search: &Search) -> Result<(DeskPhone, String), Why> {
         let now = self.now();
-        let book = self.book();
-        let kept = book.get(mac)?;
-        kept.window.filter(|window| window.until > now).map(|_| kept.phone.clone())
+        let (phone, open) = {
+            let book = self.book();
+            let kept = book.get(search.mac).ok_or(Why::Unknown)?;
+            (kept.phone.clone(), kept.window.is_some_and(|window| window.until > now))
+        };
+        if !search.is(&phone) {
+            return Err(Why::NotItself);
+        }
+        let folder = if open {
+            Some(format!("{}/d/", self.inner.public.https_base_url))
+        } else {
+            self.factory_folder(phone.vendor)
+        };
+        folder.map(|folder| (phone, folder)).ok_or(Why::NoWindow)
     }
 
-    fn plain_folder(&self) -> String {
-        format!("{}/d/", self.inner.public.https_base_url)
+    fn turn_search_away(&self, search: &Search, from: IpAddr, why: Why) {
+        let vendor = search.vendor.map_or("", Vendor::title);
+        let agent = search.model.as_ref().map(|model| format!("{vendor} {model}")).unwrap_or_default();
+        self.turn_away(&Visit { from, agent: &agent, file: SEARCH }, Some(search.mac), why);
     }
 }
 
@@ -225,7 +244,13 @@ async fn listen(socket: &tokio::net::UdpSocket, inner: &Weak<Inner>) {
         };
         let Some(phones) = inner.upgrade().map(|inner| DeskPhones { inner }) else { return };
         let Some(search) = buffer.get(..length).filter(|_| is_local(from.ip())).and_then(read) else { continue };
-        let Some(phone) = phones.looked_for(search.mac).filter(|phone| search.is(phone)) else { continue };
+        let (phone, folder) = match phones.looked_for(&search) {
+            Ok(found) => found,
+            Err(why) => {
+                phones.turn_search_away(&search, from.ip(), why);
+                continue;
+            }
+        };
         let (true, Some(ours), Ok(bytes)) = (budget.take(), our_side_of(from, socket), random()) else { continue };
         let tag = LinkToken::from_random(bytes)
             .hash()
@@ -233,7 +258,7 @@ async fn listen(socket: &tokio::net::UdpSocket, inner: &Weak<Inner>) {
             .iter()
             .take(8)
             .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-        for bytes in answers(&search, &url(&phone, &phones.plain_folder()), ours, &tag) {
+        for bytes in answers(&search, &url(&phone, &folder), ours, &tag) {
             let _gone = socket.send_to(&bytes, from).await;
         }
         tracing::info!(mac = %search.mac, %from, "a desk phone was told where to fetch its configuration");

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use tower::ServiceExt as _;
 
 mod asking;
+mod factory;
 mod password;
 mod templates;
 mod upgrade;
@@ -57,8 +58,22 @@ impl Desk {
     }
 
     async fn ask(&self, method: Method, path: &str, agent: &str, from: &str) -> (StatusCode, String) {
+        self.ask_showing(None, (method, path), agent, from).await
+    }
+
+    /// The same at the port where factory certificates are asked for.
+    async fn ask_showing(
+        &self,
+        shown: Option<Shown>,
+        (method, path): (Method, &str),
+        agent: &str,
+        from: &str,
+    ) -> (StatusCode, String) {
         let mut request =
             Request::builder().method(method).uri(path).header("user-agent", agent).body(Body::empty()).unwrap();
+        if let Some(shown) = shown {
+            request.extensions_mut().insert(shown);
+        }
         request.extensions_mut().insert(ConnectInfo(from.parse::<SocketAddr>().unwrap()));
         let response = self.phones.routes().oneshot(request).await.unwrap();
         let status = response.status();

@@ -1,4 +1,4 @@
-//! A phone that fetches: which one it is, by its secret path or by the pairing window, and what it is told.
+//! A phone that fetches: which one it is, by its secret path, its factory certificate or the pairing window, and what it is told.
 
 use std::net::IpAddr;
 use std::sync::PoisonError;
@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 use pbx_core::model::{Network, Redacted};
 use pbx_core::switchboard::command::{Command, Reply};
 
+use super::turned_away::Why;
 use super::{
     AGENT_CHARS, DeskPhones, DeskPhonesError, Kept, Kind, LastFetch, REGISTER_SECONDS, Secrets, digest, password,
     password::Knock, secrets_context, store, token_context,
@@ -23,6 +24,7 @@ const HIDDEN: &str = "(secret)";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     By(Kind),
+    Factory,
     Window,
 }
 
@@ -35,32 +37,36 @@ pub(super) struct Visit<'a> {
 
 impl DeskPhones {
     /// The phone whose secret path this is.
-    pub(super) fn by_token(&self, token: &str) -> Option<(Mac, Way)> {
-        let hash = token.parse::<LinkToken>().ok()?.hash().0;
+    pub(super) fn by_token(&self, token: &str) -> Result<(Mac, Way), (Option<Mac>, Why)> {
+        let hash = token.parse::<LinkToken>().map_err(|_| (None, Why::WrongSecret))?.hash().0;
         let now = self.now();
         let book = self.book();
-        let kept = book.by_hash(&hash)?;
-        let token = kept.tokens.iter().find(|token| token.hash == hash)?;
+        let found = book.by_hash(&hash).and_then(|kept| Some((kept, kept.tokens.iter().find(|it| it.hash == hash)?)));
+        let (kept, token) = found.ok_or((None, Why::WrongSecret))?;
+        let mac = kept.phone.mac;
         let over = token.expires_at.is_some_and(|end| end <= now);
-        (!over).then_some((kept.phone.mac, Way::By(token.kind)))
+        if over { Err((Some(mac), Why::RanOut)) } else { Ok((mac, Way::By(token.kind))) }
     }
 
     /// The phone that may come without a secret: its window is open, it says the right model, and nobody else came before.
-    pub(super) fn by_window(&self, visit: &Visit<'_>) -> Option<(Mac, Way)> {
-        let mac = Mac::find(visit.file)?;
-        let told = user_agent::read(visit.agent)?;
+    pub(super) fn by_window(&self, visit: &Visit<'_>) -> Result<(Mac, Way), (Option<Mac>, Why)> {
+        let mac = Mac::find(visit.file).ok_or((None, Why::Unknown))?;
+        let turned = |why| (Some(mac), why);
         let now = self.now();
         let mut book = self.book();
-        let kept = book.get_mut(mac)?;
-        let window = kept.window.as_mut().filter(|window| window.until > now)?;
+        let kept = book.get_mut(mac).ok_or(turned(Why::Unknown))?;
+        let window = kept.window.as_mut().filter(|window| window.until > now).ok_or(turned(Why::NoWindow))?;
+        let told = user_agent::read(visit.agent).ok_or(turned(Why::NotItself))?;
         let same = told.vendor == kept.phone.vendor && kept.phone.model.is(&told.model);
+        if !same || told.mac.is_some_and(|said| said != mac) {
+            return Err(turned(Why::NotItself));
+        }
         let network = Network::from(visit.from);
-        let first = window.from.is_none_or(|from| from == network);
-        if !same || !first || told.mac.is_some_and(|said| said != mac) {
-            return None;
+        if window.from.is_some_and(|from| from != network) {
+            return Err(turned(Why::OtherNetwork));
         }
         window.from = Some(network);
-        Some((mac, Way::Window))
+        Ok((mac, Way::Window))
     }
 
     /// Whether what is said of the phone agrees: its path, its file and its own words must name the same one.
@@ -121,6 +127,8 @@ impl DeskPhones {
         let ready = kept.secrets.is_some()
             && match way {
                 Way::By(Kind::First) | Way::Window => kept.token(Kind::Next).is_some(),
+                // It may come so at each start, because a DHCP option sends it here: its own address serves on.
+                Way::Factory => kept.token(Kind::Next).or(kept.token(Kind::Current)).is_some(),
                 Way::By(Kind::Next) => false,
                 Way::By(Kind::Current) => true,
             };
@@ -203,10 +211,10 @@ impl DeskPhones {
             None => Some(self.mint(&kept).await?),
         };
         let next = match way {
-            Way::By(Kind::First) | Way::Window if kept.token(Kind::Next).is_none() => {
+            Way::By(Kind::First) | Way::Factory | Way::Window if kept.token(Kind::Next).is_none() => {
                 Some(self.named(mac, Kind::Next)?)
             }
-            Way::By(Kind::First | Kind::Next | Kind::Current) | Way::Window => None,
+            Way::By(Kind::First | Kind::Next | Kind::Current) | Way::Factory | Way::Window => None,
         };
         let follows = way == Way::By(Kind::Next);
         let kept = self

@@ -192,3 +192,33 @@ desk-phone-templates-what-is-told = Was { $mac } erfährt
 me-open-its-app-once = Öffnen Sie seine App einmal; sie holt sie von selbst.
 me-ask-an-admin-for-a-code = Lassen Sie sich vom Administrator einen QR-Code geben, der es erneuert, oder fügen Sie es neu hinzu.
 me-needs-its-settings-again = Dieses Telefon braucht seine Einstellungen neu: { $why } { $act }
+desk-phones-asked-and-were-told-nothing = Haben gefragt und nichts erfahren
+desk-phones-why = Warum
+desk-phones-last-time = Zuletzt
+desk-phones-add-it = Hinzufügen
+desk-phones-times = { $count ->
+    [one] { $count }-mal
+   *[other] { $count }-mal
+}
+factory-factory-certificates = Werkszertifikate
+factory-many-phones-are-made-with-a = Viele Telefone bringen ab Werk ein eigenes Zertifikat mit, das ihre MAC-Adresse nennt. Ein Telefon aus Ihrer Liste, das es zeigt, bekommt seine Konfiguration ohne geheime Adresse: Dann genügt allen Telefonen dieselbe Adresse, in einer DHCP-Option oder einem Weiterleitungsdienst, und sie ist kein Geheimnis.
+factory-where-phones-come = Wohin Telefone kommen
+factory-give-phones-this-address = Geben Sie Telefonen diese Adresse, in einer DHCP-Option, einem Weiterleitungsdienst oder im Menü des Telefons:
+factory-the-port-is-closed-choose-one = Der Port ist geschlossen. Wählen Sie einen, den Ihr Router weiterleitet, falls Telefone anderswo stehen.
+factory-port = Port
+factory-empty-closes-it-for-example-8444 = Zum Beispiel 8444. Leer schließt ihn; Telefone mit eigener Adresse laufen weiter.
+factory-certificates-that-have-ended-count = Abgelaufene Zertifikate gelten auch
+factory-phones-outlive-their-certificates = Telefone leben länger als ihre Zertifikate, und niemand kann sie erneuern.
+factory-no-authorities = Keine Aussteller
+factory-put-the-certificate-of-each-makers = Fügen Sie das Zertifikat des Ausstellers jedes Herstellers hinzu. Bis dahin wird keinem Telefon geglaubt.
+factory-authority = Aussteller
+factory-ends = Läuft ab
+factory-it-has-ended = Es ist abgelaufen.
+factory-add-an-authority = Aussteller hinzufügen
+factory-the-makers-certificate-file = Zertifikatsdatei des Herstellers (PEM oder DER)
+factory-or-paste-it-here = Oder hier einfügen
+factory-add-the-authority = Aussteller hinzufügen
+factory-take-it-from-the-makers-own = Nehmen Sie es von den Support-Seiten des Herstellers: Wer den Schlüssel dieses Ausstellers hat, kann sich als jedes Telefon des Herstellers in Ihrer Liste ausgeben.
+factory-remove-the-authority = Den Aussteller { $subject } entfernen?
+factory-phones-of-are-no-longer-believed = Telefonen von { $vendor } wird anhand seiner Zertifikate nicht mehr geglaubt. Telefone mit eigener Adresse laufen weiter.
+factory-remove-the-authority-button = Aussteller entfernen

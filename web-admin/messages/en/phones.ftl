@@ -192,3 +192,33 @@ desk-phone-templates-what-is-told = What { $mac } is told
 me-open-its-app-once = Open its app once; it fetches them by itself.
 me-ask-an-admin-for-a-code = Ask an admin for a QR code that renews it, or add it anew.
 me-needs-its-settings-again = This phone needs its settings again: { $why } { $act }
+desk-phones-asked-and-were-told-nothing = Asked and were told nothing
+desk-phones-why = Why
+desk-phones-last-time = Last time
+desk-phones-add-it = Add it
+desk-phones-times = { $count ->
+    [one] { $count } time
+   *[other] { $count } times
+}
+factory-factory-certificates = Factory certificates
+factory-many-phones-are-made-with-a = Many phones are made with a certificate of their own that names their MAC address. A phone of your list that shows it gets its configuration without any secret address: the same address then serves all phones, in a DHCP option or a redirect service, and it is no secret.
+factory-where-phones-come = Where phones come
+factory-give-phones-this-address = Give phones this address, in a DHCP option, a redirect service or the phone's menu:
+factory-the-port-is-closed-choose-one = The port is closed. Choose one that your router passes on, if phones stand elsewhere.
+factory-port = Port
+factory-empty-closes-it-for-example-8444 = For example 8444. Empty closes it; phones that have an address of their own go on.
+factory-certificates-that-have-ended-count = Certificates that have ended count as well
+factory-phones-outlive-their-certificates = Phones outlive their certificates, and nobody can renew them.
+factory-no-authorities = No authorities
+factory-put-the-certificate-of-each-makers = Put in the certificate of each maker's authority. Until then no phone is believed.
+factory-authority = Authority
+factory-ends = Ends
+factory-it-has-ended = It has ended.
+factory-add-an-authority = Add an authority
+factory-the-makers-certificate-file = The maker's certificate file (PEM or DER)
+factory-or-paste-it-here = Or paste it here
+factory-add-the-authority = Add the authority
+factory-take-it-from-the-makers-own = Take it from the maker's own support pages: whoever has this authority's key can pass for every phone of the maker in your list.
+factory-remove-the-authority = Remove the authority { $subject }?
+factory-phones-of-are-no-longer-believed = Phones of { $vendor } are not believed by its certificates any more. Phones that have an address of their own go on.
+factory-remove-the-authority-button = Remove the authority

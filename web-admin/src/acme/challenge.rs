@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use super::schedule::Trouble;
 use super::setting::{Setting, Validation};
 use super::words::Failed;
-use crate::serve::{serve_https, serve_plain};
+use crate::serve::{self, serve_https, serve_plain};
 use crate::tls::LiveCertificate;
 
 /// Answers by token.
@@ -112,15 +112,9 @@ async fn answer(State(answers): State<Answers>, Path(token): Path<String>) -> Re
     }
 }
 
-/// Listens at the addresses of the pages, at this port. For all addresses that is IPv6 with IPv4 in it, if there is IPv6.
+/// Listens at the addresses of the pages, at this port.
 fn bind(ip: IpAddr, port: u16) -> Result<TcpListener, Failed> {
-    let everywhere = ip.is_unspecified();
-    let bound = if everywhere {
-        TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))
-    } else {
-        TcpListener::bind((ip, port))
-    };
-    bound.map_err(|why| {
+    serve::bind(ip, port).map_err(|why| {
         if why.kind() == io::ErrorKind::PermissionDenied {
             return Failed::new(
                 Trouble::Here,

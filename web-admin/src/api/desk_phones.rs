@@ -38,13 +38,18 @@ impl From<DeskPhonesError> for Refusal {
             DeskPhonesError::EmptyTemplate => bad("settings"),
             DeskPhonesError::Family(_) => bad("family"),
             DeskPhonesError::Beginning(_) => bad("model"),
-            DeskPhonesError::NoSuchPhone(_) | DeskPhonesError::NoSuchTemplate => {
+            DeskPhonesError::Authority(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, text).field("certificates")
+            }
+            DeskPhonesError::AuthorityOf(_) => Self::new(StatusCode::CONFLICT, code, text).field("vendor"),
+            DeskPhonesError::NoSuchPhone(_) | DeskPhonesError::NoSuchTemplate | DeskPhonesError::NoSuchAuthority => {
                 Self::new(StatusCode::NOT_FOUND, code, text)
             }
             DeskPhonesError::TemplateOfOthers(_) => Self::new(StatusCode::CONFLICT, code, text).field("mac"),
             DeskPhonesError::Taken(_) => Self::new(StatusCode::CONFLICT, code, text).field("mac"),
             DeskPhonesError::Full
             | DeskPhonesError::TooManyTemplates
+            | DeskPhonesError::TooManyAuthorities
             | DeskPhonesError::NoServer
             | DeskPhonesError::NotSettled(_) => Self::new(StatusCode::CONFLICT, code, text),
         }

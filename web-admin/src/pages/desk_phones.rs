@@ -1,11 +1,12 @@
 //! `/desk-phones`: which there are, what each fetched and was told, and adding one.
 
 use askama::Template;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use pbx_core::model::UnixMillis;
 use provisioning::desk_phone::Vendor;
-use provisioning::desk_phones::{FirstAddress, Progress};
+use provisioning::desk_phones::{FirstAddress, Progress, TurnedAway};
 use serde::Deserialize;
 
 use super::confirm::Confirm;
@@ -18,7 +19,7 @@ use crate::form::{Errors, Input};
 use crate::language::retold;
 use crate::layout::{Frame, Layout, Menu};
 use crate::state::AdminState;
-use crate::words::{Badge, When};
+use crate::words::{Badge, When, sentence};
 use crate::{say, t};
 
 #[derive(Template)]
@@ -33,6 +34,7 @@ struct ListPage {
     pnp_problem: String,
     http_password: bool,
     without_password: usize,
+    turned_away: Vec<TurnedAwayLine>,
     /// Makers whose phones have not moved to their own addresses: word and title.
     waiting: Vec<(&'static str, &'static str)>,
 }
@@ -49,6 +51,40 @@ struct Line {
     asked: Option<AskedLine>,
     fetched: Option<Fetched>,
     registered: Option<When>,
+}
+
+struct TurnedAwayLine {
+    mac: String,
+    model: String,
+    why: String,
+    at: When,
+    count: u32,
+    from: String,
+    file: String,
+    /// What it calls itself, for the form.
+    said: String,
+    vendor: &'static str,
+    added: bool,
+}
+
+impl TurnedAwayLine {
+    fn of(one: TurnedAway, now: UnixMillis) -> Self {
+        let vendor = one.mac.vendor();
+        let maker = vendor.map_or("", Vendor::title);
+        let said = one.model.unwrap_or_default();
+        Self {
+            mac: one.mac.to_string(),
+            model: format!("{maker} {said}").trim().to_owned(),
+            said,
+            vendor: vendor.map_or("", Vendor::as_str),
+            added: one.added,
+            why: sentence(&one.why.to_string()),
+            at: When::relative(one.at, now),
+            count: one.count,
+            from: one.from.to_string(),
+            file: one.file,
+        }
+    }
 }
 
 struct AskedLine {
@@ -127,6 +163,7 @@ async fn list_page(state: &AdminState, frame: &Frame, body: &AddBody, errors: &E
         problem: errors.of(""),
         fields: fields(body, errors),
         plain_url: format!("{}/d/", state.site.public_url),
+        turned_away: state.desk_phones.turned_away().into_iter().map(|one| TurnedAwayLine::of(one, now)).collect(),
         waiting,
         pnp: options.pnp,
         pnp_problem: state.desk_phones.pnp().problem.unwrap_or_default(),
@@ -135,8 +172,19 @@ async fn list_page(state: &AdminState, frame: &Frame, body: &AddBody, errors: &E
     }))
 }
 
-pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page {
-    Ok(list_page(&state, &frame, &AddBody::default(), &Errors::default()).await?)
+/// What the form begins with.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Known {
+    mac: String,
+    vendor: String,
+    model: String,
+}
+
+pub(crate) async fn page(State(state): State<AdminState>, frame: Frame, Query(known): Query<Known>) -> Page {
+    let Known { mac, vendor, model } = known;
+    let body = AddBody { mac, vendor, model, ..AddBody::default() };
+    Ok(list_page(&state, &frame, &body, &Errors::default()).await?)
 }
 
 #[derive(Template)]

@@ -2,11 +2,13 @@
 
 use super::Routes;
 use crate::api::{
-    desk_phone_import as api_import, desk_phone_options as api_options, desk_phone_templates as api_templates,
-    desk_phones as api,
+    desk_phone_factory as api_factory, desk_phone_import as api_import, desk_phone_options as api_options,
+    desk_phone_templates as api_templates, desk_phones as api,
 };
 use crate::headers::UPLOAD_LIMIT;
-use crate::pages::{desk_phone_import as import, desk_phone_templates as templates, desk_phones as page};
+use crate::pages::{
+    desk_phone_factory as factory, desk_phone_import as import, desk_phone_templates as templates, desk_phones as page,
+};
 use crate::role::Need::{Change, See};
 use crate::role::Scope::Devices;
 use crate::route::Route;
@@ -31,6 +33,11 @@ pub(super) fn pages() -> Routes {
             .limit(UPLOAD_LIMIT),
         Route::at("/desk-phones/redirection").post(Change(Devices), import::redirection),
         Route::at("/desk-phones/options").post(Change(Devices), page::options),
+        Route::at("/desk-phones/factory").get(See(Devices), factory::page).post(Change(Devices), factory::settings),
+        Route::at("/desk-phones/factory/authorities").post(Change(Devices), factory::add).limit(UPLOAD_LIMIT),
+        Route::at("/desk-phones/factory/authorities/{fingerprint}/remove")
+            .get(Change(Devices), factory::confirm_remove)
+            .post(Change(Devices), factory::remove),
         Route::at("/desk-phones/{mac}/remove")
             .get(Change(Devices), page::confirm_remove)
             .post(Change(Devices), page::remove),
@@ -55,6 +62,13 @@ pub(super) fn api() -> Routes {
         Route::at("/desk-phones/{mac}/preview").get(See(Devices), api_templates::preview),
         Route::at("/desk-phones/import").post(Change(Devices), api_import::import).limit(UPLOAD_LIMIT),
         Route::at("/desk-phones/redirection").post(Change(Devices), api_import::redirection),
+        Route::at("/desk-phones/turned-away").get(See(Devices), api_factory::turned_away),
+        Route::at("/desk-phones/factory").get(See(Devices), api_factory::get).put(Change(Devices), api_factory::put),
+        Route::at("/desk-phones/factory/authorities")
+            .post(Change(Devices), api_factory::add_authorities)
+            .limit(UPLOAD_LIMIT),
+        Route::at("/desk-phones/factory/authorities/{fingerprint}")
+            .delete(Change(Devices), api_factory::remove_authority),
         Route::at("/desk-phones/options").get(See(Devices), api_options::get).put(Change(Devices), api_options::put),
     ]
 }

@@ -30,7 +30,7 @@ const WAIT: Duration = Duration::from_secs(30);
 
 /// Counts open connections by address.
 #[derive(Debug, Clone)]
-pub(super) struct Slots {
+pub(crate) struct Slots {
     inner: Arc<Inner>,
 }
 
@@ -146,7 +146,7 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Slots {
 
 /// A connection's service; holds its slot as long as the connection lives.
 #[derive(Debug, Clone)]
-pub(super) struct Held<S> {
+pub(crate) struct Held<S> {
     service: S,
     _slot: Arc<Slot>,
 }

@@ -41,7 +41,7 @@ async fn fetch(at: SocketAddr, folder: &Path) -> io::Result<String> {
 async fn https_serves_and_takes_a_new_certificate_without_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let live = tls::load_or_make(dir.path(), "pbx.example.com").unwrap();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let stopping = async move {
