@@ -17,24 +17,21 @@
 //!
 //! All phones and the hashes of their tokens stand in memory, so a guess costs one look-up and touches no disk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use pbx_core::handle::SwitchboardHandle;
-use pbx_core::model::{ExtensionNumber, Network, Redacted, SipUsername, UnixMillis};
+use pbx_core::model::{ExtensionNumber, Network, SipUsername, UnixMillis};
 use pbx_core::store::{Store, StoreError};
 use pbx_core::switchboard::command::{Command, CommandError, Reply};
-use pbx_core::switchboard::output::Change;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
-use crate::account;
-use crate::desk_phone::{DeskPhone, Mac, Vendor};
+use crate::desk_phone::{DeskPhone, Mac};
 use crate::enrolment::Label;
-use crate::enrolments::{Clock, Enrolments, RandomBytes, random, wall_clock};
-use crate::link::LinkToken;
+use crate::enrolments::{Clock, Enrolments, random, wall_clock};
 use crate::public_info::PublicInfo;
 use crate::throttle::Throttle;
 use asking::ToDo;
@@ -43,6 +40,7 @@ use templates::Templates;
 
 mod asking;
 mod book;
+mod changing;
 mod error;
 mod factory;
 mod handlers;
@@ -221,6 +219,7 @@ impl DeskPhones {
         let inner = || Arc::downgrade(&self.inner);
         tokio::spawn(write_notes(inner()));
         tokio::spawn(asking::work(inner(), Arc::clone(&self.inner.to_do)));
+        tokio::spawn(asking::follow_certificate(inner()));
         tokio::spawn(pnp::run(inner(), pnp::GROUP, self.inner.pnp.subscribe()));
         tokio::spawn(asking::follow(inner(), self.inner.switchboard.notices()));
         Ok(())
@@ -268,114 +267,6 @@ impl DeskPhones {
         Ok(())
     }
 
-    /// Adds a phone; the address is shown this once.
-    pub async fn add(&self, new: NewDeskPhone) -> Result<FirstAddress, DeskPhonesError> {
-        self.add_all(vec![new]).await?.pop().ok_or(DeskPhonesError::OddAnswer)
-    }
-
-    /// Adds phones, all or none; their addresses, in the same order, are shown this once.
-    pub async fn add_all(&self, all: Vec<NewDeskPhone>) -> Result<Vec<FirstAddress>, DeskPhonesError> {
-        let _changing = self.inner.changing.lock().await;
-        if self.book().len() + all.len() > MOST {
-            return Err(DeskPhonesError::Full);
-        }
-        let (mut kept, mut shown) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
-        let mut extensions = BTreeSet::new();
-        for new in all {
-            self.check(&new)?;
-            if extensions.insert(new.extension) && store::owner(&self.inner.store, new.extension).await?.is_none() {
-                return Err(CommandError::NoSuchExtension(new.extension).into());
-            }
-            let (phone, address) = self.fresh(new)?;
-            kept.push(phone);
-            shown.push(address);
-        }
-        store::save_all(&self.inner.store, &kept).await?;
-        for phone in kept {
-            let (mac, extension) = (phone.phone.mac, phone.extension);
-            self.book().put(phone);
-            tracing::info!(%mac, %extension, "a desk phone was added");
-        }
-        Ok(shown)
-    }
-
-    fn fresh(&self, new: NewDeskPhone) -> Result<(Kept, FirstAddress), DeskPhonesError> {
-        let now = self.now();
-        let mac = new.phone.mac;
-        let (token, url) = self.first(now)?;
-        let username = account::device_username(new.extension, &mut RandomBytes::default())
-            .ok_or(DeskPhonesError::Random)?
-            .map_err(|_| DeskPhonesError::OddAnswer)?;
-        let kept = Kept {
-            phone: new.phone,
-            extension: new.extension,
-            label: new.label.parse()?,
-            username,
-            secrets: None,
-            revision: 1,
-            created_at: now,
-            last_fetch: None,
-            tokens: vec![token],
-            told_digest: None,
-            asked: None,
-            window: None,
-            told_name: None,
-            old: false,
-            owed: false,
-            asking: false,
-        };
-        Ok((kept, FirstAddress { mac, url, expires_at: now + FIRST_LIVES }))
-    }
-
-    /// Makes a new first address for each phone of a vendor that has not moved to its own yet, to be given to the vendor's
-    /// redirect service.
-    pub async fn addresses_for_redirection(
-        &self,
-        vendor: Vendor,
-    ) -> Result<Vec<(DeskPhoneView, FirstAddress)>, DeskPhonesError> {
-        let waits = |view: &DeskPhoneView| {
-            view.vendor == vendor && matches!(view.progress, Progress::Waiting | Progress::RanOut)
-        };
-        let mut all = Vec::new();
-        for view in self.list().into_iter().filter(waits) {
-            let first = self.renew_address(view.mac).await?;
-            all.push((view, first));
-        }
-        Ok(all)
-    }
-
-    /// Makes a new first address, for a phone that was reset. The running phone is not disturbed.
-    pub async fn renew_address(&self, mac: Mac) -> Result<FirstAddress, DeskPhonesError> {
-        let now = self.now();
-        let (token, url) = self.first(now)?;
-        self.change(mac, |kept| {
-            kept.tokens.retain(|token| token.kind != Kind::First);
-            kept.tokens.push(token);
-            Ok(())
-        })
-        .await?;
-        tracing::info!(%mac, "a desk phone got a new first address");
-        Ok(FirstAddress { mac, url, expires_at: now + FIRST_LIVES })
-    }
-
-    /// Gives the running phone another own address, which it is told at its next fetch.
-    pub async fn rotate(&self, mac: Mac) -> Result<(), DeskPhonesError> {
-        let next = self.named(mac, Kind::Next)?;
-        self.change(mac, |kept| {
-            if kept.token(Kind::Current).is_none() {
-                return Err(DeskPhonesError::NotSettled(mac));
-            }
-            kept.tokens.retain(|token| token.kind != Kind::Next);
-            kept.tokens.push(next);
-            kept.revision += 1;
-            Ok(())
-        })
-        .await?;
-        self.inner.to_do.compare([mac]);
-        tracing::info!(%mac, "the address of a desk phone is being rotated");
-        Ok(())
-    }
-
     /// Opens or closes the window in which this one phone may come by its MAC alone, for phones that only know our name.
     pub fn set_window(&self, mac: Mac, open: bool) -> Result<DeskPhoneView, DeskPhonesError> {
         let now = self.now();
@@ -384,24 +275,6 @@ impl DeskPhones {
         kept.window = open.then_some(Window { until: now + WINDOW, from: None });
         tracing::info!(%mac, open, "the pairing window of a desk phone");
         Ok(kept.view(now))
-    }
-
-    /// Removes a phone with its account; it is logged out.
-    pub async fn remove(&self, mac: Mac) -> Result<(), DeskPhonesError> {
-        let _changing = self.inner.changing.lock().await;
-        let kept = self.book().get(mac).cloned().ok_or(DeskPhonesError::NoSuchPhone(mac))?;
-        // The account first: a crash in between leaves a phone that can be removed again.
-        match self.ask(Command::RemoveCredential(kept.username.clone())).await {
-            Ok(_) => {}
-            Err(DeskPhonesError::Switchboard(CommandError::NoSuchCredential(username))) => {
-                self.inner.store.apply(&[Change::DeleteCredential(username)]).await?;
-            }
-            Err(refused) => return Err(refused),
-        }
-        store::delete(&self.inner.store, mac).await?;
-        self.book().take(mac);
-        tracing::info!(%mac, extension = %kept.extension, "a desk phone was removed");
-        Ok(())
     }
 
     /// Forgets the phones of an extension that is gone; their rows went with it.
@@ -421,59 +294,6 @@ impl DeskPhones {
             macs.into_iter().filter_map(|mac| book.get(mac).cloned()).collect()
         };
         if waiting.is_empty() { Ok(()) } else { store::note(&self.inner.store, &waiting).await }
-    }
-
-    async fn change(
-        &self,
-        mac: Mac,
-        edit: impl FnOnce(&mut Kept) -> Result<(), DeskPhonesError>,
-    ) -> Result<Kept, DeskPhonesError> {
-        let _changing = self.inner.changing.lock().await;
-        self.change_alone(mac, edit).await
-    }
-
-    /// The same for whoever holds the lock already: the row first, then the memory.
-    async fn change_alone(
-        &self,
-        mac: Mac,
-        edit: impl FnOnce(&mut Kept) -> Result<(), DeskPhonesError>,
-    ) -> Result<Kept, DeskPhonesError> {
-        let mut kept = self.book().get(mac).cloned().ok_or(DeskPhonesError::NoSuchPhone(mac))?;
-        edit(&mut kept)?;
-        store::save(&self.inner.store, &kept).await?;
-        let mut book = self.book();
-        // A fetch or a click may have touched these meanwhile; they are not what was edited.
-        if let Some(present) = book.get(mac) {
-            kept.last_fetch.clone_from(&present.last_fetch);
-            kept.told_name.clone_from(&present.told_name);
-            kept.told_digest = present.told_digest;
-            kept.asked = present.asked;
-            kept.window = present.window;
-            (kept.old, kept.owed, kept.asking) = (present.old, present.owed, present.asking);
-        }
-        book.put(kept.clone());
-        Ok(kept)
-    }
-
-    fn first(&self, now: UnixMillis) -> Result<(Token, Redacted<String>), DeskPhonesError> {
-        let token = LinkToken::from_random(random().map_err(|_| DeskPhonesError::Random)?);
-        let url = Redacted::new(format!("{}/d/{}/", self.inner.public.https_base_url, token.reveal()));
-        let kept = Token {
-            kind: Kind::First,
-            hash: token.hash().0,
-            sealed: None,
-            password: false,
-            expires_at: Some(now + FIRST_LIVES),
-        };
-        Ok((kept, url))
-    }
-
-    /// A token that configurations name, so it is kept sealed as well.
-    fn named(&self, mac: Mac, kind: Kind) -> Result<Token, DeskPhonesError> {
-        let token = LinkToken::from_random(random().map_err(|_| DeskPhonesError::Random)?);
-        let sealed = self.inner.store.sealer().seal(&token_context(mac), token.reveal().as_bytes())?;
-        let password = self.options().http_password;
-        Ok(Token { kind, hash: token.hash().0, sealed: Some(sealed), password, expires_at: None })
     }
 
     async fn ask(&self, command: Command) -> Result<Reply, DeskPhonesError> {
@@ -505,22 +325,6 @@ fn secrets_context(mac: Mac) -> String {
 
 fn token_context(mac: Mac) -> String {
     format!("desk_phone_token.sealed:{}", mac.lower())
-}
-
-impl Kept {
-    fn token(&self, kind: Kind) -> Option<&Token> {
-        self.tokens.iter().find(|token| token.kind == kind)
-    }
-
-    /// The phone used its next address: that is its own from now on, and every other one closes.
-    fn follow(&mut self) {
-        if self.token(Kind::Next).is_some() {
-            self.tokens.retain(|token| token.kind == Kind::Next);
-            for token in &mut self.tokens {
-                token.kind = Kind::Current;
-            }
-        }
-    }
 }
 
 /// What two configurations are told apart by.

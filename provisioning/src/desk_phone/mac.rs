@@ -42,19 +42,19 @@ impl Mac {
         OUIS.iter().find(|(_, ouis)| known(ouis)).map(|(vendor, _)| *vendor)
     }
 
-    /// The first address that stands in a file name or User-Agent, with or without separators.
+    /// The first address that stands in a file name or User-Agent, with or without separators. Numbers of models are none:
+    /// `y000000000066.cfg` is for all T46S.
     pub fn find(text: &str) -> Option<Self> {
         let words = text.split(|c: char| !c.is_ascii_hexdigit() && c != ':' && c != '-');
-        for word in words {
-            // `snomD785-000413922D24` and `cfgc074ad0b63ee` carry the digits at the end of a longer word.
-            let plain: String = word.chars().filter(char::is_ascii_hexdigit).collect();
-            if plain.len() >= 12
-                && let Some(found) = plain.get(plain.len() - 12..).and_then(|digits| digits.parse().ok())
-            {
-                return Some(found);
-            }
-        }
-        None
+        words.into_iter().find_map(|word| {
+            // `snomD785-000413922D24` has more before it, `0004f2abcdef-directory` has more behind it.
+            let parts: Vec<&str> = word.split([':', '-']).collect();
+            let whole = parts.iter().filter(|part| part.len() == 12).find_map(|part| part.parse().ok());
+            let pairs = parts.len().checked_sub(6).and_then(|from| parts.get(from..));
+            let pairs = pairs.filter(|pairs| pairs.iter().all(|pair| pair.len() == 2));
+            let found: Option<Self> = whole.or_else(|| pairs.and_then(|pairs| pairs.concat().parse().ok()));
+            found.filter(|mac| !matches!(mac.0, [0, 0, 0, ..]))
+        })
     }
 }
 
@@ -143,10 +143,15 @@ mod tests {
             ("cfgc074ad0b63ee.xml", "c074ad0b63ee"),
             ("Yealink SIP-T31G 124.85.257.55 80:5e:c0:d5:7d:72", "805ec0d57d72"),
             ("Mitel6940 MAC:14-00-E9-29-4C-6B V:6.4.0.4006-SIP", "1400e9294c6b"),
+            ("0004f2abcdef-directory.xml", "0004f2abcdef"),
+            ("644f56123456-contact.xml", "644f56123456"),
+            ("b061a9123456-calllog.xml", "b061a9123456"),
         ] {
             assert_eq!(Mac::find(text).map(Mac::lower).as_deref(), Some(digits), "{text}");
         }
         assert_eq!(Mac::find("y000000000000.boot"), None);
+        assert_eq!(Mac::find("000000000000-directory.xml"), None);
+        assert_eq!(Mac::find("y000000000066.cfg"), None);
         assert_eq!(Mac::find("snom-firmware.xml"), None);
     }
 }

@@ -32,6 +32,8 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// How often, and how long apart, the disk is looked at for a change that the switchboard has made; a slow disk takes a second.
 const DURABLE_TRIES: u32 = 100;
 const DURABLE_PAUSE: Duration = Duration::from_millis(50);
+/// How often our certificate is looked at: whoever replaces it waits no longer for the phones to be asked.
+const CERTIFICATE_EVERY: Duration = Duration::from_secs(30);
 /// How long the worker sleeps at most; it ends when the phones it works for are gone.
 const NAP: Duration = Duration::from_secs(1);
 
@@ -168,6 +170,12 @@ impl ToDo {
         compare.or_else(|| lists.ask.pop_first().map(Task::Ask))
     }
 
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        let lists = self.lists();
+        lists.compare.is_empty() && lists.ask.is_empty()
+    }
+
     fn ask(&self, macs: impl IntoIterator<Item = Mac>) {
         self.lists().ask.extend(macs);
         self.more.notify_one();
@@ -232,6 +240,9 @@ impl DeskPhones {
 
     /// Makes the file of a phone anew; when it differs from what the phone was given, the phone is asked to fetch it.
     async fn compare(&self, mac: Mac) -> Result<(), DeskPhonesError> {
+        if self.forget_gone(mac).await? {
+            return Ok(());
+        }
         let Some(kept) = self.book().get(mac).cloned() else { return Ok(()) };
         let Some(told) = kept.told_digest.filter(|_| kept.is_told()) else { return Ok(()) };
         let Some((file, name)) = self.file_of(&kept).await? else {
@@ -257,7 +268,7 @@ impl DeskPhones {
     /// A phone's file is another than it was told; whether this is the first to see it.
     ///
     /// Fanvil takes a file under a higher version only. Of two that see the difference at once, one counts it.
-    async fn count_revision(&self, mac: Mac) -> Result<bool, DeskPhonesError> {
+    pub(super) async fn count_revision(&self, mac: Mac) -> Result<bool, DeskPhonesError> {
         let _changing = self.inner.changing.lock().await;
         if self.book().get(mac).is_none_or(|kept| kept.old) {
             return Ok(false);
@@ -271,6 +282,16 @@ impl DeskPhones {
             kept.old = true;
         }
         Ok(true)
+    }
+
+    /// Asks every phone when the certificate it is told to trust is another than `last`: it lies beside the settings, which may
+    /// be the same as before.
+    pub(super) fn certificate_seen(&self, last: &mut Option<String>) {
+        let seen = (self.inner.own_certificate)();
+        if seen != *last {
+            *last = seen;
+            let _asked = self.all_fetch_again();
+        }
     }
 
     /// Something happened to an extension: its owner has another name, it is gone, or one of its phones registered.
@@ -292,6 +313,10 @@ impl DeskPhones {
             Ok(_) => return Err(DeskPhonesError::OddAnswer),
             Err(error) => return Err(error),
         };
+        // The extension may have gone and come again in between; its phones went with the first.
+        for mac in &macs {
+            self.forget_gone(*mac).await?;
+        }
         let touched: Vec<Mac> = {
             let book = self.book();
             let touched = |mac: &Mac| {
@@ -356,6 +381,23 @@ pub(super) async fn work(inner: Weak<Inner>, to_do: Arc<ToDo>) {
             Some(_) = running.join_next() => {}
             () = to_do.more.notified() => {}
             () = tokio::time::sleep(NAP) => {}
+        }
+    }
+}
+
+/// Looks at our certificate now and then.
+pub(super) async fn follow_certificate(inner: Weak<Inner>) {
+    let mut every = tokio::time::interval(CERTIFICATE_EVERY);
+    let mut last = None;
+    let mut began = false;
+    loop {
+        every.tick().await;
+        let Some(inner) = inner.upgrade() else { return };
+        let phones = DeskPhones { inner };
+        if began {
+            phones.certificate_seen(&mut last);
+        } else {
+            (last, began) = ((phones.inner.own_certificate)(), true);
         }
     }
 }

@@ -100,11 +100,21 @@ impl DeskPhones {
     /// Puts the authorities of an upload in force for a maker's phones; those that are there already stay. All of them as they
     /// are then.
     pub async fn add_authorities(&self, vendor: Vendor, pem: &str) -> Result<Vec<AuthorityView>, DeskPhonesError> {
+        let given = Authority::read(vendor, pem)?;
+        let phones = self.clone();
+        self.whole(async move { phones.add_authorities_alone(vendor, given).await }).await
+    }
+
+    async fn add_authorities_alone(
+        &self,
+        vendor: Vendor,
+        given: Vec<Authority>,
+    ) -> Result<Vec<AuthorityView>, DeskPhonesError> {
         let _changing = self.inner.changing.lock().await;
         let mut fresh: Vec<Authority> = Vec::new();
         {
             let known = self.authorities();
-            for one in Authority::read(vendor, pem)? {
+            for one in given {
                 let same = |it: &&Authority| it.fingerprint == one.fingerprint;
                 match known.iter().find(same) {
                     Some(there) if there.vendor == vendor => {}
@@ -128,6 +138,11 @@ impl DeskPhones {
 
     /// Takes an authority out of force.
     pub async fn remove_authority(&self, fingerprint: &str) -> Result<AuthorityView, DeskPhonesError> {
+        let (phones, fingerprint) = (self.clone(), fingerprint.to_owned());
+        self.whole(async move { phones.remove_authority_alone(&fingerprint).await }).await
+    }
+
+    async fn remove_authority_alone(&self, fingerprint: &str) -> Result<AuthorityView, DeskPhonesError> {
         let _changing = self.inner.changing.lock().await;
         let found = self.authorities().iter().find(|one| one.fingerprint == fingerprint).map(view);
         let found = found.ok_or(DeskPhonesError::NoSuchAuthority)?;
@@ -256,7 +271,14 @@ async fn all(store: &Store) -> Result<Vec<Authority>, StoreError> {
         let vendor: Vendor = vendor.parse().map_err(|_| odd("vendor"))?;
         Authority::kept(vendor, der).filter(|one| one.fingerprint == fingerprint).ok_or_else(|| odd("der"))
     };
-    rows.into_iter().map(read).collect()
+    let mut all = Vec::with_capacity(rows.len());
+    for row in rows {
+        match read(row) {
+            Ok(one) => all.push(one),
+            Err(error) => tracing::error!(%error, "an authority for factory certificates is left out"),
+        }
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

@@ -189,9 +189,9 @@ async fn answer(phones: &DeskPhones, found: Found, visit: &Visit<'_>, who: &Who)
             let told = match way {
                 Way::Factory => "its configuration, by its factory certificate, with its own address",
                 Way::Window => "its configuration, in the pairing window, with its own address",
-                Way::By(super::Kind::First) => "its configuration with its own address",
-                Way::By(super::Kind::Next) => "its configuration; it has moved to its own address",
-                Way::By(super::Kind::Current) => "its configuration",
+                Way::By(super::Kind::First, _) => "its configuration with its own address",
+                Way::By(super::Kind::Next, _) => "its configuration; it has moved to its own address",
+                Way::By(super::Kind::Current, _) => "its configuration",
             };
             (phones.deliver(mac, way).await, told)
         }

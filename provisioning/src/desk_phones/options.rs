@@ -35,14 +35,18 @@ impl DeskPhones {
     /// Chooses; in force at once. When passwords are switched on, every running phone is told another address with a password
     /// at its next fetch, for which it is asked; the address it has works until then.
     pub async fn set_options(&self, options: DeskPhoneOptions) -> Result<(), DeskPhonesError> {
-        let before = self.options();
+        let phones = self.clone();
+        self.whole(async move { phones.set_options_alone(options).await }).await
+    }
+
+    async fn set_options_alone(&self, options: DeskPhoneOptions) -> Result<(), DeskPhonesError> {
         save(&self.inner.store, options).await?;
         self.take_options(options);
-        if options.http_password && !before.http_password {
+        if options.http_password {
+            // Those that are being told an address without one get theirs when they follow.
             let settled: Vec<Mac> = {
                 let book = self.book();
-                let without = |kept: &&super::Kept| kept.token(Kind::Current).is_some_and(|token| !token.password);
-                book.all().filter(without).map(|kept| kept.phone.mac).collect()
+                book.all().filter(|kept| kept.lacks_password()).map(|kept| kept.phone.mac).collect()
             };
             for mac in settled {
                 match self.rotate(mac).await {

@@ -181,7 +181,14 @@ pub(super) async fn all(store: &Store) -> Result<Vec<Kept>, StoreError> {
     .fetch_all(store.reader())
     .await
     .map_err(StoreError::doing(DOING))?;
-    let mut phones = rows.into_iter().map(Row::into_kept).collect::<Result<Vec<Kept>, StoreError>>()?;
+    let mut phones: Vec<Kept> = Vec::with_capacity(rows.len());
+    for row in rows {
+        // One phone that cannot be read, written by a later version perhaps, must not keep the others from starting.
+        match row.into_kept() {
+            Ok(kept) => phones.push(kept),
+            Err(error) => tracing::error!(%error, "a desk phone is left out"),
+        }
+    }
     let tokens: Vec<TokenRow> =
         query_as("SELECT mac, kind, hash, sealed, expires_at, password FROM desk_phone_token ORDER BY mac, kind")
             .fetch_all(store.reader())

@@ -13,7 +13,9 @@ mod templates;
 mod upgrade;
 
 use super::*;
+use crate::desk_phone::Vendor;
 use crate::fixture::{Fixture, START, extension, logged};
+use crate::link::LinkToken;
 
 const MAC: &str = "805ec0d57d72";
 const AGENT: &str = "Yealink SIP-T46S 66.86.0.15 80:5e:c0:d5:7d:72";
@@ -158,6 +160,9 @@ async fn a_rotated_address_closes_only_when_the_phone_has_followed() {
     let rotated = next(&desk.get(&format!("{own}/{MAC}.cfg")).await.1);
     assert_ne!(rotated, own);
     assert_eq!(next(&desk.get(&format!("{own}/{MAC}.cfg")).await.1), rotated);
+    // It may have heard that one, so a second order makes no other.
+    desk.phones.rotate(mac).await.unwrap();
+    assert_eq!(next(&desk.get(&format!("{own}/{MAC}.cfg")).await.1), rotated);
     // A reset phone's new first address disturbs nobody either.
     let reset = folder(desk.phones.renew_address(mac).await.unwrap().url.reveal());
     assert_eq!(desk.get(&format!("{own}/{MAC}.cfg")).await.0, StatusCode::OK);
@@ -259,6 +264,84 @@ async fn removing_a_phone_logs_it_out_and_a_wrong_phone_is_refused() {
     assert_eq!(desk.get(&format!("{first}/{MAC}.cfg")).await.0, StatusCode::NOT_FOUND);
     assert!(matches!(desk.phones.remove(mac).await, Err(DeskPhonesError::NoSuchPhone(_))));
     assert!(desk.restarted().await.phones.list().is_empty());
+}
+
+#[tokio::test]
+async fn a_removed_phone_does_not_come_back_with_the_phones_of_its_extension() {
+    let desk = Desk::new().await;
+    let first = desk.add().await;
+    let _told = desk.get(&format!("{first}/{MAC}.cfg")).await;
+    let enrolments = &desk.fixture.enrolments;
+    assert_eq!(enrolments.pause(extension()).await.unwrap(), 1);
+    desk.phones.remove(MAC.parse().unwrap()).await.unwrap();
+    assert_eq!(enrolments.resume(extension()).await.unwrap(), 0);
+    assert!(desk.fixture.accounts.names().is_empty());
+}
+
+#[tokio::test]
+async fn a_file_that_is_another_than_before_has_a_higher_version_whoever_made_it_so() {
+    let desk = Desk::new().await;
+    let mac = "0c383e2cd782";
+    let first = folder(desk.phones.add(new(Vendor::Fanvil, "X4", mac)).await.unwrap().url.reveal());
+    let agent = "Fanvil X4 2.10.2.6887 0c383e2cd782";
+    let get = async |path: String| desk.ask(Method::GET, &path, agent, OFFICE).await.1;
+    let version = |text: &str| text.lines().next().unwrap().rsplit_once(':').unwrap().1.trim().to_owned();
+    let told = get(format!("{first}/{mac}.cfg")).await;
+    assert_eq!(get(format!("{first}/{mac}.cfg")).await, told, "the same file has the same version");
+    // As after a restart with another server name: nobody has compared anything.
+    if let Some(kept) = desk.phones.book().get_mut(mac.parse().unwrap()) {
+        kept.told_digest = Some([7; 32]);
+    }
+    let anew = get(format!("{first}/{mac}.cfg")).await;
+    assert!(version(&anew) > version(&told), "{} {}", version(&anew), version(&told));
+    assert_eq!(get(format!("{first}/{mac}.cfg")).await, anew, "and it is counted once");
+}
+
+#[tokio::test]
+async fn what_a_phone_probes_beside_its_settings_is_not_taken_for_another_phone() {
+    let desk = Desk::new().await;
+    let first = desk.add().await;
+    let _told = desk.get(&format!("{first}/{MAC}.cfg")).await;
+    for probe in ["000000000000-directory.xml", "805ec0d57d72-contact.xml", "y000000000066.cfg"] {
+        assert_eq!(desk.get(&format!("{first}/{probe}")).await.0, StatusCode::NOT_FOUND);
+    }
+    let fetch = desk.phones.get(MAC.parse().unwrap()).unwrap().last_fetch.unwrap();
+    assert_eq!(fetch.told, "its configuration with its own address");
+}
+
+#[tokio::test]
+async fn addresses_for_a_redirect_service_are_made_for_all_phones_or_for_none() {
+    let desk = Desk::new().await;
+    let first = desk.add().await;
+    desk.phones.add(new(Vendor::Yealink, "T41S", "805ec0d57d73")).await.unwrap();
+    let all = desk.phones.addresses_for_redirection(Vendor::Yealink).await.unwrap();
+    assert_eq!(all.len(), 2);
+    assert_eq!(desk.get(&format!("{first}/{MAC}.boot")).await.0, StatusCode::NOT_FOUND, "the one before is void");
+    for (view, address) in all {
+        assert_eq!(view.mac, address.mac);
+        let agent = "Yealink SIP-T46S 66.86.0.15";
+        let path = format!("{}/{}.boot", folder(address.url.reveal()), view.mac.lower());
+        assert_eq!(desk.ask(Method::GET, &path, agent, OFFICE).await.0, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_keeps_no_other_phone_from_starting() {
+    let desk = Desk::new().await;
+    let first = desk.add().await;
+    desk.phones.add(new(Vendor::Yealink, "T41S", "805ec0d57d73")).await.unwrap();
+    desk.phones.set_template(crate::desk_phone::Family::Yealink, "", "lang.gui = German").await.unwrap();
+    let mut change = desk.fixture.store.begin().await.unwrap();
+    for later in [
+        "UPDATE desk_phone SET vendor = 'later' WHERE mac = '805ec0d57d73'",
+        "UPDATE desk_phone_template SET family = 'later'",
+    ] {
+        pbx_core::store::sql::query(later).execute(&mut change).await.unwrap();
+    }
+    change.commit().await.unwrap();
+    let desk = desk.restarted().await;
+    assert_eq!((desk.phones.list().len(), desk.phones.templates().len()), (1, 0));
+    assert_eq!(desk.get(&format!("{first}/{MAC}.boot")).await.0, StatusCode::OK);
 }
 
 #[tokio::test]

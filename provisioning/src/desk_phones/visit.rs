@@ -23,7 +23,8 @@ const HIDDEN: &str = "(secret)";
 /// How a phone came to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
-    By(Kind),
+    /// With the hash of the token it used.
+    By(Kind, [u8; 32]),
     Factory,
     Window,
 }
@@ -45,7 +46,7 @@ impl DeskPhones {
         let (kept, token) = found.ok_or((None, Why::WrongSecret))?;
         let mac = kept.phone.mac;
         let over = token.expires_at.is_some_and(|end| end <= now);
-        if over { Err((Some(mac), Why::RanOut)) } else { Ok((mac, Way::By(token.kind))) }
+        if over { Err((Some(mac), Why::RanOut)) } else { Ok((mac, Way::By(token.kind, hash))) }
     }
 
     /// The phone that may come without a secret: its window is open, it says the right model, and nobody else came before.
@@ -105,7 +106,7 @@ impl DeskPhones {
 
     /// Whether a fetch by this way proves what it has to besides the secret in the path; otherwise the challenges it gets.
     pub(super) fn admit(&self, mac: Mac, way: Way, knock: &Knock<'_>) -> Result<(), Vec<String>> {
-        let Way::By(kind) = way else { return Ok(()) };
+        let Way::By(kind, _) = way else { return Ok(()) };
         let kept = self.book().get(mac).filter(|_| self.options().http_password).cloned();
         let Some(kept) = kept.filter(|kept| kept.token(kind).is_some_and(|token| token.password)) else {
             return Ok(());
@@ -126,17 +127,31 @@ impl DeskPhones {
         let Some(kept) = self.book().get(mac).cloned() else { return Ok(None) };
         let ready = kept.secrets.is_some()
             && match way {
-                Way::By(Kind::First) | Way::Window => kept.token(Kind::Next).is_some(),
+                Way::By(Kind::First, _) | Way::Window => kept.token(Kind::Next).is_some(),
                 // It may come so at each start, because a DHCP option sends it here: its own address serves on.
                 Way::Factory => kept.token(Kind::Next).or(kept.token(Kind::Current)).is_some(),
-                Way::By(Kind::Next) => false,
-                Way::By(Kind::Current) => true,
+                Way::By(Kind::Next, _) => false,
+                Way::By(Kind::Current, _) => true,
             };
-        let kept = if ready { kept } else { self.step(mac, way).await? };
-        let Some((file, name)) = self.file_of(&kept).await? else {
+        let kept = if ready {
+            kept
+        } else {
+            let phones = self.clone();
+            self.whole(async move { phones.step(mac, way).await }).await?
+        };
+        let Some((mut file, mut name)) = self.file_of(&kept).await? else {
             self.forget_gone(mac).await?;
             return Ok(None);
         };
+        // What it was told before is another file, and nobody has counted that: Fanvil takes it under a higher version only.
+        if kept.told_digest.is_some_and(|told| told != digest(file.text.reveal())) {
+            let phones = self.clone();
+            if self.whole(async move { phones.count_revision(mac).await }).await? {
+                let Some(kept) = self.book().get(mac).cloned() else { return Ok(None) };
+                let Some(anew) = self.file_of(&kept).await? else { return Ok(None) };
+                (file, name) = anew;
+            }
+        }
         if let Some(kept) = self.book().get_mut(mac) {
             kept.told_name = Some(name);
         }
@@ -211,12 +226,18 @@ impl DeskPhones {
             None => Some(self.mint(&kept).await?),
         };
         let next = match way {
-            Way::By(Kind::First) | Way::Factory | Way::Window if kept.token(Kind::Next).is_none() => {
+            Way::By(Kind::First, _) | Way::Factory | Way::Window if kept.token(Kind::Next).is_none() => {
                 Some(self.named(mac, Kind::Next)?)
             }
-            Way::By(Kind::First | Kind::Next | Kind::Current) | Way::Factory | Way::Window => None,
+            Way::By(Kind::First | Kind::Next | Kind::Current, _) | Way::Factory | Way::Window => None,
         };
-        let follows = way == Way::By(Kind::Next);
+        let used = match way {
+            Way::By(Kind::Next, hash) => Some(hash),
+            Way::By(Kind::First | Kind::Current, _) | Way::Factory | Way::Window => None,
+        };
+        let with_password = self.named(mac, Kind::Next)?;
+        let wants_password = self.options().http_password;
+        let mut follows = false;
         let kept = self
             .change_alone(mac, |kept| {
                 kept.secrets = secrets.or(kept.secrets.take());
@@ -224,8 +245,11 @@ impl DeskPhones {
                     kept.revision += 1;
                 }
                 kept.tokens.extend(next);
-                if follows {
-                    kept.follow();
+                follows = used.is_some_and(|hash| kept.follow(&hash));
+                // Passwords were switched on after it had been told this address.
+                if follows && wants_password && kept.lacks_password() {
+                    kept.tokens.push(with_password);
+                    kept.revision += 1;
                 }
                 Ok(())
             })

@@ -135,3 +135,16 @@ async fn all_phones_that_have_fetched_are_asked_and_the_phones_of_a_removed_exte
     assert_eq!(desk.get(&format!("{own}/{MAC}.cfg")).await.0, StatusCode::NOT_FOUND);
     assert_eq!(desk.get(&format!("{}/805ec0d57d73.cfg", folder(waiting.url.reveal()))).await.0, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn another_certificate_is_a_reason_to_ask_every_phone() {
+    let (desk, _own) = Desk::settled().await;
+    let mut last = Some("-----BEGIN CERTIFICATE-----".to_owned());
+    desk.phones.certificate_seen(&mut last);
+    desk.until(|desk| desk.phones.inner.to_do.is_empty()).await;
+    assert_eq!(desk.times_asked(), 0, "it is the same");
+    last = Some("the one before".into());
+    desk.phones.certificate_seen(&mut last);
+    assert_eq!(last.as_deref(), Some("-----BEGIN CERTIFICATE-----"));
+    desk.until(|desk| desk.times_asked() == 1).await;
+}

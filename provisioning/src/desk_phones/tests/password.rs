@@ -76,3 +76,35 @@ async fn a_fresh_phone_is_told_its_password_by_its_first_address_which_asks_for_
     let preview = desk.phones.preview(MAC.parse().unwrap()).await.unwrap();
     assert_eq!(setting(preview.text.reveal(), "static.auto_provision.server.password"), "(secret)");
 }
+
+#[tokio::test]
+async fn a_phone_that_was_only_told_its_address_gets_its_password_when_it_follows() {
+    let desk = Desk::new().await;
+    let first = desk.add().await;
+    let own = next(&desk.get(&format!("{first}/{MAC}.cfg")).await.1);
+    desk.phones.set_options(ON).await.unwrap();
+    // It may have heard that address, so that one works without a password and leads on.
+    let told = desk.get(&format!("{own}/{MAC}.cfg")).await.1;
+    let with = next(&told);
+    assert!(with != own && desk.progress() == Progress::Rotating);
+    assert_eq!(desk.fetch(&format!("{with}/{MAC}.cfg"), None).await.0, StatusCode::UNAUTHORIZED);
+    let password = setting(&told, "static.auto_provision.server.password").to_owned();
+    assert_eq!(desk.fetch(&format!("{with}/{MAC}.cfg"), Some((MAC, &password))).await.0, StatusCode::OK);
+    assert_eq!(desk.phones.without_password(), 0);
+}
+
+#[tokio::test]
+async fn switching_passwords_on_off_and_on_again_strands_no_phone() {
+    let desk = Desk::new().await;
+    let first = desk.add().await;
+    let own = next(&desk.get(&format!("{first}/{MAC}.cfg")).await.1);
+    let _settled = desk.get(&format!("{own}/{MAC}.cfg")).await;
+    desk.phones.set_options(ON).await.unwrap();
+    let told = desk.get(&format!("{own}/{MAC}.cfg")).await.1;
+    let password = setting(&told, "static.auto_provision.server.password").to_owned();
+    desk.phones.set_options(DeskPhoneOptions::default()).await.unwrap();
+    desk.phones.set_options(ON).await.unwrap();
+    // The phone knows nothing but what it was told before all that.
+    assert_eq!(desk.fetch(&format!("{}/{MAC}.cfg", next(&told)), Some((MAC, &password))).await.0, StatusCode::OK);
+    assert_eq!(desk.progress(), Progress::Settled);
+}
