@@ -76,6 +76,14 @@ impl Vendor {
         }
     }
 
+    /// The name of the admin in the phone's own menu.
+    pub const fn menu_user(self) -> &'static str {
+        match self {
+            Self::Yealink | Self::Snom | Self::Grandstream | Self::Fanvil => "admin",
+            Self::Polycom => "Polycom",
+        }
+    }
+
     /// The name on the box.
     pub const fn title(self) -> &'static str {
         match self {

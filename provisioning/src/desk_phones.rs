@@ -62,7 +62,7 @@ pub use options::DeskPhoneOptions;
 pub use pnp::PnpState;
 pub use templates::TemplateView;
 pub use turned_away::{TurnedAway, Why};
-pub use view::{DeskPhoneView, FirstAddress, LastFetch, NewDeskPhone, Progress};
+pub use view::{DeskPhoneEdit, DeskPhoneView, FirstAddress, LastFetch, MenuPassword, NewDeskPhone, Progress};
 
 /// A first address works this long: phones are ordered, shipped and unpacked within it.
 pub const FIRST_LIVES: Duration = Duration::from_secs(30 * 24 * 3600);

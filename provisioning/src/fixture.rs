@@ -203,6 +203,14 @@ impl Fixture {
         self.store.apply(&[Change::PutExtension(owner_named(name))]).await.unwrap();
     }
 
+    /// Somebody else's extension.
+    pub(crate) async fn second_extension(&self) -> ExtensionNumber {
+        let number: ExtensionNumber = "102".parse().unwrap();
+        let other = Extension { number, ..owner_named("Bob") };
+        self.store.apply(&[Change::PutExtension(other)]).await.unwrap();
+        number
+    }
+
     pub(crate) async fn issue(&self) -> IssuedLink {
         self.enrolments.issue(extension(), "Anna's phone", DEFAULT_LIFETIME).await.unwrap()
     }

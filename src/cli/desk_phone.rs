@@ -100,6 +100,25 @@ pub(super) enum DeskPhoneCommand {
         #[command(subcommand)]
         command: Option<FactoryCommand>,
     },
+    /// Change a phone: whose it is, its model, where it stands; it keeps its address
+    Edit {
+        /// The phone's MAC address
+        mac: String,
+        /// Whose it becomes
+        #[arg(long)]
+        extension: Option<String>,
+        /// The model as on the phone
+        #[arg(long)]
+        model: Option<String>,
+        /// Where it stands
+        #[arg(long)]
+        label: Option<String>,
+    },
+    /// Show the password of the phone's own menu; the audit log says who asked
+    MenuPassword {
+        /// The phone's MAC address
+        mac: String,
+    },
     /// Remove a phone; its account is gone at once
     Remove {
         /// The phone's MAC address
@@ -140,6 +159,12 @@ struct Options {
     pnp_problem: Option<String>,
     http_password: bool,
     without_password: usize,
+}
+
+#[derive(Debug, Deserialize)]
+struct Menu {
+    user: String,
+    password: Redacted<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -261,6 +286,19 @@ pub(super) async fn run(client: Client, command: DeskPhoneCommand) -> Result<Rep
             Ok(Report::done(format!("{}\n", lines.join("\n")), answer.raw))
         }
         DeskPhoneCommand::Options { pnp, http_password } => options(&client, pnp, http_password).await,
+        DeskPhoneCommand::Edit { mac, extension, model, label } => {
+            let given = [("extension", extension), ("model", model), ("label", label)];
+            let given = given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
+            let body = serde_json::Value::Object(given.collect());
+            let answer = client.patch::<DeskPhone>(&path(&mac, ""), &body).await?;
+            let DeskPhone { mac, extension, .. } = answer.known;
+            Ok(Report::done(format!("{} is a phone of {}.\n", clean(&mac), clean(&extension)), answer.raw))
+        }
+        DeskPhoneCommand::MenuPassword { mac } => {
+            let answer = client.post_nothing::<Menu>(&path(&mac, "/menu-password")).await?;
+            let Menu { user, password } = answer.known;
+            Ok(Report::done(format!("{}\n{}\n", clean(&user), clean(password.reveal())), answer.raw))
+        }
         DeskPhoneCommand::TurnedAway => factory::turned_away(&client).await,
         DeskPhoneCommand::Factory { command } => factory::run(&client, command).await,
         DeskPhoneCommand::Template(command) => template(&client, command).await,

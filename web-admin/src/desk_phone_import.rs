@@ -76,6 +76,7 @@ const fn column(error: &DeskPhonesError) -> &'static str {
         DeskPhonesError::Full
         | DeskPhonesError::NoServer
         | DeskPhonesError::NotSettled(_)
+        | DeskPhonesError::NotTold(_)
         | DeskPhonesError::Template(_)
         | DeskPhonesError::EmptyTemplate
         | DeskPhonesError::Family(_)

@@ -10,6 +10,7 @@ pub(crate) mod certificate;
 pub(crate) mod confirm;
 pub(crate) mod confirm_self;
 pub(crate) mod dashboard;
+pub(crate) mod desk_phone;
 pub(crate) mod desk_phone_factory;
 pub(crate) mod desk_phone_import;
 pub(crate) mod desk_phone_templates;

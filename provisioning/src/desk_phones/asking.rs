@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use pbx_core::model::{ExtensionNumber, UnixMillis};
+use pbx_core::model::{ExtensionNumber, SipUsername, UnixMillis};
 use pbx_core::switchboard::command::{CheckSyncAnswer, Command, CommandError, Reply};
 use pbx_core::switchboard::output::Notice;
 use serde::Serialize;
@@ -221,6 +221,11 @@ impl DeskPhones {
 
     async fn ask_phone(&self, mac: Mac) {
         let Some(username) = self.book().get(mac).map(|kept| kept.username.clone()) else { return };
+        self.ask_at(mac, username).await;
+    }
+
+    /// The same over the flow of this account.
+    pub(super) async fn ask_at(&self, mac: Mac, username: SipUsername) {
         let Some(event) = self.book().get(mac).map(|kept| kept.phone.vendor.check_sync()) else { return };
         let outcome = match self.ask(Command::CheckSync { username, event }).await {
             Ok(Reply::CheckSync(answer)) => answer.into(),
@@ -244,7 +249,9 @@ impl DeskPhones {
             return Ok(());
         }
         let Some(kept) = self.book().get(mac).cloned() else { return Ok(()) };
-        let Some(told) = kept.told_digest.filter(|_| kept.is_told()) else { return Ok(()) };
+        // One that waits for another account is told something else anyway, at its next fetch.
+        let has_file = kept.is_told() && kept.secrets.is_some();
+        let Some(told) = kept.told_digest.filter(|_| has_file) else { return Ok(()) };
         let Some((file, name)) = self.file_of(&kept).await? else {
             self.forget_gone(mac).await?;
             return Ok(());

@@ -4,16 +4,17 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 
-use pbx_core::model::{Redacted, UnixMillis};
+use pbx_core::model::{ExtensionNumber, Redacted, SipUsername, UnixMillis};
 use pbx_core::switchboard::command::{Command, CommandError};
 use pbx_core::switchboard::output::Change;
 
 use super::{
-    DeskPhoneView, DeskPhones, DeskPhonesError, FIRST_LIVES, FirstAddress, Kept, Kind, MOST, NewDeskPhone, Progress,
-    Token, store, token_context,
+    DeskPhoneEdit, DeskPhoneView, DeskPhones, DeskPhonesError, FIRST_LIVES, FirstAddress, Kept, Kind, MOST,
+    MenuPassword, NewDeskPhone, Progress, Secrets, Token, secrets_context, store, token_context,
 };
 use crate::account;
 use crate::desk_phone::{Mac, Vendor};
+use crate::enrolment::Label;
 use crate::enrolments::{RandomBytes, random};
 use crate::link::LinkToken;
 use crate::paused;
@@ -67,9 +68,7 @@ impl DeskPhones {
         let now = self.now();
         let mac = new.phone.mac;
         let (token, url) = self.first(now)?;
-        let username = account::device_username(new.extension, &mut RandomBytes::default())
-            .ok_or(DeskPhonesError::Random)?
-            .map_err(|_| DeskPhonesError::OddAnswer)?;
+        let username = device_username(new.extension)?;
         let kept = Kept {
             phone: new.phone,
             extension: new.extension,
@@ -154,6 +153,72 @@ impl DeskPhones {
         Ok(())
     }
 
+    /// Changes a phone. One that becomes another extension's is asked to fetch, has its old account taken away, and gets another
+    /// with its next fetch, by the address it has.
+    pub async fn edit(&self, mac: Mac, edit: DeskPhoneEdit) -> Result<DeskPhoneView, DeskPhonesError> {
+        let phones = self.clone();
+        self.whole(async move { phones.edit_alone(mac, edit).await }).await?;
+        self.get(mac)
+    }
+
+    async fn edit_alone(&self, mac: Mac, edit: DeskPhoneEdit) -> Result<(), DeskPhonesError> {
+        let DeskPhoneEdit { extension, model, label } = edit;
+        let label: Option<Label> = label.map(|text| text.parse()).transpose()?;
+        let before = {
+            let _changing = self.inner.changing.lock().await;
+            let before = self.kept(mac)?;
+            let moves = extension.filter(|to| *to != before.extension);
+            let account = match moves {
+                Some(to) if store::owner(&self.inner.store, to).await?.is_none() => {
+                    return Err(CommandError::NoSuchExtension(to).into());
+                }
+                Some(to) => Some((to, device_username(to)?)),
+                None => None,
+            };
+            self.change_alone(mac, |kept| {
+                kept.phone.model = model.unwrap_or_else(|| kept.phone.model.clone());
+                kept.label = label.unwrap_or_else(|| kept.label.clone());
+                if let Some((extension, username)) = account {
+                    (kept.extension, kept.username, kept.secrets) = (extension, username, None);
+                    kept.revision += 1;
+                }
+                Ok(())
+            })
+            .await?;
+            moves.map(|_| before)
+        };
+        let Some(before) = before.filter(|before| before.secrets.is_some()) else {
+            self.inner.to_do.compare([mac]);
+            return Ok(());
+        };
+        // It hears the question over the flow of the account that goes away.
+        self.ask_at(mac, before.username.clone()).await;
+        self.take_account(before.username).await?;
+        tracing::info!(%mac, from = %before.extension, "a desk phone became another extension's");
+        Ok(())
+    }
+
+    /// How to get into the phone's own menu, where nobody else has typed a password.
+    pub fn menu_password(&self, mac: Mac) -> Result<MenuPassword, DeskPhonesError> {
+        let kept = self.kept(mac)?;
+        let sealed = kept.secrets.as_ref().ok_or(DeskPhonesError::NotTold(mac))?;
+        let plain = self.inner.store.sealer().open(&secrets_context(mac), sealed)?;
+        let secrets: Secrets = serde_json::from_slice(&plain).map_err(|_| DeskPhonesError::OddAnswer)?;
+        Ok(MenuPassword { user: kept.phone.vendor.menu_user(), password: Redacted::new(secrets.admin) })
+    }
+
+    /// Takes an account away, also one that is switched off.
+    async fn take_account(&self, username: SipUsername) -> Result<(), DeskPhonesError> {
+        paused::forget(&self.inner.store, &username).await?;
+        match self.ask(Command::RemoveCredential(username)).await {
+            Ok(_) => Ok(()),
+            Err(DeskPhonesError::Switchboard(CommandError::NoSuchCredential(username))) => {
+                Ok(self.inner.store.apply(&[Change::DeleteCredential(username)]).await?)
+            }
+            Err(refused) => Err(refused),
+        }
+    }
+
     /// Removes a phone with its account; it is logged out, also if its extension's phones are switched off.
     pub async fn remove(&self, mac: Mac) -> Result<(), DeskPhonesError> {
         let phones = self.clone();
@@ -163,15 +228,8 @@ impl DeskPhones {
     async fn remove_alone(&self, mac: Mac) -> Result<(), DeskPhonesError> {
         let _changing = self.inner.changing.lock().await;
         let kept = self.kept(mac)?;
-        paused::forget(&self.inner.store, &kept.username).await?;
         // The account first: a crash in between leaves a phone that can be removed again.
-        match self.ask(Command::RemoveCredential(kept.username.clone())).await {
-            Ok(_) => {}
-            Err(DeskPhonesError::Switchboard(CommandError::NoSuchCredential(username))) => {
-                self.inner.store.apply(&[Change::DeleteCredential(username)]).await?;
-            }
-            Err(refused) => return Err(refused),
-        }
+        self.take_account(kept.username.clone()).await?;
         store::delete(&self.inner.store, mac).await?;
         self.book().take(mac);
         tracing::info!(%mac, extension = %kept.extension, "a desk phone was removed");
@@ -242,6 +300,12 @@ impl DeskPhones {
         let password = self.options().http_password;
         Ok(Token { kind, hash: token.hash().0, sealed: Some(sealed), password, expires_at: None })
     }
+}
+
+fn device_username(extension: ExtensionNumber) -> Result<SipUsername, DeskPhonesError> {
+    account::device_username(extension, &mut RandomBytes::default())
+        .ok_or(DeskPhonesError::Random)?
+        .map_err(|_| DeskPhonesError::OddAnswer)
 }
 
 impl Kept {

@@ -44,6 +44,9 @@ pub enum DeskPhonesError {
     /// The phone has not fetched its configuration yet.
     #[error("the phone {0} has not fetched its configuration from its own address yet; there is nothing to rotate")]
     NotSettled(Mac),
+    /// The phone has not fetched its configuration yet.
+    #[error("the phone {0} has not fetched its configuration yet, so its menu still has the maker's password")]
+    NotTold(Mac),
     /// A template is wrong, line by line.
     #[error("nothing was saved: {} of the template cannot be taken; {}", lines(.0.len()), .0.first().map(ToString::to_string).unwrap_or_default())]
     Template(Vec<TemplateError>),
@@ -113,7 +116,7 @@ impl DeskPhonesError {
             Self::NoSuchPhone(_) => "no_such_desk_phone",
             Self::Full => "full",
             Self::NoServer => "no_sip_port",
-            Self::NotSettled(_) => "not_fetched_yet",
+            Self::NotSettled(_) | Self::NotTold(_) => "not_fetched_yet",
             Self::Template(_) => "template_has_errors",
             Self::EmptyTemplate => "template_empty",
             Self::Family(_) => "family_unknown",

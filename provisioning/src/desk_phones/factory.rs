@@ -196,6 +196,7 @@ fn view(authority: &Authority) -> AuthorityView {
 
 /// The address of our pages at another port.
 fn at_port(base_url: &str, port: u16) -> String {
+    let base_url = base_url.trim_end_matches('/');
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let host = base_url.rsplit_once(':').filter(|(_, rest)| digits(rest)).map_or(base_url, |(host, _)| host);
     format!("{host}:{port}")
@@ -290,6 +291,7 @@ mod tests {
         for (base, there) in [
             ("https://pbx.example.com:8443", "https://pbx.example.com:8444"),
             ("https://pbx.example.com", "https://pbx.example.com:8444"),
+            ("https://pbx.example.com/", "https://pbx.example.com:8444"),
             ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8444"),
             ("https://[2001:db8::1]", "https://[2001:db8::1]:8444"),
         ] {

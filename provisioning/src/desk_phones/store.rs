@@ -41,8 +41,8 @@ async fn save_in(transaction: &mut Transaction, kept: &Kept) -> Result<(), Store
     query(
         "INSERT INTO desk_phone (mac, vendor, model, extension, label, username, secrets, revision, created_at, \
          fetched_from, fetched_agent, fetched_file, told) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', '', '', '') \
-         ON CONFLICT (mac) DO UPDATE SET label = excluded.label, secrets = excluded.secrets, \
-         revision = excluded.revision",
+         ON CONFLICT (mac) DO UPDATE SET model = excluded.model, extension = excluded.extension, label = excluded.label, \
+         username = excluded.username, secrets = excluded.secrets, revision = excluded.revision",
     )
     .bind(&mac)
     .bind(kept.phone.vendor.as_str())

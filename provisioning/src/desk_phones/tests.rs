@@ -356,3 +356,43 @@ async fn what_was_fetched_is_shown_and_survives_a_restart() {
     let trust = desk.get(&format!("{first}/ca.pem")).await;
     assert_eq!(trust, (StatusCode::OK, "-----BEGIN CERTIFICATE-----".into()));
 }
+
+#[tokio::test]
+async fn a_phone_that_becomes_another_extensions_keeps_its_address_and_gets_another_account() {
+    let desk = Desk::new().await;
+    let first = desk.add().await;
+    let mac: Mac = MAC.parse().unwrap();
+    let own = next(&desk.get(&format!("{first}/{MAC}.cfg")).await.1);
+    let before = desk.get(&format!("{own}/{MAC}.cfg")).await.1;
+    let other = desk.fixture.second_extension().await;
+    let edit = |extension| DeskPhoneEdit {
+        extension: Some(extension),
+        label: Some("Desk 4".into()),
+        ..DeskPhoneEdit::default()
+    };
+    let nobody = desk.phones.edit(mac, edit("999".parse().unwrap())).await.unwrap_err();
+    assert_eq!(nobody.code(), "no_such_extension");
+    let view = desk.phones.edit(mac, edit(other)).await.unwrap();
+    assert_eq!((view.extension, view.label.as_str(), view.progress), (other, "Desk 4", Progress::Settled));
+    assert!(view.username.as_str().starts_with(&other.to_string()), "{}", view.username);
+    assert!(desk.fixture.accounts.names().is_empty(), "the old account is gone at once");
+    assert_eq!(desk.fixture.accounts.asked.lock().unwrap().len(), 1, "and it was asked to fetch before");
+    let desk = desk.restarted().await;
+    let (status, told) = desk.get(&format!("{own}/{MAC}.cfg")).await;
+    assert_eq!((status, next(&told)), (StatusCode::OK, own));
+    assert_ne!(setting(&told, "account.1.password"), setting(&before, "account.1.password"));
+    assert_eq!(setting(&told, "account.1.user_name"), other.to_string());
+    assert_eq!(desk.fixture.accounts.one().username, desk.phones.get(mac).unwrap().username);
+}
+
+#[tokio::test]
+async fn the_password_of_a_phones_own_menu_can_be_had_once_the_phone_has_it() {
+    let desk = Desk::new().await;
+    let first = desk.add().await;
+    let mac = MAC.parse().unwrap();
+    assert_eq!(desk.phones.menu_password(mac).unwrap_err().code(), "not_fetched_yet");
+    let told = desk.get(&format!("{first}/{MAC}.cfg")).await.1;
+    let menu = desk.phones.menu_password(mac).unwrap();
+    assert_eq!(setting(&told, "static.security.user_password"), format!("{}:{}", menu.user, menu.password.reveal()));
+    assert!(!format!("{menu:?}").contains(menu.password.reveal()));
+}

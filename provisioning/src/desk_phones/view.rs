@@ -79,6 +79,26 @@ pub struct NewDeskPhone {
     pub label: String,
 }
 
+/// What is to be changed of a phone; `None` leaves it.
+#[derive(Debug, Clone, Default)]
+pub struct DeskPhoneEdit {
+    /// Whose it becomes.
+    pub extension: Option<ExtensionNumber>,
+    /// What it is.
+    pub model: Option<Model>,
+    /// Where it stands; may be empty.
+    pub label: Option<String>,
+}
+
+/// How to get into a phone's own menu.
+#[derive(Debug, Clone)]
+pub struct MenuPassword {
+    /// The name of its admin.
+    pub user: &'static str,
+    /// The password it was told.
+    pub password: Redacted<String>,
+}
+
 /// The first address of a phone; this is the only time it can be shown.
 #[derive(Debug, Clone)]
 pub struct FirstAddress {

@@ -600,3 +600,4 @@ core-desk-there-is-room-for-32-authorities = es ist Platz für 32 Aussteller und
 core-desk-another-program-on-this-machine = ein anderes Programm auf diesem Rechner benutzt Port { $port }; wählen Sie einen anderen Port oder beenden Sie das Programm
 core-desk-this-user-may-not-listen-at = dieser Benutzer darf Port { $port } nicht benutzen; wählen Sie einen Port über 1023
 core-desk-nothing-can-listen-at-port = an Port { $port } kann nichts lauschen; prüfen Sie das Netzwerk dieses Rechners oder wählen Sie einen anderen Port
+core-desk-the-phone-has-not-fetched-its-menu = das Telefon { $mac } hat seine Konfiguration noch nicht geholt, also hat sein Menü noch das Passwort des Herstellers

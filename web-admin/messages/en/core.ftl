@@ -600,3 +600,4 @@ core-desk-there-is-room-for-32-authorities = there is room for 32 authorities an
 core-desk-another-program-on-this-machine = another program on this machine listens at port { $port }; choose another port, or stop that program
 core-desk-this-user-may-not-listen-at = this user may not listen at port { $port }; choose a port above 1023
 core-desk-nothing-can-listen-at-port = nothing can listen at port { $port }; look at this machine's network, or choose another port
+core-desk-the-phone-has-not-fetched-its-menu = the phone { $mac } has not fetched its configuration yet, so its menu still has the maker's password

@@ -8,7 +8,9 @@ use axum::http::StatusCode;
 use pbx_core::model::{ExtensionNumber, Redacted, SipUsername, UnixMillis};
 use provisioning::desk_phone::template::TemplateError;
 use provisioning::desk_phone::{DeskPhone, DeskPhoneError, Mac};
-use provisioning::desk_phones::{DeskPhoneView, DeskPhonesError, FirstAddress, NewDeskPhone, Progress};
+use provisioning::desk_phones::{
+    DeskPhoneEdit, DeskPhoneView, DeskPhonesError, FirstAddress, MenuPassword, NewDeskPhone, Progress,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Answer;
@@ -51,6 +53,7 @@ impl From<DeskPhonesError> for Refusal {
             | DeskPhonesError::TooManyTemplates
             | DeskPhonesError::TooManyAuthorities
             | DeskPhonesError::NoServer
+            | DeskPhonesError::NotTold(_)
             | DeskPhonesError::NotSettled(_) => Self::new(StatusCode::CONFLICT, code, text),
         }
     }
@@ -100,6 +103,44 @@ pub(crate) async fn add_one(state: &AdminState, body: &AddBody) -> Result<FirstA
     })?;
     audit::note(format!("desk phone {}", first.mac));
     Ok(first)
+}
+
+/// What is to be changed of a phone; what is left out stays.
+#[derive(Debug, Default, utoipa::ToSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[schema(as = DeskPhoneEdit)]
+pub(crate) struct EditBody {
+    /// Whose it becomes: it loses its account and gets one of this extension with its next fetch.
+    #[serde(default)]
+    pub(crate) extension: Option<String>,
+    #[serde(default)]
+    pub(crate) model: Option<String>,
+    #[serde(default)]
+    pub(crate) label: Option<String>,
+}
+
+/// Changes one phone; shared with the page.
+pub(crate) async fn edit_one(state: &AdminState, mac: Mac, body: &EditBody) -> Result<(), Refusal> {
+    let wrong = |wrong: DeskPhoneError| Refusal::from(DeskPhonesError::from(wrong));
+    let extension = body.extension.as_deref().map(number).transpose();
+    let edit = DeskPhoneEdit {
+        extension: extension.map_err(|refusal| refusal.field("extension"))?,
+        model: body.model.as_deref().map(str::parse).transpose().map_err(wrong)?,
+        label: body.label.clone(),
+    };
+    let view = state.desk_phones.edit(mac, edit).await.map_err(|error| {
+        let refusal = Refusal::from(error);
+        if refusal.code == "no_such_extension" { refusal.field("extension") } else { refusal }
+    })?;
+    audit::note(format!("desk phone {mac}: extension {}, model {}, {}", view.extension, view.model, view.label));
+    Ok(())
+}
+
+/// How to get into a phone's own menu; shared with the page.
+pub(crate) fn open_menu(state: &AdminState, mac: Mac) -> Result<MenuPassword, Refusal> {
+    let menu = state.desk_phones.menu_password(mac)?;
+    audit::note(format!("the password of the menu of desk phone {mac} was shown"));
+    Ok(menu)
 }
 
 /// A phone with what is known of its registration.
@@ -261,6 +302,32 @@ pub(crate) struct AllAskedView {
 #[utoipa::path(post, path = "/desk-phones/check-sync", operation_id = "desk_phones_check_sync_all", tag = "Desk phones", summary = "Asks every phone that has fetched its settings to fetch them again; `asked` of each phone says what it said.", responses((status = 202, description = "They are being asked.", body = AllAskedView)))]
 pub(crate) async fn check_sync_all(State(state): State<AdminState>) -> (StatusCode, Json<AllAskedView>) {
     (StatusCode::ACCEPTED, Json(AllAskedView { asked: state.desk_phones.all_fetch_again() }))
+}
+
+#[utoipa::path(patch, path = "/desk-phones/{mac}", operation_id = "desk_phones_edit", tag = "Desk phones", summary = "Changes a phone: its extension, model or label. It keeps its address.", params(("mac" = String, Path, description = "Its MAC address in any spelling")), request_body = EditBody, responses((status = 200, description = "As it is.", body = PhoneView), (status = 404, description = "")))]
+pub(crate) async fn edit(
+    State(state): State<AdminState>,
+    Path(text): Path<String>,
+    Body(body): Body<EditBody>,
+) -> Answer<Json<PhoneView>> {
+    let mac = mac(&text)?;
+    edit_one(&state, mac, &body).await?;
+    shown(&state, mac).await
+}
+
+/// How to get into a phone's own menu.
+#[derive(Debug, utoipa::ToSchema, Serialize)]
+#[schema(as = DeskPhoneMenuPassword)]
+pub(crate) struct MenuView {
+    user: &'static str,
+    #[schema(value_type = String)]
+    password: Redacted<String>,
+}
+
+#[utoipa::path(post, path = "/desk-phones/{mac}/menu-password", operation_id = "desk_phones_menu_password", tag = "Desk phones", summary = "Shows the password of the phone's own menu; the audit log says who asked.", params(("mac" = String, Path, description = "Its MAC address in any spelling")), responses((status = 200, description = "It is the one the phone was told.", body = MenuView), (status = 404, description = ""), (status = 409, description = "")))]
+pub(crate) async fn menu_password(State(state): State<AdminState>, Path(text): Path<String>) -> Answer<Json<MenuView>> {
+    let menu = open_menu(&state, mac(&text)?)?;
+    Ok(Json(MenuView { user: menu.user, password: menu.password }))
 }
 
 #[derive(Debug, utoipa::ToSchema, Deserialize)]

@@ -7,9 +7,10 @@ use crate::api::{
 };
 use crate::headers::UPLOAD_LIMIT;
 use crate::pages::{
-    desk_phone_factory as factory, desk_phone_import as import, desk_phone_templates as templates, desk_phones as page,
+    desk_phone as one, desk_phone_factory as factory, desk_phone_import as import, desk_phone_templates as templates,
+    desk_phones as page,
 };
-use crate::role::Need::{Change, See};
+use crate::role::Need::{Change, Secret, See};
 use crate::role::Scope::Devices;
 use crate::route::Route;
 
@@ -38,6 +39,10 @@ pub(super) fn pages() -> Routes {
         Route::at("/desk-phones/factory/authorities/{fingerprint}/remove")
             .get(Change(Devices), factory::confirm_remove)
             .post(Change(Devices), factory::remove),
+        Route::at("/desk-phones/{mac}").get(See(Devices), one::page).post(Change(Devices), one::change),
+        Route::at("/desk-phones/{mac}/menu-password")
+            .get(Secret(Devices), one::confirm_menu)
+            .post(Secret(Devices), one::menu),
         Route::at("/desk-phones/{mac}/remove")
             .get(Change(Devices), page::confirm_remove)
             .post(Change(Devices), page::remove),
@@ -48,7 +53,11 @@ pub(super) fn pages() -> Routes {
 pub(super) fn api() -> Routes {
     vec![
         Route::at("/desk-phones").get(See(Devices), api::list).post(Change(Devices), api::add),
-        Route::at("/desk-phones/{mac}").get(See(Devices), api::get).delete(Change(Devices), api::remove),
+        Route::at("/desk-phones/{mac}")
+            .get(See(Devices), api::get)
+            .patch(Change(Devices), api::edit)
+            .delete(Change(Devices), api::remove),
+        Route::at("/desk-phones/{mac}/menu-password").post(Secret(Devices), api::menu_password),
         Route::at("/desk-phones/{mac}/address").post(Change(Devices), api::renew_address),
         Route::at("/desk-phones/{mac}/rotate").post(Change(Devices), api::rotate),
         Route::at("/desk-phones/{mac}/window").post(Change(Devices), api::window),
