@@ -18,6 +18,11 @@ use crate::support::server::TestServer;
 const MAC: &str = "805ec0d57d72";
 const AGENT: &str = "Yealink SIP-T46S 66.86.0.15 80:5e:c0:d5:7d:72";
 
+/// TLS 1.3 and nothing else.
+const OF_TODAY: &[&str] = &["--tlsv1.3"];
+/// TLS 1.2 and nothing else.
+const OF_YESTERDAY: &[&str] = &["--tls-max", "1.2"];
+
 /// A maker of phones.
 struct Maker {
     issuer: Issuer<'static, KeyPair>,
@@ -61,10 +66,11 @@ impl Handset {
     }
 
     /// Status and body.
-    async fn get(&self, server: &TestServer, url: &str, tls: &str) -> (u16, String) {
+    async fn get(&self, server: &TestServer, url: &str, tls: &[&str]) -> (u16, String) {
         std::fs::write(self.file("ca.pem"), server.authority()).unwrap();
         let mut curl = tokio::process::Command::new("curl");
-        curl.args(["--silent", "--show-error", "--max-time", "20", tls, "--user-agent", AGENT, "--cacert"]);
+        curl.args(["--silent", "--show-error", "--max-time", "20", "--user-agent", AGENT]);
+        curl.args(tls).arg("--cacert");
         curl.arg(self.file("ca.pem")).args(["--write-out", "\n%{http_code}"]);
         if self.shows {
             curl.arg("--cert").arg(self.file("own.pem"));
@@ -119,7 +125,7 @@ async fn a_phone_of_the_list_shows_its_certificate_is_told_its_account_and_regis
     let url = open(&server, false).await;
     let settings = format!("{url}{MAC}.cfg");
     let phone = Handset::made_by(&yealink, "805EC0D57D72", &PKCS_RSA_SHA256);
-    assert_eq!(phone.get(&server, &settings, "--tlsv1.2").await, (404, String::new()), "nobody vouches for it");
+    assert_eq!(phone.get(&server, &settings, OF_YESTERDAY).await, (404, String::new()), "nobody vouches for it");
     assert_eq!(why(&server).await, "its certificate is from CN=Yealink Test CA, which is none of the authorities here");
     assert_eq!(trust(&server, "yealink", &yealink.pem).await.0, 201);
     for (handset, reason) in [
@@ -137,17 +143,17 @@ async fn a_phone_of_the_list_shows_its_certificate_is_told_its_account_and_regis
             "its factory certificate is good, but this phone has not been added",
         ),
     ] {
-        for tls in ["--tlsv1.3", "--tls-max=1.2"] {
+        for tls in [OF_TODAY, OF_YESTERDAY] {
             assert_eq!(handset.get(&server, &settings, tls).await, (404, String::new()), "{reason}");
             assert_eq!(why(&server).await, reason);
         }
     }
     // At the port of the pages nobody is asked, so the same phone is a stranger there.
     let pages = format!("{}/d/{MAC}.cfg", server.app.base_url);
-    assert_eq!(phone.get(&server, &pages, "--tlsv1.2").await.0, 404);
-    let (status, told) = phone.get(&server, &settings, "--tls-max=1.2").await;
+    assert_eq!(phone.get(&server, &pages, OF_YESTERDAY).await.0, 404);
+    let (status, told) = phone.get(&server, &settings, OF_YESTERDAY).await;
     assert_eq!(status, 200);
-    assert_eq!(phone.get(&server, &settings, "--tlsv1.3").await, (200, told.clone()));
+    assert_eq!(phone.get(&server, &settings, OF_TODAY).await, (200, told.clone()));
     let own = setting(&told, "static.auto_provision.server.url");
     assert!(own.starts_with(&server.app.base_url), "its own address is at the port of the pages: {own}");
     let (status, again) = server.web().get(&format!("{own}{MAC}.cfg")).await;

@@ -179,3 +179,4 @@ welcome-a-qr-code-a-phone-a = Ein QR-Code, ein Telefon, ein Anruf: Dann wissen S
 welcome-certificate-let-nightbell-get-one-by-itself = Nightbell selbst eines besorgen lassen
 welcome-certificate-from-lets-encrypt-which-costs-nothing = Von Let's Encrypt, das nichts kostet, oder von einer anderen Zertifizierungsstelle, die ACME spricht. Es wird auch rechtzeitig erneuert.
 welcome-certificate-get-a-certificate = Zertifikat besorgen
+sign-in-not-the-number-of-an-extension = Nicht die Nummer einer Nebenstelle.

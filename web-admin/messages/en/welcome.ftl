@@ -179,3 +179,4 @@ welcome-a-qr-code-a-phone-a = A QR code, a phone, a call: then you know that it 
 welcome-certificate-let-nightbell-get-one-by-itself = Let Nightbell get one by itself
 welcome-certificate-from-lets-encrypt-which-costs-nothing = From Let's Encrypt, which costs nothing, or from another authority that speaks ACME. It is renewed in time, too.
 welcome-certificate-get-a-certificate = Get a certificate
+sign-in-not-the-number-of-an-extension = Not the number of an extension.

@@ -64,6 +64,8 @@ struct ExtensionPage {
     devices: Vec<DeviceCard>,
     accounts: Vec<String>,
     links: Vec<LinkLine>,
+    /// How long a code may work: hours and words.
+    lifetimes: [(u32, &'static str); 3],
     /// Accounts that are switched off.
     paused: usize,
     problem: String,
@@ -150,6 +152,12 @@ pub(super) struct LinkLine {
     pub(super) state: Badge,
     pub(super) open: bool,
     pub(super) expires: When,
+    /// The account its phone has.
+    pub(super) account: String,
+    /// When a phone took it.
+    pub(super) taken: Option<When>,
+    /// That phone, once it has registered.
+    pub(super) phone: Option<String>,
 }
 
 fn binding_card(binding: LiveBindingSummary, now: pbx_core::model::UnixMillis) -> BindingCard {
@@ -266,13 +274,22 @@ pub(crate) fn link_badge(state: EnrolmentState) -> Badge {
     }
 }
 
-pub(super) fn link_line(link: Enrolment) -> LinkLine {
+pub(super) fn link_line(link: Enrolment, devices: &[DeviceSummary]) -> LinkLine {
+    let now = clock::now();
+    let taken = match link.state {
+        EnrolmentState::Claimed { claimed_at } => Some(When::relative(claimed_at, now)),
+        EnrolmentState::Issued | EnrolmentState::Expired | EnrolmentState::Revoked { .. } => None,
+    };
+    let phone = devices.iter().find(|device| device.username == link.username && taken.is_some());
     LinkLine {
+        account: link.username.to_string(),
+        taken,
+        phone: phone.map(|device| words::device_name(&device.user_agent, device.id)),
         id: link.id.to_string(),
         label: language::retold(link.label.as_str()).into_owned(),
         state: link_badge(link.state),
         open: matches!(link.state, EnrolmentState::Issued),
-        expires: When::relative(link.expires_at, clock::now()),
+        expires: When::relative(link.expires_at, now),
     }
 }
 
@@ -299,6 +316,7 @@ async fn filled(
     let extension = detail.line.extension;
     let mut links = state.enrolments.list(extension.number).await?;
     links.retain(|link| matches!(link.state, EnrolmentState::Issued | EnrolmentState::Claimed { .. }));
+    let links = links.into_iter().map(|link| link_line(link, &detail.device_list)).collect();
     let testable = detail.device_list.iter().any(|device| device.wake_target.is_some());
     Ok(render(&ExtensionPage {
         layout: frame.layout(say("extension-extension").with("number", &extension.number).text(), Menu::Extensions),
@@ -314,7 +332,8 @@ async fn filled(
             apps,
         ),
         accounts: detail.accounts.iter().map(ToString::to_string).collect(),
-        links: links.into_iter().map(link_line).collect(),
+        links,
+        lifetimes: super::pairing::lifetimes(),
         paused: state.enrolments.paused(extension.number).await?.len(),
         problem: errors.of(""),
         name: Input::new("name", t("common-name"), &form.name, errors)

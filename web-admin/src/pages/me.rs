@@ -122,6 +122,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
     links.retain(|link| matches!(link.state, EnrolmentState::Issued | EnrolmentState::Claimed { .. }));
     let filter = CallFilter { extension: Some(number), ..CallFilter::default() };
     let calls = log_page(&state, &filter, None, CALLS).await?.calls;
+    let links = links.into_iter().map(|link| link_line(link, &detail.device_list)).collect();
     let extension = detail.line.extension;
     Ok(render(&MePage {
         layout: frame.layout(t("layout-my-phones"), Menu::Me),
@@ -131,7 +132,7 @@ pub(crate) async fn page(State(state): State<AdminState>, frame: Frame) -> Page 
         reason: words::sentence(&detail.line.reason),
         push_enabled: extension.push_enabled,
         devices: detail.device_list.into_iter().map(|device| my_device(device, &credentials, &marks)).collect(),
-        links: links.into_iter().map(link_line).collect(),
+        links,
         calls: calls.into_iter().map(call_line).collect(),
     }))
 }

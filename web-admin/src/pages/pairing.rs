@@ -2,8 +2,9 @@
 
 use askama::Template;
 use axum::extract::{Form, Path, State};
-use axum::response::Response;
-use pbx_core::model::{DeviceSummary, ExtensionNumber};
+use pbx_core::model::{DeviceSummary, ExtensionNumber, PushProvider};
+use provisioning::profile::nethvoice;
+use provisioning::qr;
 use provisioning::{Enrolment, EnrolmentError, EnrolmentState};
 use serde::Deserialize;
 
@@ -11,6 +12,7 @@ use super::confirm::Confirm;
 use super::extension::{in_path, link_badge};
 use super::{Page, go};
 use crate::api::enrolments::lifetime;
+use crate::api::extensions::show;
 use crate::clock;
 use crate::enrolment;
 use crate::error::{Refusal, render};
@@ -23,6 +25,13 @@ use crate::{say, t};
 pub(crate) struct IssueForm {
     #[serde(default)]
     label: String,
+    #[serde(default)]
+    hours: Option<u32>,
+}
+
+/// How long a code may work: hours and words.
+pub(super) fn lifetimes() -> [(u32, &'static str); 3] {
+    [(1, t("pairing-an-hour")), (24, t("pairing-a-day")), (24 * 7, t("pairing-a-week"))]
 }
 
 #[derive(Template)]
@@ -44,11 +53,50 @@ struct PairingPage {
     url: String,
     /// It is for a phone that is set up already.
     again: bool,
+    /// The phone that has taken it, once it has registered.
+    phone: String,
+    /// Phones that cannot be woken as things are: they ring only while their app is open.
+    asleep: Vec<&'static str>,
+    /// The same link as some apps scan it: text and QR code.
+    plain: Option<(String, String)>,
 }
 
-fn shown(layout: Layout, place: Place, link: &Enrolment, (svg, url): (String, String)) -> Response {
+/// The phones that nothing here wakes.
+fn asleep(state: &AdminState) -> Vec<&'static str> {
+    let providers = state.push.offer().borrow().providers.clone();
+    // The mediator wakes phones of both kinds.
+    let any = providers.contains(&PushProvider::Acrobits);
+    let without = |provider, words: &'static str| (!any && !providers.contains(&provider)).then_some(words);
+    [
+        without(PushProvider::Fcm, t("pairing-android-phones-sleep")),
+        without(PushProvider::Apns, t("pairing-iphones-sleep")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The link as text of three parts (NethVoice and others), with its code; only while it can be shown.
+fn plain(state: &AdminState, link: &Enrolment, url: &str) -> Option<(String, String)> {
+    let token = url.rsplit('/').next().filter(|token| !token.is_empty())?;
+    let text = nethvoice::code(link.username.as_str(), token, state.site.certificate.public_host())?;
+    let svg = qr::svg(&text, t("pairing-the-same-for-apps-that-scan")).ok()?;
+    Some((text, svg))
+}
+
+async fn shown(
+    state: &AdminState,
+    layout: Layout,
+    place: Place,
+    (link, svg, url): (&Enrolment, String, String),
+) -> Page {
+    let detail = show(state, place.number).await?;
+    let phone = detail.device_list.iter().find(|device| device.username == link.username);
     let paired = matches!(link.state, EnrolmentState::Claimed { .. });
-    render(&PairingPage {
+    Ok(render(&PairingPage {
+        phone: phone.map(|device| words::device_name(&device.user_agent, device.id)).unwrap_or_default(),
+        asleep: if svg.is_empty() { Vec::new() } else { asleep(state) },
+        plain: plain(state, link, &url),
         layout,
         number: link.extension,
         base: place.base(),
@@ -62,7 +110,7 @@ fn shown(layout: Layout, place: Place, link: &Enrolment, (svg, url): (String, St
         svg,
         url,
         again: link.renews.is_some(),
-    })
+    }))
 }
 
 async fn find(state: &AdminState, number: ExtensionNumber, id: &str) -> Result<Enrolment, Refusal> {
@@ -94,10 +142,10 @@ impl Place {
 }
 
 pub(super) async fn issue_at(state: &AdminState, frame: &Frame, place: Place, form: &IssueForm) -> Page {
-    let issued = state.enrolments.issue(place.number, &form.label, lifetime(None)).await?;
+    let issued = state.enrolments.issue(place.number, &form.label, lifetime(form.hours)).await?;
     let link = find(state, place.number, &issued.id.to_string()).await?;
     let layout = frame.layout(say("pairing-add-a-phone-to").with("number", &place.number).text(), place.menu());
-    Ok(shown(layout, place, &link, (issued.svg.into_inner(), issued.url.into_inner())))
+    shown(state, layout, place, (&link, issued.svg.into_inner(), issued.url.into_inner())).await
 }
 
 /// A code for a phone that is set up already: it fetches its settings again and keeps its account.
@@ -108,7 +156,7 @@ pub(super) async fn issue_again(state: &AdminState, frame: &Frame, device: &Devi
     let name = words::device_name(&device.user_agent, device.id);
     let layout = frame
         .layout(say("pairing-settings-for-of").with("name", &name).with("number", &place.number).text(), place.menu());
-    Ok(shown(layout, place, &link, (issued.svg.into_inner(), issued.url.into_inner())))
+    shown(state, layout, place, (&link, issued.svg.into_inner(), issued.url.into_inner())).await
 }
 
 /// "Lost phone": signs the phone out and shows another code in its place.
@@ -122,13 +170,13 @@ pub(crate) async fn replace(
     let issued = state.enrolments.replace(lost.id).await?;
     let link = find(&state, place.number, &issued.id.to_string()).await?;
     let layout = frame.layout(say("pairing-another-phone-for").with("number", &place.number).text(), place.menu());
-    Ok(shown(layout, place, &link, (issued.svg.into_inner(), issued.url.into_inner())))
+    shown(&state, layout, place, (&link, issued.svg.into_inner(), issued.url.into_inner())).await
 }
 
 pub(super) async fn page_at(state: &AdminState, frame: &Frame, place: Place, id: &str) -> Page {
     let link = find(state, place.number, id).await?;
     let layout = frame.layout(say("pairing-a-phone-for").with("number", &place.number).text(), place.menu());
-    Ok(shown(layout, place, &link, Default::default()))
+    shown(state, layout, place, (&link, String::new(), String::new())).await
 }
 
 pub(super) async fn confirm_revoke_at(state: &AdminState, frame: &Frame, place: Place, id: &str) -> Page {

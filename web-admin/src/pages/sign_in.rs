@@ -234,6 +234,7 @@ async fn page(state: &AdminState, layout: Layout, form: &SignInForm, errors: &Er
         passkeys: (state.passkeys.possible() && passkeys::store::anybody(&state.store).await?)
             .then(|| assets::passkey_script().url.as_str()),
         name: Input::new("name", t("setup-user-name-or-mail-address"), &form.name, errors)
+            .hint(t("sign-in-not-the-number-of-an-extension"))
             .more("autocomplete=username autocapitalize=none spellcheck=false required autofocus"),
         password: Input::new("password", t("invitation-password"), "", errors)
             .kind("password")

@@ -122,3 +122,58 @@ async fn a_desk_phone_is_added_listed_and_removed_by_the_api() {
     assert_eq!(bench.api(Method::DELETE, "/desk-phones/805ec0d57d72", "").await.status, StatusCode::NO_CONTENT);
     assert_eq!(bench.api(Method::GET, "/desk-phones/805ec0d57d72", "").await.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn the_page_of_factory_certificates_keeps_what_was_typed_and_never_shows_a_key() {
+    let (bench, cookie) = bench().await;
+    let empty = bench.get("/desk-phones/factory", &cookie).await;
+    assert!(empty.body.contains("No authorities") && empty.body.contains("The port is closed"), "{}", empty.body);
+    let refused = bench.post("/desk-phones/factory", &cookie, "port=eighty&accept_ended=on").await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.body.contains("value=\"eighty\"") && refused.body.contains("port-error"), "{}", refused.body);
+    let key = "-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----";
+    let parts = [("vendor", "snom"), ("certificates", key)];
+    let refused = bench.upload("/desk-phones/factory/authorities", &cookie, &parts).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.body.contains("private key in it") && !refused.body.contains("hush"), "{}", refused.body);
+    assert_eq!(bench.api(Method::GET, "/desk-phones/factory", "").await.json()["authorities"], json!([]));
+    let gone = bench.get("/desk-phones/factory/authorities/00/remove", &cookie).await;
+    assert_eq!(gone.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_desk_phone_is_changed_on_its_page_and_its_menu_opens_only_to_a_recent_proof() {
+    let (bench, cookie) = bench().await;
+    assert_eq!(bench.api(Method::POST, "/desk-phones", &phone()).await.status, StatusCode::CREATED);
+    let page = bench.get("/desk-phones/805ec0d57d72", &cookie).await;
+    assert!(page.body.contains("value=\"101\"") && page.body.contains("value=\"T46S\""), "{}", page.body);
+    let wrong = bench.post("/desk-phones/805ec0d57d72", &cookie, "extension=999&model=T46S&label=Hall").await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.body.contains("extension-error") && wrong.body.contains("value=\"Hall\""), "{}", wrong.body);
+    let saved = bench.post("/desk-phones/805ec0d57d72", &cookie, "extension=101&model=T48S&label=Hall").await;
+    assert_eq!(saved.status, StatusCode::SEE_OTHER);
+    let there = bench.api(Method::GET, "/desk-phones/805ec0d57d72", "").await.json();
+    assert_eq!((&there["model"], &there["label"]), (&json!("T48S"), &json!("Hall")));
+    let moved = bench.api(Method::PATCH, "/desk-phones/805ec0d57d72", r#"{"label":""}"#).await.json();
+    assert_eq!((&moved["model"], &moved["label"]), (&json!("T48S"), &json!("")));
+    let early = bench.api(Method::POST, "/desk-phones/805ec0d57d72/menu-password", "").await;
+    assert_eq!((early.status, early.json()["code"].as_str()), (StatusCode::CONFLICT, Some("not_fetched_yet")));
+}
+
+#[tokio::test]
+async fn a_code_says_which_phones_it_cannot_wake_and_how_long_it_works() {
+    let (bench, cookie) = bench().await;
+    let code = bench.post("/extensions/101/pair", &cookie, "label=Anna%27s+iPad&hours=1").await;
+    assert_eq!(code.status, StatusCode::OK, "{}", code.body);
+    for words in
+        ["Nothing here wakes Android phones", "Nothing here wakes iPhones", "Anna&#39;s iPad", ";pbx.example.com"]
+    {
+        assert!(code.body.contains(words), "{words}: {}", code.body);
+    }
+    let links = bench.api(Method::GET, "/enrolments?extension=101", "").await.json();
+    let link = &links["enrolments"][0];
+    let hour = link["expires_at"].as_i64().unwrap() - link["created_at"].as_i64().unwrap();
+    assert_eq!((hour, &link["label"]), (3_600_000, &json!("Anna's iPad")));
+    let odd = bench.post("/extensions/101/pair", &cookie, "label=x&hours=9999").await;
+    assert_eq!(odd.status, StatusCode::BAD_REQUEST, "{}", odd.body);
+}
