@@ -80,115 +80,107 @@ fn every_setting_of_ours_is_locked_or_known_to_be_harmless() {
     }
 }
 
-/// Names that lead to the same end as ours, which the lists of the vendors hold beside them.
+// Names that lead to the same end as ours, which the lists of the vendors hold beside them, and odd spellings of ours.
+const OTHERS_OF_YEALINK: [&str; 17] = [
+    "trusted_certificates.url",
+    "server_certificates.url",
+    "account.2.password",
+    "account.01.password",
+    "account.1.sip_server_host",
+    "account.1.sip_server.2.address",
+    "account.1.outbound_proxy.1.address",
+    "account.1.outbound_host",
+    "account.1.dns_cache_a.1.ip",
+    "auto_provision.pnp_enable",
+    "static.autoprovision.1.url",
+    "static.configuration.url",
+    "static.custom_mac_cfg.url",
+    "static.firmware.url",
+    "static.openvpn.url",
+    "security.user_name.admin",
+    "phone_setting.reserve_certs_enable",
+];
+const OTHERS_OF_SNOM: [&str; 18] = [
+    "user_pass",
+    "user_pass[12]",
+    "user_hash[1]",
+    "user_failover_identity[1]",
+    "sip_proxy",
+    "webserver_admin_password",
+    "webserver_user_password",
+    "update_server",
+    "provisioning_order",
+    "pnp_config",
+    "dhcp_options_on_ip_aquire",
+    "allow_sip_settings",
+    "check_fqdn_against_server_cert",
+    "tls_server_authentication",
+    "filter_registrar",
+    "challenge_checksync",
+    "tr69_acs_url",
+    "vpn_tarball_url",
+];
+const OTHERS_OF_GRANDSTREAM: [&str; 21] = [
+    "P0237", "P047", "P2312", "P2333", "P402", "P406", "P1806", "P2308", "P2386", "P2711", "P145", "P234", "P1409",
+    "P4512", "P6768", "P7051", "P8434", "P8463", "P8467", "P22030", "P280",
+];
+const OTHERS_OF_FANVIL_TEXT: [&str; 11] = [
+    "AUTOUPDATE CONFIG MODULE/ Flash Server IP",
+    "autoupdate CONFIG MODULE/Flash Server IP",
+    "mmi CONFIG MODULE/Account2 Password",
+    "SIP CONFIG MODULE/SIP2 BakProxy Addr",
+    "SIP CONFIG MODULE/SIP1  Backup Addr",
+    "SIP CONFIG MODULE/SIP01 register pswd",
+    "AUTOUPDATE CONFIG MODULE/PNP Enable",
+    "FIRMWARE CHECK MODULE/Upgrade Server 1",
+    "VPN CONFIG MODULE/L2TP Server Address",
+    "SIP Hotspot MODULE/Enable Hotspot",
+    "CTI CONFIG MODULE/Active Uri IP",
+];
+const OTHERS_OF_FANVIL_XML: [&str; 11] = [
+    "ap[1]/FlashServerIP",
+    "web[1]/account[1]/Password",
+    "AP/flashserverip",
+    "sysConf/ap/FlashServerIP",
+    "sip/line[2]/RegisterPswd",
+    "sip[1]/line[1]/ProxyAddr",
+    "sip/line[1]/BackupAddr",
+    "sip/line[1]/SipName",
+    "ap/opt/DHCPOption",
+    "ota/FDPSEnable",
+    "fwCheck/UpgradeServer1",
+];
+const OTHERS_OF_POLYCOM: [&str; 13] = [
+    "voIpProt.SIP.outboundProxy.address",
+    "voIpProt.server.1.address",
+    "voIpProt.server.2.transport",
+    "voipprot.sip.outboundproxy.address",
+    "voIpProt.server.dhcp.option",
+    "reg.2.auth.password",
+    "REG.1.OUTBOUNDPROXY.ADDRESS",
+    "DEVICE.PROV.SERVERNAME",
+    "sec.tls.customCaCert.1",
+    "prov.login.enabled",
+    "upgrade.custom.server.url",
+    "dns.cache.A.1.address",
+    "apps.push.serverRootURL",
+];
+
+fn others(family: Family) -> &'static [&'static str] {
+    match family {
+        Family::Yealink => &OTHERS_OF_YEALINK,
+        Family::Snom => &OTHERS_OF_SNOM,
+        Family::Grandstream => &OTHERS_OF_GRANDSTREAM,
+        Family::FanvilText => &OTHERS_OF_FANVIL_TEXT,
+        Family::FanvilXml => &OTHERS_OF_FANVIL_XML,
+        Family::Polycom => &OTHERS_OF_POLYCOM,
+    }
+}
+
 #[test]
 fn other_ways_to_the_account_the_trust_and_the_next_address_are_locked_as_well() {
-    let all: [(Family, &[&str]); 6] = [
-        (
-            Family::Yealink,
-            &[
-                "trusted_certificates.url",
-                "server_certificates.url",
-                "account.2.password",
-                "account.01.password",
-                "account.1.sip_server_host",
-                "account.1.sip_server.2.address",
-                "account.1.outbound_proxy.1.address",
-                "account.1.outbound_host",
-                "account.1.dns_cache_a.1.ip",
-                "auto_provision.pnp_enable",
-                "static.autoprovision.1.url",
-                "static.configuration.url",
-                "static.custom_mac_cfg.url",
-                "static.firmware.url",
-                "static.openvpn.url",
-                "security.user_name.admin",
-                "phone_setting.reserve_certs_enable",
-            ],
-        ),
-        (
-            Family::Snom,
-            &[
-                "user_pass",
-                "user_pass[12]",
-                "user_hash[1]",
-                "user_failover_identity[1]",
-                "sip_proxy",
-                "webserver_admin_password",
-                "webserver_user_password",
-                "update_server",
-                "provisioning_order",
-                "pnp_config",
-                "dhcp_options_on_ip_aquire",
-                "allow_sip_settings",
-                "check_fqdn_against_server_cert",
-                "tls_server_authentication",
-                "filter_registrar",
-                "challenge_checksync",
-                "tr69_acs_url",
-                "vpn_tarball_url",
-            ],
-        ),
-        (
-            Family::Grandstream,
-            &[
-                "P0237", "P047", "P2312", "P2333", "P402", "P406", "P1806", "P2308", "P2386", "P2711", "P145", "P234",
-                "P1409", "P4512", "P6768", "P7051", "P8434", "P8463", "P8467", "P22030", "P280",
-            ],
-        ),
-        (
-            Family::FanvilText,
-            &[
-                "AUTOUPDATE CONFIG MODULE/ Flash Server IP",
-                "autoupdate CONFIG MODULE/Flash Server IP",
-                "mmi CONFIG MODULE/Account2 Password",
-                "SIP CONFIG MODULE/SIP2 BakProxy Addr",
-                "SIP CONFIG MODULE/SIP1  Backup Addr",
-                "SIP CONFIG MODULE/SIP01 register pswd",
-                "AUTOUPDATE CONFIG MODULE/PNP Enable",
-                "FIRMWARE CHECK MODULE/Upgrade Server 1",
-                "VPN CONFIG MODULE/L2TP Server Address",
-                "SIP Hotspot MODULE/Enable Hotspot",
-                "CTI CONFIG MODULE/Active Uri IP",
-            ],
-        ),
-        (
-            Family::FanvilXml,
-            &[
-                "ap[1]/FlashServerIP",
-                "web[1]/account[1]/Password",
-                "AP/flashserverip",
-                "sysConf/ap/FlashServerIP",
-                "sip/line[2]/RegisterPswd",
-                "sip[1]/line[1]/ProxyAddr",
-                "sip/line[1]/BackupAddr",
-                "sip/line[1]/SipName",
-                "ap/opt/DHCPOption",
-                "ota/FDPSEnable",
-                "fwCheck/UpgradeServer1",
-            ],
-        ),
-        (
-            Family::Polycom,
-            &[
-                "voIpProt.SIP.outboundProxy.address",
-                "voIpProt.server.1.address",
-                "voIpProt.server.2.transport",
-                "voipprot.sip.outboundproxy.address",
-                "voIpProt.server.dhcp.option",
-                "reg.2.auth.password",
-                "REG.1.OUTBOUNDPROXY.ADDRESS",
-                "DEVICE.PROV.SERVERNAME",
-                "sec.tls.customCaCert.1",
-                "prov.login.enabled",
-                "upgrade.custom.server.url",
-                "dns.cache.A.1.address",
-                "apps.push.serverRootURL",
-            ],
-        ),
-    ];
-    for (family, keys) in all {
-        for key in keys {
+    for family in Family::ALL {
+        for key in others(family) {
             let wrong = Template::parse(family, &format!("{key} = x")).expect_err(key);
             assert!(wrong.problem.contains("set by Nightbell"), "{family:?} {key}: {wrong}");
         }
@@ -263,7 +255,9 @@ fn spelt(family: Family, key: &str, how: &Spelling) -> String {
     let numbered = match family {
         // The number is the name.
         Family::Grandstream => format!("P{}{}", "0".repeat(how.zeros), key.trim_start_matches('P')),
-        _ => renumbered(key, how),
+        Family::Yealink | Family::Snom | Family::FanvilText | Family::FanvilXml | Family::Polycom => {
+            renumbered(key, how)
+        }
     };
     let bare = numbered.strip_prefix("static.").unwrap_or(&numbered);
     let prefixed = match (family, how.prefix) {
@@ -279,22 +273,21 @@ fn spelt(family: Family, key: &str, how: &Spelling) -> String {
         (Family::FanvilXml, Some((place, index))) => with_index(&prefixed, place, index),
         _ => prefixed,
     };
-    let cased = indexed.chars().zip(how.upper.iter().cycle()).map(|(c, upper)| match family {
-        Family::FanvilXml | Family::FanvilText | Family::Polycom if *upper && c.is_ascii_lowercase() => {
-            c.to_ascii_uppercase()
-        }
-        Family::FanvilXml | Family::FanvilText | Family::Polycom if *upper => c.to_ascii_lowercase(),
-        _ => c,
-    });
-    let cased: String = cased.collect();
     match family {
+        Family::Yealink | Family::Snom | Family::Grandstream => indexed,
+        Family::FanvilXml | Family::Polycom => cased(&indexed, &how.upper),
         Family::FanvilText => {
-            let (module, name) = cased.split_once('/').unwrap();
-            let module = module.to_ascii_lowercase().replace(" module", " MODULE");
-            format!("{}/{}", module, blanked(name, &how.blanks))
+            let (module, name) = indexed.split_once('/').unwrap();
+            let module = module.strip_suffix(" MODULE").unwrap();
+            format!("{} MODULE/{}", cased(module, &how.upper), blanked(&cased(name, &how.upper), &how.blanks))
         }
-        _ => cased,
     }
+}
+
+/// The same letters, some of them the other way.
+fn cased(text: &str, upper: &[bool]) -> String {
+    let turned = |c: char| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
+    text.chars().zip(upper.iter().cycle()).map(|(c, turn)| if *turn { turned(c) } else { c }).collect()
 }
 
 /// The same name of another account, with zeros before its number.
