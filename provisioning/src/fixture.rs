@@ -77,6 +77,8 @@ pub(crate) struct Accounts {
     pub(crate) asked: Mutex<Vec<(SipUsername, CheckSyncEvent)>>,
     /// The owner's name, once it is another.
     pub(crate) name: Mutex<Option<String>>,
+    /// The extension's push switch is off.
+    pub(crate) push_off: AtomicBool,
     /// The extension is gone.
     pub(crate) gone: AtomicBool,
     /// Refuses to save while set.
@@ -104,6 +106,7 @@ impl Accounts {
                 if let Some(name) = self.name.lock().unwrap().as_deref() {
                     detail.line.extension = owner_named(name);
                 }
+                detail.line.extension.push_enabled = !self.push_off.load(Ordering::SeqCst);
                 Ok(Reply::Extension(Box::new(detail)))
             }
             Command::ShowExtension(number) => Err(CommandError::NoSuchExtension(number)),
