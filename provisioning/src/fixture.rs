@@ -77,6 +77,8 @@ pub(crate) struct Accounts {
     pub(crate) asked: Mutex<Vec<(SipUsername, CheckSyncEvent)>>,
     /// The owner's name, once it is another.
     pub(crate) name: Mutex<Option<String>>,
+    /// The extension's push switch is off.
+    pub(crate) push_off: AtomicBool,
     /// The extension is gone.
     pub(crate) gone: AtomicBool,
     /// Its phones are switched off.
@@ -107,6 +109,7 @@ impl Accounts {
                     detail.line.extension = owner_named(name);
                 }
                 detail.line.extension.phones_off_at = self.off.load(Ordering::SeqCst).then_some(UnixMillis(START));
+                detail.line.extension.push_enabled = !self.push_off.load(Ordering::SeqCst);
                 Ok(Reply::Extension(Box::new(detail)))
             }
             Command::ShowExtension(number) => Err(CommandError::NoSuchExtension(number)),

@@ -99,7 +99,7 @@ enum Format {
     Page,
     Json,
     Linphone,
-    Bria,
+    Bria { push_enabled: bool },
     Groundwire,
     Zoiper,
 }
@@ -155,7 +155,7 @@ async fn open(State(enrolments): State<Enrolments>, token: Token, request: Reque
 async fn post(State(enrolments): State<Enrolments>, token: Token, request: Request) -> Response {
     let visit = Visit::new(token, &request);
     match chosen(request).await.as_deref() {
-        Some("bria") => redeem(&enrolments, &visit, Format::Bria).await,
+        Some("bria") => redeem_for_bria(&enrolments, &visit).await,
         Some(app) => match FetchingApp::from_name(app) {
             Some(app) => hand_over(&enrolments, &visit, app).await,
             None => redeem(&enrolments, &visit, visit.wished()).await,
@@ -259,12 +259,27 @@ async fn redeem(enrolments: &Enrolments, visit: &Visit, format: Format) -> Respo
     }
 }
 
+/// The attributes for Bria. The extension's push switch is asked for before the link is used up, so that a failure costs nothing.
+async fn redeem_for_bria(enrolments: &Enrolments, visit: &Visit) -> Response {
+    let link = match look_up(enrolments, visit).await {
+        Ok((_, link)) => link,
+        Err(answer) => return *answer,
+    };
+    match enrolments.extension(link.extension).await {
+        Ok(detail) => {
+            let push_enabled = detail.line.extension.push_enabled;
+            redeem(enrolments, visit, Format::Bria { push_enabled }).await
+        }
+        Err(why) => unavailable(&why),
+    }
+}
+
 fn written(profile: &Profile, format: Format, base_url: &str) -> Response {
     match format {
         Format::Page => page(StatusCode::OK, &DetailsPage { profile }),
         Format::Json => body(JSON, json::json(profile).ok()),
         Format::Linphone => body(XML, linphone::xml(profile).ok()),
-        Format::Bria => body(TEXT, Some(bria::text(profile))),
+        Format::Bria { push_enabled } => body(TEXT, Some(bria::text(profile, push_enabled))),
         Format::Groundwire => body(XML, Some(acrobits::xml(profile, base_url))),
         Format::Zoiper => body(XML, Some(zoiper::xml(profile))),
     }

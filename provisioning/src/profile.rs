@@ -14,7 +14,7 @@ mod format_tests;
 
 use pbx_core::model::{DisplayName, ExtensionNumber, PushOffer, PushProvider, Redacted, SipUsername};
 
-use crate::public_info::SipServer;
+use crate::public_info::{SipServer, bracketed};
 
 /// One account as one device is told it.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ impl Profile {
 
     /// The address without a name, for example `sip:101@example.com`.
     pub fn address(&self) -> String {
-        format!("sip:{}@{}", self.extension, self.domain)
+        format!("sip:{}@{}", self.extension, bracketed(&self.domain))
     }
 }
 

@@ -1,5 +1,7 @@
 //! How the outside reaches this installation: what links and profiles say.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 /// The names and ports phones are told.
@@ -49,9 +51,19 @@ impl PublicInfo {
 impl SipServer {
     /// The server as a SIP URI, for example `sip:pbx.example.com:5061;transport=tls`.
     pub fn uri(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        format!("sip:{host}:{};transport={}", self.port, self.transport)
+        format!("sip:{};transport={}", self.host_and_port(), self.transport)
     }
+
+    /// Host and port as they stand in URIs, for example `pbx.example.com:5061` or `[2001:db8::1]:5061`.
+    pub fn host_and_port(&self) -> String {
+        format!("{}:{}", bracketed(&self.host), self.port)
+    }
+}
+
+/// A host as it stands in URIs and before a port: an IPv6 address in brackets (RFC 3261 section 25.1, `IPv6reference`).
+pub fn bracketed(host: &str) -> Cow<'_, str> {
+    let bare_ipv6 = host.contains(':') && !host.starts_with('[');
+    if bare_ipv6 { Cow::Owned(format!("[{host}]")) } else { Cow::Borrowed(host) }
 }
 
 #[cfg(test)]

@@ -37,6 +37,16 @@ async fn ask_from(fixture: &Fixture, peer: &str, line: (&str, &str), headers: &[
     Answer { status: parts.status, headers: parts.headers, body }
 }
 
+/// Presses the button of an app on a link's page.
+async fn press(fixture: &Fixture, path: &str, app: &str) -> Answer {
+    let routes = Router::new().nest("/p", fixture.enrolments.routes());
+    let request = Request::builder().method("POST").uri(path).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let response = routes.oneshot(request.body(Body::from(format!("app={app}"))).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap();
+    Answer { status: parts.status, headers: parts.headers, body }
+}
+
 fn path_of(link: &IssuedLink) -> String {
     link.url.reveal().strip_prefix("https://pbx.example.com").unwrap().to_owned()
 }
@@ -196,6 +206,27 @@ async fn a_guesser_is_made_to_wait_and_others_are_not() {
     assert_eq!(behind_the_same_address.status, StatusCode::OK, "a good link is good for everybody");
     fixture.pass(WINDOW);
     assert_eq!(ask(&fixture, "POST", &guess, &[]).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn bria_is_told_of_its_push_server_as_the_extensions_push_switch_says() {
+    for (push_off, word, digit) in [(false, "true", "1"), (true, "false", "0")] {
+        let fixture = Fixture::new().await;
+        fixture.accounts.push_off.store(push_off, std::sync::atomic::Ordering::SeqCst);
+        let answer = press(&fixture, &path_of(&fixture.issue().await), "bria").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        let has = |line: &str| answer.body.lines().any(|one| one == line);
+        assert!(has(&format!("bria.push.enabled={word}")), "{}", answer.body);
+        assert!(has(&format!("account1.briaPush.enabled={digit}")), "{}", answer.body);
+        assert!(!is_open(&fixture).await);
+    }
+    // What cannot be asked uses nothing up.
+    let fixture = Fixture::new().await;
+    let path = path_of(&fixture.issue().await);
+    fixture.accounts.gone.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(press(&fixture, &path, "bria").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(is_open(&fixture).await);
+    assert_eq!(press(&fixture, "/p/nonsense", "bria").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

@@ -84,11 +84,21 @@ struct Sip<'a> {
 
 /// The profile as a JSON value and its revision. The secret is not in it.
 pub fn body(profile: &Profile, instance: &str, push: &AppPush, base_url: &str) -> (serde_json::Value, String) {
+    body_with_name((profile, profile.display_name.as_str()), instance, push, base_url)
+}
+
+/// The profile with any text for the owner's name.
+pub(super) fn body_with_name(
+    (profile, name): (&Profile, &str),
+    instance: &str,
+    push: &AppPush,
+    base_url: &str,
+) -> (serde_json::Value, String) {
     let body = Body {
         schema: SCHEMA,
         account: Account {
             extension: profile.extension.to_string(),
-            display_name: profile.display_name.as_str(),
+            display_name: name,
             address: profile.address(),
             username: profile.extension.to_string(),
             auth_username: profile.username.as_str(),

@@ -9,11 +9,16 @@ const SCHEMA: u32 = 1;
 
 /// The profile as a JSON text.
 pub fn json(profile: &Profile) -> Result<String, serde_json::Error> {
+    json_with_name(profile, profile.display_name.as_str())
+}
+
+/// The profile with any text for the owner's name.
+pub(super) fn json_with_name(profile: &Profile, name: &str) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(&Body {
         schema: SCHEMA,
         account: Account {
             extension: profile.extension.to_string(),
-            display_name: profile.display_name.as_str(),
+            display_name: name,
             address: profile.address(),
             username: profile.extension.to_string(),
             auth_username: profile.username.as_str(),

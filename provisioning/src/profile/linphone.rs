@@ -8,17 +8,23 @@ use askama::Template as _;
 
 use super::Profile;
 use super::xml::allowed;
+use crate::public_info::bracketed;
 
 /// The document.
 pub fn xml(profile: &Profile) -> Result<String, askama::Error> {
+    xml_with_name(profile, profile.display_name.as_str())
+}
+
+/// The document with any text for the owner's name.
+pub(super) fn xml_with_name(profile: &Profile, name: &str) -> Result<String, askama::Error> {
     Document {
         extension: profile.extension.to_string(),
         userid: profile.username.as_str(),
         passwd: profile.secret.reveal(),
-        realm: &profile.realm,
-        domain: &profile.domain,
+        realm: profile.realm.chars().filter(|c| allowed(*c)).collect(),
+        domain: bracketed(&profile.domain).into_owned(),
         server: profile.server.uri(),
-        identity: identity(profile),
+        identity: identity(profile, name),
         expires: profile.register_seconds,
         push: profile.push_parameters(),
     }
@@ -26,15 +32,15 @@ pub fn xml(profile: &Profile) -> Result<String, askama::Error> {
 }
 
 /// The address with the owner's name as a quoted string (RFC 3261 section 25.1).
-fn identity(profile: &Profile) -> String {
-    let mut name = String::new();
-    for c in profile.display_name.as_str().chars().filter(|c| allowed(*c)) {
+fn identity(profile: &Profile, name: &str) -> String {
+    let mut quoted = String::new();
+    for c in name.chars().filter(|c| allowed(*c)) {
         if matches!(c, '"' | '\\') {
-            name.push('\\');
+            quoted.push('\\');
         }
-        name.push(c);
+        quoted.push(c);
     }
-    if name.is_empty() { format!("<{}>", profile.address()) } else { format!("\"{name}\" <{}>", profile.address()) }
+    if quoted.is_empty() { format!("<{}>", profile.address()) } else { format!("\"{quoted}\" <{}>", profile.address()) }
 }
 
 #[derive(askama::Template)]
@@ -43,8 +49,8 @@ struct Document<'a> {
     extension: String,
     userid: &'a str,
     passwd: &'a str,
-    realm: &'a str,
-    domain: &'a str,
+    realm: String,
+    domain: String,
     server: String,
     identity: String,
     expires: u32,
@@ -73,9 +79,7 @@ mod tests {
 
     #[test]
     fn an_owner_without_name_has_a_bare_address() {
-        let mut profile = super::super::sample();
-        profile.display_name = "".parse().unwrap();
-        assert_eq!(identity(&profile), "<sip:101@example.com>");
+        assert_eq!(identity(&super::super::sample(), ""), "<sip:101@example.com>");
     }
 
     #[test]
