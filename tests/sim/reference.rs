@@ -368,6 +368,12 @@ impl Reference {
                     facts.disarm(at);
                 }
             }
+            Event::SwitchPhones { extension, on } => {
+                self.meddled.push(at);
+                for facts in self.phones.iter_mut().filter(|facts| facts.plan.extension == extension) {
+                    facts.switch(at, on);
+                }
+            }
             Event::RemoveExtension { extension } => {
                 self.meddled.push(at);
                 self.removed.push(extension);
@@ -421,6 +427,7 @@ impl Reference {
         let parked: Vec<CallId> = parked.map(|parked| parked.call).collect();
         for facts in self.phones.iter_mut() {
             facts.away(at);
+            facts.doubt_switch(at);
         }
         let mut lost = Vec::new();
         for (name, facts) in self.calls.iter_mut().filter(|(_, facts)| facts.is_open()) {

@@ -66,8 +66,8 @@ struct ExtensionPage {
     links: Vec<LinkLine>,
     /// How long a code may work: hours and words.
     lifetimes: [(u32, &'static str); 3],
-    /// Accounts that are switched off.
-    paused: usize,
+    /// Since when its phones are switched off.
+    phones_off: Option<When>,
     problem: String,
     name: Input,
     email: Input,
@@ -334,7 +334,7 @@ async fn filled(
         accounts: detail.accounts.iter().map(ToString::to_string).collect(),
         links,
         lifetimes: super::pairing::lifetimes(),
-        paused: state.enrolments.paused(extension.number).await?.len(),
+        phones_off: extension.phones_off_at.map(|at| When::relative(at, clock::now())),
         problem: errors.of(""),
         name: Input::new("name", t("common-name"), &form.name, errors)
             .hint(t("extension-shown-on-the-phones-that-are"))
@@ -389,7 +389,7 @@ pub(crate) async fn test_push(State(state): State<AdminState>, frame: Frame, Pat
     let number = in_path(&text)?;
     match state.switchboard.ask(Command::TestPush(number)).await {
         Ok(_) => go(&format!("/extensions/{number}?done=test-sent")),
-        Err(error @ CommandError::NothingToPush(_)) => {
+        Err(error @ (CommandError::NothingToPush(_) | CommandError::PhonesOff(_))) => {
             let detail = show(&state, number).await?;
             let form = OwnerForm::of(&detail);
             let mut errors = Errors::default();
