@@ -329,6 +329,11 @@ impl Enrolments {
         self.inner.handovers.take(code, self.now())
     }
 
+    /// Opens such an address again: what it was for could not be given now.
+    pub(crate) fn give_back(&self, code: &LinkToken, link: LinkToken, app: FetchingApp) {
+        self.inner.handovers.open(code, link, app, self.now());
+    }
+
     /// "Lost phone": takes a link back, with the account of the phone that has it, and issues another one in its place.
     pub async fn replace(&self, id: EnrolmentId) -> Result<IssuedLink, EnrolmentError> {
         let link = store::by_id(&self.inner.store, id).await?.ok_or(EnrolmentError::NoSuchLink)?;
@@ -409,7 +414,15 @@ impl Enrolments {
         }
         let app = match app {
             Some(app) => Some(self.install(&link, app, now).await?),
-            None => None,
+            None => {
+                // An app that had this account before has no part in it any more.
+                if link.renews.is_some()
+                    && let Err(failure) = self.inner.installations.forget(&name).await
+                {
+                    tracing::warn!(account = %name, error = %failure, "the credential of the app before could not be removed");
+                }
+                None
+            }
         };
         Ok((profile, app))
     }

@@ -154,21 +154,23 @@ async fn open(State(enrolments): State<Enrolments>, token: Token, request: Reque
 
 async fn post(State(enrolments): State<Enrolments>, token: Token, request: Request) -> Response {
     let visit = Visit::new(token, &request);
-    match chosen(request).await.as_deref() {
+    // A form that did not arrive whole, or names an app nobody knows, uses nothing up.
+    let Some(chosen) = chosen(request).await else { return StatusCode::BAD_REQUEST.into_response() };
+    match chosen.as_deref() {
         Some("bria") => redeem_for_bria(&enrolments, &visit).await,
         Some(app) => match FetchingApp::from_name(app) {
             Some(app) => hand_over(&enrolments, &visit, app).await,
-            None => redeem(&enrolments, &visit, visit.wished()).await,
+            None => StatusCode::BAD_REQUEST.into_response(),
         },
         None => redeem(&enrolments, &visit, visit.wished()).await,
     }
 }
 
-/// The app whose button was pressed.
-async fn chosen(request: Request) -> Option<String> {
+/// The app whose button was pressed, if one was; `None` when the form did not arrive whole.
+async fn chosen(request: Request) -> Option<Option<String>> {
     let body = to_bytes(request.into_body(), FORM_LIMIT).await.ok()?;
     let form = std::str::from_utf8(&body).ok()?;
-    form.split('&').find_map(|pair| pair.strip_prefix("app=")).map(str::to_owned)
+    Some(form.split('&').find_map(|pair| pair.strip_prefix("app=")).map(str::to_owned))
 }
 
 /// The page with the address of an app that cannot say who it is.
@@ -203,7 +205,11 @@ async fn fetch(State(enrolments): State<Enrolments>, code: Token, request: Reque
         Ok(profile) => written(&profile, format, enrolments.base_url()),
         Err(PairError::Gone) => gone(),
         Err(PairError::PhonesOff(_)) => switched_off(),
-        Err(PairError::Unavailable(why)) => unavailable(&why),
+        Err(PairError::Unavailable(why)) => {
+            // It is told to come again, so there has to be something.
+            enrolments.give_back(&code, token, app);
+            unavailable(&why)
+        }
     }
 }
 

@@ -83,6 +83,41 @@ impl Installations {
         rows.into_iter().map(Row::into_installation).collect()
     }
 
+    /// The installation with this account as it is now; `None` when it is gone.
+    pub async fn of(&self, username: &SipUsername) -> Result<Option<Installation>, StoreError> {
+        let row: Option<Row> = query_as(
+            "SELECT username, extension, instance, record, profile_seen, created_at, seen_at FROM app_installation \
+             WHERE username = $1",
+        )
+        .bind(username.as_str())
+        .fetch_optional(self.store.reader())
+        .await
+        .map_err(StoreError::doing("looking up an app installation"))?;
+        row.map(Row::into_installation).transpose()
+    }
+
+    /// Removes the credential of an account's app.
+    pub async fn forget(&self, username: &SipUsername) -> Result<(), StoreError> {
+        const DOING: &str = "removing the credential of an app";
+        let mut change = self.store.begin().await?;
+        query("DELETE FROM app_installation WHERE username = $1")
+            .bind(username.as_str())
+            .execute(&mut change)
+            .await
+            .map_err(StoreError::doing(DOING))?;
+        change.commit().await.map_err(StoreError::doing(DOING))
+    }
+
+    /// Whether a state report with this number is newer than every one that took effect.
+    pub async fn is_newer(&self, username: &SipUsername, number: i64) -> Result<bool, StoreError> {
+        let row: Option<(i64,)> = query_as("SELECT state_seq FROM app_installation WHERE username = $1")
+            .bind(username.as_str())
+            .fetch_optional(self.store.reader())
+            .await
+            .map_err(StoreError::doing("looking at a state report"))?;
+        Ok(row.is_some_and(|(taken,)| taken < number))
+    }
+
     /// Takes the number of a state report; `false` when it is not above every number taken before, so that the report is old.
     pub async fn take_number(&self, username: &SipUsername, number: i64) -> Result<bool, StoreError> {
         const DOING: &str = "taking a state report";

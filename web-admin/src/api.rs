@@ -17,6 +17,7 @@ pub(crate) mod desk_phone_options;
 pub(crate) mod desk_phone_templates;
 pub(crate) mod desk_phones;
 pub(crate) mod device_app;
+pub(crate) mod device_profile;
 pub(crate) mod devices;
 pub(crate) mod enrolments;
 pub(crate) mod event_webhooks;

@@ -17,7 +17,6 @@ use crate::desk_phone::{Mac, Vendor};
 use crate::enrolment::Label;
 use crate::enrolments::{RandomBytes, random};
 use crate::link::LinkToken;
-use crate::paused;
 
 impl DeskPhones {
     /// Carries a change out to its end, whether or not somebody still waits for it.
@@ -207,9 +206,8 @@ impl DeskPhones {
         Ok(MenuPassword { user: kept.phone.vendor.menu_user(), password: Redacted::new(secrets.admin) })
     }
 
-    /// Takes an account away, also one that is switched off.
+    /// Takes an account away, also one that the switchboard has lost.
     async fn take_account(&self, username: SipUsername) -> Result<(), DeskPhonesError> {
-        paused::forget(&self.inner.store, &username).await?;
         match self.ask(Command::RemoveCredential(username)).await {
             Ok(_) => Ok(()),
             Err(DeskPhonesError::Switchboard(CommandError::NoSuchCredential(username))) => {
@@ -219,7 +217,7 @@ impl DeskPhones {
         }
     }
 
-    /// Removes a phone with its account; it is logged out, also if its extension's phones are switched off.
+    /// Removes a phone with its account; it is logged out.
     pub async fn remove(&self, mac: Mac) -> Result<(), DeskPhonesError> {
         let phones = self.clone();
         self.whole(async move { phones.remove_alone(mac).await }).await

@@ -272,9 +272,9 @@ async fn a_removed_phone_does_not_come_back_with_the_phones_of_its_extension() {
     let first = desk.add().await;
     let _told = desk.get(&format!("{first}/{MAC}.cfg")).await;
     let enrolments = &desk.fixture.enrolments;
-    assert_eq!(enrolments.pause(extension()).await.unwrap(), 1);
+    assert_eq!(enrolments.switch_phones(extension(), false).await.unwrap(), 1);
     desk.phones.remove(MAC.parse().unwrap()).await.unwrap();
-    assert_eq!(enrolments.resume(extension()).await.unwrap(), 0);
+    assert_eq!(enrolments.switch_phones(extension(), true).await.unwrap(), 0);
     assert!(desk.fixture.accounts.names().is_empty());
 }
 

@@ -16,6 +16,7 @@ const REVISION_BYTES: usize = 12;
 
 /// How apps of this installation are woken.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AppPush {
     /// For how long a caller hears ringing, so for how long a wake is worth anything.
     pub ring_seconds: u32,
@@ -31,6 +32,7 @@ pub struct AppPush {
 
 /// Which apps can be woken through Apple or Huawei.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NamedApps {
     /// Bundle ids (Apple; empty for any) or app ids of AppGallery Connect (Huawei).
     pub app_ids: Vec<String>,
@@ -38,6 +40,7 @@ pub struct NamedApps {
 
 /// The Firebase project whose tokens can be pushed to; an app registers for a token of this sender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FirebaseSender {
     /// The project.
     pub project_id: String,
@@ -47,6 +50,7 @@ pub struct FirebaseSender {
 
 /// What a browser subscribes with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WebPushKey {
     /// `applicationServerKey`, base64url.
     pub public_key: String,

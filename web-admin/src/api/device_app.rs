@@ -19,12 +19,13 @@ use provisioning::profile::app::{AppPush, FirebaseSender, NamedApps, WebPushKey}
 use provisioning::{PairError, Paired};
 use push_module::CredentialKind;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::Answer;
 use super::body::Body;
 use super::calls::RingingView;
+use super::device_profile::ProfileView;
 use crate::adding::unexpected;
 use crate::clock;
 use crate::error::{Problem, Refusal};
@@ -103,9 +104,12 @@ fn wait_first(seconds: u64) -> Response {
 }
 
 /// What an app says of itself; every field may be left out.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Default, utoipa::ToSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AppAbout)]
 pub(crate) struct About {
+    /// `ios`, `android`, `web` or `desktop`.
+    #[schema(value_type = Option<String>)]
     platform: Option<Platform>,
     model: Option<String>,
     os_version: Option<String>,
@@ -129,10 +133,12 @@ impl About {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, utoipa::ToSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AppPairing)]
 pub(crate) struct PairBody {
     /// The link, its last part alone, or `USERNAME;TOKEN;FQDN`.
+    #[schema(value_type = String)]
     code: Redacted<String>,
     /// The app's own id for this installation; it becomes the instance id.
     installation_id: Option<Uuid>,
@@ -141,7 +147,7 @@ pub(crate) struct PairBody {
 }
 
 /// Redeems a link for an app: its account, its secret and its credential, all shown once.
-#[utoipa::path(post, path = "/device/pair", operation_id = "device_pair", tag = "Apps", summary = "Redeems a link for an app; open, the link is the key.", request_body(content = serde_json::Value, description = "As docs/device-api.md says."), responses((status = 201, description = "The profile, with the secret and the credential of the app, both told this once.", body = serde_json::Value), (status = 403, description = ""), (status = 404, description = ""), (status = 409, description = ""), (status = 429, description = "")))]
+#[utoipa::path(post, path = "/device/pair", operation_id = "device_pair", tag = "Apps", summary = "Redeems a link for an app; open, the link is the key.", request_body = PairBody, responses((status = 201, description = "The profile, with the secret and the credential of the app, both told this once.", body = ProfileView), (status = 403, description = ""), (status = 404, description = ""), (status = 409, description = ""), (status = 429, description = "")))]
 pub(crate) async fn pair(
     State(state): State<AdminState>,
     caller: Caller,
@@ -149,6 +155,8 @@ pub(crate) async fn pair(
 ) -> Answer<Response> {
     let mut record = AppRecord { reported_at: clock::now(), ..AppRecord::default() };
     body.device.put_into(&mut record);
+    // What may fail comes before the link is used up.
+    let push = app_push(&state).await?;
     let paired = match state.enrolments.pair(body.code.reveal(), body.installation_id, record).await {
         Ok(paired) => paired,
         Err(PairError::Gone) => {
@@ -164,12 +172,15 @@ pub(crate) async fn pair(
         Err(PairError::Unavailable(why)) => return Err(why.into()),
     };
     let Paired { profile, installation, token } = paired;
-    let push = app_push(&state).await?;
     let base = state.enrolments.base_url();
     let (mut body, revision) = provisioning::profile::app::body(&profile, &installation.instance, &push, base);
     body["account"]["secret"] = profile.secret.reveal().as_str().into();
     body["device_token"] = token.reveal().into();
-    state.enrolments.installations().note_profile(&installation.username, &revision, clock::now()).await?;
+    let noted = state.enrolments.installations().note_profile(&installation.username, &revision, clock::now()).await;
+    if let Err(error) = noted {
+        // The secret is told this once; that it was told can be noted at the next fetch.
+        tracing::warn!(account = %installation.username, %error, "what an app was told could not be noted");
+    }
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }
 
@@ -210,7 +221,7 @@ pub(crate) async fn current(state: &AdminState, app: &Installation) -> Result<(V
 }
 
 /// The profile without its secret; 304 when the app has it already.
-#[utoipa::path(get, path = "/device/profile", operation_id = "device_profile", tag = "Apps", summary = "The profile of an app without its secret; open, the credential of the app is the key.", responses((status = 200, description = "The profile, with its revision as ETag.", body = serde_json::Value), (status = 304, description = "The app has it already."), (status = 401, description = ""), (status = 403, description = ""), (status = 429, description = ""), (status = 404, description = "")))]
+#[utoipa::path(get, path = "/device/profile", operation_id = "device_profile", tag = "Apps", summary = "The profile of an app without its secret; open, the credential of the app is the key.", responses((status = 200, description = "The profile, with its revision as ETag.", body = ProfileView), (status = 304, description = "The app has it already."), (status = 401, description = ""), (status = 403, description = ""), (status = 429, description = ""), (status = 404, description = "")))]
 pub(crate) async fn profile(
     State(state): State<AdminState>,
     AppInUse(app): AppInUse,
@@ -230,15 +241,25 @@ pub(crate) async fn profile(
 }
 
 /// How the app is woken.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, utoipa::ToSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AppPushTarget)]
 pub(crate) struct PushBody {
+    /// `apns`, `fcm`, `hms` or `webpush`.
+    #[schema(value_type = String)]
     provider: PushProvider,
+    /// The bundle id (apns), the project or sender id (fcm), the app id (hms) or the host of the push service (webpush).
     #[serde(default)]
     app_id: String,
+    /// `production` or `sandbox`; production if it is left out.
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     environment: Option<Environment>,
+    /// What calls are pushed to.
+    #[schema(value_type = Option<String>)]
     call_token: Option<Redacted<String>>,
+    /// What notices are pushed to (Apple's ordinary token).
+    #[schema(value_type = Option<String>)]
     notice_token: Option<Redacted<String>>,
 }
 
@@ -280,26 +301,39 @@ impl PushBody {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Default, utoipa::ToSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AppReport)]
 pub(crate) struct InstallationBody {
     installation_id: Option<Uuid>,
+    #[serde(default)]
     device: About,
     push: Option<PushBody>,
+    /// `granted`, `denied` or `not_asked`.
+    #[schema(value_type = Option<String>)]
     notifications: Option<Permission>,
+    /// The same for the microphone.
+    #[schema(value_type = Option<String>)]
     microphone: Option<Permission>,
+    /// The same for calls over the lock screen (Android).
+    #[schema(value_type = Option<String>)]
     full_screen: Option<Permission>,
+    /// `exempt`, `optimised` or `restricted`.
+    #[schema(value_type = Option<String>)]
     battery: Option<BatteryState>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
+#[schema(as = AppReported)]
 pub(crate) struct InstallationView {
+    #[schema(value_type = i64)]
     device: pbx_core::model::DeviceId,
+    /// Of the profile; another than the app has means that it is to fetch that.
     revision: String,
 }
 
 /// Registers the installation, its tokens and its permissions; the same again changes nothing.
-#[utoipa::path(put, path = "/device", operation_id = "device_install", tag = "Apps", summary = "Registers an app installation, its push tokens and its permissions; open, the credential of the app is the key.", request_body(content = serde_json::Value, description = "As docs/device-api.md says."), responses((status = 200, description = "The device and the revision of its profile.", body = serde_json::Value), (status = 401, description = ""), (status = 403, description = ""), (status = 429, description = ""), (status = 404, description = ""), (status = 409, description = ""), (status = 422, description = "")))]
+#[utoipa::path(put, path = "/device", operation_id = "device_install", tag = "Apps", summary = "Registers an app installation, its push tokens and its permissions; open, the credential of the app is the key.", request_body = InstallationBody, responses((status = 200, description = "The device and the revision of its profile.", body = InstallationView), (status = 401, description = ""), (status = 403, description = ""), (status = 429, description = ""), (status = 404, description = ""), (status = 409, description = ""), (status = 422, description = "")))]
 pub(crate) async fn install(
     State(state): State<AdminState>,
     AppInUse(app): AppInUse,
@@ -311,7 +345,10 @@ pub(crate) async fn install(
         return Err(Refusal::new(StatusCode::CONFLICT, "other_installation", text).field("installation_id").into());
     }
     let target = body.push.map(PushBody::offered).transpose()?;
-    let mut record = app.record.clone();
+    let installations = state.enrolments.installations();
+    let _in_order = installations.in_order(&app.username).await;
+    // Another report of the same app may have come in between.
+    let mut record = installations.of(&app.username).await?.map_or_else(|| app.record.clone(), |there| there.record);
     body.device.put_into(&mut record);
     record.notifications = body.notifications.or(record.notifications);
     record.microphone = body.microphone.or(record.microphone);
@@ -319,8 +356,6 @@ pub(crate) async fn install(
     record.battery = body.battery.or(record.battery);
     let now = clock::now();
     record.reported_at = now;
-    let installations = state.enrolments.installations();
-    let _in_order = installations.in_order(&app.username).await;
     let command = Command::ReportInstallation {
         username: app.username.clone(),
         instance: app.instance.clone(),
@@ -338,15 +373,24 @@ fn instance_of(id: Uuid) -> String {
     format!("urn:uuid:{}", id.as_hyphenated())
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, utoipa::ToSchema, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = AppActivity)]
 pub(crate) enum Activity {
     Foreground,
     Background,
 }
 
-#[derive(Debug, Deserialize)]
+/// Whether a report took effect.
+#[derive(Debug, utoipa::ToSchema, Serialize)]
+#[schema(as = AppStateApplied)]
+pub(crate) struct AppliedView {
+    applied: bool,
+}
+
+#[derive(Debug, utoipa::ToSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AppState)]
 pub(crate) struct StateBody {
     state: Activity,
     /// Rises with every report, for example the Unix time in milliseconds.
@@ -354,20 +398,20 @@ pub(crate) struct StateBody {
 }
 
 /// Whether the app is in front. Answered when it is in force on both records; an old report is recognised and does nothing.
-#[utoipa::path(put, path = "/device/state", operation_id = "device_state", tag = "Apps", summary = "Reports whether an app is in front; open, the credential of the app is the key.", request_body(content = serde_json::Value, description = "As docs/device-api.md says."), responses((status = 200, description = "Whether it took effect; an old report does not.", body = serde_json::Value), (status = 401, description = ""), (status = 403, description = ""), (status = 429, description = ""), (status = 404, description = ""), (status = 422, description = "")))]
+#[utoipa::path(put, path = "/device/state", operation_id = "device_state", tag = "Apps", summary = "Reports whether an app is in front; open, the credential of the app is the key.", request_body = StateBody, responses((status = 200, description = "Whether it took effect; an old report does not.", body = AppliedView), (status = 401, description = ""), (status = 403, description = ""), (status = 429, description = ""), (status = 404, description = ""), (status = 422, description = "")))]
 pub(crate) async fn report_state(
     State(state): State<AdminState>,
     AppInUse(app): AppInUse,
     Body(body): Body<StateBody>,
-) -> Answer<Json<Value>> {
+) -> Answer<Json<AppliedView>> {
     if body.seq <= 0 {
         let text = "seq rises with every report and is above 0; the Unix time in milliseconds will do";
         return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "seq_malformed", text).field("seq").into());
     }
     let installations = state.enrolments.installations();
     let _in_order = installations.in_order(&app.username).await;
-    if !installations.take_number(&app.username, body.seq).await? {
-        return Ok(Json(json!({ "applied": false })));
+    if !installations.is_newer(&app.username, body.seq).await? {
+        return Ok(Json(AppliedView { applied: false }));
     }
     let activity = match body.state {
         Activity::Foreground => AppActivity::Foreground,
@@ -375,14 +419,17 @@ pub(crate) async fn report_state(
     };
     let (username, instance) = (app.username.clone(), app.instance.clone());
     state.switchboard.ask(Command::ReportActivity { username, instance, activity }).await?;
+    // Only now is it used up: a report that could not take effect may be sent again.
+    installations.take_number(&app.username, body.seq).await?;
     let in_front = Some(activity == AppActivity::Foreground);
-    let record = AppRecord { in_front, ..app.record };
-    installations.put_record(&app.username, &record, clock::now()).await?;
-    Ok(Json(json!({ "applied": true })))
+    let record = installations.of(&app.username).await?.map_or(app.record, |there| there.record);
+    installations.put_record(&app.username, &AppRecord { in_front, ..record }, clock::now()).await?;
+    Ok(Json(AppliedView { applied: true }))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, utoipa::ToSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AppPushAcknowledgement)]
 pub(crate) struct AckBody {
     /// The call's id from the push.
     call: String,
@@ -395,7 +442,7 @@ const fn yes() -> bool {
 }
 
 /// A push reached the app: a line in the call's timeline.
-#[utoipa::path(post, path = "/device/push-ack", operation_id = "device_push_ack", tag = "Apps", summary = "Reports that a push reached an app; open, the credential of the app is the key.", request_body(content = serde_json::Value, description = "As docs/device-api.md says."), responses((status = 204, description = "It is in the timeline of the call."), (status = 401, description = ""), (status = 403, description = ""), (status = 429, description = ""), (status = 404, description = "")))]
+#[utoipa::path(post, path = "/device/push-ack", operation_id = "device_push_ack", tag = "Apps", summary = "Reports that a push reached an app; open, the credential of the app is the key.", request_body = AckBody, responses((status = 204, description = "It is in the timeline of the call."), (status = 401, description = ""), (status = 403, description = ""), (status = 429, description = ""), (status = 404, description = "")))]
 pub(crate) async fn acknowledge(
     State(state): State<AdminState>,
     AppInUse(app): AppInUse,
