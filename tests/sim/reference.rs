@@ -184,7 +184,9 @@ impl Reference {
         facts.promised |= facts.caller == phone && status < 200;
         // A phone without an account asks again and again, and each question is a transaction of its own.
         let unproven = status == 407 || text.starts_with("SIP/2.0 403 Blocked After Wrong Secrets");
-        if facts.caller != phone || status < 200 || unproven {
+        // Answered without a transaction, like a challenge: a repeated INVITE is looked at anew.
+        let is_off = text.starts_with("SIP/2.0 403 Phones Switched Off");
+        if facts.caller != phone || status < 200 || unproven || is_off {
             return;
         }
         // The answer to a request within the call.

@@ -405,6 +405,11 @@ fn choose_policy(bench: &mut Bench, device: DeviceId, strict: bool) {
     bench.registrar.handle_timeout(bench.now);
 }
 
+fn switch_phones(bench: &mut Bench, enabled: bool) {
+    let changes = bench.registrar.switch_phones(number("101"), enabled, bench.now).unwrap();
+    changes.into_iter().for_each(|change| bench.disk.apply(change));
+}
+
 fn do_anything(bench: &mut Bench, settings: &mut Settings, step: Anything) {
     match step {
         Anything::Register { extension, account, cseq, call_id, flow: nth, contacts } => {
@@ -468,11 +473,7 @@ fn do_anything(bench: &mut Bench, settings: &mut Settings, step: Anything) {
                 bench.disk.apply(change);
             }
         }
-        Anything::Phones(enabled) => {
-            for change in bench.registrar.switch_phones(number("101"), enabled, bench.now).unwrap() {
-                bench.disk.apply(change);
-            }
-        }
+        Anything::Phones(enabled) => switch_phones(bench, enabled),
         Anything::Restart => {
             let mut restored = bench.disk.restored(settings);
             bench.registrar = Registrar::restore(&mut restored, bench.now);
