@@ -199,7 +199,7 @@ desk-phones-add-it = Hinzufügen
 desk-phones-times = { $count ->
     [one] { $count }-mal
    *[other] { $count }-mal
-}
+ }
 factory-factory-certificates = Werkszertifikate
 factory-many-phones-are-made-with-a = Viele Telefone bringen ab Werk ein eigenes Zertifikat mit, das ihre MAC-Adresse nennt. Ein Telefon aus Ihrer Liste, das es zeigt, bekommt seine Konfiguration ohne geheime Adresse: Dann genügt allen Telefonen dieselbe Adresse, in einer DHCP-Option oder einem Weiterleitungsdienst, und sie ist kein Geheimnis.
 factory-where-phones-come = Wohin Telefone kommen

@@ -199,7 +199,7 @@ desk-phones-add-it = Add it
 desk-phones-times = { $count ->
     [one] { $count } time
    *[other] { $count } times
-}
+ }
 factory-factory-certificates = Factory certificates
 factory-many-phones-are-made-with-a = Many phones are made with a certificate of their own that names their MAC address. A phone of your list that shows it gets its configuration without any secret address: the same address then serves all phones, in a DHCP option or a redirect service, and it is no secret.
 factory-where-phones-come = Where phones come
