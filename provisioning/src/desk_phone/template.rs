@@ -254,7 +254,17 @@ fn is_locked(family: Family, key: &str) -> bool {
             }
             Family::FanvilText => {
                 let account = ends(&["Phone Number", "Enable Reg", "Transport"]);
-                account || [" Register ", "Proxy", "/Default ", "/Flash "].iter().any(|part| key.contains(part))
+                let parts = [
+                    " Register ",
+                    "Proxy",
+                    "/Default ",
+                    "/Flash ",
+                    "/Download ",
+                    "/Config File ",
+                    "/PNP ",
+                    "/DHCP Option",
+                ];
+                account || parts.iter().any(|part| key.contains(part))
             }
         }
 }
@@ -262,10 +272,12 @@ fn is_locked(family: Family, key: &str) -> bool {
 const YEALINK_ACCOUNT: [&str; 7] =
     [".user_name", ".auth_name", ".password", ".enable", ".address", ".port", ".transport_type"];
 
-/// Account, password, where files come from, and the management server (TR-069: P4503 to P4511), which could read them all.
-const GRANDSTREAM_LOCKED: [&str; 24] = [
-    "P271", "P47", "P48", "P35", "P36", "P34", "P130", "P2", "P212", "P237", "P1360", "P1361", "P1359", "P192", "P196",
-    "P4503", "P4504", "P4505", "P4506", "P4507", "P4508", "P4509", "P4510", "P4511",
+/// Account, passwords, where files come from, whether that server is checked or another looked for, and the management server
+/// (TR-069: P4503 to P4511), which could read them all.
+const GRANDSTREAM_LOCKED: [&str; 28] = [
+    "P8463", "P22030", "P145", "P1414", "P271", "P47", "P48", "P35", "P36", "P34", "P130", "P2", "P212", "P237",
+    "P1360", "P1361", "P1359", "P192", "P196", "P4503", "P4504", "P4505", "P4506", "P4507", "P4508", "P4509", "P4510",
+    "P4511",
 ];
 
 const fn locked_beginnings(family: Family) -> &'static [&'static str] {
@@ -278,6 +290,12 @@ const fn locked_beginnings(family: Family) -> &'static [&'static str] {
             "static.auto_provision.server",
             "auto_provision.server",
             "static.auto_provision.power_on",
+            "static.auto_provision.pnp_enable",
+            "auto_provision.pnp_enable",
+            "static.auto_provision.dhcp_option",
+            "auto_provision.dhcp_option",
+            "static.zero_touch",
+            "zero_touch",
             "static.auto_provision.aes",
             "sip.trust_ctrl",
             "features.direct_ip_call_enable",
@@ -298,7 +316,11 @@ const fn locked_beginnings(family: Family) -> &'static [&'static str] {
             "http_",
             "admin_mode",
             "setting_server",
+            "pnp_config",
+            "dhcp_options",
             "webserver_cert",
+            "webserver_admin",
+            "webserver_user",
             "certificate",
             "tr069",
             "tr_069",
@@ -307,7 +329,9 @@ const fn locked_beginnings(family: Family) -> &'static [&'static str] {
         Family::Polycom => {
             &["device.", "sec.TLS.", "reg.1.auth", "reg.1.server", "reg.1.address", "reg.1.outboundProxy"]
         }
-        Family::FanvilXml => &["web/", "ap/Default", "ap/Flash", "ap/DeviceCfg", "ap/CommonCfg", "tr069/"],
+        Family::FanvilXml => {
+            &["web/", "ap/Default", "ap/Flash", "ap/DeviceCfg", "ap/CommonCfg", "ap/pnp/", "ap/opt/", "tr069/"]
+        }
         Family::FanvilText => &["MMI ", "TR069 "],
     }
 }
