@@ -45,6 +45,9 @@ mod platform;
 mod store;
 #[cfg(feature = "web")]
 pub mod throttle;
+#[cfg(test)]
+#[cfg(feature = "web")]
+mod upgrade_tests;
 
 pub use enrolment::{DEFAULT_LIFETIME, Enrolment, EnrolmentId, EnrolmentState, LONGEST_LIFETIME, SHORTEST_LIFETIME};
 #[cfg(feature = "web")]
