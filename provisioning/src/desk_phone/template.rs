@@ -2,7 +2,9 @@
 //!
 //! A template is not text pasted into a file. Its keys are checked against the family's own grammar, its values take
 //! placeholders (`{extension}`, `{name}`, `{mac}`, `{model}`) and go through the same writer as ours. Settings that carry the
-//! account, the trust or the next address are locked: a template that names one is refused.
+//! account, the trust or the next address are locked in every spelling ([`locks`]): a template that names one is refused.
+
+mod locks;
 
 use std::fmt;
 
@@ -14,6 +16,8 @@ use super::{Account, DeskPhone, Family, Setting, clean};
 const LINES: usize = 500;
 /// Wrong lines worth naming at once.
 const MOST_WRONG: usize = 50;
+/// Longest name; vendors' own end at about sixty.
+const LONGEST_NAME: usize = 100;
 /// Longest value: dial plans and key labels are shorter.
 const VALUE_BYTES: usize = 1024;
 
@@ -64,11 +68,11 @@ impl Template {
         (template, wrong)
     }
 
-    fn put_once(&mut self, key: &str, value: &str) -> Result<(), String> {
-        if self.lines.iter().any(|(known, _)| known == key) {
+    fn put_once(&mut self, key: String, value: &str) -> Result<(), String> {
+        if self.lines.iter().any(|(known, _)| same_name(known, &key)) {
             return Err(format!("{key} stands twice; keep one of the two"));
         }
-        self.lines.push((key.to_owned(), value.to_owned()));
+        self.lines.push((key, value.to_owned()));
         Ok(())
     }
 
@@ -76,7 +80,7 @@ impl Template {
     #[must_use]
     pub fn then(mut self, over: &Self) -> Self {
         for (key, value) in &over.lines {
-            match self.lines.iter_mut().find(|(known, _)| known == key) {
+            match self.lines.iter_mut().find(|(known, _)| same_name(known, key)) {
                 Some((_, present)) => present.clone_from(value),
                 None => self.lines.push((key.clone(), value.clone())),
             }
@@ -98,7 +102,7 @@ impl Template {
     pub(super) fn over(&self, mut ours: Vec<Setting>, phone: &DeskPhone, account: &Account) -> Vec<Setting> {
         for (key, value) in &self.lines {
             let value = filled(value, phone, account);
-            match ours.iter_mut().find(|setting| setting.key == *key) {
+            match ours.iter_mut().find(|setting| same_name(&setting.key, key)) {
                 Some(setting) if setting.locked => {}
                 Some(setting) => setting.value = value,
                 None => ours.push(Setting { key: key.clone(), value, locked: false }),
@@ -114,8 +118,14 @@ impl fmt::Display for Template {
     }
 }
 
+/// Whether two spellings name one setting: some phones tell neither case nor blanks apart.
+fn same_name(one: &str, other: &str) -> bool {
+    let letters = |text: &str| text.chars().filter(|c| *c != ' ').map(|c| c.to_ascii_lowercase()).collect::<String>();
+    one == other || letters(one) == letters(other)
+}
+
 /// One line of a template.
-fn setting(family: Family, line: &str) -> Result<(&str, &str), String> {
+fn setting(family: Family, line: &str) -> Result<(String, &str), String> {
     if line.starts_with('<') {
         return Err(
             "this is a piece of a whole file; write the setting alone, as key = value, and Nightbell writes the \
@@ -124,13 +134,22 @@ fn setting(family: Family, line: &str) -> Result<(&str, &str), String> {
         );
     }
     let (key, value) = line.split_once('=').ok_or("write it as key = value")?;
-    let (key, value) = (key.trim(), value.trim());
-    check_key(family, key)?;
+    let (key, value) = (as_written(family, key.trim()), value.trim());
+    check_key(family, &key)?;
     if value.len() > VALUE_BYTES || value.chars().any(char::is_control) {
         return Err(format!("a value has at most {VALUE_BYTES} bytes and no control characters"));
     }
     check_placeholders(value)?;
     Ok((key, value))
+}
+
+/// A name as our writer writes it: Fanvil's own text files pad names with blanks.
+fn as_written(family: Family, key: &str) -> String {
+    let squeezed = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
+    match family {
+        Family::FanvilText => key.split('/').map(squeezed).collect::<Vec<_>>().join("/"),
+        Family::Yealink | Family::Snom | Family::Grandstream | Family::Polycom | Family::FanvilXml => key.to_owned(),
+    }
 }
 
 const PLACEHOLDERS: [&str; 4] = ["extension", "name", "mac", "model"];
@@ -189,6 +208,8 @@ fn check_key(family: Family, key: &str) -> Result<(), String> {
             key.contains('/')
                 && key.split('/').count() <= 4
                 && key.split('/').all(|part| segment(part, |c| c.is_ascii_alphanumeric()))
+                // An index belongs to an element that holds others.
+                && !key.ends_with(']')
         }
         Family::FanvilText => key.split_once('/').is_some_and(|(module, key)| {
             module.ends_with(" MODULE")
@@ -196,18 +217,29 @@ fn check_key(family: Family, key: &str) -> Result<(), String> {
         }),
     };
     let shown = clean(key);
-    if !good || key.len() > 100 {
+    if good && key.len() <= LONGEST_NAME && locks::is_locked(family, key) {
+        return Err(format!(
+            "{shown} is set by Nightbell (account, certificates, where the phone fetches from); leave it out"
+        ));
+    }
+    if !good || key.len() > LONGEST_NAME || has_padded_number(family, key) {
         return Err(format!(
             "“{shown}” is not the name of a setting of these phones; write it like {}",
             example(family)
         ));
     }
-    if is_locked(family, key) {
-        return Err(format!(
-            "{shown} is set by Nightbell (account, certificates, where the phone fetches from); leave it out"
-        ));
-    }
     Ok(())
+}
+
+/// A number with zeros before it (`P064`, `linekey.02.label`): phones differ in whether that is the same setting.
+fn has_padded_number(family: Family, key: &str) -> bool {
+    let padded = |part: &str| part.len() > 1 && part.starts_with('0') && part.bytes().all(|b| b.is_ascii_digit());
+    match family {
+        Family::Grandstream => padded(key.trim_start_matches('P')),
+        Family::Yealink | Family::Snom | Family::Polycom | Family::FanvilXml | Family::FanvilText => {
+            key.split(['.', '[', ']', '/', ' ']).any(padded)
+        }
+    }
 }
 
 const fn example(family: Family) -> &'static str {
@@ -237,101 +269,4 @@ fn segment(text: &str, allowed: impl Fn(char) -> bool) -> bool {
         Some(digits) => text == format!("{name}[{digits}]") && digits.len() <= 3 && all(digits, |c| c.is_ascii_digit()),
     };
     whole && name.starts_with(|c: char| c.is_ascii_alphabetic()) && all(name, allowed)
-}
-
-/// Account, trust and provisioning, whatever the number of the account, and also where we write no such setting.
-fn is_locked(family: Family, key: &str) -> bool {
-    let begins = locked_beginnings(family).iter().any(|start| key.starts_with(start));
-    let ends = |all: &[&str]| all.iter().any(|end| key.ends_with(end));
-    begins
-        || match family {
-            Family::Yealink => key.starts_with("account.") && ends(&YEALINK_ACCOUNT),
-            Family::Snom | Family::Polycom => false,
-            Family::Grandstream => GRANDSTREAM_LOCKED.contains(&key),
-            Family::FanvilXml => {
-                let account = key.starts_with("sip/line") && ends(&["PhoneNumber", "EnableReg", "Transport"]);
-                account || key.contains("/Register") || key.contains("/Proxy")
-            }
-            Family::FanvilText => {
-                let account = ends(&["Phone Number", "Enable Reg", "Transport"]);
-                let parts = [
-                    " Register ",
-                    "Proxy",
-                    "/Default ",
-                    "/Flash ",
-                    "/Download ",
-                    "/Config File ",
-                    "/PNP ",
-                    "/DHCP Option",
-                ];
-                account || parts.iter().any(|part| key.contains(part))
-            }
-        }
-}
-
-const YEALINK_ACCOUNT: [&str; 7] =
-    [".user_name", ".auth_name", ".password", ".enable", ".address", ".port", ".transport_type"];
-
-/// Account, passwords, where files come from, whether that server is checked or another looked for, and the management server
-/// (TR-069: P4503 to P4511), which could read them all.
-const GRANDSTREAM_LOCKED: [&str; 28] = [
-    "P8463", "P22030", "P145", "P1414", "P271", "P47", "P48", "P35", "P36", "P34", "P130", "P2", "P212", "P237",
-    "P1360", "P1361", "P1359", "P192", "P196", "P4503", "P4504", "P4505", "P4506", "P4507", "P4508", "P4509", "P4510",
-    "P4511",
-];
-
-const fn locked_beginnings(family: Family) -> &'static [&'static str] {
-    match family {
-        Family::Yealink => &[
-            "static.security.",
-            "security.",
-            "static.trusted_certificates",
-            "static.server_certificates",
-            "static.auto_provision.server",
-            "auto_provision.server",
-            "static.auto_provision.power_on",
-            "static.auto_provision.pnp_enable",
-            "auto_provision.pnp_enable",
-            "static.auto_provision.dhcp_option",
-            "auto_provision.dhcp_option",
-            "static.zero_touch",
-            "zero_touch",
-            "static.auto_provision.aes",
-            "sip.trust_ctrl",
-            "features.direct_ip_call_enable",
-            "features.action_uri",
-            "static.auto_provision.custom",
-            "static.managementserver",
-            "managementserver",
-            "static.dm.",
-            "dm.",
-        ],
-        Family::Snom => &[
-            "user_active",
-            "user_name",
-            "user_pname",
-            "user_pass",
-            "user_host",
-            "user_outbound",
-            "http_",
-            "admin_mode",
-            "setting_server",
-            "pnp_config",
-            "dhcp_options",
-            "webserver_cert",
-            "webserver_admin",
-            "webserver_user",
-            "certificate",
-            "tr069",
-            "tr_069",
-        ],
-        Family::Grandstream => &[],
-        Family::Polycom => {
-            &["device.", "sec.TLS.", "reg.1.auth", "reg.1.server", "reg.1.address", "reg.1.outboundProxy"]
-        }
-        Family::FanvilXml => {
-            &["web/", "ap/Default", "ap/Flash", "ap/DeviceCfg", "ap/CommonCfg", "ap/pnp/", "ap/opt/", "tr069/"]
-        }
-        Family::FanvilText => &["MMI ", "TR069 "],
-    }
 }

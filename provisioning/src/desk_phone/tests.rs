@@ -1,3 +1,5 @@
+mod locks;
+
 use std::path::PathBuf;
 
 use proptest::prelude::*;
