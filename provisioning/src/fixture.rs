@@ -194,6 +194,7 @@ impl Fixture {
         let accounts = read.credentials.into_iter().map(|one| (one.username.clone(), one));
         fixture.accounts.kept.lock().unwrap().extend(accounts);
         let owner = read.extensions.into_iter().find(|one| one.number == extension());
+        fixture.accounts.off.store(owner.as_ref().is_some_and(Extension::phones_are_off), Ordering::SeqCst);
         *fixture.accounts.name.lock().unwrap() = owner.map(|one| one.name.as_str().to_owned());
         fixture
     }

@@ -14,7 +14,6 @@ use pbx_core::model::{FirebaseProject, PushOffer, PushProvider, SipCredential, S
 use pbx_core::sip::digest::ha1;
 use pbx_core::store::sql::{query, query_scalar};
 use pbx_core::store::{OldDatabase, Store};
-use pbx_core::switchboard::output::Change;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
@@ -224,20 +223,16 @@ async fn an_app_from_before_phones_could_be_switched_off_goes_on_and_can_be_swit
     assert!(!apps.take_number(&account.username, 41).await.unwrap(), "a report from before the upgrade is old");
     assert!(apps.take_number(&account.username, 42).await.unwrap());
     assert_eq!(apps.list(Some(extension())).await.unwrap().len(), 1);
-    assert_eq!(fixture.enrolments.pause(extension()).await.unwrap(), 1);
-    assert!(fixture.accounts.names().is_empty());
-    // What the switchboard saves as it answers.
-    fixture.store.apply(&[Change::DeleteCredential(account.username.clone())]).await.unwrap();
-    assert!(apps.by_token(&credential(9)).await.unwrap().is_none(), "off, its credential opens nothing");
-    fixture.store.apply(&[Change::PutCredential(account.clone())]).await.unwrap();
-    assert_eq!(fixture.enrolments.resume(extension()).await.unwrap(), 1);
+    assert_eq!(fixture.enrolments.switch_phones(extension(), false).await.unwrap(), 1);
+    assert!(fixture.enrolments.phones_are_off(extension()).await.unwrap());
+    assert_eq!(fixture.enrolments.switch_phones(extension(), true).await.unwrap(), 1);
+    assert!(!fixture.enrolments.phones_are_off(extension()).await.unwrap());
     assert_eq!(fixture.accounts.one(), account, "with the secret its phone still has");
-    assert!(apps.by_token(&credential(9)).await.unwrap().is_some());
 }
 
 /// Before 0064 nobody noted what a phone was told.
 #[tokio::test]
-async fn phones_from_before_it_was_noted_what_they_were_told_are_known_to_need_it_and_one_that_is_off_comes_back() {
+async fn phones_from_before_it_was_noted_what_they_were_told_are_known_to_need_it_and_one_that_was_off_stays_off() {
     let old = Old::at(63).await;
     old.put_account("101.kqzwrt").await;
     old.put_link(2, "101.kqzwrt", "claimed", (Some(START - 3_600_000), None)).await;
@@ -270,17 +265,14 @@ async fn phones_from_before_it_was_noted_what_they_were_told_are_known_to_need_i
     let told = fixture.enrolments.fetched(Some(extension())).await.unwrap();
     assert!(!told[0].is_old(PushProvider::Fcm, &firebase()), "it has fetched since");
     app_goes_on(&fixture, 9, "101.kqzwrt", VERSION_2).await;
-    assert_eq!(fixture.enrolments.paused(extension()).await.unwrap(), [username("101.offoff")]);
-    assert!(fixture.enrolments.installations().by_token(&credential(7)).await.unwrap().is_none(), "it is off");
-    // Its account has to be there for its app to hang on; the switchboard saves it before it answers.
-    fixture.store.apply(&[Change::PutCredential(off.clone())]).await.unwrap();
-    assert_eq!(fixture.enrolments.resume(extension()).await.unwrap(), 1);
-    assert!(fixture.accounts.names().contains(&"101.offoff".to_owned()));
-    assert_eq!(
-        fixture.store.load().await.unwrap().credentials.iter().find(|one| one.username == off.username),
-        Some(&off)
-    );
+    // The one that was put aside is an account like the other, of an extension that is off as a whole.
+    assert!(fixture.enrolments.phones_are_off(extension()).await.unwrap());
+    let read = fixture.store.load().await.unwrap();
+    assert_eq!(read.extensions[0].phones_off_at, Some(UnixMillis(START - DAY)));
+    assert!(read.credentials.contains(&off), "with the secret its phone still has");
     app_goes_on(&fixture, 7, "101.offoff", VERSION_1).await;
+    assert_eq!(fixture.enrolments.switch_phones(extension(), true).await.unwrap(), 2);
+    assert!(!fixture.enrolments.phones_are_off(extension()).await.unwrap());
 }
 
 /// Before 0065 every link set up another phone.
