@@ -50,6 +50,7 @@ pub(crate) fn restored(extensions: u32) -> Restored {
             email: None,
             push_enabled: true,
             created_at: UnixMillis(0),
+            phones_off_at: None,
         });
         restored.credentials.push(SipCredential { username: username.clone(), extension: number, md5, sha256 });
         restored.devices.push(StoredDevice {

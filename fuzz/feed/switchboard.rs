@@ -94,6 +94,7 @@ impl World {
                 email: None,
                 push_enabled: true,
                 created_at: UnixMillis(1),
+                phones_off_at: None,
             });
             restored.credentials.push(credential(number));
         }

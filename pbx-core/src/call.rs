@@ -201,6 +201,9 @@ impl Call {
             }
             CallInput::Wake { device, event } => self.wake_event(device, &event),
             CallInput::DeviceGone { device } => self.device_gone(device),
+            CallInput::SwitchedOff { reason } => {
+                self.refuse(CallEnding::Unreachable, reason, BranchEnd::SwitchedOff);
+            }
             CallInput::CallerGone { reason } => self.refuse(CallEnding::CallerGaveUp, reason, BranchEnd::CallerGaveUp),
             CallInput::CalleeHungUp { .. } | CallInput::Silence => {}
             CallInput::EndNow { ending, reason } => self.refuse(ending, reason, BranchEnd::CallerGaveUp),
@@ -239,7 +242,8 @@ impl Call {
             | CallInput::SeemsGone { .. }
             | CallInput::Registered { .. }
             | CallInput::Wake { .. }
-            | CallInput::DeviceGone { .. } => {}
+            | CallInput::DeviceGone { .. }
+            | CallInput::SwitchedOff { .. } => {}
         }
     }
 

@@ -13,13 +13,15 @@
 //! | connection lost, transport error (on UDP only if a wake target can take over) | flow lost | armed at once |
 //! | no sign within the grace time | flow lost if a wake target can take over, else kept | armed at once |
 //! | a sign after all | refreshed | resting |
-//! | displaced by a newer device (`devices_per_extension`) | removed | armed at once |
+//! | displaced by a newer device (`devices_per_extension`) | removed | armed, but not woken while others come before it |
 //! | provider says gone, for the current token and not older than it | - | revoked |
 //! | provider says token wrong for app or environment | - | suspect, or corrected when the other environment took it |
 //! | provider accepts | - | suspect becomes good |
 //! | the app says it is in the background (device API), if it can be woken | gone | armed at once |
 //! | the app says it is in the foreground again, on the same flow | back | resting |
 //! | admin switches push off / on | - | off / as before |
+//! | admin switches the extension's phones off (`switched_off.rs`) | gone; no REGISTER is taken | kept, not used |
+//! | admin switches them on again | back if nothing can wake the device and its time and flow last | armed at once |
 //! | same token from another device of the extension | - | moves there |
 //! | same token at another extension, and its phone proved to be that one and comes as it (`moved_token.rs`) | - | moved |
 //! | logout, device or extension removed | gone | deleted |
@@ -55,6 +57,7 @@ mod moved_token;
 mod registration;
 mod reported;
 mod restore;
+mod switched_off;
 mod wake_target;
 
 #[cfg(test)]
@@ -72,7 +75,8 @@ use crate::switchboard::output::Change;
 
 pub use app_report::{AppActivity, AppName};
 pub use device::DeviceView;
-pub use event::{Bound, BoundContact, Refusal, RegisterOutcome, RegistrarEvent, Saving};
+pub(crate) use device::switched_off_in_words;
+pub use event::{Bound, BoundContact, PHONES_OFF, Refusal, RegisterOutcome, RegistrarEvent, Saving};
 pub use extensions::{Counts, MAX_EXTENSIONS};
 pub use live_binding::{BindingFailure, GoneReason, LiveBinding};
 pub use registration::{Contacts, OfferedContact, OfferedPush, OfferedTarget, Registration};
@@ -100,6 +104,11 @@ impl Entry {
 
     fn device_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
         self.devices.iter_mut().find(|device| device.id == id)
+    }
+
+    /// Devices with a live binding.
+    fn live(&self) -> usize {
+        self.devices.iter().filter(|device| device.is_live()).count()
     }
 }
 
@@ -153,7 +162,7 @@ impl Registrar {
         let mut changes = Vec::new();
         for device in self.books.index.on_connection(flow.connection) {
             let Some((entry, books)) = self.parts(device) else { continue };
-            let push_enabled = entry.extension.push_enabled;
+            let push_enabled = entry.extension.may_be_woken();
             let Some(found) = entry.device_mut(device) else { continue };
             found.spares.retain(|spare| spare.flow.connection != flow.connection);
             books.index.settle(found, push_enabled);
@@ -190,7 +199,7 @@ impl Registrar {
 
     fn spare_failed(&mut self, device: DeviceId, flow: Flow) {
         let Some((entry, books)) = self.parts(device) else { return };
-        let push_enabled = entry.extension.push_enabled;
+        let push_enabled = entry.extension.may_be_woken();
         let Some(found) = entry.device_mut(device) else { return };
         found.spares.retain(|spare| spare.flow != flow);
         books.index.settle(found, push_enabled);
@@ -228,10 +237,10 @@ impl Registrar {
         self.note_answer(device, flow, now);
         let limit = self.rules.devices;
         let Some((entry, books)) = self.parts(device) else { return };
-        if entry.devices.iter().filter(|device| device.is_live()).count() >= limit {
+        if entry.extension.phones_are_off() || entry.live() >= limit {
             return;
         }
-        let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
+        let (extension, push_enabled) = (entry.extension.number, entry.extension.may_be_woken());
         let Some(found) = entry.device_mut(device) else { return };
         let revived = found.binding.as_mut().is_some_and(|binding| binding.flow == flow && binding.revive(now.mono));
         if !revived {
@@ -265,7 +274,7 @@ impl Registrar {
     /// A token is revoked only when it is still the current one and was not learned after the provider saw it end.
     pub fn wake_verdict(&mut self, report: &WakeReport, verdict: &Verdict) {
         let Some((entry, books)) = self.parts(report.device) else { return };
-        let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
+        let (extension, push_enabled) = (entry.extension.number, entry.extension.may_be_woken());
         let Some(found) = entry.device_mut(report.device) else { return };
         if found.target.as_mut().is_some_and(|target| judge(target, report, verdict)) {
             books.index.settle(found, push_enabled);
@@ -313,7 +322,7 @@ impl Registrar {
             return Ok(None);
         }
         let Some((entry, books)) = self.parts(device) else { return Ok(None) };
-        let push_enabled = entry.extension.push_enabled;
+        let push_enabled = entry.extension.may_be_woken();
         let Some(found) = entry.device_mut(device) else { return Ok(None) };
         if let Some(target) = found.target.as_mut() {
             std::sync::Arc::make_mut(target).switched_off = after;
@@ -327,7 +336,7 @@ impl Registrar {
     /// Sets until when a device's wake target may be used. The change is to be saved; `None` when it was so already.
     pub fn set_push_policy(&mut self, device: DeviceId, policy: PushPolicy) -> Result<Option<Change>, CommandError> {
         let (entry, books) = self.parts(device).ok_or(CommandError::NoSuchDevice(device))?;
-        let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
+        let (extension, push_enabled) = (entry.extension.number, entry.extension.may_be_woken());
         let found = entry.device_mut(device).ok_or(CommandError::NoSuchDevice(device))?;
         if found.policy == policy {
             return Ok(None);
@@ -354,7 +363,7 @@ impl Registrar {
     /// change is to be saved.
     pub fn forget_token(&mut self, device: DeviceId) -> Result<Vec<Change>, CommandError> {
         let (entry, books) = self.parts(device).ok_or(CommandError::NoSuchDevice(device))?;
-        let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
+        let (extension, push_enabled) = (entry.extension.number, entry.extension.may_be_woken());
         let found = entry.device_mut(device).ok_or(CommandError::NoSuchDevice(device))?;
         let mut changes = Vec::new();
         if found.target.take().is_none() {
@@ -391,26 +400,23 @@ impl Registrar {
 
     /// The devices of an extension in the order they were first seen.
     pub fn devices_of(&self, number: ExtensionNumber) -> impl Iterator<Item = DeviceView<'_>> {
-        let entry = self.entries.get(&number);
+        let (entry, limit) = (self.entries.get(&number), self.rules.devices);
         entry
             .into_iter()
-            .flat_map(|entry| entry.devices.iter().map(|device| DeviceView { device, extension: &entry.extension }))
+            .flat_map(move |entry| entry.devices.iter().map(move |device| DeviceView { device, entry, limit }))
     }
 
     /// The devices a call for this extension goes to: those with a live binding, then those that can only be woken, the one
     /// seen last first; no more in all than may be registered at once.
     ///
     /// Without that bound a woken device would displace one that rings already, and where only one is allowed two phones
-    /// would push each other out for ever.
+    /// would push each other out for ever. What is left out by it says so ([`DeviceView::is_displaced`]).
     pub fn callable_devices(&self, number: ExtensionNumber) -> Vec<DeviceView<'_>> {
         let mut callable: Vec<_> = self
             .devices_of(number)
             .filter(|view| view.live_binding().is_some() || view.usable_target().is_some())
             .collect();
-        callable.sort_by_key(|view| {
-            let seen = std::cmp::Reverse(view.device.last_seen_at);
-            (view.live_binding().is_none(), seen, view.id())
-        });
+        callable.sort_by_key(|view| view.device.turn());
         callable.truncate(self.rules.devices);
         callable
     }
@@ -418,7 +424,7 @@ impl Registrar {
     /// One device.
     pub fn device(&self, device: DeviceId) -> Option<DeviceView<'_>> {
         let entry = self.entries.get(&self.books.index.owner(device)?)?;
-        Some(DeviceView { device: entry.device(device)?, extension: &entry.extension })
+        Some(DeviceView { device: entry.device(device)?, entry, limit: self.rules.devices })
     }
 
     /// One device as pages show it.
@@ -471,7 +477,7 @@ struct Books {
 impl Books {
     /// Whatever of a device is due at this moment: a renewal, the end of a flow, the end of its registration.
     fn run_out(&mut self, entry: &mut Entry, device: DeviceId, now: Now, changes: &mut Vec<Change>) {
-        let push_enabled = entry.extension.push_enabled;
+        let push_enabled = entry.extension.may_be_woken();
         let Some(found) = entry.device_mut(device) else { return };
         found.spares.retain(|spare| spare.expires > now.mono);
         if found.refresh_at.is_some_and(|at| at <= now.mono) {
@@ -540,7 +546,7 @@ impl Books {
         (why, now): (GoneReason, Now),
         changes: &mut Vec<Change>,
     ) {
-        let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
+        let (extension, push_enabled) = (entry.extension.number, entry.extension.may_be_woken());
         let Some(found) = entry.device_mut(device) else { return };
         if !found.is_live() {
             // Its end has been told; now it is for certain.

@@ -50,6 +50,8 @@ message-wait = Bitte warten
 message-wait-why = Von Ihrer Adresse kamen zu viele falsche Links. Warten Sie zehn Minuten und versuchen Sie es noch einmal.
 message-gone = Dieser Link gilt nicht mehr
 message-gone-why = Ein Link richtet genau ein Telefon ein, einmal und nur für begrenzte Zeit. Ist Ihr Telefon noch nicht eingerichtet, bitten Sie den Absender des Links um einen neuen.
+message-switched-off = Die Telefone dieser Nebenstelle sind ausgeschaltet
+message-switched-off-how = Ihr Administrator hat sie ausgeschaltet. Der Link wurde nicht verbraucht: Öffnen Sie ihn noch einmal, sobald sie eingeschaltet sind.
 message-busy = Die Telefonanlage ist ausgelastet
 message-busy-why = Ihr Telefon konnte gerade nicht eingerichtet werden. Der Link wurde nicht verbraucht: Versuchen Sie es in einer Minute noch einmal.
 

@@ -50,6 +50,8 @@ message-wait = Please wait
 message-wait-why = Too many wrong links came from your address. Wait ten minutes and try again.
 message-gone = This link does not work any more
 message-gone-why = A link sets up one phone, once, and only for a limited time. If your phone is not set up yet, ask whoever sent you the link for a new one.
+message-switched-off = The phones of this extension are switched off
+message-switched-off-how = Your administrator has switched them off. The link has not been used up: open it again once they are switched on.
 message-busy = The telephone system is busy
 message-busy-why = Your phone could not be set up just now. The link has not been used up: try again in a minute.
 

@@ -40,7 +40,7 @@ use crate::link::{self, LinkToken, TokenHash};
 use crate::profile::{self, Profile};
 use crate::public_info::PublicInfo;
 use crate::throttle::Throttle;
-use crate::{fetched, handlers, paused, qr, store};
+use crate::{fetched, handlers, qr, store};
 
 mod error;
 
@@ -252,7 +252,6 @@ impl Enrolments {
 
     async fn remove_account(&self, link: &Enrolment) -> Result<(), EnrolmentError> {
         let account = link.account();
-        paused::forget(&self.inner.store, account).await?;
         match self.inner.switchboard.ask(Command::RemoveCredential(account.clone())).await {
             Ok(_) => Ok(()),
             // Unknown to the switchboard is not gone from the disk: an earlier removal may have failed to be saved, and a
@@ -372,6 +371,9 @@ impl Enrolments {
         let link = store::by_token(&self.inner.store, hash).await?.ok_or(PairError::Gone)?;
         let link = link.claim(now).map_err(|_| PairError::Gone)?;
         let detail = self.extension(link.extension).await?;
+        if detail.line.extension.phones_are_off() {
+            return Err(PairError::PhonesOff(link.extension));
+        }
         let settings = self.settings().await?;
         // A phone that fetches again keeps its account; one that is gone is not brought back.
         let username = match &link.renews {

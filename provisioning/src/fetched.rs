@@ -135,13 +135,10 @@ async fn list(store: &Store, extension: Option<ExtensionNumber>) -> Result<Vec<F
 pub(crate) async fn sweep(store: &Store) -> Result<(), StoreError> {
     const DOING: &str = "forgetting what phones of before were told";
     let mut change = store.begin().await?;
-    query(
-        "DELETE FROM fetched_profile WHERE username NOT IN (SELECT username FROM sip_credential) \
-         AND username NOT IN (SELECT username FROM paused_account)",
-    )
-    .execute(&mut change)
-    .await
-    .map_err(StoreError::doing(DOING))?;
+    query("DELETE FROM fetched_profile WHERE username NOT IN (SELECT username FROM sip_credential)")
+        .execute(&mut change)
+        .await
+        .map_err(StoreError::doing(DOING))?;
     change.commit().await.map_err(StoreError::doing(DOING))
 }
 

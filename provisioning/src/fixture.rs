@@ -81,6 +81,8 @@ pub(crate) struct Accounts {
     pub(crate) push_off: AtomicBool,
     /// The extension is gone.
     pub(crate) gone: AtomicBool,
+    /// Its phones are switched off.
+    pub(crate) off: AtomicBool,
     /// Refuses to save while set.
     pub(crate) disk_full: AtomicBool,
 }
@@ -106,6 +108,7 @@ impl Accounts {
                 if let Some(name) = self.name.lock().unwrap().as_deref() {
                     detail.line.extension = owner_named(name);
                 }
+                detail.line.extension.phones_off_at = self.off.load(Ordering::SeqCst).then_some(UnixMillis(START));
                 detail.line.extension.push_enabled = !self.push_off.load(Ordering::SeqCst);
                 Ok(Reply::Extension(Box::new(detail)))
             }
@@ -120,6 +123,10 @@ impl Accounts {
                 Some(_) => Ok(Reply::Done),
                 None => Err(CommandError::NoSuchCredential(username)),
             },
+            Command::SwitchPhones { enabled, .. } => {
+                self.off.store(!enabled, Ordering::SeqCst);
+                Ok(Reply::Done)
+            }
             Command::CheckSync { username, event } => {
                 self.asked.lock().unwrap().push((username, event));
                 Ok(Reply::CheckSync(self.word.lock().unwrap().unwrap_or(CheckSyncAnswer::Answered(200))))
@@ -140,6 +147,7 @@ fn owner() -> Extension {
         email: None,
         push_enabled: true,
         created_at: UnixMillis(START),
+        phones_off_at: None,
     }
 }
 

@@ -11,6 +11,8 @@
 //! | `GET /fetch/{code}` | the document of that app | yes |
 //! | `HEAD` of anything | as `GET`, without body | no |
 //!
+//! A link of an extension whose phones are switched off is answered with 403 and stays good; only its holder can see that.
+//!
 //! A token that is unknown, malformed, used, expired or revoked gets one and the same 404. Nothing here is cached, framed
 //! or indexed, no answer names a token, and links lead nowhere that would learn of it by a Referer.
 
@@ -200,6 +202,7 @@ async fn fetch(State(enrolments): State<Enrolments>, code: Token, request: Reque
     match enrolments.redeem(&token, visit.text(USER_AGENT)).await {
         Ok(profile) => written(&profile, format, enrolments.base_url()),
         Err(PairError::Gone) => gone(),
+        Err(PairError::PhonesOff(_)) => switched_off(),
         Err(PairError::Unavailable(why)) => unavailable(&why),
     }
 }
@@ -225,7 +228,11 @@ async fn look_up(enrolments: &Enrolments, visit: &Visit) -> Result<(LinkToken, E
     // What is no token is looked up as one that nobody has, so that it costs the same.
     let token = visit.token.parse().unwrap_or_else(|_| LinkToken::from_random([0; 32]));
     match enrolments.waiting(&token).await {
-        Ok(Some(link)) => Ok((token, link)),
+        Ok(Some(link)) => match enrolments.phones_are_off(link.extension).await {
+            Ok(false) => Ok((token, link)),
+            Ok(true) => Err(Box::new(switched_off())),
+            Err(failure) => Err(Box::new(unavailable(&failure))),
+        },
         Ok(None) => Err(Box::new(missed(enrolments, visit.from))),
         Err(failure) => Err(Box::new(unavailable(&failure.into()))),
     }
@@ -247,6 +254,7 @@ async fn redeem(enrolments: &Enrolments, visit: &Visit, format: Format) -> Respo
     match enrolments.redeem(&token, visit.text(USER_AGENT)).await {
         Ok(profile) => written(&profile, format, enrolments.base_url()),
         Err(PairError::Gone) => gone(),
+        Err(PairError::PhonesOff(_)) => switched_off(),
         Err(PairError::Unavailable(why)) => unavailable(&why),
     }
 }
@@ -299,6 +307,11 @@ fn landing(enrolments: &Enrolments, visit: &Visit, link: &Enrolment) -> Response
 /// The one answer for every token that opens nothing.
 fn gone() -> Response {
     page(StatusCode::NOT_FOUND, &MessagePage { title: t("message-gone"), text: t("message-gone-why") })
+}
+
+/// The link is still good, and good for nothing until an admin switches the phones of its extension on again.
+fn switched_off() -> Response {
+    page(StatusCode::FORBIDDEN, &MessagePage { title: t("message-switched-off"), text: t("message-switched-off-how") })
 }
 
 /// The link is still good, but the account could not be made.

@@ -38,11 +38,11 @@ pub mod mail;
 #[cfg(feature = "web")]
 mod messages;
 #[cfg(feature = "web")]
-mod paused;
-#[cfg(feature = "web")]
 mod platform;
 #[cfg(feature = "web")]
 mod store;
+#[cfg(feature = "web")]
+mod switched_off;
 #[cfg(feature = "web")]
 pub mod throttle;
 

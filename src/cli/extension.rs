@@ -123,6 +123,7 @@ struct Line {
     email: Option<String>,
     push_enabled: bool,
     created_at: UnixMillis,
+    phones_off_at: Option<UnixMillis>,
     presence: Presence,
     reason: String,
     devices: usize,
@@ -132,6 +133,9 @@ struct Line {
 
 impl Line {
     fn phones(&self) -> String {
+        if self.phones_off_at.is_some() {
+            return format!("{} switched off", self.devices);
+        }
         if self.devices == 0 {
             return String::new();
         }

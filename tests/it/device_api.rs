@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nightbell::phone::{Phone, Transport};
+use nightbell::phone::{CallEnd, Phone, Transport};
 use pbx_core::model::{Presence, TimelineStep};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -208,19 +208,7 @@ async fn logging_out_ends_everything_and_a_copied_credential_is_noticed() {
         .map(|one| one["code"].as_str().unwrap())
         .collect();
     assert_eq!(codes, ["app_notifications_denied", "app_battery_restricted"]);
-    // Switched off, it is out at once; switched on, it is back with what it has, and no new code was needed.
     let phone = app.phone(&server);
-    phone.register(300, SOON).await.unwrap();
-    let switch = |enabled: bool| json!({ "extensions": ["102"], "enabled": enabled });
-    let (status, switched) = server.local().post("/phones/switch", &switch(false)).await;
-    assert_eq!((status, &switched["accounts"]), (200, &json!(2)), "its own account and that of the app");
-    assert!(devices(&server).await.into_iter().all(|device| device.extension.to_string() != "102"));
-    assert_eq!(app.ask(Method::GET, "/profile", None).await.0, 401);
-    assert!(phone.register(300, SOON).await.is_err());
-    assert_eq!(server.local().post("/phones/switch", &switch(true)).await.0, 200);
-    assert_eq!(app.ask(Method::GET, "/profile", None).await.0, 200);
-    assert_eq!(app.install(&tokens).await.0, 200);
-    assert_eq!(app.ask(Method::PUT, "", Some(&restricted)).await.0, 200);
     phone.register(300, SOON).await.unwrap();
     let ids: Vec<_> = devices(&server).await.into_iter().map(|device| device.id.0).collect();
     let (status, compared) =
@@ -236,6 +224,58 @@ async fn logging_out_ends_everything_and_a_copied_credential_is_noticed() {
     assert_eq!(app.ask(Method::DELETE, "", None).await.0, 204);
     assert_eq!(app.ask(Method::GET, "/profile", None).await.0, 401);
     assert!(devices(&server).await.into_iter().all(|device| device.extension.to_string() != "102"));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_app_that_is_switched_off_keeps_what_it_has_and_is_woken_as_soon_as_it_is_on() {
+    let Office { server, mut apns, desk, app, tokens } = office().await;
+    app.install(&tokens).await;
+    let phone = app.phone(&server);
+    phone.register(300, SOON).await.unwrap();
+    let open = server.local().post("/extensions/102/enrolments", &json!({})).await.1;
+    let switch = |enabled: bool| json!({ "extensions": ["102"], "enabled": enabled });
+    let (status, switched) = server.local().post("/phones/switch", &switch(false)).await;
+    assert_eq!((status, &switched["accounts"]), (200, &json!(2)), "its own account and that of the app");
+    let off = device(&server, |device| device.extension.to_string() == "102").await;
+    assert_eq!(off.presence, Presence::Unreachable);
+    assert!(off.reason.contains("switched off by the admin"), "{}", off.reason);
+
+    // Whatever the app asks, it is told to keep its account; what it reports changes nothing.
+    let other = json!({ "push": { "provider": "apns", "app_id": BUNDLE, "call_token": "ab".repeat(32) } });
+    let state = json!({ "state": "background", "seq": 1 });
+    for (method, path, body) in
+        [(Method::GET, "/profile", None), (Method::PUT, "", Some(&other)), (Method::PUT, "/state", Some(&state))]
+    {
+        let (status, refused) = app.ask(method, path, body).await;
+        assert_eq!((status, &refused["code"]), (403, &json!("phones_off")), "{path}: {refused}");
+        assert!(refused["detail"].as_str().unwrap().contains("keep the account and ask again later"), "{refused}");
+    }
+    let refused = phone.register(300, SOON).await.unwrap_err().to_string();
+    assert!(refused.contains("403"), "{refused}");
+    let pairing = json!({ "code": open["url"], "installation_id": Uuid::new_v4() });
+    let pair = format!("{}/pair", app.base);
+    let (status, refused) = app.web.json(Method::POST, &pair, "", Some(&pairing)).await;
+    assert_eq!((status, &refused["code"]), (403, &json!("phones_off")), "{refused}");
+    let call = desk.call("102", SOON).await.unwrap();
+    assert!(matches!(call.ended(SOON).await.unwrap(), CallEnd::Refused(480, _)));
+    let (missed, _) = server.last_call("why", SOON, |call| call.ending.is_some()).await;
+    assert!(missed.reason.contains("switched off by the admin"), "{}", missed.reason);
+    assert_eq!(apns.accepted("voip"), 0);
+
+    // On again, the app has done nothing and its token is the one it had.
+    assert_eq!(server.local().post("/phones/switch", &switch(true)).await.0, 200);
+    device(&server, |device| device.presence == Presence::ReachableByPush).await;
+    let call = desk.call("102", SOON).await.unwrap();
+    let push = apns.push(SOON).await;
+    assert_eq!((push.kind.as_str(), &push.token), ("voip", &tokens.voip));
+    phone.wake(300, SOON).await.unwrap();
+    let bell = phone.incoming(SOON).await.unwrap();
+    bell.answer().unwrap();
+    call.answered(SOON).await.unwrap();
+    call.hang_up(SOON).await.unwrap();
+    assert_eq!(app.ask(Method::GET, "/profile", None).await.0, 200);
+    assert_eq!(app.web.json(Method::POST, &pair, "", Some(&pairing)).await.0, 201, "the link was not used up");
     server.stop().await;
 }
 

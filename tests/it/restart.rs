@@ -4,9 +4,11 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use nightbell::phone::{Phone, Transport};
+use hyper::{Method, StatusCode};
+use nightbell::phone::{CallEnd, Phone, Transport};
 use pbx_core::model::Environment;
 use push_module::standin::{ApnsRequest, ApnsStandin};
+use serde_json::json;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -55,6 +57,51 @@ async fn after_a_kill_a_push_still_wakes_the_phone_that_was_asleep() {
     calling.answered(SOON).await.unwrap();
     calling.heard(10, SOON).await.unwrap();
     incoming.heard(10, SOON).await.unwrap();
+    calling.hang_up(SOON).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sleeping_phone_that_was_switched_off_over_a_kill_is_woken_once_it_is_on_without_having_done_anything() {
+    let token = token();
+    let apns = apns_with(&token).await;
+    let mut office = Installation::start().await;
+    let (desk_secret, app_secret) = (office.add("101").await, office.add("102").await);
+    office.credential(&apns).await;
+    let app = app(&office, &app_secret, &token);
+    app.register(300, SOON).await.unwrap();
+    app.unregister(SOON).await.unwrap();
+    app.background().await;
+    let mut pushes = apns.subscribe();
+    let switch = async |office: &Installation, enabled: bool| {
+        let order = json!({ "extensions": ["102"], "enabled": enabled });
+        let (status, answer) = office.api().ask(Method::POST, "/phones/switch", Some(&order)).await.unwrap();
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    };
+    switch(&office, false).await;
+    for round in 0..2 {
+        let desk = desk(&office, &desk_secret).await;
+        let refused = desk.call("102", SOON).await.unwrap().ended(SOON).await.unwrap();
+        assert!(matches!(refused, CallEnd::Refused(480, _)), "round {round}: {refused:?}");
+        if round == 0 {
+            office.kill().await;
+            office.serve().await;
+        }
+    }
+    let off = office.api().get("/extensions/102").await;
+    assert!(off["reason"].as_str().unwrap().contains("switched off by the admin"), "{off}");
+    assert!(pushes.try_recv().is_err(), "nobody was pushed");
+
+    switch(&office, true).await;
+    // The 200 is the promise that it is on disk.
+    office.kill().await;
+    office.serve().await;
+    let desk = desk(&office, &desk_secret).await;
+    let calling = desk.call("102", SOON).await.unwrap();
+    timeout(SOON, pushes.recv()).await.expect("a push for the first call after it").unwrap();
+    app.wake(300, SOON).await.unwrap();
+    let incoming = app.incoming(SOON).await.unwrap();
+    incoming.answer().unwrap();
+    calling.answered(SOON).await.unwrap();
     calling.hang_up(SOON).await.unwrap();
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nightbell::phone::{CallEnd, EventKind};
-use pbx_core::model::{CallEnding, Presence, UnixMillis};
+use pbx_core::model::{CallEnding, Presence, UnixMillis, WakeState};
 use push_module::standin::ApnsFault;
 
 use crate::support::SOON;
@@ -121,6 +121,31 @@ async fn a_token_that_is_gone_ends_the_call_and_the_wake_target() {
     assert!(matches!(call.ended(SOON).await.unwrap(), CallEnd::Refused(480, _)));
     assert_eq!(presence(&office).await, Presence::Unreachable);
     office.server.last_call("why", SOON, |call| call.ending == Some(CallEnding::Unreachable)).await;
+    office.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_phone_in_whose_place_another_came_is_shown_as_unreachable_and_is_not_pushed() {
+    let mut office = Office::open().await;
+    office.settings(|settings| settings.devices_per_extension = 1).await;
+    let (second, tokens) = office.second_app("second").await;
+    let first = office.device(|device| device.presence == Presence::Unreachable).await;
+    let words = "Another phone of extension 102 took its place, because no more than 1 may be reached at once";
+    assert!(first.reason.starts_with(words), "{}", first.reason);
+    assert_eq!(first.wake_state, Some(WakeState::Displaced));
+    second.unregister(SOON).await.unwrap();
+    second.background().await;
+    office.device(|device| device.id != first.id && device.presence == Presence::ReachableByPush).await;
+    let call = office.desk.call("102", SOON).await.unwrap();
+    assert_eq!(office.push("voip").await.token, tokens.voip);
+    second.wake(300, SOON).await.unwrap();
+    second.incoming(SOON).await.unwrap().answer().unwrap();
+    call.answered(SOON).await.unwrap();
+    call.hang_up(SOON).await.unwrap();
+    assert_eq!((office.apns.accepted("voip"), office.rings()), (1, 0));
+    // It is the one that is called again as soon as its app is opened.
+    office.app.register(300, SOON).await.unwrap();
+    office.device(|device| device.id == first.id && device.presence == Presence::Registered).await;
     office.server.stop().await;
 }
 

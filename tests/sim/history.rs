@@ -195,6 +195,11 @@ pub(crate) enum Event {
         extension: u8,
         on: bool,
     },
+    /// All phones of an extension, by the admin.
+    SwitchPhones {
+        extension: u8,
+        on: bool,
+    },
     RemoveExtension {
         extension: u8,
     },

@@ -160,6 +160,7 @@ fn trouble(phones: &[PhonePlan], extensions: u8, random: &mut Random) -> Event {
         35 if random.percent(40) => Event::Devices(random.pick(&[1, 2])),
         35 => Event::RingSeconds(random.pick(&[5, 10, 40])),
         36 => Event::HangUpAll,
+        37 if random.percent(60) => Event::SwitchPhones { extension, on: random.percent(60) },
         37 => Event::TestPush { extension },
         38 => Event::Silence,
         _ => Event::Rise { phone },

@@ -184,7 +184,9 @@ impl Reference {
         facts.promised |= facts.caller == phone && status < 200;
         // A phone without an account asks again and again, and each question is a transaction of its own.
         let unproven = status == 407 || text.starts_with("SIP/2.0 403 Blocked After Wrong Secrets");
-        if facts.caller != phone || status < 200 || unproven {
+        // Answered without a transaction, like a challenge: a repeated INVITE is looked at anew.
+        let is_off = text.starts_with("SIP/2.0 403 Phones Switched Off");
+        if facts.caller != phone || status < 200 || unproven || is_off {
             return;
         }
         // The answer to a request within the call.
@@ -368,6 +370,12 @@ impl Reference {
                     facts.disarm(at);
                 }
             }
+            Event::SwitchPhones { extension, on } => {
+                self.meddled.push(at);
+                for facts in self.phones.iter_mut().filter(|facts| facts.plan.extension == extension) {
+                    facts.switch(at, on);
+                }
+            }
             Event::RemoveExtension { extension } => {
                 self.meddled.push(at);
                 self.removed.push(extension);
@@ -421,6 +429,7 @@ impl Reference {
         let parked: Vec<CallId> = parked.map(|parked| parked.call).collect();
         for facts in self.phones.iter_mut() {
             facts.away(at);
+            facts.doubt_switch(at);
         }
         let mut lost = Vec::new();
         for (name, facts) in self.calls.iter_mut().filter(|(_, facts)| facts.is_open()) {

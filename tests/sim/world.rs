@@ -299,6 +299,7 @@ fn office(history: &History) -> Restored {
             email: None,
             push_enabled: true,
             created_at: UnixMillis(WALL),
+            phones_off_at: None,
         });
         let (md5, sha256) = digest::ha1(&text, REALM, SECRET);
         let username = text.parse().expect("an account name");

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pbx_core::model::{DeviceSummary, PushProvider, TargetHealth, UnixMillis, WakeState};
+use pbx_core::model::{DeviceSummary, ExtensionNumber, PushProvider, TargetHealth, UnixMillis, WakeState};
 use pbx_core::store::SavingState;
 use pbx_core::switchboard::command::{Command, Reply, Status};
 use push_module::{CredentialState, CredentialSummary, ProviderHealth, obstacle};
@@ -38,6 +38,10 @@ const MAX_DEVICES: usize = 5000;
 const PAGE: usize = 500;
 /// Fewer phones than that are on holiday, not forgotten.
 const MANY_UNSEEN: usize = 3;
+/// Extensions a finding names before it only counts them.
+const NAMED: usize = 5;
+/// The code of what comes of phones that are switched off.
+pub(crate) const PHONES_OFF: &str = "phones_off";
 /// Time left on a certificate at which the admin should act.
 const CERTIFICATE_SOON: Duration = Duration::from_secs(14 * 86_400);
 
@@ -129,6 +133,8 @@ pub(crate) struct Facts {
     pub(crate) credentials: Vec<CredentialSummary>,
     pub(crate) health: Vec<ProviderHealth>,
     pub(crate) devices: Vec<DeviceSummary>,
+    /// Extensions whose phones are switched off.
+    pub(crate) switched_off: Vec<ExtensionNumber>,
     pub(crate) certificate: CertificateInfo,
     /// The authority that gives the certificate by itself.
     pub(crate) acme: Option<acme::View>,
@@ -154,6 +160,9 @@ pub(crate) struct Facts {
 /// Collects the facts.
 pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
     let Reply::Status(status) = state.switchboard.ask(Command::Status).await? else { return Err(unexpected()) };
+    let Reply::Numbers(switched_off) = state.switchboard.ask(Command::ListSwitchedOff).await? else {
+        return Err(unexpected());
+    };
     let credentials = state.push.list_credentials().await?;
     let mut found: Vec<DeviceSummary> = Vec::new();
     loop {
@@ -170,6 +179,7 @@ pub(crate) async fn facts(state: &AdminState) -> Result<Facts, Refusal> {
         credentials,
         health: state.push.health(),
         devices: found,
+        switched_off,
         certificate: site.certificate.info(),
         acme: state.acme.view().await?,
         receivers: event_webhooks::store::list(&state.store).await?,
@@ -190,6 +200,7 @@ pub(crate) fn findings(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
     saving(&facts.saving, &mut findings);
     general(facts, &mut findings);
+    findings.extend(phones_off(facts));
     push(facts, &mut findings);
     targets(facts, &mut findings);
     tokens(facts, &mut findings);
@@ -289,6 +300,16 @@ fn general(facts: &Facts, findings: &mut Vec<Finding>) {
             "/extensions",
         ));
     }
+}
+
+/// Extensions whose phones are off: what was meant for a week is easily forgotten.
+fn phones_off(facts: &Facts) -> Option<Finding> {
+    let first = facts.switched_off.iter().take(NAMED).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let more = if facts.switched_off.len() > NAMED { ", …" } else { "" };
+    let text =
+        say("advice-phones-off").count("count", facts.switched_off.len()).with("which", &format!("{first}{more}"));
+    let fix = t("advice-phones-off-fix");
+    (!facts.switched_off.is_empty()).then(|| Finding::new(Level::Warn, PHONES_OFF, text.text(), fix, "/extensions"))
 }
 
 fn push(facts: &Facts, findings: &mut Vec<Finding>) {

@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use pbx_core::model::{DeviceId, DeviceSummary, LastWake, Presence, PushProvider, TargetHealth};
+use pbx_core::model::{
+    DeviceId, DeviceSummary, ExtensionNumber, LastWake, Presence, PushProvider, TargetHealth, WakeState,
+};
 use push_module::{CredentialKind, NetworkCheck, ProviderHealth, obstacle};
 use serde::{Deserialize, Serialize};
 
@@ -142,7 +144,18 @@ fn of_network(network: Option<&NetworkCheck>, concerns: impl Fn(&[String]) -> bo
         .collect()
 }
 
+/// The phones of this extension are switched off: nothing else about them matters.
+pub(crate) fn phones_off(number: ExtensionNumber, facts: &Facts) -> Option<Finding> {
+    facts.switched_off.contains(&number).then(|| {
+        let text = say("diagnosis-phones-off").with("number", &number).text();
+        Finding::new(Level::Fail, advice::PHONES_OFF, text, t("diagnosis-phones-off-fix"), "/extensions")
+    })
+}
+
 fn of_device(device: &DeviceSummary, facts: &Facts) -> Vec<Finding> {
+    if let Some(off) = phones_off(device.extension, facts) {
+        return vec![off];
+    }
     let finding = |level, code, text: String, fix: &str| Finding::new(level, code, text, fix, "/extensions");
     let Some(target) = &device.wake_target else {
         return vec![finding(
@@ -153,6 +166,10 @@ fn of_device(device: &DeviceSummary, facts: &Facts) -> Vec<Finding> {
         )];
     };
     let mut found = Vec::new();
+    if device.wake_state == Some(WakeState::Displaced) {
+        let text = t("diagnosis-displaced").to_owned();
+        found.push(finding(Level::Fail, "displaced", text, t("diagnosis-displaced-fix")));
+    }
     if let Some(by) = target.switched_off {
         let text = say("diagnosis-push-is-switched-off").with("switched-off", &words::switched_off(by)).text();
         found.push(finding(Level::Fail, "push_switched_off", text, t("diagnosis-switch-it-on-at-the-phones")));

@@ -75,6 +75,7 @@ impl From<CommandError> for Refusal {
                 (StatusCode::NOT_FOUND, None)
             }
             E::WrongSecret => (StatusCode::UNAUTHORIZED, None),
+            E::PhonesOff(_) => (StatusCode::FORBIDDEN, None),
             E::NotPushed => (StatusCode::NOT_FOUND, Some("call")),
             E::NotBlocked(_) => (StatusCode::NOT_FOUND, Some("address")),
             E::NothingToPush(_) | E::NobodyToRing(_) | E::TestCallUnderWay(_) | E::Full(_) => {

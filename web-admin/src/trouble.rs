@@ -127,12 +127,16 @@ fn login(extension: Option<ExtensionNumber>, facts: &Facts, evidence: &Evidence)
         found.push(Finding::new(Level::Fail, "address_blocked", text, fix, "/security"));
     }
     let own: Vec<_> = facts.devices.iter().filter(|device| Some(device.extension) == extension).collect();
-    if extension.is_some() && own.is_empty() {
+    let off = extension.and_then(|number| diagnosis::phones_off(number, facts));
+    if let Some(off) = off {
+        found.push(off);
+    } else if extension.is_some() && own.is_empty() {
         let text = t("trouble-no-phone-of-this-extension-has");
         let fix = t("trouble-show-a-qr-code-under-add");
         found.push(Finding::new(Level::Fail, "never_registered", text, fix, "/extensions"));
     }
-    if extension.is_some() && !own.is_empty() && own.iter().all(|device| device.presence == Presence::Unreachable) {
+    let on = extension.filter(|number| !facts.switched_off.contains(number));
+    if on.is_some() && !own.is_empty() && own.iter().all(|device| device.presence == Presence::Unreachable) {
         let text = t("trouble-phones-of-this-extension-signed-in");
         found.push(Finding::new(
             Level::Warn,
@@ -302,6 +306,9 @@ fn never_answered(evidence: &Evidence) -> Option<Finding> {
 fn asleep(extension: Option<ExtensionNumber>, facts: &Facts, evidence: &Evidence) -> Vec<Finding> {
     let network = evidence.network.as_ref();
     let Some(number) = extension else { return diagnosis::findings(Symptom::AllPhones, facts, network, None) };
+    if let Some(off) = diagnosis::phones_off(number, facts) {
+        return vec![off];
+    }
     let own: Vec<DeviceId> =
         facts.devices.iter().filter(|device| device.extension == number).map(|device| device.id).collect();
     let of_one = |id| diagnosis::findings(Symptom::OnlyThisDevice, facts, network, Some(id));

@@ -95,6 +95,7 @@ pub(crate) fn binding(state: BindingState) -> Badge {
         BindingState::Lapsed => Badge::new("off", "○", t("words-ran-out")),
         BindingState::Removed => Badge::new("off", "○", t("words-signed-off-by-the-phone")),
         BindingState::FlowLost => Badge::new("off", "○", t("words-connection-lost")),
+        BindingState::SwitchedOff => Badge::new("off", "○", t("words-phones-off")),
     }
 }
 
@@ -106,6 +107,7 @@ pub(crate) fn wake(state: Option<WakeState>) -> Badge {
         Some(WakeState::Suspect) => Badge::new("warn", "▲", t("words-suspect-still-tried")),
         Some(WakeState::Revoked) => Badge::new("bad", "✕", t("words-gone-at-the-provider")),
         Some(WakeState::Moved) => Badge::new("off", "→", t("words-moved-to-another-extension")),
+        Some(WakeState::Displaced) => Badge::new("off", "○", t("words-displaced")),
         Some(WakeState::SwitchedOff) => Badge::new("off", "○", t("event-webhooks-switched-off")),
         None => Badge::new("off", "○", t("words-none")),
     }

@@ -125,6 +125,11 @@ pub enum CallInput {
         /// Which device.
         device: DeviceId,
     },
+    /// An admin switched the phones of the called extension off.
+    SwitchedOff {
+        /// In plain words.
+        reason: String,
+    },
     /// The caller cancelled, hung up or went away.
     CallerGone {
         /// In plain words.
@@ -159,6 +164,8 @@ pub enum BranchEnd {
     DeclinedElsewhere,
     /// The device was removed or logged out.
     Removed,
+    /// The phones of its extension were switched off.
+    SwitchedOff,
     /// It rang out.
     NoAnswer,
     /// The same device is invited anew over a newer flow.
@@ -173,6 +180,7 @@ impl BranchEnd {
             Self::CallerGaveUp => "The call ended before this phone answered.",
             Self::DeclinedElsewhere => "Declined on another phone.",
             Self::Removed => "The phone was removed.",
+            Self::SwitchedOff => "The phones of the extension were switched off by the admin.",
             Self::NoAnswer => "Nobody answered on this phone.",
             Self::Superseded => "The phone moved to another connection.",
         }

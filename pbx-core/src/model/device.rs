@@ -89,6 +89,8 @@ pub enum BindingState {
     Removed,
     /// Its connection died, or it did not answer.
     FlowLost,
+    /// An admin switched the phones of its extension off.
+    SwitchedOff,
 }
 
 /// Record 1 as pages show it.

@@ -123,6 +123,21 @@ pub struct Extension {
     pub push_enabled: bool,
     /// When it was added.
     pub created_at: UnixMillis,
+    /// When an admin switched its phones off; `None` while they are on.
+    #[serde(default)]
+    pub phones_off_at: Option<UnixMillis>,
+}
+
+impl Extension {
+    /// Whether its phones are switched off: none may register or call, and none is called or pushed.
+    pub const fn phones_are_off(&self) -> bool {
+        self.phones_off_at.is_some()
+    }
+
+    /// Whether its phones may be pushed.
+    pub const fn may_be_woken(&self) -> bool {
+        self.push_enabled && !self.phones_are_off()
+    }
 }
 
 /// An extension to be added; a secret is minted when none is given.

@@ -242,6 +242,8 @@ pub enum WakeState {
     Revoked,
     /// Its phone is another extension's by now; not tried.
     Moved,
+    /// Armed, but other devices of its extension come before it, as many as may be reached at once; not tried meanwhile.
+    Displaced,
     /// Switched off; not tried.
     SwitchedOff,
 }

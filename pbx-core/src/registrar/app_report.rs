@@ -118,10 +118,10 @@ impl Registrar {
     fn come_to_front(&mut self, device: DeviceId, now: Now) {
         let limit = self.rules.devices;
         let Some((entry, books)) = self.parts(device) else { return };
-        if entry.devices.iter().filter(|device| device.is_live()).count() >= limit {
+        if entry.extension.phones_are_off() || entry.live() >= limit {
             return;
         }
-        let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
+        let (extension, push_enabled) = (entry.extension.number, entry.extension.may_be_woken());
         let Some(found) = entry.device_mut(device) else { return };
         let Some(flow) = found.binding.as_mut().and_then(|binding| binding.return_to_front(now.mono)) else { return };
         let stored = found.to_stored_binding();

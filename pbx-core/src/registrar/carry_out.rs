@@ -71,6 +71,7 @@ impl Registrar {
     pub fn register(&mut self, registration: Registration, now: Now) -> RegisterOutcome {
         let changes = self.expire(now);
         let planned = match self.entries.get_mut(&registration.extension) {
+            Some(entry) if entry.extension.phones_are_off() => Err(Refusal::PhonesOff),
             Some(entry) => change_set::plan(entry, self.rules, &registration, now.mono).map(|set| (entry, set)),
             None => Err(Refusal::NoSuchExtension),
         };
@@ -99,7 +100,7 @@ fn carry_out(
     (registration, now): (Registration, Now),
     changes: Vec<Change>,
 ) -> (Bound, Vec<DeviceId>) {
-    let asked = |provider: &&_| entry.extension.push_enabled && (set.asks_for_all || set.asks_for.contains(provider));
+    let asked = |provider: &&_| entry.extension.may_be_woken() && (set.asks_for_all || set.asks_for.contains(provider));
     let feature_caps = books.providers.iter().filter(asked).copied().collect();
     let bound = Bound { feature_caps, changes, ..Bound::default() };
     let Registration { extension: _, username, flow, call_id, cseq, user_agent, path, contacts } = registration;
@@ -168,7 +169,7 @@ impl Work<'_> {
         if target_changed {
             self.mark_unsaved(device);
         }
-        let (extension, push_enabled) = (self.entry.extension.number, self.entry.extension.push_enabled);
+        let (extension, push_enabled) = (self.entry.extension.number, self.entry.extension.may_be_woken());
         let (flow, now) = (self.asked.flow, self.asked.now);
         let expires = now.mono + Duration::from_secs(seconds.into());
         let offers_target = matches!(contact.push, Some(OfferedPush::Target(_)));
@@ -225,7 +226,7 @@ impl Work<'_> {
         let reg_id = contact.as_ref().and_then(|contact| contact.reg_id);
         let push = contact.and_then(|contact| contact.push).filter(is_sound);
         let target_changed = push.is_some() && self.offer_push(device, push.as_ref());
-        let (extension, push_enabled) = (self.entry.extension.number, self.entry.extension.push_enabled);
+        let (extension, push_enabled) = (self.entry.extension.number, self.entry.extension.may_be_woken());
         let Some(found) = self.entry.device_mut(device) else { return };
         if let Some(binding) = found.binding.as_mut().filter(|binding| binding.is_live() || binding.is_doubted()) {
             binding.note_sequence(&self.asked.call_id, self.asked.cseq);
@@ -251,7 +252,7 @@ impl Work<'_> {
 
     /// A device with several flows (RFC 5626) takes back one of them and stays registered by the others.
     fn leave_one_flow(&mut self, device: DeviceId, reg_id: Option<u32>) -> bool {
-        let (extension, push_enabled) = (self.entry.extension.number, self.entry.extension.push_enabled);
+        let (extension, push_enabled) = (self.entry.extension.number, self.entry.extension.may_be_woken());
         let Some(found) = self.entry.device_mut(device).filter(|found| !found.spares.is_empty()) else { return false };
         if reg_id.is_none() {
             return false;
@@ -293,7 +294,7 @@ impl Work<'_> {
     /// A token belongs to one installation of an app: the device of the extension that offered it last. One that loses it
     /// and is not live is an installation that was replaced, and is forgotten.
     fn take_token_from_others(&mut self, device: DeviceId, offered: &OfferedTarget) {
-        let (extension, push_enabled) = (self.entry.extension.number, self.entry.extension.push_enabled);
+        let (extension, push_enabled) = (self.entry.extension.number, self.entry.extension.may_be_woken());
         let mut lost = Vec::new();
         for other in self.entry.devices.iter_mut().filter(|other| other.id != device) {
             if other.target.as_deref().is_some_and(|target| offered.is_token_of(target)) {

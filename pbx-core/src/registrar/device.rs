@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::model::{
-    ConnectionId, DeviceId, DeviceKey, DeviceSummary, Extension, ExtensionNumber, Flow, LastWake, Moment, Now,
-    Presence, PushPolicy, SipUsername, SwitchedOffBy, TargetHealth, Transport, UnixMillis, WakeState, WakeTarget,
+    ConnectionId, DeviceId, DeviceKey, DeviceSummary, ExtensionNumber, Flow, LastWake, Moment, Now, Presence,
+    PushPolicy, SipUsername, SwitchedOffBy, TargetHealth, Transport, UnixMillis, WakeState, WakeTarget,
 };
 use crate::switchboard::output::{StoredBinding, StoredDevice};
 
-use super::live_binding::LiveBinding;
-use super::wake_target;
+use super::live_binding::{GoneReason, LiveBinding};
+use super::{Entry, wake_target};
 
 /// Flows a device keeps besides the newest: RFC 5626 section 4.2 speaks of two in all; a third covers a change of network.
 pub(super) const MAX_SPARES: usize = 2;
@@ -173,14 +173,30 @@ impl Device {
         self.policy == PushPolicy::Rfc8599 && !self.is_live() && !cut_off
     }
 
+    /// Its phones were switched off while it had a live binding, which may be taken up again.
+    pub(super) fn is_suspended(&self) -> bool {
+        self.binding.as_deref().and_then(LiveBinding::gone).is_some_and(|(why, _)| why == GoneReason::PhonesOff)
+    }
+
+    /// A call can reach it: it has a live binding, or it can be woken.
+    pub(super) fn is_callable(&self, may_be_woken: bool) -> bool {
+        let usable = |target: &WakeTarget| wake_target::is_usable(target, may_be_woken);
+        self.is_live() || self.target.as_deref().is_some_and(usable)
+    }
+
+    /// In which order calls go to the devices of an extension: those with a live binding first, then the one seen last.
+    pub(super) fn turn(&self) -> impl Ord + use<> {
+        (!self.is_live(), std::cmp::Reverse(self.last_seen_at), self.id)
+    }
+
     /// Once it has no live binding, nothing is lost with it.
     pub(super) fn is_known_by_address_only(&self) -> bool {
         self.target.is_none() && KeyKind::of(&self.key) == KeyKind::Contact
     }
 
-    /// It is known by its address only, and cannot be reached there.
+    /// It is known by its address only, and cannot be reached there, not even once its phones are on again.
     pub(super) fn is_forgettable(&self) -> bool {
-        !self.is_live() && self.is_known_by_address_only()
+        !self.is_live() && !self.is_suspended() && self.is_known_by_address_only()
     }
 
     /// It may make room for another device, provided that it has no live binding. What an admin switched off stays,
@@ -223,11 +239,20 @@ impl Device {
     }
 }
 
+/// Why no phone of an extension can be reached that an admin has switched off, and what helps.
+pub(crate) fn switched_off_in_words(number: ExtensionNumber) -> String {
+    format!(
+        "The phones of extension {number} were switched off by the admin; they keep their settings until they are switched on again."
+    )
+}
+
 /// A device as the switchboard sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct DeviceView<'a> {
     pub(super) device: &'a Device,
-    pub(super) extension: &'a Extension,
+    pub(super) entry: &'a Entry,
+    /// Devices of the extension that may be reached at once.
+    pub(super) limit: usize,
 }
 
 impl<'a> DeviceView<'a> {
@@ -238,7 +263,7 @@ impl<'a> DeviceView<'a> {
 
     /// Whose device it is.
     pub fn extension(&self) -> ExtensionNumber {
-        self.extension.number
+        self.entry.extension.number
     }
 
     /// What it is known by.
@@ -283,18 +308,31 @@ impl<'a> DeviceView<'a> {
 
     /// Record 2 when a wake may be tried with it: not revoked and switched on, whether or not a live binding exists.
     pub fn usable_target(&self) -> Option<&'a Arc<WakeTarget>> {
-        self.wake_target().filter(|target| wake_target::is_usable(target, self.extension.push_enabled))
+        self.wake_target().filter(|target| wake_target::is_usable(target, self.entry.extension.may_be_woken()))
     }
 
-    /// Armed, resting, suspect, revoked or switched off; `None` without a wake target.
+    /// Armed, resting, suspect, revoked, displaced or switched off; `None` without a wake target.
     pub fn wake_state(&self) -> Option<WakeState> {
         let live = self.device.is_live();
-        self.wake_target().map(|target| wake_target::state(target, live, self.extension.push_enabled))
+        let state =
+            self.wake_target().map(|target| wake_target::state(target, live, self.entry.extension.may_be_woken()));
+        if state == Some(WakeState::Armed) && self.is_displaced() { Some(WakeState::Displaced) } else { state }
     }
 
     /// The last wake and its outcome.
     pub fn last_wake(&self) -> Option<&'a LastWake> {
         self.device.last_wake.as_deref()
+    }
+
+    /// Whether it could be woken but is not, because as many other phones of the extension as may be reached at once come
+    /// before it: they are registered, or were seen later.
+    pub fn is_displaced(&self) -> bool {
+        if self.device.is_live() || self.usable_target().is_none() {
+            return false;
+        }
+        let may_be_woken = self.entry.extension.may_be_woken();
+        let before = |other: &&Device| other.is_callable(may_be_woken) && other.turn() < self.device.turn();
+        self.entry.devices.iter().filter(before).count() >= self.limit
     }
 
     /// Whether and how the device can be reached. A suspect target promises nothing, though it is still tried.
@@ -313,6 +351,17 @@ impl<'a> DeviceView<'a> {
         if self.presence() != Presence::Unreachable {
             return String::new();
         }
+        let number = self.entry.extension.number;
+        if self.entry.extension.phones_are_off() {
+            return switched_off_in_words(number);
+        }
+        if self.wake_state() == Some(WakeState::Displaced) {
+            return format!(
+                "Another phone of extension {number} took its place, because no more than {} may be reached at once; it is not \
+                 woken meanwhile. To use this one, open its app; to use both, allow more phones for each extension.",
+                self.limit
+            );
+        }
         let binding = match self.device.binding.as_ref().and_then(|binding| binding.gone()) {
             Some((why, _)) => why.in_words(),
             None => "has not registered since Nightbell was started",
@@ -328,8 +377,8 @@ impl<'a> DeviceView<'a> {
     }
 
     fn hindrance(&self, target: &WakeTarget) -> String {
-        if !self.extension.push_enabled {
-            return format!("push is switched off for extension {}; switch it on there.", self.extension.number);
+        if !self.entry.extension.push_enabled {
+            return format!("push is switched off for extension {}; switch it on there.", self.entry.extension.number);
         }
         match target.switched_off {
             Some(SwitchedOffBy::Admin) => return "push is switched off for this device; switch it on there.".into(),
@@ -356,7 +405,7 @@ impl<'a> DeviceView<'a> {
             ),
             TargetHealth::Moved { to, .. } => format!(
                 "its phone signed in as extension {to}; to ring for {} as well, sign in again in the app.",
-                self.extension.number
+                self.entry.extension.number
             ),
         }
     }
@@ -367,7 +416,7 @@ impl<'a> DeviceView<'a> {
         let device = self.device;
         DeviceSummary {
             id: device.id,
-            extension: self.extension.number,
+            extension: self.entry.extension.number,
             key: device.key.clone(),
             username: device.username.clone(),
             user_agent: device.user_agent.to_string(),

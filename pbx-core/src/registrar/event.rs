@@ -140,6 +140,9 @@ impl fmt::Debug for BoundContact {
     }
 }
 
+/// What a phone shows when it registers or calls while its extension is switched off.
+pub const PHONES_OFF: &str = "Phones Switched Off By The Admin";
+
 /// Why a REGISTER is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -180,6 +183,9 @@ pub enum Refusal {
     /// A push provider we do not know.
     #[error("the phone wants to be woken by a push provider that is not supported")]
     PushNotSupported,
+    /// An admin switched the phones of the extension off.
+    #[error("the phones of this extension were switched off by the admin")]
+    PhonesOff,
     /// An older REGISTER of the same phone that comes late (RFC 3261 section 10.3 step 7).
     #[error("an older registration of this phone came late; a newer one is in force")]
     OutOfOrder,
@@ -194,6 +200,7 @@ impl Refusal {
             Self::TooManyContacts { .. } | Self::TooManyDevices { .. } => (403, "Too Many Contacts"),
             Self::TooBrief { .. } => (423, "Interval Too Brief"),
             Self::PushNotSupported => (555, "Push Notification Service Not Supported"),
+            Self::PhonesOff => (403, PHONES_OFF),
             Self::OutOfOrder => (500, "Out Of Order"),
         }
     }
@@ -208,6 +215,7 @@ impl Refusal {
             | Self::TooManyContacts { .. }
             | Self::TooManyDevices { .. }
             | Self::PushNotSupported
+            | Self::PhonesOff
             | Self::OutOfOrder => None,
         }
     }

@@ -4,7 +4,8 @@ use crate::model::{Extension, ExtensionNumber, Presence};
 use crate::switchboard::command::{CommandError, ExtensionChange, ExtensionLine};
 use crate::switchboard::output::Change;
 
-use super::{Entry, Registrar, RegistrarEvent};
+use super::device::switched_off_in_words;
+use super::{Entry, MAX_DEVICES, Registrar, RegistrarEvent};
 
 /// Extensions of one installation: the figure the load test is run with.
 pub const MAX_EXTENSIONS: usize = 100_000;
@@ -18,7 +19,7 @@ pub struct Counts {
     pub devices: usize,
     /// Devices with a live binding.
     pub registered: usize,
-    /// Devices with an armed wake target.
+    /// Devices with an armed wake target, [`Registrar::displaced`] included.
     pub armed: usize,
 }
 
@@ -70,7 +71,7 @@ impl Registrar {
         }
         if entry.extension.push_enabled != before.push_enabled {
             for device in &mut entry.devices {
-                self.books.index.settle(device, entry.extension.push_enabled);
+                self.books.index.settle(device, entry.extension.may_be_woken());
                 if device.target.is_some() {
                     self.books.events.push_back(RegistrarEvent::DeviceChanged { extension: number, device: device.id });
                 }
@@ -102,6 +103,7 @@ impl Registrar {
         let presence = self.devices_of(number).map(|view| view.presence()).min().unwrap_or(Presence::Unreachable);
         let reason = match presence {
             Presence::Registered | Presence::ReachableByPush => String::new(),
+            Presence::Unreachable if entry.extension.phones_are_off() => switched_off_in_words(number),
             Presence::Unreachable => self.unreachable(number),
         };
         Some(ExtensionLine {
@@ -110,7 +112,7 @@ impl Registrar {
             reason,
             devices: entry.devices.len(),
             registered: entry.devices.iter().filter(|device| device.indexed.live).count(),
-            armed: entry.devices.iter().filter(|device| device.indexed.armed).count(),
+            armed: self.devices_of(number).filter(|view| view.presence() == Presence::ReachableByPush).count(),
         })
     }
 
@@ -130,5 +132,19 @@ impl Registrar {
             registered: self.books.index.live(),
             armed: self.books.index.armed(),
         }
+    }
+
+    /// Devices whose wake target is armed and that are not woken, because others of their extension took their place.
+    ///
+    /// Only an extension with more devices than may be reached at once has any; by default none can.
+    pub fn displaced(&self) -> usize {
+        let limit = self.rules.devices;
+        if limit >= MAX_DEVICES {
+            return 0;
+        }
+        let crowded = self.entries.iter().filter(|(_, entry)| entry.devices.len() > limit);
+        let behind =
+            |number| self.devices_of(number).filter(|view| view.device.indexed.armed && view.is_displaced()).count();
+        crowded.map(|(number, _)| behind(*number)).sum()
     }
 }

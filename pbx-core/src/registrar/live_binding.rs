@@ -21,6 +21,8 @@ pub enum GoneReason {
     NoAnswer,
     /// Its app said that it went to the background.
     WentToBackground,
+    /// An admin switched the phones of the extension off.
+    PhonesOff,
     /// Another device of the extension took its place; the setting allows no more live devices.
     Displaced,
     /// The device was removed with everything it had.
@@ -34,6 +36,7 @@ impl GoneReason {
             Self::Expired => BindingState::Lapsed,
             Self::Unregistered | Self::Displaced | Self::DeviceRemoved => BindingState::Removed,
             Self::WentToBackground => BindingState::Removed,
+            Self::PhonesOff => BindingState::SwitchedOff,
             Self::FlowLost | Self::TransportError | Self::NoAnswer => BindingState::FlowLost,
         }
     }
@@ -42,7 +45,7 @@ impl GoneReason {
     pub(super) const fn ends_registration(self) -> bool {
         match self {
             Self::Expired | Self::Unregistered | Self::Displaced | Self::DeviceRemoved => true,
-            Self::FlowLost | Self::TransportError | Self::NoAnswer | Self::WentToBackground => false,
+            Self::FlowLost | Self::TransportError | Self::NoAnswer | Self::WentToBackground | Self::PhonesOff => false,
         }
     }
 
@@ -55,6 +58,7 @@ impl GoneReason {
             Self::TransportError => "could not be reached over the network",
             Self::WentToBackground => "said that it went to the background",
             Self::NoAnswer => "gave no sign when it was called",
+            Self::PhonesOff => "was switched off by the admin and has not registered since it was switched on again",
             Self::Displaced => "gave way to another phone of this extension, because no more may be registered at once",
             Self::DeviceRemoved => "was removed",
         }
@@ -161,7 +165,7 @@ impl LiveBinding {
     /// Ends the binding. What only a living one needs is dropped, unless it may yet prove to be alive.
     pub(super) fn end(&mut self, why: GoneReason, at: Moment) {
         self.life = Life::Gone { why, at };
-        if !matches!(why, GoneReason::NoAnswer | GoneReason::WentToBackground) {
+        if !matches!(why, GoneReason::NoAnswer | GoneReason::WentToBackground | GoneReason::PhonesOff) {
             self.uri = contact_uri::without_push_params(&self.uri).into();
             self.params = Box::default();
             self.path = Box::default();
@@ -198,9 +202,25 @@ impl LiveBinding {
         Some(self.flow)
     }
 
-    /// Whether it ended only by silence, or by what its app said, so that a sign of it would bring it back.
+    /// Takes back an end by [`GoneReason::PhonesOff`] and gives the flow; `None` when it ended otherwise or its time is over.
+    pub(super) fn switch_on(&mut self, now: Moment) -> Option<Flow> {
+        let was_off = matches!(self.life, Life::Gone { why: GoneReason::PhonesOff, .. });
+        if !was_off || self.expires <= now {
+            return None;
+        }
+        self.life = Life::Live { renewed: true };
+        self.suspect = false;
+        Some(self.flow)
+    }
+
+    /// Whether it ended only by silence, by what its app said or by an admin, so that it could come back as it is.
     pub(super) const fn is_doubted(&self) -> bool {
-        matches!(self.life, Life::Gone { why: GoneReason::NoAnswer | GoneReason::WentToBackground, .. })
+        match self.life {
+            Life::Live { .. } => false,
+            Life::Gone { why, .. } => {
+                matches!(why, GoneReason::NoAnswer | GoneReason::WentToBackground | GoneReason::PhonesOff)
+            }
+        }
     }
 
     /// Whether the device can be reached through it.

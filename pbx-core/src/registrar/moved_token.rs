@@ -64,7 +64,7 @@ impl Registrar {
         }
         let Some(to) = self.books.index.owner(other) else { return false };
         let Some((entry, books)) = self.parts(device) else { return false };
-        let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
+        let (extension, push_enabled) = (entry.extension.number, entry.extension.may_be_woken());
         let Some(found) = entry.device_mut(device).filter(|found| !found.is_live() && found.last_seen_at < ordered)
         else {
             return false;

@@ -86,7 +86,7 @@ impl Registrar {
 
 impl Books {
     pub(super) fn settle_and_save(&mut self, entry: &mut Entry, device: DeviceId, changes: &mut Vec<Change>) {
-        let (extension, push_enabled) = (entry.extension.number, entry.extension.push_enabled);
+        let (extension, push_enabled) = (entry.extension.number, entry.extension.may_be_woken());
         let Some(found) = entry.device_mut(device) else { return };
         self.index.settle(found, push_enabled);
         changes.push(Change::PutDevice(found.to_stored(extension)));

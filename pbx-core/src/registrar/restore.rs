@@ -6,13 +6,14 @@ use crate::model::{ConnectionId, Flow, Now, Transport};
 use crate::switchboard::output::{Change, Restored, StoredBinding};
 
 use super::device::Device;
-use super::live_binding::{LiveBinding, Terms};
+use super::live_binding::{GoneReason, LiveBinding, Terms};
 use super::{Entry, Registrar, RegistrarEvent};
 
 impl Registrar {
     /// Takes settings, extensions, devices and UDP bindings out of what was saved.
     ///
-    /// Bindings on streams ended with the last run, so their devices are armed. A UDP binding lives on until it expires.
+    /// Bindings on streams ended with the last run, so their devices are armed. A UDP binding lives on until it expires; one
+    /// of an extension whose phones are off waits for their being switched on.
     /// Rows that nothing is lost with (bindings that ran out, desk phones without one) are deleted behind.
     pub fn restore(restored: &mut Restored, now: Now) -> Self {
         let mut registrar = Self::new(&restored.settings);
@@ -28,7 +29,7 @@ impl Registrar {
             let mut device = Device::from_stored(stored, now);
             registrar.books.last_device = registrar.books.last_device.max(device.id.0);
             registrar.books.index.add(device.id, extension);
-            registrar.books.index.settle(&mut device, entry.extension.push_enabled);
+            registrar.books.index.settle(&mut device, entry.extension.may_be_woken());
             entry.devices.reserve_exact(1);
             entry.devices.push(device);
         }
@@ -51,7 +52,7 @@ impl Registrar {
         // A wall clock that was set back must not make a binding live longer than any can.
         let left = stored.expires_at.since(now.wall).min(Duration::from_secs(self.rules.max_expires.into()));
         let Some((entry, books)) = self.parts(stored.device) else { return false };
-        let push_enabled = entry.extension.push_enabled;
+        let (push_enabled, phones_are_off) = (entry.extension.may_be_woken(), entry.extension.phones_are_off());
         let Some(device) = entry.device_mut(stored.device) else { return false };
         if left.is_zero() {
             return false;
@@ -78,6 +79,9 @@ impl Registrar {
         device.registered_until = Some((terms.expires, terms.expires_at));
         let mut binding = LiveBinding::new(terms, &stored.call_id, &path, stored.since);
         binding.mark_restored();
+        if phones_are_off {
+            binding.end(GoneReason::PhonesOff, now.mono);
+        }
         device.binding = Some(Box::new(binding));
         device.stored_until = Some(stored.expires_at);
         books.index.settle(device, push_enabled);

@@ -11,4 +11,5 @@ mod register;
 mod reported;
 mod restart;
 mod support;
+mod switched_off;
 mod table;

@@ -292,6 +292,6 @@ pub(super) fn state(target: &WakeTarget, live: bool, push_enabled: bool) -> Wake
 pub(super) fn is_usable(target: &WakeTarget, push_enabled: bool) -> bool {
     match state(target, false, push_enabled) {
         WakeState::Armed | WakeState::Resting | WakeState::Suspect => true,
-        WakeState::Revoked | WakeState::Moved | WakeState::SwitchedOff => false,
+        WakeState::Revoked | WakeState::Moved | WakeState::Displaced | WakeState::SwitchedOff => false,
     }
 }

@@ -9,15 +9,18 @@ use crate::model::{DisplayName, EmailAddress, Extension, ExtensionNumber, UnixMi
 /// Inserts or replaces an extension; its accounts and devices stay.
 pub(super) async fn put(db: &mut Transaction, extension: &Extension) -> Result<(), StoreError> {
     query(
-        "INSERT INTO extension (number, name, email, push_enabled, created_at) VALUES ($1, $2, $3, $4, $5) \
+        "INSERT INTO extension (number, name, email, push_enabled, created_at, phones_off_at) \
+         VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (number) DO UPDATE SET name = excluded.name, email = excluded.email, \
-         push_enabled = excluded.push_enabled, created_at = excluded.created_at",
+         push_enabled = excluded.push_enabled, created_at = excluded.created_at, \
+         phones_off_at = excluded.phones_off_at",
     )
     .bind(extension.number.to_string())
     .bind(extension.name.as_str())
     .bind(extension.email.as_ref().map(EmailAddress::as_str))
     .bind(extension.push_enabled)
     .bind(extension.created_at.0)
+    .bind(extension.phones_off_at.map(|at| at.0))
     .execute(db)
     .await
     .map_err(StoreError::doing("saving an extension"))?;
@@ -37,7 +40,7 @@ pub(super) async fn delete(db: &mut Transaction, number: ExtensionNumber) -> Res
 /// All extensions.
 pub(super) async fn all(readers: &Pool) -> Result<Vec<Extension>, StoreError> {
     let rows: Vec<Row> =
-        query_as("SELECT number, name, email, push_enabled, created_at FROM extension ORDER BY number")
+        query_as("SELECT number, name, email, push_enabled, created_at, phones_off_at FROM extension ORDER BY number")
             .fetch_all(readers)
             .await
             .map_err(StoreError::doing("reading the extensions"))?;
@@ -51,6 +54,7 @@ struct Row {
     email: Option<String>,
     push_enabled: bool,
     created_at: i64,
+    phones_off_at: Option<i64>,
 }
 
 impl Row {
@@ -65,6 +69,7 @@ impl Row {
             },
             push_enabled: self.push_enabled,
             created_at: UnixMillis(self.created_at),
+            phones_off_at: self.phones_off_at.map(UnixMillis),
         })
     }
 }

@@ -13,6 +13,7 @@ impl Switchboard {
         let credential = self.credentials.get(username.as_str());
         let extension =
             credential.ok_or_else(|| CommandError::NoSuchCredential(username.clone())).map(|one| one.extension)?;
+        self.phones_are_on(extension)?;
         Ok(AppName { extension, username, instance })
     }
 

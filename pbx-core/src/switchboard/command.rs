@@ -32,6 +32,13 @@ pub enum Command {
     PutCredential(SipCredential),
     /// Remove a SIP account and every device that registered with it (logout, enrolment revoked).
     RemoveCredential(SipUsername),
+    /// Switch all phones of an extension off or on. Off, none registers, calls, is called or pushed, and none is forgotten.
+    SwitchPhones {
+        /// Which extension.
+        number: ExtensionNumber,
+        /// On or off.
+        enabled: bool,
+    },
     /// Switch push for one device.
     SetDevicePush {
         /// Which.
@@ -118,6 +125,8 @@ pub enum Command {
         /// Only those whose number or name contains this text.
         search: String,
     },
+    /// The extensions whose phones are switched off.
+    ListSwitchedOff,
     /// One extension with all its devices.
     ShowExtension(ExtensionNumber),
     /// A page of devices with a live binding or a wake target.
@@ -173,6 +182,8 @@ pub enum Reply {
     Extensions(ExtensionPage),
     /// One extension.
     Extension(Box<ExtensionDetail>),
+    /// Extensions by number, in order.
+    Numbers(Vec<ExtensionNumber>),
     /// A page of devices.
     Devices(Vec<DeviceSummary>),
     /// Calls that live now.
@@ -250,7 +261,7 @@ pub struct ExtensionLine {
     pub devices: usize,
     /// Devices with a live binding.
     pub registered: usize,
-    /// Devices with an armed wake target.
+    /// Devices that the next call wakes.
     pub armed: usize,
 }
 
@@ -296,7 +307,7 @@ pub struct Status {
     pub extensions: usize,
     /// Devices with a live binding.
     pub registered: usize,
-    /// Devices with an armed wake target.
+    /// Devices that the next call wakes.
     pub armed: usize,
     /// Calls that live now.
     pub calls: usize,
@@ -349,6 +360,11 @@ pub enum CommandError {
         "no phone of extension {0} can be reached now: none is registered and none can be woken; connect a phone with its QR code first, or open the app once"
     )]
     NobodyToRing(ExtensionNumber),
+    /// An admin switched the phones of the extension off.
+    #[error(
+        "the phones of extension {0} were switched off by the admin; they keep their settings until they are switched on again"
+    )]
+    PhonesOff(ExtensionNumber),
     /// The extension is being tested.
     #[error("a test call to extension {0} is going on already; answer it, or wait until it has ended")]
     TestCallUnderWay(ExtensionNumber),
@@ -401,6 +417,7 @@ impl CommandError {
             Self::NotPushed => "no_such_call",
             Self::NothingToPush(_) => "nothing_to_push",
             Self::NobodyToRing(_) => "nobody_to_ring",
+            Self::PhonesOff(_) => "phones_off",
             Self::TestCallUnderWay(_) => "test_call_under_way",
             Self::NoEcho => "no_echo",
             Self::Full(_) => "full",

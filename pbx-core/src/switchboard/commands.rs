@@ -14,7 +14,7 @@ use super::command::{
 use super::held::Holding;
 use super::output::{Change, CommandToken, Notice, Output};
 use super::{Switchboard, draw_seed};
-use crate::registrar::{MAX_EXTENSIONS, PushReport};
+use crate::registrar::{MAX_EXTENSIONS, PushReport, switched_off_in_words};
 use crate::sip::digest::{Authenticator, ha1};
 
 /// Lines of one page of a list.
@@ -47,6 +47,7 @@ impl Switchboard {
             Command::RemoveExtension(number) => self.remove_extension(number, now),
             Command::PutCredential(credential) => self.put_credential(credential),
             Command::RemoveCredential(username) => self.remove_credential(&username),
+            Command::SwitchPhones { number, enabled } => self.switch_phones(number, enabled, now),
             Command::SetDevicePush { device, enabled } => self.set_device_push(device, enabled),
             Command::SetPushPolicy { device, policy } => {
                 let change = self.registrar.set_push_policy(device, policy)?;
@@ -89,6 +90,7 @@ impl Switchboard {
             Command::ListExtensions { after, limit, search } => {
                 Ok(Outcome::Now(Reply::Extensions(self.list_extensions(after, limit, &search))))
             }
+            Command::ListSwitchedOff => Ok(Outcome::Now(Reply::Numbers(self.registrar.switched_off()))),
             Command::ShowExtension(number) => self.show_extension(number),
             Command::ListDevices { after, limit } => {
                 Ok(Outcome::Now(Reply::Devices(self.registrar.list_devices(after, limit.min(MAX_PAGE)))))
@@ -131,6 +133,7 @@ impl Switchboard {
                 email: extension.email,
                 push_enabled: true,
                 created_at: now.wall,
+                phones_off_at: None,
             };
             self.notice(Notice::Extension(extension.number));
             changes.push(self.registrar.add_extension(extension)?);
@@ -196,6 +199,28 @@ impl Switchboard {
         Ok(Outcome::WhenSaved(Reply::Done, changes))
     }
 
+    /// Calls that ring at the extension end; who talks goes on talking.
+    fn switch_phones(&mut self, number: ExtensionNumber, enabled: bool, now: Now) -> Result<Outcome, CommandError> {
+        let changes = self.registrar.switch_phones(number, enabled, now)?;
+        if changes.is_empty() {
+            return Ok(Outcome::Now(Reply::Done));
+        }
+        if !enabled {
+            for call in self.called.get(&number).cloned().unwrap_or_default() {
+                let reason = switched_off_in_words(number);
+                self.tell_call(call, CallInput::SwitchedOff { reason }, now);
+            }
+        }
+        self.notice(Notice::Extension(number));
+        Ok(Outcome::WhenSaved(Reply::Done, changes))
+    }
+
+    /// Refuses what an extension cannot do whose phones are switched off.
+    pub(super) fn phones_are_on(&self, number: ExtensionNumber) -> Result<(), CommandError> {
+        let is_off = self.registrar.extension(number).is_some_and(crate::model::Extension::phones_are_off);
+        if is_off { Err(CommandError::PhonesOff(number)) } else { Ok(()) }
+    }
+
     fn set_device_push(&mut self, device: DeviceId, enabled: bool) -> Result<Outcome, CommandError> {
         let change = self.registrar.set_device_push(device, enabled)?;
         Ok(Outcome::WhenSaved(Reply::Done, change.into_iter().collect()))
@@ -214,6 +239,7 @@ impl Switchboard {
         let known = credential.map_or([0; 32], |credential| credential.sha256.0);
         let extension = credential.filter(|_| bool::from(given.0.ct_eq(&known))).map(|credential| credential.extension);
         let extension = extension.ok_or(CommandError::WrongSecret)?;
+        self.phones_are_on(extension)?;
         let changes = self.registrar.report_push((extension, username), report, now);
         self.notice(Notice::Extension(extension));
         Ok(Outcome::WhenSaved(Reply::Done, changes))
@@ -233,6 +259,7 @@ impl Switchboard {
         if self.registrar.extension(number).is_none() {
             return Err(CommandError::NoSuchExtension(number));
         }
+        self.phones_are_on(number)?;
         let pushed = self.test_push(number, only, now);
         if pushed.is_empty() {
             return Err(CommandError::NothingToPush(number));
@@ -309,7 +336,7 @@ impl Switchboard {
         Status {
             extensions: counts.extensions,
             registered: counts.registered,
-            armed: counts.armed,
+            armed: counts.armed - self.registrar.displaced(),
             calls: self.calls.values().filter(|live| !live.call.is_ended()).count(),
             parked: self.calls.values().filter(|live| live.parked).count(),
             draining: self.draining,

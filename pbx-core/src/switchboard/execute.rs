@@ -46,6 +46,7 @@ impl Switchboard {
                         | BranchEnd::DeclinedElsewhere
                         | BranchEnd::NoAnswer
                         | BranchEnd::Removed
+                        | BranchEnd::SwitchedOff
                         | BranchEnd::Superseded => WakeKind::MissedCall,
                     };
                     // Without a push nobody has heard of the call.
@@ -456,7 +457,7 @@ fn reason_header(end: BranchEnd) -> Option<&'static str> {
         BranchEnd::CallerGaveUp => Some("SIP;cause=487;text=\"Caller hung up\""),
         BranchEnd::DeclinedElsewhere => Some("SIP;cause=603;text=\"Declined elsewhere\""),
         BranchEnd::NoAnswer => Some("SIP;cause=480;text=\"No answer\""),
-        BranchEnd::Removed | BranchEnd::Superseded => None,
+        BranchEnd::Removed | BranchEnd::SwitchedOff | BranchEnd::Superseded => None,
     }
 }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::call::{Call, CallPolicy, Candidate};
 use crate::media::sdp;
 use crate::model::{CallEnding, CallId, CallRecord, ExtensionNumber, Flow, Now, TimelineEntry, TimelineStep};
+use crate::registrar::{PHONES_OFF, switched_off_in_words};
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{HeaderName, Request, Response};
 use crate::sip::transaction::ServerTx;
@@ -60,6 +61,10 @@ impl Switchboard {
         let from = request.headers.get(&HeaderName::From).and_then(|from| user_of(from));
         if from.and_then(|user| user.parse::<ExtensionNumber>().ok()) != Some(credential.extension) {
             self.answer(flow, &request, 403, "Not Your Extension");
+            return;
+        }
+        if self.phones_are_on(credential.extension).is_err() {
+            self.answer(flow, &request, 403, PHONES_OFF);
             return;
         }
         if !self.defence.may_call(credential.extension, now) {
@@ -171,6 +176,9 @@ impl Switchboard {
         let candidates = callee.map_or_else(Vec::new, |number| self.candidates(number, caller.flow));
         let nobody = "The dialled number does not exist.".into();
         let call = match callee {
+            Some(number) if self.phones_are_on(number).is_err() => {
+                Call::refused(policy, CallEnding::Unreachable, switched_off_in_words(number), now.mono)
+            }
             Some(_) => Call::start(policy, candidates, now.mono),
             None => Call::refused(policy, CallEnding::NoSuchNumber, nobody, now.mono),
         };

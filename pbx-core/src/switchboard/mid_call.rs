@@ -100,7 +100,8 @@ impl Switchboard {
             | GoneReason::Unregistered
             | GoneReason::Displaced
             | GoneReason::DeviceRemoved
-            | GoneReason::WentToBackground => false,
+            | GoneReason::WentToBackground
+            | GoneReason::PhonesOff => false,
         });
         flow_is_dead.then_some(device)
     }

@@ -43,6 +43,7 @@ impl Switchboard {
         if self.registrar.extension(number).is_none() {
             return Err(CommandError::NoSuchExtension(number));
         }
+        self.phones_are_on(number)?;
         let Some(echo) = self.config.echo else { return Err(CommandError::NoEcho) };
         let under_way = |live: &super::LiveCall| live.record.is_test() && !live.call.is_ended();
         let theirs = self.called.get(&number).into_iter().flatten();

@@ -7,6 +7,7 @@ mod moved_token;
 mod probes;
 mod promises;
 mod sleeping_in_a_call;
+mod switched_off;
 mod test_calls;
 mod within_a_call;
 mod world;

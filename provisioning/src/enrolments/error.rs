@@ -77,6 +77,11 @@ pub enum PairError {
     /// No link with this token waits for a device; whether there ever was one is not said.
     #[error("no such link waits for a phone")]
     Gone,
+    /// An admin switched the phones of the extension off; the link is still good. Only who holds it learns that.
+    #[error(
+        "the phones of extension {0} were switched off by the admin; the link stays good, use it once they are switched on again"
+    )]
+    PhonesOff(ExtensionNumber),
     /// The link is still good, but not right now.
     #[error(transparent)]
     Unavailable(#[from] EnrolmentError),

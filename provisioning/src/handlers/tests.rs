@@ -288,3 +288,27 @@ async fn a_links_page_follows_the_company_and_before_that_the_browser() {
     let account = ask(&fixture, "POST", &path, &[BROWSER]).await.body;
     assert!(account.contains("Konto der Nebenstelle 101") && account.contains("Benutzername"), "{account}");
 }
+
+#[tokio::test]
+async fn a_link_of_an_extension_that_is_switched_off_stays_good_and_says_so_to_its_holder_only() {
+    use std::sync::atomic::Ordering;
+    let fixture = Fixture::new().await;
+    let path = path_of(&fixture.issue().await);
+    let gone = ask(&fixture, "GET", "/p/nonsense", &[BROWSER]).await.body;
+    fixture.accounts.off.store(true, Ordering::SeqCst);
+    for (method, header) in [("GET", BROWSER), ("GET", LINPHONE), ("POST", BROWSER), ("POST", LINPHONE)] {
+        let answer = ask(&fixture, method, &path, &[header]).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method}");
+        assert!(answer.body.contains("switched them off. The link has not been used up"), "{}", answer.body);
+        let guess = ask(&fixture, method, "/p/nonsense", &[header]).await;
+        assert_eq!((guess.status, &guess.body), (StatusCode::NOT_FOUND, &gone), "a guesser learns nothing");
+    }
+    let german = ask(&fixture, "GET", &path, &[BROWSER, ("accept-language", "de")]).await.body;
+    assert!(german.contains("Die Telefone dieser Nebenstelle sind ausgeschaltet"), "{german}");
+    let record = crate::installation::AppRecord::default();
+    let paired = fixture.enrolments.pair(&path, None, record).await;
+    assert!(matches!(paired, Err(PairError::PhonesOff(_))), "{paired:?}");
+    assert!(is_open(&fixture).await && fixture.accounts.names().is_empty());
+    fixture.accounts.off.store(false, Ordering::SeqCst);
+    assert_eq!(ask(&fixture, "POST", &path, &[BROWSER]).await.status, StatusCode::OK);
+}

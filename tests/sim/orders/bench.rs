@@ -448,7 +448,14 @@ fn office(start: Start) -> Restored {
     for text in [CALLER, CALLEE] {
         let number: ExtensionNumber = text.parse().expect("a number");
         let name = text.parse().expect("a name");
-        restored.extensions.push(Extension { number, name, email: None, push_enabled: true, created_at: WALL });
+        restored.extensions.push(Extension {
+            number,
+            name,
+            email: None,
+            push_enabled: true,
+            created_at: WALL,
+            phones_off_at: None,
+        });
         let (md5, sha256) = digest::ha1(text, REALM, SECRET);
         let username = text.parse().expect("a name");
         restored.credentials.push(SipCredential { username, extension: number, md5, sha256 });

@@ -146,6 +146,10 @@ pub(super) struct PhoneFacts {
     /// Its token is known to the server, which may use it.
     pub(super) armed: Vec<Span>,
     pub(super) push_on: bool,
+    /// Its extension is switched off; whether it was armed then.
+    pub(super) off: Option<bool>,
+    /// Its extension was switched off or on at some time.
+    pub(super) switched: bool,
     pub(super) cuts: Vec<(Moment, Moment)>,
     pub(super) removals: Vec<Moment>,
     /// INVITEs the server sent it, and signs of it that reached the server.
@@ -164,6 +168,8 @@ impl PhoneFacts {
             reach: Vec::new(),
             armed: Vec::new(),
             push_on: true,
+            off: None,
+            switched: false,
             cuts: Vec::new(),
             removals: Vec::new(),
             asked: Vec::new(),
@@ -175,7 +181,8 @@ impl PhoneFacts {
 
     pub(super) fn registered(&mut self, at: Moment, token: Option<&str>) {
         // A REGISTER that crosses its removal proves nothing.
-        if self.cuts.iter().any(|(from, to)| *from <= at && at < *to) || self.was_removed(at) {
+        let is_cut = self.cuts.iter().any(|(from, to)| *from <= at && at < *to);
+        if is_cut || self.off.is_some() || self.was_removed(at) {
             return;
         }
         open(&mut self.reach, at);
@@ -195,6 +202,34 @@ impl PhoneFacts {
 
     pub(super) fn disarm(&mut self, at: Moment) {
         close(&mut self.armed, at);
+        self.off = self.off.map(|_| false);
+    }
+
+    /// The admin switches its extension off or on. Off, it is not there and not pushed; on, it is pushed as it was before,
+    /// though it has said nothing meanwhile.
+    pub(super) fn switch(&mut self, at: Moment, on: bool) {
+        if on != self.off.is_some() {
+            return;
+        }
+        self.switched = true;
+        self.removals.push(at);
+        if on {
+            if self.off.take() == Some(true) && self.push_on {
+                open(&mut self.armed, at);
+            }
+            return;
+        }
+        let was_armed = self.armed.last().is_some_and(|span| span.to.is_none());
+        self.disarm(at);
+        self.away(at);
+        self.off = Some(was_armed);
+    }
+
+    /// The server was killed: whether the last switch was on disk is not known.
+    pub(super) fn doubt_switch(&mut self, at: Moment) {
+        if self.switched {
+            self.disarm(at);
+        }
     }
 
     /// Whether it could be reached without a break from one moment to the other.

@@ -87,7 +87,7 @@ impl World {
 
     fn planned(&mut self, event: Event) {
         self.note(|| format!("*** {event:?}"));
-        if self.server.is_some() || !matches!(event, Event::Drain) {
+        if self.server.is_some() || !matches!(event, Event::Drain | Event::SwitchPhones { .. }) {
             self.reference.planned(self.now, event);
         }
         match event {
@@ -118,6 +118,7 @@ impl World {
             Event::Restart { down } => self.kill(down),
             Event::RestartInSave { down } => self.killed_in_save = Some(down),
             Event::PushSwitch { .. }
+            | Event::SwitchPhones { .. }
             | Event::RemoveExtension { .. }
             | Event::RemovePhone { .. }
             | Event::RingSeconds(_)
@@ -135,6 +136,9 @@ impl World {
             Event::PushSwitch { extension, on } => {
                 let change = ExtensionChange { push_enabled: Some(on), ..ExtensionChange::default() };
                 self.command(Command::ChangeExtension { number: number(extension), change });
+            }
+            Event::SwitchPhones { extension, on } => {
+                self.command(Command::SwitchPhones { number: number(extension), enabled: on });
             }
             Event::RemoveExtension { extension } => self.command(Command::RemoveExtension(number(extension))),
             Event::RingSeconds(ring_seconds) => {

@@ -59,6 +59,10 @@ diagnosis-whether-this-machine-reaches-its-push = Ob dieser Rechner seine Push-D
 diagnosis-check-it-now-that-takes-half = Prüfen Sie es jetzt; das dauert höchstens eine halbe Minute.
 diagnosis-this-phone-has-sent-no-push = Dieses Telefon hat kein Push-Token geschickt und klingelt deshalb nur, solange es registriert ist.
 diagnosis-use-an-app-with-push-allow = Benutzen Sie eine App mit Push, erlauben Sie ihr Mitteilungen und öffnen Sie sie einmal; bei einem Tischtelefon ist das normal.
+diagnosis-phones-off = Die Telefone der Nebenstelle { $number } wurden vom Administrator ausgeschaltet: Sie melden sich nicht an, klingeln nicht und rufen nicht an.
+diagnosis-phones-off-fix = Schalten Sie sie auf der Seite der Nebenstelle wieder ein; jedes klingelt beim nächsten Anruf, und niemand braucht einen neuen Code.
+diagnosis-displaced = Ein anderes Telefon der Nebenstelle ist an seine Stelle getreten, weil nicht mehr zugleich erreichbar sein dürfen; deshalb wird dieses nicht geweckt.
+diagnosis-displaced-fix = Öffnen Sie die App dieses Telefons, um es zu benutzen, oder erlauben Sie unter Einstellungen mehr Telefone je Nebenstelle.
 diagnosis-push-is-switched-off = Push ist ausgeschaltet: { $switched-off }.
 diagnosis-switch-it-on-at-the-phones = Schalten Sie es bei der Nebenstelle des Telefons ein.
 diagnosis-its-phone-signed-in-as-extension = Sein Telefon hat sich als Nebenstelle { $to } angemeldet und wird nur für diese gepusht.
@@ -129,6 +133,11 @@ trouble-after-how-many-seconds-32-is = Nach wie vielen Sekunden? 32 ist eine nic
 trouble-is-sip-alg-on-in-one = Ist in einem der Router „SIP ALG“ an? Schalten Sie es aus.
 trouble-does-the-phone-change-from-wi = Wechselt das Telefon in diesem Augenblick vom WLAN ins Mobilfunknetz? Seine App muss sich neu registrieren; die meisten tun es.
 
+advice-phones-off = { $count ->
+    [one] Die Telefone einer Nebenstelle sind
+   *[other] Die Telefone von { $count } Nebenstellen sind
+ } ausgeschaltet ({ $which }): Sie klingeln nicht und rufen nicht an.
+advice-phones-off-fix = Schalten Sie sie unter Nebenstellen wieder ein, wenn sie klingeln sollen; niemand braucht einen neuen Code.
 advice-settings-again = { $count ->
     [one] Ein Telefon braucht seine
    *[other] { $count } Telefone brauchen ihre

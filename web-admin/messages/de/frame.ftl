@@ -37,8 +37,8 @@ headers-the-request-cannot-be-understood-look = die Anfrage ist nicht zu versteh
 headers-something-failed-inside-nightbell-the-log = in Nightbell schlug etwas fehl; das Protokoll nennt Einzelheiten
 
 layout-forgotten-a-phone-that-still-has = Vergessen. Ein Telefon, das sein Konto noch hat, kommt mit seiner nächsten Registrierung zurück.
-layout-all-phones-are-off-they-are = Alle Telefone sind aus: Sie sind abgemeldet und werden nicht geweckt.
-layout-the-phones-are-on-each-comes = Die Telefone sind ein. Jedes kommt von selbst mit dem Konto zurück, das es hat.
+layout-all-phones-are-off-they-are = Alle Telefone sind aus: Sie klingeln nicht, rufen nicht an und behalten Konto und Push-Token.
+layout-the-phones-are-on-each-comes = Die Telefone sind ein. Ein schlafendes klingelt beim nächsten Anruf; niemand braucht einen neuen Code.
 layout-saved-the-change-is-in-force = Gespeichert. Die Änderung ist jetzt in Kraft.
 layout-removed = Entfernt.
 layout-the-backup-is-in-the-list = Die Sicherung steht in der Liste. Spielen Sie sie zurück, wenn Sie so weit sind.

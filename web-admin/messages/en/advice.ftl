@@ -59,6 +59,10 @@ diagnosis-whether-this-machine-reaches-its-push = Whether this machine reaches i
 diagnosis-check-it-now-that-takes-half = Check it now; that takes half a minute at most.
 diagnosis-this-phone-has-sent-no-push = This phone has sent no push token, so it rings only while it is registered.
 diagnosis-use-an-app-with-push-allow = Use an app with push, allow notifications in it, and open it once; for a desk phone this is normal.
+diagnosis-phones-off = The phones of extension { $number } were switched off by the admin: they neither sign in nor ring nor call.
+diagnosis-phones-off-fix = Switch them on again on the page of the extension; each rings at the next call, and nobody needs a new code.
+diagnosis-displaced = Another phone of the extension took its place, because no more may be reached at once, so this one is not woken.
+diagnosis-displaced-fix = Open the app of this phone to use it, or allow more phones for each extension under Settings.
 diagnosis-push-is-switched-off = Push is switched off { $switched-off }.
 diagnosis-switch-it-on-at-the-phones = Switch it on at the phone's extension.
 diagnosis-its-phone-signed-in-as-extension = Its phone signed in as extension { $to }, and is pushed for that one only.
@@ -129,6 +133,11 @@ trouble-after-how-many-seconds-32-is = After how many seconds? 32 is an answer t
 trouble-is-sip-alg-on-in-one = Is “SIP ALG” on in one of the routers? Switch it off.
 trouble-does-the-phone-change-from-wi = Does the phone change from Wi-Fi to the mobile network at that moment? Its app must register anew; most do.
 
+advice-phones-off = { $count ->
+    [one] The phones of one extension are
+   *[other] The phones of { $count } extensions are
+ } switched off ({ $which }): they neither ring nor call.
+advice-phones-off-fix = Switch them on again under Extensions when they are to ring; nobody needs a new code.
 advice-settings-again = { $count ->
     [one] One phone needs its
    *[other] { $count } phones need their

@@ -37,8 +37,8 @@ headers-the-request-cannot-be-understood-look = the request cannot be understood
 headers-something-failed-inside-nightbell-the-log = something failed inside Nightbell; the log has the details
 
 layout-forgotten-a-phone-that-still-has = Forgotten. A phone that still has its account comes back with its next registration.
-layout-all-phones-are-off-they-are = All phones are off: they are signed out and are not woken.
-layout-the-phones-are-on-each-comes = The phones are on. Each comes back by itself with the account it has.
+layout-all-phones-are-off-they-are = All phones are off: they neither ring nor call, and keep their accounts and push tokens.
+layout-the-phones-are-on-each-comes = The phones are on. A sleeping one rings at the next call; nobody needs a new code.
 layout-saved-the-change-is-in-force = Saved. The change is in force now.
 layout-removed = Removed.
 layout-the-backup-is-in-the-list = The backup is in the list. Put it back when you are ready.

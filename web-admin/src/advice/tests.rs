@@ -11,6 +11,7 @@ fn facts() -> Facts {
         credentials: vec![credential("com.example.app", CredentialState::Working)],
         health: Vec::new(),
         devices: vec![device("com.example.app")],
+        switched_off: Vec::new(),
         certificate: CertificateInfo {
             fingerprint: "AA".into(),
             self_made: false,
@@ -214,4 +215,16 @@ fn many_phones_without_a_sign_are_advised_about_and_a_token_of_two_extensions_to
     let shared = |same_phone| DeviceSummary { token_elsewhere: vec![holder(same_phone)], ..device("com.example.app") };
     assert_eq!(codes(vec![shared(false)]), [("tokens_shared", "/push/tokens?shared=yes")]);
     assert_eq!(codes(vec![shared(true)]), [], "a phone with two accounts is no trouble");
+}
+
+#[test]
+fn extensions_whose_phones_are_off_are_counted_and_named() {
+    let numbers = |last: u16| (101..=last).map(|number| number.to_string().parse().unwrap()).collect();
+    let found = |last| findings(&Facts { switched_off: numbers(last), ..facts() });
+    let one = found(101);
+    assert_eq!((one[0].code, one[0].level), ("phones_off", Level::Warn));
+    assert!(one[0].text.starts_with("The phones of one extension are switched off (101)"), "{}", one[0].text);
+    let many = found(110);
+    let words = "The phones of 10 extensions are switched off (101, 102, 103, 104, 105, …)";
+    assert!(many[0].text.starts_with(words), "{}", many[0].text);
 }

@@ -57,6 +57,35 @@ impl FromRequestParts<AdminState> for App {
     }
 }
 
+/// The installation that asks, while the phones of its extension are on.
+pub(crate) struct AppInUse(pub(crate) Installation);
+
+impl FromRequestParts<AdminState> for AppInUse {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Response> {
+        let App(app) = App::from_request_parts(parts, state).await?;
+        match state.enrolments.phones_are_off(app.extension).await {
+            Ok(false) => Ok(Self(app)),
+            Ok(true) => Err(phones_off(&app)),
+            Err(failure) => Err(Problem::from(Refusal::from(failure)).into_response()),
+        }
+    }
+}
+
+/// How often an app asks whether its phones are on again.
+const ASK_AGAIN_SECONDS: u64 = 600;
+
+fn phones_off(app: &Installation) -> Response {
+    let text = format!(
+        "the admin switched the phones of extension {} off; keep the account and ask again later: nothing is lost, and the \
+         phone rings again once they are switched on",
+        app.extension
+    );
+    let refused = Problem(Refusal::new(StatusCode::FORBIDDEN, "phones_off", text));
+    ([(header::RETRY_AFTER, HeaderValue::from(ASK_AGAIN_SECONDS))], refused).into_response()
+}
+
 fn signed_out(state: &AdminState, caller: &Caller) -> Response {
     if let Some(wait) = state.enrolments.missed(caller.address) {
         return wait_first(wait.as_secs() + 1);
@@ -112,7 +141,7 @@ pub(crate) struct PairBody {
 }
 
 /// Redeems a link for an app: its account, its secret and its credential, all shown once.
-#[utoipa::path(post, path = "/device/pair", operation_id = "device_pair", tag = "Apps", summary = "Redeems a link for an app; open, the link is the key.", request_body(content = serde_json::Value, description = "As docs/device-api.md says."), responses((status = 201, description = "The profile, with the secret and the credential of the app, both told this once.", body = serde_json::Value), (status = 404, description = ""), (status = 409, description = ""), (status = 429, description = "")))]
+#[utoipa::path(post, path = "/device/pair", operation_id = "device_pair", tag = "Apps", summary = "Redeems a link for an app; open, the link is the key.", request_body(content = serde_json::Value, description = "As docs/device-api.md says."), responses((status = 201, description = "The profile, with the secret and the credential of the app, both told this once.", body = serde_json::Value), (status = 403, description = ""), (status = 404, description = ""), (status = 409, description = ""), (status = 429, description = "")))]
 pub(crate) async fn pair(
     State(state): State<AdminState>,
     caller: Caller,
@@ -128,6 +157,9 @@ pub(crate) async fn pair(
             }
             let text = "this code does not work any more; ask for a new one";
             return Err(Refusal::not_found("no_such_link", text).into());
+        }
+        Err(off @ PairError::PhonesOff(_)) => {
+            return Err(Refusal::new(StatusCode::FORBIDDEN, "phones_off", off.to_string()).into());
         }
         Err(PairError::Unavailable(why)) => return Err(why.into()),
     };
@@ -178,8 +210,12 @@ pub(crate) async fn current(state: &AdminState, app: &Installation) -> Result<(V
 }
 
 /// The profile without its secret; 304 when the app has it already.
-#[utoipa::path(get, path = "/device/profile", operation_id = "device_profile", tag = "Apps", summary = "The profile of an app without its secret; open, the credential of the app is the key.", responses((status = 200, description = "The profile, with its revision as ETag.", body = serde_json::Value), (status = 304, description = "The app has it already."), (status = 401, description = ""), (status = 429, description = ""), (status = 404, description = "")))]
-pub(crate) async fn profile(State(state): State<AdminState>, App(app): App, headers: HeaderMap) -> Answer<Response> {
+#[utoipa::path(get, path = "/device/profile", operation_id = "device_profile", tag = "Apps", summary = "The profile of an app without its secret; open, the credential of the app is the key.", responses((status = 200, description = "The profile, with its revision as ETag.", body = serde_json::Value), (status = 304, description = "The app has it already."), (status = 401, description = ""), (status = 403, description = ""), (status = 429, description = ""), (status = 404, description = "")))]
+pub(crate) async fn profile(
+    State(state): State<AdminState>,
+    AppInUse(app): AppInUse,
+    headers: HeaderMap,
+) -> Answer<Response> {
     let (body, revision) = current(&state, &app).await?;
     state.enrolments.installations().note_profile(&app.username, &revision, clock::now()).await?;
     let provider = app.record.platform.push_provider();
@@ -263,10 +299,10 @@ pub(crate) struct InstallationView {
 }
 
 /// Registers the installation, its tokens and its permissions; the same again changes nothing.
-#[utoipa::path(put, path = "/device", operation_id = "device_install", tag = "Apps", summary = "Registers an app installation, its push tokens and its permissions; open, the credential of the app is the key.", request_body(content = serde_json::Value, description = "As docs/device-api.md says."), responses((status = 200, description = "The device and the revision of its profile.", body = serde_json::Value), (status = 401, description = ""), (status = 429, description = ""), (status = 404, description = ""), (status = 409, description = ""), (status = 422, description = "")))]
+#[utoipa::path(put, path = "/device", operation_id = "device_install", tag = "Apps", summary = "Registers an app installation, its push tokens and its permissions; open, the credential of the app is the key.", request_body(content = serde_json::Value, description = "As docs/device-api.md says."), responses((status = 200, description = "The device and the revision of its profile.", body = serde_json::Value), (status = 401, description = ""), (status = 403, description = ""), (status = 429, description = ""), (status = 404, description = ""), (status = 409, description = ""), (status = 422, description = "")))]
 pub(crate) async fn install(
     State(state): State<AdminState>,
-    App(app): App,
+    AppInUse(app): AppInUse,
     caller: Caller,
     Body(body): Body<InstallationBody>,
 ) -> Answer<Json<InstallationView>> {
@@ -318,10 +354,10 @@ pub(crate) struct StateBody {
 }
 
 /// Whether the app is in front. Answered when it is in force on both records; an old report is recognised and does nothing.
-#[utoipa::path(put, path = "/device/state", operation_id = "device_state", tag = "Apps", summary = "Reports whether an app is in front; open, the credential of the app is the key.", request_body(content = serde_json::Value, description = "As docs/device-api.md says."), responses((status = 200, description = "Whether it took effect; an old report does not.", body = serde_json::Value), (status = 401, description = ""), (status = 429, description = ""), (status = 404, description = ""), (status = 422, description = "")))]
+#[utoipa::path(put, path = "/device/state", operation_id = "device_state", tag = "Apps", summary = "Reports whether an app is in front; open, the credential of the app is the key.", request_body(content = serde_json::Value, description = "As docs/device-api.md says."), responses((status = 200, description = "Whether it took effect; an old report does not.", body = serde_json::Value), (status = 401, description = ""), (status = 403, description = ""), (status = 429, description = ""), (status = 404, description = ""), (status = 422, description = "")))]
 pub(crate) async fn report_state(
     State(state): State<AdminState>,
-    App(app): App,
+    AppInUse(app): AppInUse,
     Body(body): Body<StateBody>,
 ) -> Answer<Json<Value>> {
     if body.seq <= 0 {
@@ -359,10 +395,10 @@ const fn yes() -> bool {
 }
 
 /// A push reached the app: a line in the call's timeline.
-#[utoipa::path(post, path = "/device/push-ack", operation_id = "device_push_ack", tag = "Apps", summary = "Reports that a push reached an app; open, the credential of the app is the key.", request_body(content = serde_json::Value, description = "As docs/device-api.md says."), responses((status = 204, description = "It is in the timeline of the call."), (status = 401, description = ""), (status = 429, description = ""), (status = 404, description = "")))]
+#[utoipa::path(post, path = "/device/push-ack", operation_id = "device_push_ack", tag = "Apps", summary = "Reports that a push reached an app; open, the credential of the app is the key.", request_body(content = serde_json::Value, description = "As docs/device-api.md says."), responses((status = 204, description = "It is in the timeline of the call."), (status = 401, description = ""), (status = 403, description = ""), (status = 429, description = ""), (status = 404, description = "")))]
 pub(crate) async fn acknowledge(
     State(state): State<AdminState>,
-    App(app): App,
+    AppInUse(app): AppInUse,
     Body(body): Body<AckBody>,
 ) -> Answer<StatusCode> {
     let call = CallUuid::or_none(&body.call);
@@ -372,8 +408,8 @@ pub(crate) async fn acknowledge(
 }
 
 /// Whether a call still rings, for an app that got its push late.
-#[utoipa::path(get, path = "/device/calls/{id}", operation_id = "device_ringing", tag = "Apps", summary = "Whether a call still rings; open, the credential of the app is the key.", params(("id" = String, Path, description = "The id from the push")), responses((status = 200, description = "Ringing or not.", body = RingingView), (status = 401, description = ""), (status = 429, description = "")))]
-pub(crate) async fn ringing(state: State<AdminState>, _app: App, id: Path<String>) -> Json<RingingView> {
+#[utoipa::path(get, path = "/device/calls/{id}", operation_id = "device_ringing", tag = "Apps", summary = "Whether a call still rings; open, the credential of the app is the key.", params(("id" = String, Path, description = "The id from the push")), responses((status = 200, description = "Ringing or not.", body = RingingView), (status = 401, description = ""), (status = 403, description = ""), (status = 429, description = "")))]
+pub(crate) async fn ringing(state: State<AdminState>, _app: AppInUse, id: Path<String>) -> Json<RingingView> {
     super::calls::ringing(state, id).await
 }
 

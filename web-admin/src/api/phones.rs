@@ -123,10 +123,7 @@ pub(crate) async fn switch(State(state): State<AdminState>, Body(body): Body<Swi
     }
     let mut accounts = 0;
     for number in body.extensions {
-        accounts += match body.enabled {
-            true => state.enrolments.resume(number).await?,
-            false => state.enrolments.pause(number).await?,
-        };
+        accounts += state.enrolments.switch_phones(number, body.enabled).await?;
     }
     Ok(Json(SwitchView { accounts }))
 }

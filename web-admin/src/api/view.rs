@@ -86,7 +86,7 @@ struct TargetView {
 pub(crate) const fn is_live(state: BindingState) -> bool {
     match state {
         BindingState::Fresh | BindingState::Refreshed => true,
-        BindingState::Lapsed | BindingState::Removed | BindingState::FlowLost => false,
+        BindingState::Lapsed | BindingState::Removed | BindingState::FlowLost | BindingState::SwitchedOff => false,
     }
 }
 

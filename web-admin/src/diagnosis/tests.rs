@@ -14,6 +14,7 @@ fn facts(devices: Vec<DeviceSummary>) -> Facts {
         credentials: Vec::new(),
         health: Vec::new(),
         devices,
+        switched_off: Vec::new(),
         certificate: CertificateInfo {
             fingerprint: String::new(),
             self_made: true,
@@ -74,4 +75,14 @@ fn every_symptom_has_something_to_check() {
     for symptom in Symptom::ALL {
         assert!(to_check(symptom).len() >= 3 && !symptom.words().is_empty(), "{symptom}");
     }
+}
+
+#[test]
+fn a_phone_in_whose_place_another_came_and_one_that_is_switched_off_say_so() {
+    let mut displaced = device(1, PushProvider::Fcm);
+    (displaced.presence, displaced.wake_state) = (Presence::Unreachable, Some(WakeState::Displaced));
+    let mut facts = facts(vec![displaced]);
+    assert_eq!(codes(Symptom::OnlyThisDevice, &facts, 1), ["displaced", "no_credential"]);
+    facts.switched_off = vec![facts.devices[0].extension];
+    assert_eq!(codes(Symptom::OnlyThisDevice, &facts, 1), ["phones_off"], "nothing else matters then");
 }

@@ -44,6 +44,11 @@ pub(crate) const CODES: &[Code] = &[
     code(&[403, 404], "no_extension", "the account belongs to no extension"),
     code(&[403], "confirm_needed", "the browser has to prove once more who it is"),
     code(&[403, 409], "second_factor_needed", "an owner wants a second factor for this role"),
+    code(
+        &[403],
+        "phones_off",
+        "an admin switched the phones of the extension off; an app keeps its account and asks again later",
+    ),
     code(&[404], "no_such_session", "no session of one's own has this id"),
     code(&[404], "no_such_passkey", "no passkey of one's own has this id"),
     code(&[404], "no_such_user", "nobody has this id"),

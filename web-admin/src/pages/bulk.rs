@@ -91,17 +91,11 @@ pub(crate) async fn extensions(State(state): State<AdminState>, Form(fields): Fo
             }
             go(if act == "push_on" { "/extensions?done=push-on" } else { "/extensions?done=push-off" })
         }
-        "phones_on" => {
+        "phones_on" | "phones_off" => {
             for number in all {
-                state.enrolments.resume(number).await?;
+                state.enrolments.switch_phones(number, act == "phones_on").await?;
             }
-            go("/extensions?done=phones-on")
-        }
-        "phones_off" => {
-            for number in all {
-                state.enrolments.pause(number).await?;
-            }
-            go("/extensions?done=phones-off")
+            go(if act == "phones_on" { "/extensions?done=phones-on" } else { "/extensions?done=phones-off" })
         }
         "mail" => ordered_mails(&state, &all).await,
         other => {

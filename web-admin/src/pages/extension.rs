@@ -64,8 +64,8 @@ struct ExtensionPage {
     devices: Vec<DeviceCard>,
     accounts: Vec<String>,
     links: Vec<LinkLine>,
-    /// Accounts that are switched off.
-    paused: usize,
+    /// Since when its phones are switched off.
+    phones_off: Option<When>,
     problem: String,
     name: Input,
     email: Input,
@@ -315,7 +315,7 @@ async fn filled(
         ),
         accounts: detail.accounts.iter().map(ToString::to_string).collect(),
         links: links.into_iter().map(link_line).collect(),
-        paused: state.enrolments.paused(extension.number).await?.len(),
+        phones_off: extension.phones_off_at.map(|at| When::relative(at, clock::now())),
         problem: errors.of(""),
         name: Input::new("name", t("common-name"), &form.name, errors)
             .hint(t("extension-shown-on-the-phones-that-are"))
@@ -370,7 +370,7 @@ pub(crate) async fn test_push(State(state): State<AdminState>, frame: Frame, Pat
     let number = in_path(&text)?;
     match state.switchboard.ask(Command::TestPush(number)).await {
         Ok(_) => go(&format!("/extensions/{number}?done=test-sent")),
-        Err(error @ CommandError::NothingToPush(_)) => {
+        Err(error @ (CommandError::NothingToPush(_) | CommandError::PhonesOff(_))) => {
             let detail = show(&state, number).await?;
             let form = OwnerForm::of(&detail);
             let mut errors = Errors::default();

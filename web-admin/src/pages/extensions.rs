@@ -48,6 +48,8 @@ pub(crate) struct Line {
     pub(crate) line: ExtensionLine,
     pub(crate) presence: Badge,
     pub(crate) reason: String,
+    /// Its phones are switched off.
+    pub(crate) off: Option<Badge>,
 }
 
 #[derive(Template)]
@@ -110,6 +112,7 @@ async fn list(state: &AdminState, frame: &Frame, query: &ListQuery, form: AddInp
     let lines = page.extensions.into_iter().map(|line| Line {
         presence: words::presence(line.presence),
         reason: words::sentence(&line.reason),
+        off: line.extension.phones_are_off().then(|| Badge::new("off", "○", t("extensions-phones-switched-off"))),
         line,
     });
     Ok(render(&ListPage {

@@ -45,10 +45,7 @@ pub(crate) async fn switch(
     Form(form): Form<SwitchForm>,
 ) -> Page {
     let number = in_path(&text)?;
-    match form.enabled {
-        true => state.enrolments.resume(number).await?,
-        false => state.enrolments.pause(number).await?,
-    };
+    state.enrolments.switch_phones(number, form.enabled).await?;
     go(&format!("/extensions/{number}?done={}", if form.enabled { "phones-on" } else { "phones-off" }))
 }
 

@@ -21,6 +21,7 @@ async fn bench() -> (Bench, String) {
         email: None,
         push_enabled: true,
         created_at: UnixMillis(0),
+        phones_off_at: None,
     };
     bench.store.apply(&[pbx_core::switchboard::output::Change::PutExtension(owner)]).await.unwrap();
     (bench, cookie)

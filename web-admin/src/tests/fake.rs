@@ -69,6 +69,7 @@ impl World {
                         email: new.email,
                         push_enabled: true,
                         created_at: UnixMillis(1_790_000_000_000),
+                        phones_off_at: None,
                     };
                     self.extensions.insert(new.number, extension);
                     self.accounts.insert(account.credential.username.clone(), account.credential);
@@ -97,6 +98,17 @@ impl World {
                     Some(_) => (Ok(Reply::Done), Some(Notice::Extension(number))),
                     None => (Err(CommandError::NoSuchExtension(number)), None),
                 }
+            }
+            Command::SwitchPhones { number, enabled } => {
+                let Some(extension) = self.extensions.get_mut(&number) else {
+                    return (Err(CommandError::NoSuchExtension(number)), None);
+                };
+                extension.phones_off_at = (!enabled).then_some(UnixMillis(1_790_000_000_000));
+                (Ok(Reply::Done), Some(Notice::Extension(number)))
+            }
+            Command::ListSwitchedOff => {
+                let off = self.extensions.values().filter(|extension| extension.phones_are_off());
+                (Ok(Reply::Numbers(off.map(|extension| extension.number).collect())), None)
             }
             Command::PutCredential(credential) => {
                 let number = credential.extension;

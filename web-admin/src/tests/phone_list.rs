@@ -51,6 +51,28 @@ async fn marked_extensions_are_switched_at_once() {
 }
 
 #[tokio::test]
+async fn phones_that_are_switched_off_are_shown_so_in_the_list_on_the_page_and_by_doctor() {
+    let (bench, cookie) = Bench::signed_in().await;
+    for number in ["101", "102"] {
+        bench.add(number, "Somebody").await;
+    }
+    assert!(!bench.get("/extensions", &cookie).await.body.contains("Switched off"));
+    let done = bench.post("/extensions/bulk", &cookie, "extension=102&act=phones_off").await;
+    assert_eq!(done.header(header::LOCATION), "/extensions?done=phones-off");
+    let list = bench.get("/extensions", &cookie).await.body;
+    assert_eq!(list.matches("Switched off").count(), 1, "{list}");
+    let page = bench.get("/extensions/102", &cookie).await.body;
+    assert!(page.contains("Phones switched off by the admin") && page.contains("Switch the phones on again"), "{page}");
+    let doctor = bench.api(Method::GET, "/doctor", "").await.body;
+    assert!(doctor.contains("\"phones_off\"") && doctor.contains("switched off (102)"), "{doctor}");
+    let off = bench.api(Method::GET, "/extensions/102", "").await.json();
+    assert!(off["phones_off_at"].is_i64(), "{off}");
+    bench.post("/extensions/102/phones", &cookie, "enabled=true").await;
+    assert!(!bench.get("/extensions", &cookie).await.body.contains("Switched off"));
+    assert!(!bench.api(Method::GET, "/doctor", "").await.body.contains("phones_off"));
+}
+
+#[tokio::test]
 async fn the_call_log_is_filtered_by_outcome_and_day_and_a_wrong_day_is_named() {
     let (bench, cookie) = Bench::signed_in().await;
     let mut tx = bench.store.begin().await.unwrap();

@@ -63,6 +63,7 @@ fn facts() -> Facts {
         credentials: Vec::new(),
         health: Vec::new(),
         devices: Vec::new(),
+        switched_off: Vec::new(),
         certificate: CertificateInfo {
             self_made: false,
             fingerprint: String::new(),
@@ -141,6 +142,11 @@ fn a_sign_in_that_fails_finds_the_block_and_the_phone_that_never_came() {
     };
     assert_eq!(of(&facts, "101"), ["address_blocked", "never_registered"]);
     assert_eq!(of(&facts, "102"), ["never_registered"]);
+    facts.switched_off = vec!["102".parse().unwrap()];
+    assert_eq!(of(&facts, "102"), ["phones_off"], "that it never came is no wonder then");
+    let asleep = findings(Complaint::PhoneDoesNotWake, Some("102".parse().unwrap()), &facts, &evidence);
+    assert_eq!(asleep[0].code, "phones_off");
+    facts.switched_off.clear();
     facts.certificate.self_made = true;
     assert_eq!(of(&facts, "102"), ["never_registered", "certificate_self_made"]);
 }

@@ -48,7 +48,7 @@ fn the_device_not_heard_of_for_longest_gives_way() {
     let displaced =
         RegistrarEvent::BindingGone { extension: number("101"), device: DeviceId(2), state: why.state(), why };
     assert!(bench.events().contains(&displaced));
-    assert_eq!(bench.registrar.device(DeviceId(2)).unwrap().presence(), Presence::ReachableByPush);
+    assert_eq!(bench.registrar.device(DeviceId(2)).unwrap().presence(), Presence::Unreachable, "no call goes there");
     bench.bind(tls(1), app("urn:uuid:a", "token-a"));
     assert!(bench.is_live(3), "a refresh displaces nobody");
 }

@@ -292,7 +292,13 @@ fn check(bench: &Bench) {
     let counts = registrar.counts();
     assert_eq!(counts.devices, devices.len());
     assert_eq!(counts.registered, devices.iter().filter(|view| view.live_binding().is_some()).count());
-    assert_eq!(counts.armed, devices.iter().filter(|view| view.wake_state() == Some(WakeState::Armed)).count());
+    let count = |state| devices.iter().filter(|view| view.wake_state() == Some(state)).count();
+    assert_eq!(counts.armed, count(WakeState::Armed) + count(WakeState::Displaced));
+    assert_eq!(registrar.displaced(), count(WakeState::Displaced));
+    let called: Vec<_> = ["101", "102"].iter().flat_map(|it| registrar.callable_devices(number(it))).collect();
+    for view in devices.iter().filter(|view| view.presence() != crate::model::Presence::Unreachable) {
+        assert!(called.iter().any(|one| one.id() == view.id()), "shown as reachable, and no call goes there");
+    }
     assert!(registrar.poll_timeout().is_none_or(|next| next > bench.now.mono));
     let on_disk: Vec<_> = bench.disk.devices.keys().copied().collect();
     let mut ids: Vec<_> = devices.iter().map(|view| view.id()).collect();
@@ -311,7 +317,10 @@ fn check(bench: &Bench) {
         assert_eq!(stored.last_wake.as_ref(), view.last_wake());
         let udp = view.live_binding().filter(|binding| !binding.flow().transport.is_reliable());
         let saved = bench.disk.bindings.get(&view.id());
-        assert_eq!(udp.map(|binding| binding.flow().remote), saved.map(|saved| saved.remote));
+        // That of a phone that is switched off waits on disk for its being switched on.
+        if !registrar.extension(view.extension()).is_some_and(|extension| extension.phones_are_off()) {
+            assert_eq!(udp.map(|binding| binding.flow().remote), saved.map(|saved| saved.remote));
+        }
         assert_eq!(view.reason().is_empty(), view.presence() != crate::model::Presence::Unreachable);
     }
 }
@@ -332,6 +341,7 @@ enum Anything {
     Limit(u16),
     Policy { device: i64, strict: bool },
     RemoveAccount(u8),
+    Phones(bool),
     Restart,
 }
 
@@ -382,6 +392,7 @@ fn anything() -> impl Strategy<Value = Anything> {
         1 => (1u16..13).prop_map(Anything::Limit),
         2 => (0i64..20, any::<bool>()).prop_map(|(device, strict)| Anything::Policy { device, strict }),
         1 => (0u8..2).prop_map(Anything::RemoveAccount),
+        2 => prop::bool::weighted(0.7).prop_map(Anything::Phones),
         1 => Just(Anything::Restart),
     ]
 }
@@ -392,6 +403,11 @@ fn choose_policy(bench: &mut Bench, device: DeviceId, strict: bool) {
         bench.disk.apply(change);
     }
     bench.registrar.handle_timeout(bench.now);
+}
+
+fn switch_phones(bench: &mut Bench, enabled: bool) {
+    let changes = bench.registrar.switch_phones(number("101"), enabled, bench.now).unwrap();
+    changes.into_iter().for_each(|change| bench.disk.apply(change));
 }
 
 fn do_anything(bench: &mut Bench, settings: &mut Settings, step: Anything) {
@@ -457,6 +473,7 @@ fn do_anything(bench: &mut Bench, settings: &mut Settings, step: Anything) {
                 bench.disk.apply(change);
             }
         }
+        Anything::Phones(enabled) => switch_phones(bench, enabled),
         Anything::Restart => {
             let mut restored = bench.disk.restored(settings);
             bench.registrar = Registrar::restore(&mut restored, bench.now);
@@ -490,6 +507,8 @@ proptest! {
                 again.is_some_and(|next| next > Moment::START)
                     && bench.registrar.counts().registered == 0
                     && bench.registrar.counts().armed == 0
+                    // The end of a registration under `rfc8599` comes also while the phones are off.
+                    && bench.registrar.switched_off().is_empty()
             }) {
                 prop_assert!(false, "a deadline without a live binding");
             }

@@ -34,6 +34,7 @@ pub(super) fn extension(text: &str) -> Extension {
         email: None,
         push_enabled: true,
         created_at: UnixMillis(0),
+        phones_off_at: None,
     }
 }
 

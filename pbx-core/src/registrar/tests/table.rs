@@ -148,18 +148,32 @@ fn a_sign_after_all_brings_the_binding_back() {
 }
 
 #[test]
-fn a_device_displaced_by_a_newer_one_is_armed() {
+fn a_device_displaced_by_a_newer_one_says_so_and_is_armed_when_its_turn_comes() {
     let settings = crate::model::Settings { devices_per_extension: 1, ..Default::default() };
     let mut bench = Bench::with(with_settings(&settings));
     bench.bind(tls(1), app("urn:uuid:a", "token-a"));
     bench.events();
+    bench.pass(MINUTE);
     let answer = bench.bind(tls(2), app("urn:uuid:b", "token-b"));
     assert_eq!(answer.contacts.len(), 1);
     assert_eq!(last_state(&bench), Some(BindingState::Removed));
-    assert_eq!(bench.wake_state(1), Some(WakeState::Armed));
+    assert_eq!(bench.wake_state(1), Some(WakeState::Displaced));
     assert_eq!(bench.events().first(), Some(&gone(GoneReason::Displaced)));
     let callable: Vec<_> = bench.registrar.callable_devices(number("101")).iter().map(|view| view.id().0).collect();
     assert_eq!(callable, [2], "a call must not wake the device that gave way");
+    let (view, line) = (bench.registrar.device(DeviceId(1)).unwrap(), bench.registrar.extension_line(number("101")));
+    assert_eq!((view.presence(), line.unwrap().armed, bench.registrar.displaced()), (Presence::Unreachable, 0, 1));
+    let words = "Another phone of extension 101 took its place, because no more than 1 may be reached at once";
+    assert!(view.reason().starts_with(words), "{}", view.reason());
+    bench.bind(tls(2), with_expires(app("urn:uuid:b", "token-b"), 0));
+    assert_eq!(
+        (bench.wake_state(1), bench.wake_state(2)),
+        (Some(WakeState::Displaced), Some(WakeState::Armed)),
+        "asleep, the other one is still the one that is called"
+    );
+    bench.registrar.remove_device(DeviceId(2)).unwrap();
+    assert_eq!((bench.wake_state(1), bench.registrar.displaced()), (Some(WakeState::Armed), 0));
+    assert_eq!(bench.registrar.device(DeviceId(1)).unwrap().reason(), "");
 }
 
 #[test]

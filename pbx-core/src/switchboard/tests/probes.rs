@@ -134,6 +134,7 @@ fn ten_thousand_phones_are_never_asked_in_one_burst() {
             email: None,
             push_enabled: true,
             created_at: now.wall,
+            phones_off_at: None,
         });
         restored.devices.push(StoredDevice {
             id: DeviceId(phone + 1),

@@ -449,6 +449,15 @@ impl World {
         })?
     }
 
+    /// Why the last call ended.
+    pub(super) fn reason(&self) -> String {
+        let last = self.changes.iter().rev().find_map(|change| {
+            let Change::PutCall(record) = change else { return None };
+            Some(record.reason.clone())
+        });
+        last.unwrap_or_default()
+    }
+
     /// What a store would give back after a crash: everything saved so far and nothing else.
     pub(super) fn crash_and_restart(self) -> Self {
         let mut restored = Restored::default();
