@@ -114,7 +114,7 @@ mod tests {
     async fn carried(mailer: &Mailer, mail: &mut Mail) -> IssuedLink {
         match mailer.link(mail).await.unwrap() {
             Carried::Link(link) => link,
-            other => panic!("{other:?}"),
+            over @ (Carried::Used | Carried::TakenBack) => panic!("{over:?}"),
         }
     }
 
