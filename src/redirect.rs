@@ -11,15 +11,19 @@
 //! Never an open redirect: a code leads to `https://` and a host that the operator has written into `pbxes.toml`, and only the key
 //! of that host registers it. Everything else gets one and the same 404; wrong codes and keys are counted for each address and
 //! slowed down. No code, token or key is ever logged, and nothing but codes and hosts is kept (`codes.json`).
+//!
+//! A change is in force when it is on disk, and is carried to its end also when whoever asked for it has gone: file and memory
+//! never differ. Nobody without a key is read more from than the head of a request.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path as FilePath, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::to_bytes;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State};
+use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -31,7 +35,8 @@ use provisioning::throttle::Throttle;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
-use tokio::sync::RwLock;
+use tokio::sync::Mutex;
+use tower_http::timeout::TimeoutLayer;
 
 /// Codes of all PBXes together; the file stays small enough to be written whole.
 const MAX_CODES: usize = 10_000;
@@ -39,6 +44,8 @@ const MAX_CODES: usize = 10_000;
 const CODES_EACH: usize = 64;
 /// A registration is one short JSON object.
 const BODY_LIMIT: usize = 1024;
+/// A registration is one packet and one write of a small file; who takes longer holds a connection and nothing else.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// What a key begins with, so that a leaked one is recognised.
 const KEY_PREFIX: &str = "nbk_";
 
@@ -84,7 +91,10 @@ struct PbxList {
 
 struct Service {
     pbxes: Vec<Pbx>,
-    codes: RwLock<BTreeMap<String, String>>,
+    /// In force; readers never wait for the disk.
+    codes: RwLock<Arc<BTreeMap<String, String>>>,
+    /// Held from the look at the codes until the changed ones are on disk.
+    changing: Mutex<()>,
     file: PathBuf,
     throttle: Throttle,
 }
@@ -106,6 +116,10 @@ fn key_hash(key: &str) -> String {
 
 /// The service; `pbxes.toml` and `codes.json` are in `folder`.
 pub fn router(folder: &FilePath) -> Result<Router, RedirectError> {
+    Ok(routes(open(folder)?, ANSWER_WITHIN))
+}
+
+fn open(folder: &FilePath) -> Result<Shared, RedirectError> {
     let pbxes = read_pbxes(&folder.join("pbxes.toml"))?;
     let file = folder.join("codes.json");
     let unreadable = |why: String| RedirectError::Read { path: file.clone(), why };
@@ -114,8 +128,12 @@ pub fn router(folder: &FilePath) -> Result<Router, RedirectError> {
         Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
         Err(error) => return Err(unreadable(error.to_string())),
     };
-    let service = Arc::new(Service { pbxes, codes: RwLock::new(codes), file, throttle: Throttle::default() });
-    Ok(Router::new()
+    let (codes, changing) = (RwLock::new(Arc::new(codes)), Mutex::new(()));
+    Ok(Arc::new(Service { pbxes, codes, changing, file, throttle: Throttle::default() }))
+}
+
+fn routes(service: Shared, within: Duration) -> Router {
+    Router::new()
         .route("/api/codes/{code}", put(register).delete(remove))
         .route("/{code}", get(find))
         .route("/{code}/{token}", get(follow).post(follow))
@@ -123,9 +141,9 @@ pub fn router(folder: &FilePath) -> Result<Router, RedirectError> {
         .method_not_allowed_fallback(async |State(service): State<Shared>, request: Request| {
             service.nothing(from(&request))
         })
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, within))
         .layer(middleware::from_fn(private))
-        .with_state(service))
+        .with_state(service)
 }
 
 fn read_pbxes(path: &FilePath) -> Result<Vec<Pbx>, RedirectError> {
@@ -181,10 +199,7 @@ async fn private(request: Request, next: Next) -> Response {
 }
 
 fn from(request: &Request) -> IpAddr {
-    address(request.extensions().get::<ConnectInfo<SocketAddr>>())
-}
-
-fn address(peer: Option<&ConnectInfo<SocketAddr>>) -> IpAddr {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip())
 }
 
@@ -202,9 +217,13 @@ impl Service {
             .into_response()
     }
 
-    async fn pbx_of(&self, code: &str) -> Option<String> {
+    fn in_force(&self) -> Arc<BTreeMap<String, String>> {
+        Arc::clone(&self.codes.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn pbx_of(&self, code: &str) -> Option<String> {
         let code = code_of(code)?;
-        let host = self.codes.read().await.get(&code).cloned()?;
+        let host = self.in_force().get(&code).cloned()?;
         // A PBX that the operator took off the list is led to no more.
         self.pbxes.iter().any(|pbx| pbx.host == host).then_some(host)
     }
@@ -215,6 +234,49 @@ impl Service {
         let hash = key_hash(presented.strip_prefix("Bearer ")?.trim());
         // The hash of a 256-bit key tells a guesser nothing by how far a comparison got.
         self.pbxes.iter().find(|pbx| pbx.key_sha256 == hash)
+    }
+
+    /// In force once it is on disk.
+    async fn keep(&self, changed: BTreeMap<String, String>) -> Response {
+        match self.save(&changed).await {
+            Ok(()) => {
+                *self.codes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(changed);
+                StatusCode::NO_CONTENT.into_response()
+            }
+            Err(error) => {
+                tracing::error!(%error, file = %self.file.display(), "the codes could not be saved; nothing was changed");
+                refuse(StatusCode::SERVICE_UNAVAILABLE, "the codes could not be saved; nothing was changed, try again")
+            }
+        }
+    }
+
+    /// Leads a code to this host.
+    async fn put(&self, code: String, host: String) -> Response {
+        let _changing = self.changing.lock().await;
+        let codes = self.in_force();
+        let owner = codes.get(&code);
+        if owner.is_some_and(|owner| *owner != host) {
+            return refuse(StatusCode::CONFLICT, "this code is taken; choose another one");
+        }
+        let mine = codes.values().filter(|of| **of == host).count();
+        if owner.is_none() && (mine >= CODES_EACH || codes.len() >= MAX_CODES) {
+            return refuse(StatusCode::CONFLICT, "there is no room for another code; remove one that is not needed");
+        }
+        let mut changed = BTreeMap::clone(&codes);
+        changed.insert(code, host);
+        self.keep(changed).await
+    }
+
+    /// Takes a code of this host away; `None` when it has none such.
+    async fn take(&self, code: &str, host: &str) -> Option<Response> {
+        let _changing = self.changing.lock().await;
+        let codes = self.in_force();
+        if codes.get(code).is_none_or(|owner| owner != host) {
+            return None;
+        }
+        let mut changed = BTreeMap::clone(&codes);
+        changed.remove(code);
+        Some(self.keep(changed).await)
     }
 
     async fn save(&self, codes: &BTreeMap<String, String>) -> std::io::Result<()> {
@@ -228,7 +290,7 @@ impl Service {
 async fn find(State(service): State<Shared>, code: Result<Path<String>, PathRejection>, request: Request) -> Response {
     // What is no text is no code either, and gets the answer of every wrong code.
     let code = code.map_or_else(|_| String::new(), |Path(code)| code);
-    let Some(host) = service.pbx_of(&code).await else { return service.nothing(from(&request)) };
+    let Some(host) = service.pbx_of(&code) else { return service.nothing(from(&request)) };
     let wishes = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
     if wishes.contains("application/json") && !wishes.contains("text/html") {
         return Json(serde_json::json!({ "pbx": format!("https://{host}") })).into_response();
@@ -242,7 +304,7 @@ async fn follow(
     request: Request,
 ) -> Response {
     let (code, token) = path.map_or_else(|_| Default::default(), |Path(parts)| parts);
-    let host = service.pbx_of(&code).await;
+    let host = service.pbx_of(&code);
     let (Some(host), Ok(token)) = (host, token.parse::<LinkToken>()) else { return service.nothing(from(&request)) };
     lead_to(StatusCode::TEMPORARY_REDIRECT, &format!("https://{host}/p/{}", token.reveal()))
 }
@@ -262,13 +324,14 @@ struct Registration {
 
 async fn register(
     State(service): State<Shared>,
-    Path(code): Path<String>,
-    peer: Option<axum::Extension<ConnectInfo<SocketAddr>>>,
-    headers: HeaderMap,
-    body: Bytes,
+    code: Result<Path<String>, PathRejection>,
+    request: Request,
 ) -> Response {
-    let from = address(peer.as_ref().map(|peer| &peer.0));
-    let Some(pbx) = service.owner(&headers) else { return service.nothing(from) };
+    // The key first: a stranger's body is not read.
+    let Some(pbx) = service.owner(request.headers()).cloned() else { return service.nothing(from(&request)) };
+    let Ok(body) = to_bytes(request.into_body(), BODY_LIMIT).await else {
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "a registration is one short JSON object");
+    };
     let asked: Option<Registration> = serde_json::from_slice(&body).ok();
     let host = asked.and_then(|asked| host_of(&asked.pbx));
     if host.as_deref() != Some(pbx.host.as_str()) {
@@ -277,52 +340,38 @@ async fn register(
             &format!("this key registers https://{} and nothing else", pbx.host),
         );
     }
-    let Some(code) = code_of(&code) else {
+    let Some(code) = code.ok().and_then(|Path(code)| code_of(&code)) else {
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, "a code is 4 to 32 letters, digits and hyphens");
     };
-    let mut codes = service.codes.write().await;
-    let owner = codes.get(&code);
-    if owner.is_some_and(|owner| *owner != pbx.host) {
-        return refuse(StatusCode::CONFLICT, "this code is taken; choose another one");
-    }
-    let mine = codes.values().filter(|host| **host == pbx.host).count();
-    if owner.is_none() && (mine >= CODES_EACH || codes.len() >= MAX_CODES) {
-        return refuse(StatusCode::CONFLICT, "there is no room for another code; remove one that is not needed");
-    }
-    let mut changed = codes.clone();
-    changed.insert(code, pbx.host.clone());
-    keep(&service, &mut codes, changed).await
+    to_its_end(async move { service.put(code, pbx.host).await }).await.unwrap_or_else(broken)
 }
 
 async fn remove(
     State(service): State<Shared>,
-    Path(code): Path<String>,
-    peer: Option<axum::Extension<ConnectInfo<SocketAddr>>>,
-    headers: HeaderMap,
+    code: Result<Path<String>, PathRejection>,
+    request: Request,
 ) -> Response {
-    let from = address(peer.as_ref().map(|peer| &peer.0));
-    let (Some(pbx), Some(code)) = (service.owner(&headers), code_of(&code)) else { return service.nothing(from) };
-    let mut codes = service.codes.write().await;
-    if codes.get(&code) != Some(&pbx.host) {
+    let from = from(&request);
+    let code = code.ok().and_then(|Path(code)| code_of(&code));
+    let (Some(pbx), Some(code)) = (service.owner(request.headers()).cloned(), code) else {
         return service.nothing(from);
+    };
+    let changing = Arc::clone(&service);
+    match to_its_end(async move { changing.take(&code, &pbx.host).await }).await {
+        Some(Some(answer)) => answer,
+        Some(None) => service.nothing(from),
+        None => broken(),
     }
-    let mut changed = codes.clone();
-    changed.remove(&code);
-    keep(&service, &mut codes, changed).await
 }
 
-/// In force once it is on disk.
-async fn keep(service: &Service, codes: &mut BTreeMap<String, String>, changed: BTreeMap<String, String>) -> Response {
-    match service.save(&changed).await {
-        Ok(()) => {
-            *codes = changed;
-            StatusCode::NO_CONTENT.into_response()
-        }
-        Err(error) => {
-            tracing::error!(%error, file = %service.file.display(), "the codes could not be saved; nothing was changed");
-            refuse(StatusCode::SERVICE_UNAVAILABLE, "the codes could not be saved; nothing was changed, try again")
-        }
-    }
+/// Carries a change to its end, also when the client goes away or its time is over: between the file and the memory there is
+/// no place to stop. `None` when it broke.
+async fn to_its_end<T: Send + 'static>(change: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    tokio::spawn(change).await.ok()
+}
+
+fn broken() -> Response {
+    refuse(StatusCode::INTERNAL_SERVER_ERROR, "something failed inside the service; look at the code and try again")
 }
 
 fn refuse(status: StatusCode, text: &str) -> Response {
@@ -336,44 +385,4 @@ fn wall_clock() -> UnixMillis {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_bare_https_address_of_a_host_is_one() {
-        for (url, host) in [
-            ("https://pbx.example.com", Some("pbx.example.com")),
-            ("https://pbx.example.com/", Some("pbx.example.com")),
-            ("https://pbx.example.com:8443", Some("pbx.example.com:8443")),
-            ("http://pbx.example.com", None),
-            ("https://pbx.example.com@evil.example", None),
-            ("https://pbx.example.com/path", None),
-            ("https://pbx.example.com?x", None),
-            ("https://pbx.example.com#x", None),
-            ("https://pbx.example.com:0", None),
-            ("https://pbx.example.com:8443:1", None),
-            ("https://PBX.example.com", None),
-            ("https://-x.example.com", None),
-            ("https://a..b", None),
-            ("https://\\evil", None),
-            ("https://", None),
-            ("//evil.example", None),
-        ] {
-            assert_eq!(host_of(url).as_deref(), host, "{url}");
-        }
-    }
-
-    #[test]
-    fn codes_are_short_and_plain() {
-        assert_eq!(code_of("ACME-7").as_deref(), Some("acme-7"));
-        for bad in ["", "abc", "a/bcd", "a.bcd", "ä-code", &"x".repeat(33)] {
-            assert_eq!(code_of(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_key_is_known_by_its_hash() {
-        let (key, hash) = new_key().unwrap();
-        assert!(key.starts_with(KEY_PREFIX) && key_hash(&key) == hash && !hash.contains(&key));
-    }
-}
+mod tests;

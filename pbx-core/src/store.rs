@@ -34,6 +34,8 @@ pub use call_log::CallFilter;
 pub use credential::open_credential;
 pub use error::StoreError;
 pub use inspect::{Inspection, inspect, inspect_postgres};
+#[cfg(any(test, feature = "test-store"))]
+pub use open::OldDatabase;
 pub use seal::{SealError, Sealer};
 pub use url::DatabaseUrl;
 pub use wake_times::KeptWakes;

@@ -35,7 +35,7 @@ use thiserror::Error;
 
 pub use mac::Mac;
 
-use crate::public_info::SipServer;
+use crate::public_info::{SipServer, bracketed};
 use template::Template;
 
 /// Characters of a name that a display shows; more is cut.
@@ -434,5 +434,5 @@ fn transport_number(server: &SipServer) -> u8 {
 
 /// A host as it stands before a port.
 fn host(server: &SipServer) -> String {
-    if server.host.contains(':') { format!("[{}]", server.host) } else { server.host.clone() }
+    bracketed(&server.host).into_owned()
 }

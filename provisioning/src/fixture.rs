@@ -13,7 +13,7 @@ use pbx_core::store::Store;
 use pbx_core::switchboard::command::{
     CheckSyncAnswer, CheckSyncEvent, Command, CommandError, CommandResult, ExtensionDetail, ExtensionLine, Reply,
 };
-use pbx_core::switchboard::output::{Change, Notice};
+use pbx_core::switchboard::output::{Change, Notice, Restored};
 use tempfile::TempDir;
 use tokio::sync::{broadcast, watch};
 
@@ -182,10 +182,25 @@ impl Fixture {
     }
 
     pub(crate) async fn reached_as(public: PublicInfo) -> Self {
-        LazyLock::force(&LOG);
         let directory = TempDir::new().unwrap();
         let store = Store::open_for_test(directory.path()).await.unwrap();
         store.apply(&[Change::PutExtension(owner())]).await.unwrap();
+        Self::started(directory, store, public)
+    }
+
+    /// Over a database that has its rows already, with what the switchboard reads from it at its start.
+    pub(crate) fn over(directory: TempDir, store: Store, read: Restored) -> Self {
+        let fixture = Self::started(directory, store, public());
+        let accounts = read.credentials.into_iter().map(|one| (one.username.clone(), one));
+        fixture.accounts.kept.lock().unwrap().extend(accounts);
+        let owner = read.extensions.into_iter().find(|one| one.number == extension());
+        fixture.accounts.off.store(owner.as_ref().is_some_and(Extension::phones_are_off), Ordering::SeqCst);
+        *fixture.accounts.name.lock().unwrap() = owner.map(|one| one.name.as_str().to_owned());
+        fixture
+    }
+
+    fn started(directory: TempDir, store: Store, public: PublicInfo) -> Self {
+        LazyLock::force(&LOG);
         let (handle, SwitchboardEnd { mut commands, notices, ringing: _ }) = handle::connect();
         let accounts = Arc::<Accounts>::default();
         let answering = Arc::clone(&accounts);

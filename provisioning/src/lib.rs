@@ -45,6 +45,9 @@ mod store;
 mod switched_off;
 #[cfg(feature = "web")]
 pub mod throttle;
+#[cfg(test)]
+#[cfg(feature = "web")]
+mod upgrade_tests;
 
 pub use enrolment::{DEFAULT_LIFETIME, Enrolment, EnrolmentId, EnrolmentState, LONGEST_LIFETIME, SHORTEST_LIFETIME};
 #[cfg(feature = "web")]

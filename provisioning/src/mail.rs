@@ -3,11 +3,12 @@
 //! A mail is a row in a queue from the order until the mail server has taken or refused it for good. The row holds no link:
 //! the link is issued when the mail is written and lives in memory until the server took it, so a stolen database opens no
 //! phone. After a restart a mail that still waits gets a new link, and the one it had is revoked; a mail that the server took
-//! in the very moment of the crash comes twice, and only the link of the second works.
+//! in the very moment of the crash comes twice, and only the link of the second works. Before each attempt the link is looked
+//! at: one that was used or taken back meanwhile is not sent.
 //!
 //! | state | next |
 //! |---|---|
-//! | queued | sent; queued again after a temporary refusal, later each time; failed |
+//! | queued | sent, also when its link was used although the server's word was lost; queued again after a temporary refusal, later each time; failed |
 //! | sent | - (the server took it; "resend" makes another mail) |
 //! | failed | - (its link was revoked; "resend" makes another mail) |
 //!
@@ -88,7 +89,7 @@ impl FromStr for BatchId {
 pub enum MailState {
     /// Waits for its turn, or for the next attempt.
     Queued,
-    /// The mail server took it.
+    /// The mail server took it, or a phone has used its link.
     Sent,
     /// It will not be sent.
     Failed,

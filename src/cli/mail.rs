@@ -66,7 +66,8 @@ pub(super) struct SetArgs {
     /// The name to sign in with
     #[arg(long, default_value = "")]
     username: String,
-    /// Read the password from standard input; without this the stored one is kept
+    /// Read the password from standard input; without this the stored one is kept, as long as server, port, user name,
+    /// encryption and authority stay
     #[arg(long)]
     password_stdin: bool,
     /// A file with the server's own certificate authority (PEM)

@@ -142,6 +142,79 @@ async fn what_became_of_a_mail_is_said_in_words_and_it_can_be_sent_again() {
     server.stop().await;
 }
 
+/// The only mail to this extension, once it is in this state.
+async fn ended(api: &Local, number: &str, state: &str) -> Value {
+    let look = async {
+        let mut tick = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            tick.tick().await;
+            let (_, list) = api.get(&format!("/mails?extension={number}")).await;
+            if list["mails"][0]["state"] == state {
+                return list["mails"][0].clone();
+            }
+        }
+    };
+    tokio::time::timeout(SOON, look).await.expect("the mail ends soon")
+}
+
+#[tokio::test]
+async fn a_mail_that_waited_is_not_sent_with_a_link_that_was_taken_back_or_used() {
+    let (server, post, api) = office().await;
+    add(&api, "101", "Taken back", "grey@example.com").await;
+    add(&api, "102", "Replaced", "grey@example.org").await;
+    add(&api, "103", "Used", "lost@example.com").await;
+    assert_eq!(api.put("/mail/account", &account(&post, PASSWORD)).await.0, 200);
+    let (_, ordered) = api.post("/mails", &json!({ "extensions": ["101", "102", "103"] })).await;
+    let list = tried(&api, ordered["batch"].as_str().unwrap()).await;
+    assert!(list["mails"].as_array().unwrap().iter().all(|mail| mail["state"] == "queued"), "{list}");
+
+    let enrolment = async |number: &str| {
+        let (_, links) = api.get(&format!("/enrolments?extension={number}")).await;
+        links["enrolments"][0]["id"].as_str().unwrap().to_owned()
+    };
+    let (first, second) = (enrolment("101").await, enrolment("102").await);
+    assert_eq!(api.delete(&format!("/enrolments/{first}")).await.0, 204);
+    assert_eq!(api.post(&format!("/enrolments/{second}/replace"), &json!({})).await.0, 201);
+    // The server took this one, but its word was lost on the way: the phone is set up before the second attempt.
+    let arrived = post.taken();
+    assert_eq!((arrived.len(), arrived[0].to.as_str()), (1, "lost@example.com"));
+    assert_eq!(server.web().post_form(&link(&arrived[0]), "").await.0, 200);
+
+    // A saved account tries at once what waits.
+    assert_eq!(api.put("/mail/account", &account(&post, PASSWORD)).await.0, 200);
+    for number in ["101", "102"] {
+        let mail = ended(&api, number, "failed").await;
+        assert!(mail["detail"].as_str().unwrap().contains("was taken back before it was sent"), "{mail}");
+    }
+    let used = ended(&api, "103", "sent").await;
+    assert!(used["detail"].as_str().unwrap().contains("the phone was set up already"), "{used}");
+    assert_eq!(post.taken().len(), 1, "nothing more went out");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_stored_password_of_the_mail_server_goes_to_no_other_server() {
+    let (server, post, api) = office().await;
+    let other = MailServer::start().await;
+    assert_eq!(api.put("/mail/account", &account(&post, PASSWORD)).await.0, 200);
+    let mut elsewhere = account(&other, "");
+    elsewhere.as_object_mut().unwrap().remove("password");
+    let (status, refused) = api.put("/mail/account", &elsewhere).await;
+    assert_eq!((status, &refused["code"]), (422, &json!("mail_setting_malformed")), "{refused}");
+    assert!(refused.to_string().contains("\"password\""), "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("give the password again"), "{refused}");
+    // What was there goes on.
+    assert_eq!(api.post("/mail/test", &json!({ "to": "boss@example.com" })).await.0, 200);
+    assert_eq!((post.taken().len(), other.taken().len()), (1, 0));
+
+    let mut renamed = account(&post, "");
+    renamed.as_object_mut().unwrap().remove("password");
+    renamed["from_name"] = json!("Telephone");
+    assert_eq!(api.put("/mail/account", &renamed).await.0, 200, "the same way needs no password again");
+    assert_eq!(api.post("/mail/test", &json!({ "to": "boss@example.com" })).await.0, 200);
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn two_hundred_people_are_mailed_with_one_order_and_its_progress_is_shown() {
     let (server, post, api) = office().await;

@@ -15,6 +15,7 @@ mod events;
 mod first_run;
 mod idempotency;
 mod languages;
+mod mail;
 mod network_check;
 mod operations;
 mod own;

@@ -19,6 +19,9 @@ pub(super) mod postgres;
 #[cfg(any(test, feature = "test-store"))]
 mod testing;
 
+#[cfg(any(test, feature = "test-store"))]
+pub use testing::OldDatabase;
+
 /// Readers at work at once; pages and the API are short, so a handful keeps them apart.
 const READERS: u32 = 4;
 /// How long a statement waits for a lock held by another process (a backup, `sqlite3` on the console).

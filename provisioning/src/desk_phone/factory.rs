@@ -205,6 +205,7 @@ fn issuer(
     Err(why)
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's own enum, which grows")]
 fn reason(error: &webpki::Error) -> Option<NotGenuine> {
     use webpki::Error as E;
     match error {
@@ -214,7 +215,7 @@ fn reason(error: &webpki::Error) -> Option<NotGenuine> {
             Some(NotGenuine::TooWeak)
         }
         E::RequiredEkuNotFoundContext(_) | E::CaUsedAsEndEntity => Some(NotGenuine::OtherPurpose),
-        // The library's own enum, which grows; all else means that no way leads to this authority.
+        // All else means that no way leads to this authority.
         _ => None,
     }
 }

@@ -12,6 +12,8 @@ use super::{Account, Asked, ConfigFile, DeskPhone, Model, Options, ServerInfo, S
 const TEXT_MODELS: [&str; 12] = ["X1S", "X1SP", "X3S", "X3SP", "X3G", "X4", "X4G", "X5S", "X6", "X7", "X7C", "X210"];
 /// Those among them on which TLS is 2.
 const TLS_IS_2: [&str; 7] = ["X1S", "X1SP", "X3S", "X3SP", "X3G", "X4", "X4G"];
+/// Those that have other words for where they fetch from (FusionPBX `fanvil/x4`, `x4g`, `x3sp`, `x3g`; Tancredi `fanvil-X3.tmpl`).
+const SAYS_DOWNLOAD: [&str; 5] = ["X3S", "X3SP", "X3G", "X4", "X4G"];
 /// Hours between two looks for a changed configuration.
 const LOOK_HOURS: u32 = 24;
 
@@ -37,6 +39,13 @@ pub(super) fn text_settings(
     let tls = if TLS_IS_2.contains(&phone.model.plain().as_str()) { 2 } else { 3 };
     let sip = |key: &str| format!("{SIP}/SIP1 {key}");
     let update = |key: &str| format!("{UPDATE}/{key}");
+    let download = SAYS_DOWNLOAD.contains(&phone.model.plain().as_str());
+    let [user_key, password_key, server_key, file_key] = if download {
+        ["Download Username", "Download Password", "Download Server IP", "Config File Name"]
+    } else {
+        ["Default Username", "Default Password", "Flash Server IP", "Flash File Name"]
+    };
+    let fetch = |key: &str| update(&format!("{} {key}", if download { "Download" } else { "Flash" }));
     let (user, password) = options.http.as_ref().map_or(("", ""), |(user, password)| (user, password.reveal()));
     vec![
         Setting::locked(sip("Phone Number"), account.extension),
@@ -52,15 +61,22 @@ pub(super) fn text_settings(
         Setting::locked(format!("{MMI}/Account1 Name"), "admin"),
         Setting::locked(format!("{MMI}/Account1 Password"), options.admin_password.reveal()),
         Setting::locked(format!("{MMI}/Account1 Level"), 10),
-        Setting::locked(update("Default Username"), user),
-        Setting::locked(update("Default Password"), password),
-        Setting::locked(update("Flash Server IP"), server.next_url.reveal()),
-        Setting::locked(update("Flash File Name"), format!("{}.cfg", phone.mac.lower())),
+        // The second account, `guest:guest` from the factory (FusionPBX `fanvil/x5s`, Tancredi `fanvil-X3.tmpl`).
+        Setting::locked(format!("{MMI}/Account2 Name"), "guest"),
+        Setting::locked(format!("{MMI}/Account2 Password"), options.admin_password.reveal()),
+        Setting::locked(format!("{MMI}/Account2 Level"), 5),
+        Setting::locked(update(user_key), user),
+        Setting::locked(update(password_key), password),
+        Setting::locked(update(server_key), server.next_url.reveal()),
+        Setting::locked(update(file_key), format!("{}.cfg", phone.mac.lower())),
         // 5 is HTTPS.
-        Setting::locked(update("Flash Protocol"), 5),
+        Setting::locked(fetch("Protocol"), 5),
         // 2 looks at each interval.
-        Setting::open(update("Flash Mode"), 2),
-        Setting::open(update("Flash Interval"), LOOK_HOURS),
+        Setting::open(fetch("Mode"), 2),
+        Setting::open(fetch("Interval"), LOOK_HOURS),
+        // Looks for no other server (Tancredi `fanvil-X3.tmpl`, `fanvil-X5.tmpl`).
+        Setting::locked(update("PNP Enable"), 0),
+        Setting::locked(update("DHCP Option"), 0),
     ]
 }
 
@@ -83,6 +99,10 @@ pub(super) fn xml_settings(account: &Account, server: &ServerInfo, options: &Opt
         Setting::locked("web/account[1]/Name", "admin"),
         Setting::locked("web/account[1]/Password", options.admin_password.reveal()),
         Setting::locked("web/account[1]/Level", 10),
+        // `guest:guest` from the factory (FusionPBX `fanvil/x6u`).
+        Setting::locked("web/account[2]/Name", "guest"),
+        Setting::locked("web/account[2]/Password", options.admin_password.reveal()),
+        Setting::locked("web/account[2]/Level", 5),
         Setting::locked("ap/DefaultUsername", user),
         Setting::locked("ap/DefaultPassword", password),
         Setting::locked("ap/FlashServerIP", server.next_url.reveal()),
@@ -90,8 +110,8 @@ pub(super) fn xml_settings(account: &Account, server: &ServerInfo, options: &Opt
         Setting::locked("ap/FlashProtocol", 5),
         Setting::open("ap/FlashMode", 2),
         Setting::open("ap/FlashInterval", LOOK_HOURS),
-        Setting::open("ap/pnp/PNPEnable", 0),
-        Setting::open("ap/opt/DHCPOption", 0),
+        Setting::locked("ap/pnp/PNPEnable", 0),
+        Setting::locked("ap/opt/DHCPOption", 0),
     ]
 }
 

@@ -17,7 +17,7 @@ pub(super) fn settings(account: &Account, server: &ServerInfo, options: &Options
     let path = server.next_url.reveal();
     let path = path.strip_prefix("https://").unwrap_or(path);
     let (user, password) = options.http.as_ref().map_or(("", ""), |(user, password)| (user, password.reveal()));
-    vec![
+    let mut all = vec![
         Setting::locked("P271", 1),
         Setting::open("P270", account.label()),
         Setting::locked("P47", format!("{}:{}", host(&server.sip), server.sip.port)),
@@ -30,18 +30,30 @@ pub(super) fn settings(account: &Account, server: &ServerInfo, options: &Options
         Setting::locked("P130", transport_number(&server.sip)),
         Setting::open("P183", 0),
         Setting::locked("P2", options.admin_password.reveal()),
+        // The user's password, `123` from the factory (FusionPBX `grandstream/gxp2160`).
+        Setting::locked("P196", options.admin_password.reveal()),
         // 2 is HTTPS; the path stands without its scheme.
         Setting::locked("P212", 2),
         Setting::locked("P237", path),
         Setting::locked("P1360", user),
         Setting::locked("P1361", password),
-        // Does not look for another server on the network any more.
-        Setting::open("P145", 0),
+        // Does not look for another server on the network any more: DHCP options 43 and 66, and a switchboard that answers
+        // its SUBSCRIBE ("3CX auto provision", FusionPBX `grandstream/gxp2160`).
+        Setting::locked("P145", 0),
+        Setting::locked("P1414", 0),
         Setting::open("P194", 1),
         // Minutes.
         Setting::open("P193", LOOK_MINUTES),
         Setting::open("P238", 0),
-    ]
+    ];
+    if !server.own_certificate {
+        // "Validate Server Certificates", on from the factory, and "Validate Hostname in Certificate" (FusionPBX
+        // `grandstream/gxp2160`, `grp2614`). Our own certificate cannot be given by its address, so with one they stay as the
+        // phone has them.
+        all.push(Setting::locked("P8463", 1));
+        all.push(Setting::locked("P22030", 1));
+    }
+    all
 }
 
 pub(super) fn write(phone: &DeskPhone, settings: &[Setting]) -> ConfigFile {

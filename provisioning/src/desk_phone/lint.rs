@@ -1,19 +1,22 @@
 //! The traps of each format, which phones fall into without a word.
 //!
 //! Looks at a finished file as a phone would, with a parser of its own where the format is XML. Golden files are looked
-//! through in tests, and a partner's template before it is saved.
+//! through in tests, and a partner's template before it is saved. What keeps a phone to us is looked for in [`hardening`].
+
+mod hardening;
 
 use super::{ConfigFile, DeskPhone, Family, yealink};
 
 /// One trap, in words.
 pub type Finding = String;
 
-/// Everything wrong with a phone's files; empty for good ones.
-pub fn lint(phone: &DeskPhone, files: &[ConfigFile]) -> Vec<Finding> {
+/// Everything wrong with a phone's files; empty for good ones. With a certificate of our own making a phone must be told what it
+/// needs to trust it, or must not be told to look.
+pub fn lint(phone: &DeskPhone, files: &[ConfigFile], own_certificate: bool) -> Vec<Finding> {
     let mut found = Vec::new();
     for file in files {
         let text = file.text.reveal().as_str();
-        let findings = match phone.family() {
+        let mut findings = match phone.family() {
             Family::Yealink => yealink(text),
             Family::Snom => snom(text),
             Family::Grandstream => grandstream(phone, text),
@@ -21,6 +24,7 @@ pub fn lint(phone: &DeskPhone, files: &[ConfigFile]) -> Vec<Finding> {
             Family::FanvilXml => fanvil_xml(text),
             Family::Polycom => polycom(text),
         };
+        findings.extend(hardening::findings(phone.family(), own_certificate, text));
         found.extend(findings.into_iter().map(|finding| format!("{}: {finding}", file.name)));
     }
     found
@@ -43,14 +47,16 @@ fn yealink(text: &str) -> Vec<Finding> {
             found.push(format!("“{}” is no setting", shown(line)));
             continue;
         };
-        once(&mut keys, key, &mut found);
+        // One line for each account of the phone, its name before the colon.
+        let account = value.split(':').next().unwrap_or("");
+        let whole = if key == "static.security.user_password" { format!("{key} {account}") } else { key.to_owned() };
+        once(&mut keys, whole, &mut found);
         if key.ends_with(".sip_server.1.expires") {
             within(key, value, 30, 86_400, "seconds", &mut found);
         }
         if key.ends_with(".repeat.minutes") {
             within(key, value, 1, 43_200, "minutes", &mut found);
         }
-        no_default_password(key == "static.security.user_password", value, &["admin:admin"], &mut found);
     }
     found
 }
@@ -81,7 +87,6 @@ fn snom(text: &str) -> Vec<Finding> {
             if name == "user_outbound" && !value.contains(";transport=") {
                 found.push("user_outbound names no transport".into());
             }
-            no_default_password(name == "http_pass" || name == "admin_mode_password", value, &["0000", ""], found);
         }
     })
 }
@@ -102,7 +107,7 @@ fn grandstream(phone: &DeskPhone, text: &str) -> Vec<Finding> {
         let mut keys = Vec::new();
         for node in config.children().filter(roxmltree::Node::is_element) {
             let name = node.tag_name().name();
-            once(&mut keys, name, found);
+            once(&mut keys, name.to_owned(), found);
             if name.strip_prefix('P').is_none_or(|digits| digits.parse::<u32>().is_err()) {
                 found.push(format!("{name} is no P-value; names and P-values must not be mixed in one file"));
             }
@@ -116,7 +121,6 @@ fn grandstream(phone: &DeskPhone, text: &str) -> Vec<Finding> {
             if name == "P237" && value.contains("://") {
                 found.push("P237 is written without a scheme".into());
             }
-            no_default_password(name == "P2", value, &["admin", ""], found);
         }
     })
 }
@@ -139,11 +143,10 @@ fn fanvil_text(text: &str) -> Vec<Finding> {
         } else if line.starts_with('<') && line.ends_with(" MODULE>") {
             keys.clear();
         } else if let Some((key, value)) = line.split_once(" :") {
-            once(&mut keys, key, &mut found);
+            once(&mut keys, key.to_owned(), &mut found);
             if key == "SIP1 Register TTL" {
                 within(key, value, 30, 86_400, "seconds", &mut found);
             }
-            no_default_password(key == "Account1 Password", value, &["admin", ""], &mut found);
         } else {
             found.push(format!("“{}” is no setting", shown(line)));
         }
@@ -166,8 +169,6 @@ fn fanvil_xml(text: &str) -> Vec<Finding> {
             if node.has_tag_name("RegisterTTL") {
                 within("RegisterTTL", value, 30, 86_400, "seconds", found);
             }
-            let password = node.has_tag_name("Password") && node.parent().is_some_and(|up| up.has_tag_name("account"));
-            no_default_password(password, value, &["admin", ""], found);
         }
     })
 }
@@ -207,7 +208,6 @@ fn polycom(text: &str) -> Vec<Finding> {
                 if name.ends_with(".server.1.expires") {
                     within(name, value, 30, 86_400, "seconds", found);
                 }
-                no_default_password(name == "device.auth.localAdminPassword", value, &["456", ""], found);
             }
         }
     })
@@ -225,7 +225,7 @@ fn parsed(text: &str, root: &str, look: impl FnOnce(roxmltree::Node<'_, '_>, &mu
     found
 }
 
-fn once<'a>(keys: &mut Vec<&'a str>, key: &'a str, found: &mut Vec<Finding>) {
+fn once(keys: &mut Vec<String>, key: String, found: &mut Vec<Finding>) {
     if keys.contains(&key) {
         found.push(format!("{key} stands twice"));
     }
@@ -235,12 +235,6 @@ fn once<'a>(keys: &mut Vec<&'a str>, key: &'a str, found: &mut Vec<Finding>) {
 fn within(key: &str, value: &str, low: u32, high: u32, unit: &str, found: &mut Vec<Finding>) {
     if !value.parse::<u32>().is_ok_and(|number| (low..=high).contains(&number)) {
         found.push(format!("{key} is in {unit}: give {low} to {high}"));
-    }
-}
-
-fn no_default_password(is_one: bool, value: &str, defaults: &[&str], found: &mut Vec<Finding>) {
-    if is_one && defaults.contains(&value) {
-        found.push("the phone would keep the password everybody knows".into());
     }
 }
 

@@ -50,23 +50,36 @@ pub(super) fn settings(account: &Account, server: &ServerInfo, options: &Options
         Setting::open("sec.srtp.enable", 0),
         Setting::open("sec.srtp.offer", 0),
         Setting::open("sec.srtp.require", 0),
-        Setting::locked("sec.TLS.SIP.strictCertCommonNameValidation", 1),
         Setting::open("voIpProt.SIP.specialEvent.checkSync.alwaysReboot", 0),
         Setting::open("prov.polling.enabled", 1),
         // Seconds.
         Setting::open("prov.polling.period", LOOK_MINUTES * 60),
         Setting::locked("device.set", 1),
     ];
+    if !server.own_certificate {
+        all.push(Setting::locked("sec.TLS.SIP.strictCertCommonNameValidation", 1));
+    }
     let (user, password) = options.http.as_ref().map_or(("", ""), |(user, password)| (user, password.reveal()));
-    for (key, value) in [
+    let mut device = vec![
         ("device.prov.serverType", "HTTPS"),
         ("device.prov.serverName", server.next_url.reveal()),
         ("device.prov.user", user),
         ("device.prov.password", password),
         ("device.prov.tagSerialNo", "1"),
-        ("device.sec.TLS.prov.strictCertCommonNameValidation", "1"),
+        // Keeps to the server above, whatever DHCP says, and asks Poly's own service for none (`Static` as in the templates of
+        // Zoom and Vonage; "ZTP").
+        ("device.dhcp.bootSrvUseOpt", "Static"),
+        ("device.prov.ztpEnabled", "0"),
         ("device.auth.localAdminPassword", options.admin_password.reveal()),
-    ] {
+        // The user's, `123` from the factory (FusionPBX `polycom/5.x`, Wazo `wazo_polycom`).
+        ("device.auth.localUserPassword", options.admin_password.reveal()),
+    ];
+    // The phone always checks who signed a certificate; this adds the name in it. Ours would have to be given as text
+    // (`device.sec.TLS.customCaCert1`), so a phone that has it by hand is not made stricter than it was.
+    if !server.own_certificate {
+        device.push(("device.sec.TLS.prov.strictCertCommonNameValidation", "1"));
+    }
+    for (key, value) in device {
         all.push(Setting::locked(format!("{key}.set"), 1));
         all.push(Setting::locked(key, value));
     }

@@ -10,6 +10,12 @@ use super::{
     Account, Asked, ConfigFile, DeskPhone, LOOK_MINUTES, Mac, Options, ServerInfo, Setting, TRUST_FILE, host, xml,
 };
 
+/// What a phone asks its network for: the list it has from the factory (FusionPBX `snom/720`, Tancredi `snom.tmpl`) without those
+/// options that name a server for its configuration (43, 66, 67). Without 1, 3 and 6 it would be on no network.
+const DHCP_OPTIONS: &str = "1 3 4 6 12 15 42 51 120 125 132 133";
+/// The same for what it asks for later.
+const DHCP_OPTIONS_INFORM: &str = "120 125";
+
 pub(super) fn asked(phone: &DeskPhone, name: &str) -> Asked {
     let lower = name.to_ascii_lowercase();
     let ours = Mac::find(&lower) == Some(phone.mac);
@@ -39,12 +45,19 @@ pub(super) fn settings(account: &Account, server: &ServerInfo, options: &Options
         Setting::locked("admin_mode", "off"),
         Setting::locked("admin_mode_password", options.admin_password.reveal()),
         Setting::locked("admin_mode_password_confirm", options.admin_password.reveal()),
+        // Newer firmware has its web pages' passwords under these names, one for the user as well (Tancredi `snomD8XX.tmpl`, Wazo
+        // `wazo_snom`); older firmware leaves them aside.
+        Setting::locked("webserver_admin_name", "admin"),
+        Setting::locked("webserver_admin_password", options.admin_password.reveal()),
+        Setting::locked("webserver_user_name", "user"),
+        Setting::locked("webserver_user_password", options.admin_password.reveal()),
         Setting::locked("setting_server", format!("{}/{{mac}}.xml", server.next_url.reveal())),
         Setting::open("update_policy", "settings_only"),
         // Seconds.
         Setting::open("settings_refresh_timer", LOOK_MINUTES * 60),
-        Setting::open("pnp_config", "off"),
-        Setting::open("dhcp_options_on_ip_aquire", "off"),
+        Setting::locked("pnp_config", "off"),
+        Setting::locked("dhcp_options_on_ip_aquire", DHCP_OPTIONS),
+        Setting::locked("dhcp_options_on_inform", DHCP_OPTIONS_INFORM),
     ];
     let (user, password) = options.http.as_ref().map_or(("", ""), |(user, password)| (user, password.reveal()));
     all.push(Setting::locked("http_client_user", user));

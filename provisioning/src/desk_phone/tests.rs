@@ -113,7 +113,161 @@ fn every_family_is_written_as_agreed() {
 #[test]
 fn the_files_we_write_fall_into_no_trap() {
     for phone in phones() {
-        assert_eq!(lint(&phone, &files(&phone, "Anna")), Vec::<String>::new());
+        for own_certificate in [false, true] {
+            let files = render(&phone, &account("Anna"), &ServerInfo { own_certificate, ..server() }, &options());
+            assert_eq!(lint(&phone, &files, own_certificate), Vec::<String>::new(), "{}", phone.vendor);
+        }
+    }
+}
+
+/// The file of a phone from any settings.
+fn file_of(phone: &DeskPhone, settings: &[Setting], server: &ServerInfo) -> Vec<ConfigFile> {
+    vec![match phone.family() {
+        Family::Yealink => yealink::write(phone, settings),
+        Family::Snom => snom::write(phone, settings, server),
+        Family::Grandstream => grandstream::write(phone, settings),
+        Family::FanvilText => fanvil::write_text(phone, settings, 7),
+        Family::FanvilXml => fanvil::write_xml(phone, settings, 7),
+        Family::Polycom => polycom::write(phone, settings),
+    }]
+}
+
+const UNVERIFIED: &str = "would not check whom it fetches from";
+const SHUT_OUT: &str = "would shut itself out";
+const ASTRAY: &str = "would go on looking for another server";
+const KNOWN: &str = "would keep the password everybody knows";
+
+/// Format, whether the certificate is our own, the settings, and what is said of a file without any one of them.
+const KEEPING: [(Family, bool, &[&str], &str); 17] = [
+    (Family::Yealink, false, &["static.security.trust_certificates", "static.security.cn_validation"], UNVERIFIED),
+    (Family::Yealink, true, &["static.security.ca_cert", "static.trusted_certificates.url"], SHUT_OUT),
+    (
+        Family::Yealink,
+        false,
+        &["static.auto_provision.pnp_enable", "static.auto_provision.dhcp_option.enable", "static.zero_touch.enable"],
+        ASTRAY,
+    ),
+    (Family::Yealink, false, &["static.security.user_password", "static.security.var_enable"], KNOWN),
+    (Family::Snom, false, &["pnp_config", "dhcp_options_on_ip_aquire"], ASTRAY),
+    (
+        Family::Snom,
+        false,
+        &["http_pass", "admin_mode_password", "webserver_admin_password", "webserver_user_password"],
+        KNOWN,
+    ),
+    (Family::Grandstream, false, &["P8463", "P22030"], UNVERIFIED),
+    (Family::Grandstream, false, &["P145", "P1414"], ASTRAY),
+    (Family::Grandstream, false, &["P2", "P196"], KNOWN),
+    (
+        Family::FanvilText,
+        false,
+        &["AUTOUPDATE CONFIG MODULE/PNP Enable", "AUTOUPDATE CONFIG MODULE/DHCP Option"],
+        ASTRAY,
+    ),
+    (Family::FanvilText, false, &["MMI CONFIG MODULE/Account1 Password", "MMI CONFIG MODULE/Account2 Password"], KNOWN),
+    (Family::FanvilXml, false, &["ap/pnp/PNPEnable", "ap/opt/DHCPOption"], ASTRAY),
+    (Family::FanvilXml, false, &["web/account[1]/Password", "web/account[2]/Password"], KNOWN),
+    (
+        Family::Polycom,
+        false,
+        &["sec.TLS.SIP.strictCertCommonNameValidation", "device.sec.TLS.prov.strictCertCommonNameValidation"],
+        UNVERIFIED,
+    ),
+    (Family::Polycom, false, &["device.prov.ztpEnabled", "device.dhcp.bootSrvUseOpt"], ASTRAY),
+    (Family::Polycom, false, &["device.auth.localAdminPassword", "device.auth.localUserPassword"], KNOWN),
+    (Family::Polycom, true, &["device.prov.ztpEnabled"], ASTRAY),
+];
+
+#[test]
+fn a_file_without_what_keeps_a_phone_to_us_fails_the_lint() {
+    for (family, own_certificate, keys, said) in KEEPING {
+        let phone = phones().find(|phone| phone.family() == family).unwrap();
+        let server = ServerInfo { own_certificate, ..server() };
+        let all = settings(&phone, &account("Anna"), &server, &options());
+        let findings = |settings: &[Setting]| lint(&phone, &file_of(&phone, settings, &server), own_certificate);
+        assert_eq!(findings(&all), Vec::<String>::new(), "{family:?}");
+        for key in keys {
+            let without: Vec<Setting> = all.iter().filter(|one| one.key != *key).cloned().collect();
+            assert!(without.len() < all.len(), "{family:?} has no {key}");
+            let found = findings(&without).join("\n");
+            assert!(found.contains(key) && found.contains(said), "{family:?} without {key}: {found}");
+            // Nor may it say the opposite.
+            let turned = |one: &Setting| match (one.key == *key, one.value.as_str()) {
+                (true, "0") => Setting { value: "1".into(), ..one.clone() },
+                (true, "off") => Setting { value: "on".into(), ..one.clone() },
+                (true, _) => Setting { value: String::new(), ..one.clone() },
+                (false, _) => one.clone(),
+            };
+            let found = findings(&all.iter().map(turned).collect::<Vec<_>>()).join("\n");
+            assert!(found.contains(key) && found.contains(said), "{family:?} with {key} turned: {found}");
+        }
+    }
+}
+
+#[test]
+fn the_second_account_of_a_phone_has_no_password_anybody_knows() {
+    for phone in phones() {
+        let all = settings(&phone, &account("Anna"), &server(), &options());
+        let (key, known) = match phone.family() {
+            Family::Yealink => ("static.security.user_password", "user:user"),
+            Family::Snom => ("webserver_user_password", "0000"),
+            Family::Grandstream => ("P196", "123"),
+            Family::FanvilText => ("MMI CONFIG MODULE/Account2 Password", "guest"),
+            Family::FanvilXml => ("web/account[2]/Password", "guest"),
+            Family::Polycom => ("device.auth.localUserPassword", "123"),
+        };
+        let theirs = all.iter().filter(|one| one.key == key).map(|one| one.value.as_str()).next_back().unwrap();
+        assert!(theirs.ends_with("Zx9kfQ2rTb7m"), "{key}: {theirs}");
+        let back = |one: &Setting| Setting {
+            value: if one.key == key && one.value == theirs { known.into() } else { one.value.clone() },
+            ..one.clone()
+        };
+        let files = file_of(&phone, &all.iter().map(back).collect::<Vec<_>>(), &server());
+        assert!(lint(&phone, &files, true).join("\n").contains(KNOWN), "{}", phone.vendor);
+    }
+}
+
+/// A phone is told to look at our certificate more closely only where it is one the phone knows from the factory, or one we hand it.
+#[test]
+fn no_phone_is_told_to_refuse_a_certificate_it_cannot_be_given() {
+    let strict = |family, own_certificate| -> Vec<String> {
+        let phone = phones().find(|phone| phone.family() == family).unwrap();
+        let server = ServerInfo { own_certificate, ..server() };
+        let all = settings(&phone, &account("Anna"), &server, &options());
+        let checks = ["P8463", "P22030", "trust_certificates", "cn_validation", "strictCertCommonNameValidation"];
+        let on = |one: &&Setting| one.value == "1" && checks.iter().any(|check| one.key.ends_with(check));
+        all.iter().filter(on).map(|one| one.key.clone()).collect()
+    };
+    assert_eq!(strict(Family::Grandstream, false), ["P8463", "P22030"]);
+    assert_eq!(strict(Family::Polycom, false).len(), 2);
+    assert_eq!(strict(Family::Yealink, false), strict(Family::Yealink, true), "a Yealink fetches our certificate");
+    for family in [Family::Grandstream, Family::Polycom, Family::Snom, Family::FanvilText, Family::FanvilXml] {
+        assert_eq!(strict(family, true), Vec::<String>::new(), "{family:?}");
+        // And a file that did so would be found.
+        let phone = phones().find(|phone| phone.family() == family).unwrap();
+        let public = render(&phone, &account("Anna"), &ServerInfo { own_certificate: false, ..server() }, &options());
+        let found = lint(&phone, &public, true).join("\n");
+        assert_eq!(found.contains(SHUT_OUT), !strict(family, false).is_empty(), "{family:?}: {found}");
+    }
+}
+
+#[test]
+fn a_fanvil_is_told_where_to_fetch_in_the_words_of_its_generation() {
+    for (model, server_key, other) in [
+        ("X4", "Download Server IP", "Flash Server IP"),
+        ("X3SP", "Download Server IP", "Flash Server IP"),
+        ("X5S", "Flash Server IP", "Download Server IP"),
+        ("X1S", "Flash Server IP", "Download Server IP"),
+    ] {
+        let phone = DeskPhone {
+            model: model.parse().unwrap(),
+            ..phones().find(|phone| phone.family() == Family::FanvilText).unwrap()
+        };
+        let all = settings(&phone, &account("Anna"), &server(), &options());
+        let value = |key: &str| all.iter().find(|one| one.key.ends_with(key)).map(|one| one.value.as_str());
+        assert_eq!(value(server_key), Some("https://pbx.example.com:8443/d/NEXT"), "{model}");
+        assert_eq!(value(other), None, "{model}");
+        assert_eq!(lint(&phone, &files(&phone, "Anna"), true), Vec::<String>::new(), "{model}");
     }
 }
 
@@ -146,7 +300,7 @@ fn the_lint_knows_the_traps() {
         for file in &mut files {
             file.text = Redacted::new(file.text.reveal().replace(good, bad));
         }
-        let found = lint(&phone, &files).join("\n");
+        let found = lint(&phone, &files, true).join("\n");
         assert_eq!(found.contains(trap), trap != "no trap", "{family:?} {bad}: {found}");
     }
 }
@@ -215,7 +369,7 @@ fn phones_find_their_files_under_the_names_they_ask_for() {
 /// The same file with a harmless name and with this one differ in the values that show the name, and nowhere else.
 fn structure_holds(phone: &DeskPhone, name: &str) {
     let (plain, hostile) = (files(phone, "Plain"), files(phone, name));
-    assert_eq!(lint(phone, &hostile), Vec::<String>::new(), "{name:?}");
+    assert_eq!(lint(phone, &hostile, true), Vec::<String>::new(), "{name:?}");
     let (plain, hostile) = (read_back(phone, &plain), read_back(phone, &hostile));
     assert_eq!(plain.len(), hostile.len(), "{name:?}");
     for ((plain_key, plain_value), (key, value)) in plain.iter().zip(&hostile) {
@@ -272,7 +426,7 @@ proptest! {
             let mut options = options();
             options.template = template;
             let with = render(&phone, &account("Anna"), &server(), &options);
-            prop_assert_eq!(lint(&phone, &with), Vec::<String>::new());
+            prop_assert_eq!(lint(&phone, &with, true), Vec::<String>::new());
             let (ours, theirs) = (read_back(&phone, &files(&phone, "Anna")), read_back(&phone, &with));
             prop_assert!(theirs.len() > ours.len());
             for pair in ours {

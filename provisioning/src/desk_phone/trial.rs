@@ -24,7 +24,7 @@ pub fn try_on(family: Family, text: &str) -> Result<Template, Vec<TemplateError>
 /// What the lint finds, without the name of the file.
 fn findings(phone: &DeskPhone, template: Template) -> Vec<String> {
     let options = Options { template, ..options() };
-    let found = lint(phone, &render(phone, &account(), &server(), &options));
+    let found = lint(phone, &render(phone, &account(), &server(), &options), server().own_certificate);
     found.into_iter().map(|one| one.split_once(": ").map_or(one.clone(), |(_, finding)| finding.to_owned())).collect()
 }
 

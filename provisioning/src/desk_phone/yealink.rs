@@ -61,7 +61,11 @@ fn account_settings(account: &Account, server: &ServerInfo) -> Vec<Setting> {
 
 fn provisioning(server: &ServerInfo, options: &Options) -> Vec<Setting> {
     let mut all = vec![
+        // One line for each account; a file without the second leaves `user:user` (FusionPBX `yealink`, Tancredi
+        // `yealink.tmpl`). The third, `var`, is there only while its switch is on.
         Setting::locked("static.security.user_password", format!("admin:{}", options.admin_password.reveal())),
+        Setting::locked("static.security.user_password", format!("user:{}", options.admin_password.reveal())),
+        Setting::locked("static.security.var_enable", 0),
         Setting::locked("static.security.trust_certificates", 1),
         Setting::locked("static.security.cn_validation", 1),
         // 0 the built-in authorities, 2 those and ours.
@@ -71,9 +75,9 @@ fn provisioning(server: &ServerInfo, options: &Options) -> Vec<Setting> {
         Setting::open("static.auto_provision.repeat.enable", 1),
         Setting::open("static.auto_provision.repeat.minutes", LOOK_MINUTES),
         // Found once, it is not looked for on the network any more.
-        Setting::open("static.auto_provision.pnp_enable", 0),
-        Setting::open("static.auto_provision.dhcp_option.enable", 0),
-        Setting::open("static.zero_touch.enable", 0),
+        Setting::locked("static.auto_provision.pnp_enable", 0),
+        Setting::locked("static.auto_provision.dhcp_option.enable", 0),
+        Setting::locked("static.zero_touch.enable", 0),
         Setting::open("static.auto_provision.user_agent_mac.enable", 1),
     ];
     if server.own_certificate {

@@ -72,7 +72,7 @@ pub struct NewMailAccount {
     pub security: MailSecurity,
     /// The name to sign in with; empty for a server that wants none.
     pub username: String,
-    /// The password; `None` keeps the one that is there.
+    /// The password; `None` keeps the one that is there, if it still goes to the same server under the same trust.
     pub password: Option<Redacted<String>>,
     /// What mails come from.
     pub from_address: String,
@@ -109,8 +109,10 @@ pub struct MailAccount {
 }
 
 impl NewMailAccount {
-    /// Checks every field; `had_password` tells whether one is stored that would be kept.
-    pub(super) fn checked(&self, had_password: bool) -> Result<MailAccount, AccountError> {
+    /// Checks every field against the account that is stored.
+    ///
+    /// A password is write-only: it goes to no other server, and under no other protection, than it was given for.
+    pub(super) fn checked(&self, stored: Option<&MailAccount>) -> Result<MailAccount, AccountError> {
         let host = self.host.trim().trim_end_matches('.').to_ascii_lowercase();
         check_host(&host)?;
         if self.security == MailSecurity::None && !is_this_machine(&host) {
@@ -124,12 +126,24 @@ impl NewMailAccount {
             return refuse("port", "0 is no port; mail servers usually listen on 587 (STARTTLS) or 465 (TLS)");
         }
         let username = one_line("username", &self.username)?;
+        let authority = self.authority.trim().to_owned();
+        let stored = stored.filter(|there| there.has_password);
+        let stays = |there: &MailAccount| {
+            (there.host == host && there.port == port && there.username == username)
+                && (there.security == self.security && there.authority == authority)
+        };
         let has_password = match &self.password {
             Some(password) if password.reveal().len() > MAX_TEXT || password.reveal().contains(['\r', '\n', '\0']) => {
                 return refuse("password", "a password is one line of at most 256 bytes");
             }
             Some(password) => !password.reveal().is_empty(),
-            None => had_password,
+            None if !username.is_empty() && stored.is_some_and(|there| !stays(there)) => {
+                return refuse(
+                    "password",
+                    "server, port, user name, encryption or certificate authority are others than before, so give the password again: the stored one goes nowhere else",
+                );
+            }
+            None => stored.is_some(),
         };
         if username.is_empty() && has_password && self.password.is_some() {
             return refuse("username", "a password needs a user name; many servers want the whole mail address");
@@ -140,7 +154,6 @@ impl NewMailAccount {
         let Ok(from_address) = self.from_address.parse() else {
             return refuse("from_address", "this is no mail address; for example telephone@example.com");
         };
-        let authority = self.authority.trim().to_owned();
         if authority.len() > MAX_PEM || (!authority.is_empty() && !authority.contains("-----BEGIN CERTIFICATE-----")) {
             return refuse(
                 "authority",
@@ -188,4 +201,68 @@ fn check_host(host: &str) -> Result<(), AccountError> {
 
 fn is_this_machine(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given() -> NewMailAccount {
+        NewMailAccount {
+            host: "smtp.example.com".into(),
+            port: None,
+            security: MailSecurity::StartTls,
+            username: "telephone@example.com".into(),
+            password: Some(Redacted::new("post box".into())),
+            from_address: "telephone@example.com".into(),
+            from_name: String::new(),
+            authority: String::new(),
+        }
+    }
+
+    /// Without a password, and with what else is changed.
+    fn without(change: impl FnOnce(&mut NewMailAccount)) -> NewMailAccount {
+        let mut new = NewMailAccount { password: None, ..given() };
+        change(&mut new);
+        new
+    }
+
+    #[test]
+    fn the_stored_password_goes_to_no_other_server_and_under_no_other_protection() {
+        let stored = given().checked(None).unwrap();
+        let certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
+        for (what, other) in [
+            ("host", without(|new| new.host = "smtp.evil.example".into())),
+            ("port", without(|new| new.port = Some(2525))),
+            ("user name", without(|new| new.username = "somebody@example.com".into())),
+            (
+                "encryption",
+                without(|new| {
+                    new.security = MailSecurity::Tls;
+                    new.port = Some(587);
+                }),
+            ),
+            ("authority", without(|new| new.authority = certificate.into())),
+        ] {
+            let wrong = other.checked(Some(&stored)).expect_err(what);
+            assert!(wrong.field == "password" && wrong.problem.contains("give the password again"), "{what}: {wrong}");
+            let again = NewMailAccount { password: given().password, ..other };
+            assert!(again.checked(Some(&stored)).unwrap().has_password, "{what}");
+        }
+        // What does not say where it goes may change, and other spellings of the same are no change.
+        for same in [
+            without(|new| new.from_name = "Telephone".into()),
+            without(|new| new.from_address = "pbx@example.com".into()),
+            without(|new| new.host = " SMTP.Example.com. ".into()),
+            without(|new| new.port = Some(587)),
+            without(|new| new.username = " telephone@example.com ".into()),
+        ] {
+            assert!(same.checked(Some(&stored)).unwrap().has_password);
+        }
+        let open = without(|new| {
+            new.host = "relay.example.com".into();
+            new.username = String::new();
+        });
+        assert!(!open.checked(Some(&stored)).unwrap().has_password, "it is forgotten with its user name");
+    }
 }

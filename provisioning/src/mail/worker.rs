@@ -1,5 +1,7 @@
 //! Orders, and the one task that carries them out.
 
+mod link;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +13,7 @@ use pbx_core::switchboard::command::{Command, ExtensionLine, Reply};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use self::link::Carried;
 use super::account::{MailAccount, NewMailAccount};
 use super::compose::{self, Recipient};
 use super::transport::{self, NotTaken, Transport};
@@ -18,7 +21,7 @@ use super::{
     BatchId, Clock, MAIL_LIFETIME, MAILS_AT_ONCE, Mail, MailError, MailId, MailState, Ordered, Progress, Skipped, store,
 };
 use crate::language::{Language, in_language};
-use crate::{EnrolmentError, EnrolmentState, Enrolments, IssuedLink, LONGEST_LIFETIME, SHORTEST_LIFETIME};
+use crate::{EnrolmentError, Enrolments, IssuedLink, LONGEST_LIFETIME, SHORTEST_LIFETIME};
 
 /// When a mail that was refused for now is tried again: greylisting wants minutes, a broken server hours. A day in all.
 const AGAIN_AFTER: [Duration; 8] = [
@@ -82,20 +85,21 @@ impl Mailer {
     /// Checks an account as [`Self::set_account`] does and keeps nothing. Whether it is set like this already.
     pub async fn check_account(&self, new: &NewMailAccount) -> Result<bool, MailError> {
         let present = store::account(&self.inner.store).await?;
+        let account = new.checked(present.as_ref().map(|(there, _)| there))?;
         let stored = present.as_ref().and_then(|(_, password)| password.clone());
-        let account = new.checked(stored.is_some())?;
         let password = if account.has_password { new.password.clone().or_else(|| stored.clone()) } else { None };
         transport::open(&account, password.as_ref(), &self.inner.hello).map_err(MailError::from)?;
         let same = |there: &MailAccount| MailAccount { changed_at: there.changed_at, ..account.clone() } == *there;
         Ok(present.is_some_and(|(there, _)| same(&there)) && password == stored)
     }
 
-    /// Replaces the account; a password that is not given stays. Saved means live: the next mail goes that way, and mails
-    /// that wait for another attempt are tried at once.
+    /// Replaces the account; a password that is not given stays, unless it would go elsewhere than before. Saved means live:
+    /// the next mail goes that way, and mails that wait for another attempt are tried at once.
     pub async fn set_account(&self, new: NewMailAccount) -> Result<MailAccount, MailError> {
-        let present = store::account(&self.inner.store).await?.and_then(|(_, password)| password);
-        let account = new.checked(present.is_some())?;
-        let password = if account.has_password { new.password.or(present) } else { None };
+        let present = store::account(&self.inner.store).await?;
+        let account = new.checked(present.as_ref().map(|(there, _)| there))?;
+        let stored = present.and_then(|(_, password)| password);
+        let password = if account.has_password { new.password.or(stored) } else { None };
         // A certificate that cannot be read is found now and not with the first mail.
         transport::open(&account, password.as_ref(), &self.inner.hello).map_err(MailError::from)?;
         store::put_account(&self.inner.store, &account, password.as_ref(), self.now()).await?;
@@ -337,7 +341,17 @@ impl Mailer {
             Err(gone) => return failed("no_such_extension", gone.to_string()),
         };
         let link = match self.link(mail).await {
-            Ok(link) => link,
+            Ok(Carried::Link(link)) => link,
+            Ok(Carried::Used) => {
+                return Ok(Ok("the phone was set up already with the link of this mail; it is not sent again".into()));
+            }
+            Ok(Carried::TakenBack) => {
+                return failed(
+                    "link_taken_back",
+                    "the link of this mail was taken back before it was sent; order the mail again if a phone is still to be set up"
+                        .into(),
+                );
+            }
             Err(EnrolmentError::Store(failure)) => return Err(failure.into()),
             Err(refused) => return failed(refused.code(), refused.to_string()),
         };
@@ -345,35 +359,6 @@ impl Mailer {
         match in_language(self.language(), || compose::welcome(account, to, &link)) {
             Ok(message) => Ok(transport::send(transport, account, message).await),
             Err(cannot) => failed("mail_unwritable", cannot.0),
-        }
-    }
-
-    /// The link of a mail: the one it had in an earlier attempt, or a new one, noted before the mail leaves.
-    async fn link(&self, mail: &mut Mail) -> Result<IssuedLink, EnrolmentError> {
-        let known = self.written().get(&mail.id).cloned();
-        if let Some(link) = known.filter(|link| link.expires_at > self.now() + SHORTEST_LIFETIME) {
-            return Ok(link);
-        }
-        self.revoke_unused(mail).await?;
-        let (enrolments, life) = (&self.inner.enrolments, life(mail.hours));
-        let link = match &mail.renews {
-            Some(username) => enrolments.issue_again(mail.extension, username, life).await?,
-            None => enrolments.issue(mail.extension, "by mail", life).await?,
-        };
-        mail.enrolment = Some(link.id);
-        store::update(&self.inner.store, mail).await?;
-        self.written().insert(mail.id, link.clone());
-        Ok(link)
-    }
-
-    /// Takes back the link of a mail unless a phone has it already.
-    async fn revoke_unused(&self, mail: &Mail) -> Result<(), EnrolmentError> {
-        let Some(id) = mail.enrolment else { return Ok(()) };
-        let links = self.inner.enrolments.list(mail.extension).await?;
-        let waits = links.iter().any(|link| link.id == id && link.state == EnrolmentState::Issued);
-        match waits {
-            true => self.inner.enrolments.revoke(id).await.map(|_| ()),
-            false => Ok(()),
         }
     }
 

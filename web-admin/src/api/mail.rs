@@ -79,7 +79,7 @@ const fn starttls() -> MailSecurity {
     MailSecurity::StartTls
 }
 
-#[utoipa::path(put, path = "/mail/account", operation_id = "mail_put_account", tag = "Mail", summary = "Sets the account at the mail server; without `password` the one that is stored is kept.", request_body = AccountBody, responses((status = 200, description = "As it is.", body = AccountView), (status = 422, description = "")))]
+#[utoipa::path(put, path = "/mail/account", operation_id = "mail_put_account", tag = "Mail", summary = "Sets the account at the mail server; without `password` the stored one is kept, as long as host, port, username, security and authority stay.", request_body = AccountBody, responses((status = 200, description = "As it is.", body = AccountView), (status = 422, description = "")))]
 pub(crate) async fn put_account(
     State(state): State<AdminState>,
     Body(body): Body<AccountBody>,

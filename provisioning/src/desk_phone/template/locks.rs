@@ -305,10 +305,11 @@ const FANVIL_SECTIONS: [&str; 16] = [
 
 /// Sections that say where the phone fetches from, and what in them is harmless.
 const FANVIL_UPDATE: [&str; 2] = ["ap", "autoupdate"];
-const FANVIL_UPDATE_OPEN: [&str; 4] = ["flashmode", "flashinterval", "updatepbinterval", "checkfailtimes"];
+const FANVIL_UPDATE_OPEN: [&str; 6] =
+    ["flashmode", "flashinterval", "downloadmode", "downloadinterval", "updatepbinterval", "checkfailtimes"];
 
 /// Settings by their own name, wherever they stand: a phone may look for a name alone.
-const FANVIL: [&str; 49] = [
+const FANVIL: [&str; 54] = [
     "phonenumber",
     "sipname",
     "register",
@@ -339,6 +340,12 @@ const FANVIL: [&str; 49] = [
     "flashserver",
     "flashfile",
     "flashprotocol",
+    // The same in the words of older phones.
+    "downloadserver",
+    "downloadprotocol",
+    "downloadusername",
+    "downloadpassword",
+    "configfile",
     "pnp",
     "dhcpoption",
     "dhcpv6option",

@@ -28,8 +28,8 @@ fn harmless(family: Family) -> &'static [&'static str] {
         Family::Grandstream => &["P3", "P32", "P183", "P193", "P194", "P238", "P270"],
         Family::FanvilText => &[
             "SIP CONFIG MODULE/SIP1 Display Name",
-            "AUTOUPDATE CONFIG MODULE/Flash Mode",
-            "AUTOUPDATE CONFIG MODULE/Flash Interval",
+            "AUTOUPDATE CONFIG MODULE/Download Mode",
+            "AUTOUPDATE CONFIG MODULE/Download Interval",
         ],
         Family::FanvilXml => &[
             "sip/NotifyReboot",
