@@ -104,10 +104,12 @@ enum Unfit {
 
 impl Unfit {
     fn of(error: &io::Error, port: u16) -> Self {
-        match error.kind() {
-            io::ErrorKind::AddrInUse => Self::Taken(port),
-            io::ErrorKind::PermissionDenied => Self::Forbidden(port),
-            _ => Self::Other(port),
+        if error.kind() == io::ErrorKind::AddrInUse {
+            Self::Taken(port)
+        } else if error.kind() == io::ErrorKind::PermissionDenied {
+            Self::Forbidden(port)
+        } else {
+            Self::Other(port)
         }
     }
 }
