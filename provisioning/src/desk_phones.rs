@@ -107,6 +107,8 @@ struct Kept {
     extension: ExtensionNumber,
     label: Label,
     username: SipUsername,
+    /// The account it had at another extension, until that is taken away.
+    leaves: Option<SipUsername>,
     secrets: Option<Vec<u8>>,
     revision: i64,
     created_at: UnixMillis,
@@ -216,7 +218,10 @@ impl DeskPhones {
         *self.templates_now() = templates::all(&self.inner.store).await?;
         self.take_options(options::load(&self.inner.store).await?);
         self.load_factory().await?;
+        let left: Vec<Mac> =
+            self.book().all().filter(|kept| kept.leaves.is_some()).map(|kept| kept.phone.mac).collect();
         let inner = || Arc::downgrade(&self.inner);
+        tokio::spawn(changing::finish_leaving(inner(), left));
         tokio::spawn(write_notes(inner()));
         tokio::spawn(asking::work(inner(), Arc::clone(&self.inner.to_do)));
         tokio::spawn(asking::follow_certificate(inner()));

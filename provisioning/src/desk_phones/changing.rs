@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::Weak;
 
 use pbx_core::model::{ExtensionNumber, Redacted, SipUsername, UnixMillis};
 use pbx_core::switchboard::command::{Command, CommandError};
 use pbx_core::switchboard::output::Change;
 
 use super::{
-    DeskPhoneEdit, DeskPhoneView, DeskPhones, DeskPhonesError, FIRST_LIVES, FirstAddress, Kept, Kind, MOST,
+    DeskPhoneEdit, DeskPhoneView, DeskPhones, DeskPhonesError, FIRST_LIVES, FirstAddress, Inner, Kept, Kind, MOST,
     MenuPassword, NewDeskPhone, Progress, Secrets, Token, secrets_context, store, token_context,
 };
 use crate::account;
@@ -73,6 +74,7 @@ impl DeskPhones {
             extension: new.extension,
             label: new.label.parse()?,
             username,
+            leaves: None,
             secrets: None,
             revision: 1,
             created_at: now,
@@ -171,14 +173,20 @@ impl DeskPhones {
                 Some(to) if store::owner(&self.inner.store, to).await?.is_none() => {
                     return Err(CommandError::NoSuchExtension(to).into());
                 }
-                Some(to) => Some((to, device_username(to)?)),
+                // One account at a time: the one it left last is gone before it leaves another.
+                Some(to) => {
+                    self.leave_alone(mac).await?;
+                    Some((to, device_username(to)?))
+                }
                 None => None,
             };
             self.change_alone(mac, |kept| {
                 kept.phone.model = model.unwrap_or_else(|| kept.phone.model.clone());
                 kept.label = label.unwrap_or_else(|| kept.label.clone());
                 if let Some((extension, username)) = account {
-                    (kept.extension, kept.username, kept.secrets) = (extension, username, None);
+                    let before = std::mem::replace(&mut kept.username, username);
+                    kept.leaves = kept.secrets.take().map(|_| before);
+                    kept.extension = extension;
                     kept.revision += 1;
                 }
                 Ok(())
@@ -191,9 +199,22 @@ impl DeskPhones {
             return Ok(());
         };
         // It hears the question over the flow of the account that goes away.
-        self.ask_at(mac, before.username.clone()).await;
-        self.take_account(before.username).await?;
+        self.ask_at(mac, before.username).await;
+        let _changing = self.inner.changing.lock().await;
+        self.leave_alone(mac).await?;
         tracing::info!(%mac, from = %before.extension, "a desk phone became another extension's");
+        Ok(())
+    }
+
+    /// Takes away the account that a phone left, for whoever holds the lock.
+    async fn leave_alone(&self, mac: Mac) -> Result<(), DeskPhonesError> {
+        let Some(username) = self.kept(mac)?.leaves else { return Ok(()) };
+        self.take_account(username).await?;
+        self.change_alone(mac, |kept| {
+            kept.leaves = None;
+            Ok(())
+        })
+        .await?;
         Ok(())
     }
 
@@ -297,6 +318,18 @@ impl DeskPhones {
         let sealed = self.inner.store.sealer().seal(&token_context(mac), token.reveal().as_bytes())?;
         let password = self.options().http_password;
         Ok(Token { kind, hash: token.hash().0, sealed: Some(sealed), password, expires_at: None })
+    }
+}
+
+/// Takes away what phones had left when the run before this one ended; the switchboard may be busy with its own start.
+pub(super) async fn finish_leaving(inner: Weak<Inner>, macs: Vec<Mac>) {
+    for mac in macs {
+        let Some(inner) = inner.upgrade() else { return };
+        let phones = DeskPhones { inner };
+        let _changing = phones.inner.changing.lock().await;
+        if let Err(error) = phones.leave_alone(mac).await {
+            tracing::error!(%mac, %error, "the account that a desk phone left is still there; it goes with the next start");
+        }
     }
 }
 

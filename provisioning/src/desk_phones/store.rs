@@ -39,10 +39,10 @@ pub(super) async fn save_all(store: &Store, phones: &[Kept]) -> Result<(), Store
 async fn save_in(transaction: &mut Transaction, kept: &Kept) -> Result<(), StoreError> {
     let mac = kept.phone.mac.lower();
     query(
-        "INSERT INTO desk_phone (mac, vendor, model, extension, label, username, secrets, revision, created_at, \
-         fetched_from, fetched_agent, fetched_file, told) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', '', '', '') \
+        "INSERT INTO desk_phone (mac, vendor, model, extension, label, username, secrets, revision, created_at, leaves, \
+         fetched_from, fetched_agent, fetched_file, told) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '', '', '', '') \
          ON CONFLICT (mac) DO UPDATE SET model = excluded.model, extension = excluded.extension, label = excluded.label, \
-         username = excluded.username, secrets = excluded.secrets, revision = excluded.revision",
+         username = excluded.username, leaves = excluded.leaves, secrets = excluded.secrets, revision = excluded.revision",
     )
     .bind(&mac)
     .bind(kept.phone.vendor.as_str())
@@ -53,6 +53,7 @@ async fn save_in(transaction: &mut Transaction, kept: &Kept) -> Result<(), Store
     .bind(kept.secrets.as_deref())
     .bind(kept.revision)
     .bind(kept.created_at.0)
+    .bind(kept.leaves.as_ref().map(ToString::to_string).unwrap_or_default())
     .execute(&mut *transaction)
     .await
     .map_err(StoreError::doing(SAVING))?;
@@ -175,7 +176,7 @@ pub(super) async fn owner(store: &Store, extension: ExtensionNumber) -> Result<O
 pub(super) async fn all(store: &Store) -> Result<Vec<Kept>, StoreError> {
     const DOING: &str = "reading the desk phones";
     let rows: Vec<Row> = query_as(
-        "SELECT mac, vendor, model, extension, label, username, secrets, revision, created_at, fetched_at, fetched_from, \
+        "SELECT mac, vendor, model, extension, label, username, leaves, secrets, revision, created_at, fetched_at, fetched_from, \
          fetched_agent, fetched_file, told, told_digest, asked_at, asked_outcome FROM desk_phone ORDER BY mac",
     )
     .fetch_all(store.reader())
@@ -231,6 +232,7 @@ struct Row {
     extension: String,
     label: String,
     username: String,
+    leaves: String,
     secrets: Option<Vec<u8>>,
     revision: i64,
     created_at: i64,
@@ -257,6 +259,10 @@ impl Row {
             extension: self.extension.parse().map_err(|_| odd("extension"))?,
             label: self.label.parse().map_err(|_| odd("label"))?,
             username: self.username.parse().map_err(|_| odd("username"))?,
+            leaves: match self.leaves.as_str() {
+                "" => None,
+                name => Some(name.parse().map_err(|_| odd("leaves"))?),
+            },
             secrets: self.secrets,
             revision: self.revision,
             created_at: UnixMillis(self.created_at),

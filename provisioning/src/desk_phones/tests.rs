@@ -386,6 +386,38 @@ async fn a_phone_that_becomes_another_extensions_keeps_its_address_and_gets_anot
 }
 
 #[tokio::test]
+async fn the_account_a_phone_left_goes_also_after_a_crash_in_between() {
+    let desk = Desk::new().await;
+    let first = desk.add().await;
+    let mac: Mac = MAC.parse().unwrap();
+    let _told = desk.get(&format!("{first}/{MAC}.cfg")).await;
+    let left = desk.fixture.accounts.one().username;
+    let other = desk.fixture.second_extension().await;
+    // As the rows are when the process dies behind the first of the two steps.
+    let username = format!("{other}.abcdef");
+    let mut change = desk.fixture.store.begin().await.unwrap();
+    pbx_core::store::sql::query("UPDATE desk_phone SET extension = $1, username = $2, leaves = $3, secrets = NULL")
+        .bind(other.to_string())
+        .bind(&username)
+        .bind(left.as_str())
+        .execute(&mut change)
+        .await
+        .unwrap();
+    change.commit().await.unwrap();
+    let desk = desk.restarted().await;
+    let gone = async {
+        let mut tick = tokio::time::interval(Duration::from_millis(5));
+        while desk.phones.book().get(mac).unwrap().leaves.is_some() {
+            tick.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), gone).await.expect("it is taken away");
+    assert!(desk.fixture.accounts.names().is_empty());
+    let desk = desk.restarted().await;
+    assert_eq!(desk.phones.get(mac).unwrap().username.as_str(), username);
+}
+
+#[tokio::test]
 async fn the_password_of_a_phones_own_menu_can_be_had_once_the_phone_has_it() {
     let desk = Desk::new().await;
     let first = desk.add().await;
