@@ -247,7 +247,8 @@ impl DeskPhones {
     async fn remove_alone(&self, mac: Mac) -> Result<(), DeskPhonesError> {
         let _changing = self.inner.changing.lock().await;
         let kept = self.kept(mac)?;
-        // The account first: a crash in between leaves a phone that can be removed again.
+        // The accounts first, that of an extension it left included: a crash in between leaves a phone that can be removed again.
+        self.leave_alone(mac).await?;
         self.take_account(kept.username.clone()).await?;
         store::delete(&self.inner.store, mac).await?;
         self.book().take(mac);
